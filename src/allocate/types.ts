@@ -1,0 +1,43 @@
+/** One way to store a group: what it costs and what it is predicted to lose. Numbers only; `allocate` knows no model. */
+export interface Option {
+  /** Unique within its group: `Q4_K`, `Q4_K/gptq`. */
+  readonly id: string;
+  /** Bytes as the writer will write them, padding included. */
+  readonly bytes: number;
+  /** Predicted loss, nats of KL per token. ≥ 0. */
+  readonly loss: number;
+  /** Standard error of `loss`. */
+  readonly lossError?: number;
+}
+
+/** Tensors that must share one choice. */
+export interface Group {
+  readonly id: string;
+  readonly options: readonly Option[];
+}
+
+export interface Problem {
+  readonly groups: readonly Group[];
+  /** Bytes that the choices may take together. */
+  readonly budget: number;
+}
+
+/**
+ * `optimal`: proven, bound = loss. `feasible`: a plan within the budget, gap = loss − bound > 0 (stopped early).
+ * `infeasible`: no choice fits; `bytesRange` says what can be had. `timedOut`: stopped with nothing feasible known.
+ */
+export type SolveStatus = 'optimal' | 'feasible' | 'infeasible' | 'timedOut';
+
+export interface Solution {
+  readonly status: SolveStatus;
+  /** Index of the chosen option per group; empty unless optimal or feasible. */
+  readonly choice: readonly number[];
+  readonly bytes: number;
+  readonly loss: number;
+  /** Proven lower bound of the loss. */
+  readonly bound: number;
+  /** loss − bound, nats. */
+  readonly gap: number;
+  /** Fewest and most bytes any choice takes, and the group whose smallest option is largest. */
+  readonly range: { readonly least: number; readonly most: number; readonly largestGroup: string };
+}

@@ -1,0 +1,73 @@
+import type { TypedMetadata } from '../text/types.ts';
+import type { Tokenizer } from '../text/types.ts';
+
+/** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
+export type TensorRole =
+  | 'token_embd' | 'output' | 'output_norm'
+  | 'attn_norm' | 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output'
+  | 'attn_q_bias' | 'attn_k_bias' | 'attn_v_bias' | 'attn_q_norm' | 'attn_k_norm'
+  | 'ffn_norm' | 'ffn_gate' | 'ffn_up' | 'ffn_down' | 'rope_freqs';
+
+/** Hyper-parameters of the llama family, whatever file they came from. */
+export interface ModelConfig {
+  /** GGUF architecture name: `llama`, `qwen2`, `qwen3`. */
+  architecture: string;
+  name?: string;
+  layers: number;
+  /** d_model */
+  hidden: number;
+  /** Feed-forward width. */
+  feedForward: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  vocabulary: number;
+  contextLength: number;
+  normEpsilon: number;
+  rope: RopeConfig;
+  /** Output head shares the token embedding. */
+  tied: boolean;
+}
+
+export interface RopeConfig {
+  theta: number;
+  /** Number of leading dimensions of each head that are rotated. */
+  dimensions: number;
+  /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
+  style: 'interleaved' | 'halves';
+  scaling?:
+    | { type: 'linear'; factor: number }
+    | { type: 'llama3'; factor: number; lowFrequencyFactor: number; highFrequencyFactor: number; originalContext: number }
+    | { type: 'yarn'; factor: number; originalContext: number; attentionFactor?: number; betaFast: number; betaSlow: number };
+  /** Per-pair divisors of the frequencies ([dimensions/2], GGUF `rope_freqs.weight`), when the file carries them. */
+  frequencyFactors?: Float32Array;
+}
+
+/** One tensor of a model, in GGUF's layout (for HF llama: q and k rows already permuted to interleaved RoPE). */
+export interface ModelTensor {
+  /** GGUF name: `blk.3.attn_q.weight`. */
+  readonly name: string;
+  readonly role: TensorRole;
+  /** Block number, or -1 outside blocks. */
+  readonly layer: number;
+  /** [rows, columns] for matrices, [n] for vectors. */
+  readonly shape: readonly number[];
+  /** Format in the source file (numeric registry name). */
+  readonly format: string;
+  /** Values as float32, rows [start, end) of a matrix (default all). */
+  load(startRow?: number, endRow?: number): Promise<Float32Array>;
+  /** Blocks as stored, when `format` is kept and no permutation was needed; undefined otherwise. */
+  loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
+}
+
+export interface Model {
+  readonly config: ModelConfig;
+  /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
+  readonly tensors: ReadonlyMap<string, ModelTensor>;
+  readonly tokenizer: Tokenizer;
+  /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
+  readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */
+  fingerprint(): Promise<string>;
+  close(): Promise<void>;
+}

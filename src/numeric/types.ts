@@ -1,0 +1,50 @@
+/** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
+export interface NumberFormat {
+  /** The field's name: `F32`, `Q4_K`, `IQ4_XS`. Unique in the registry. */
+  readonly name: string;
+  /** Values per block; a row's length must be a multiple of it. */
+  readonly blockSize: number;
+  /** Bytes per block, scales and padding included. */
+  readonly blockBytes: number;
+  /** Ids in GGUF files; absent when GGUF cannot hold the format. */
+  readonly gguf?: GgufIds;
+  /** Dtype string in safetensors, when it has one: `BF16`. */
+  readonly safetensors?: string;
+  /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */
+  decodeBlocks(blocks: Uint8Array, values: Float32Array): void;
+  /**
+   * Nearest rounding with scales searched to minimize Σ importance·(x − q)².
+   * `importance` has one entry per value (same length as `values`), default all ones.
+   * Absent on formats that can only be read.
+   */
+  encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array): void;
+  /**
+   * The format as a scalar grid: value = scale[sub-block]·level[code] + offset[sub-block]. Present on every block
+   * format whose elements are rounded one by one; rounding methods with feedback (GPTQ) work on it.
+   */
+  readonly grid?: ScalarGrid;
+}
+
+export interface GgufIds {
+  /** ggml_type */
+  readonly type: number;
+  /** llama_ftype for `general.file_type` when this is the majority type. */
+  readonly fileType: number;
+}
+
+/** A block format seen as scale·level + offset per sub-block, so that elements can be rounded one at a time. */
+export interface ScalarGrid {
+  /** Values that share one scale and offset; divides blockSize. */
+  readonly subBlock: number;
+  /** The levels in ascending order of value, index = position used in `codes`; before scale and offset. */
+  readonly levels: Float32Array;
+  /**
+   * Searches scales (and offsets) of `values.length / blockSize` blocks, stores them in the blocks' header bytes, and
+   * returns them exactly as `decodeBlocks` will use them. Code bytes of the blocks are left zero.
+   * @param scale [blocks, blockSize/subBlock] out; may be negative or zero
+   * @param offset [blocks, blockSize/subBlock] out; 0 for symmetric formats
+   */
+  fit(values: Float32Array, importance: Float32Array | undefined, blocks: Uint8Array, scale: Float32Array, offset: Float32Array): void;
+  /** Writes codes (index into `levels`, one per value, in the order of values) into blocks whose header `fit` wrote. */
+  pack(codes: Uint8Array, blocks: Uint8Array): void;
+}

@@ -1,0 +1,28 @@
+import type { MetadataValue } from '../container/types.ts';
+
+/** Text ↔ token ids, identical to llama.cpp's for the same vocabulary. */
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  readonly bos?: number;
+  readonly eos?: number;
+  /** Ids that end generation (eos, end of turn, …). */
+  readonly stop: readonly number[];
+  /** Whether a BOS token is put before text by default (tokenizer.ggml.add_bos_token). */
+  readonly addBos: boolean;
+  /** @param options.special adds BOS/EOS as the model wants (default false); @param options.parseSpecial reads `<|im_end|>`-like text as control tokens (default false) */
+  encode(text: string, options?: { special?: boolean; parseSpecial?: boolean }): Int32Array;
+  decode(ids: ArrayLike<number>): string;
+  /** Bytes of one token, for streaming (a character may span tokens). */
+  tokenBytes(id: number): Uint8Array;
+  /** Jinja chat template of the model, when it has one. */
+  readonly chatTemplate?: string;
+  /** `tokenizer.*` key-values as llama.cpp's converter writes them, for a GGUF writer; key order is stable. */
+  toGguf(): Map<string, TypedMetadata>;
+}
+
+/** A metadata value with the GGUF value type it must be written as. */
+export interface TypedMetadata {
+  /** GGUF spec names: uint8 int8 uint16 int16 uint32 int32 float32 bool string uint64 int64 float64, or `array:T`. */
+  type: string;
+  value: MetadataValue;
+}
