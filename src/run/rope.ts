@@ -1,0 +1,72 @@
+import type { ModelConfig, RopeConfig } from '../model/types.ts';
+
+/**
+ * cos and sin of every position and pair, scaling included: what `Kernels.rope` takes.
+ * @param positions number of positions, from 0
+ * @returns [positions, dimensions/2, 2]
+ */
+export function ropeTable(config: ModelConfig, positions: number): Float32Array {
+  const { frequencies, magnitude } = ropeFrequencies(config.rope);
+  const pairs = frequencies.length;
+  const table = new Float32Array(positions * pairs * 2);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < pairs; i++) {
+      const angle = position * frequencies[i];
+      table[(position * pairs + i) * 2] = Math.cos(angle) * magnitude;
+      table[(position * pairs + i) * 2 + 1] = Math.sin(angle) * magnitude;
+    }
+  }
+  return table;
+}
+
+/**
+ * Radians per position of every pair, and the factor that YaRN puts on cos and sin.
+ * @returns frequencies [dimensions/2]
+ */
+export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; magnitude: number } {
+  const pairs = rope.dimensions / 2;
+  const frequencies = Float64Array.from({ length: pairs }, (_, i) => rope.theta ** (-i / pairs));
+  const scaling = rope.scaling;
+  let magnitude = 1;
+  // A file's own factors replace the llama3 formula that they were computed from.
+  const factors = rope.frequencyFactors ?? (scaling?.type === 'llama3' ? llama3Factors(rope) : undefined);
+  if (factors) for (let i = 0; i < pairs; i++) frequencies[i] /= factors[i];
+  if (scaling?.type === 'linear') for (let i = 0; i < pairs; i++) frequencies[i] /= scaling.factor;
+  if (scaling?.type === 'yarn') {
+    const ramp = yarnRamp(rope, scaling.betaFast, scaling.betaSlow, scaling.originalContext);
+    for (let i = 0; i < pairs; i++) frequencies[i] *= ramp[i] + (1 - ramp[i]) / scaling.factor;
+    magnitude = scaling.attentionFactor ?? 1 + 0.1 * Math.log(scaling.factor);
+  }
+  return { frequencies, magnitude };
+}
+
+/**
+ * Divisors of the frequencies as Llama 3.1 stretches its context: long waves by `factor`, short ones not, smooth between.
+ * @returns [dimensions/2], what GGUF keeps as `rope_freqs.weight`
+ * @see Llama 3.1 reference code, `apply_scaling`
+ */
+export function llama3Factors(rope: RopeConfig): Float32Array {
+  const scaling = rope.scaling;
+  const pairs = rope.dimensions / 2;
+  if (scaling?.type !== 'llama3') return new Float32Array(pairs).fill(1);
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext } = scaling;
+  return Float32Array.from({ length: pairs }, (_, i) => {
+    const wavelength = 2 * Math.PI * rope.theta ** (i / pairs);
+    if (wavelength < originalContext / high) return 1;
+    if (wavelength > originalContext / low) return factor;
+    const smooth = (originalContext / wavelength - low) / (high - low);
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}
+
+/** Share of the unscaled frequency per pair: 1 for short waves, 0 for long ones. @see YaRN (Peng et al. 2023), section 3.2 */
+function yarnRamp(rope: RopeConfig, betaFast: number, betaSlow: number, originalContext: number): Float64Array {
+  const dimensionOf = (rotations: number): number =>
+    (rope.dimensions * Math.log(originalContext / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
+  const low = Math.max(0, Math.floor(dimensionOf(betaFast)));
+  const high = Math.min(rope.dimensions - 1, Math.ceil(dimensionOf(betaSlow)));
+  return Float64Array.from({ length: rope.dimensions / 2 }, (_, i) => {
+    const along = (i - low) / Math.max(0.001, high - low);
+    return 1 - Math.min(1, Math.max(0, along));
+  });
+}
