@@ -41,3 +41,29 @@ export interface Solution {
   /** Fewest and most bytes any choice takes, and the group whose smallest option is largest. */
   readonly range: { readonly least: number; readonly most: number; readonly largestGroup: string };
 }
+
+/** What `allocate` decided, saved as `plan.json`: a plain value that `quantize` carries out. Plans may also be made by hand. */
+export interface BitPlan {
+  readonly version: 1;
+  /** Fingerprint of the model it was made for; absent in plans made by hand. */
+  readonly model?: string;
+  /** Rounding method, `gptq` by default. */
+  readonly rounding: string;
+  /** Format of every matrix by tensor name. */
+  readonly formats: Readonly<Record<string, string>>;
+  /** Format of matrices that `formats` does not name, in plans made by hand. */
+  readonly default?: string;
+  readonly prediction?: PlanPrediction;
+}
+
+export interface PlanPrediction {
+  /** Bytes of the finished file, metadata and padding included. */
+  readonly fileBytes: number;
+  /** Predicted KL against the original, nats per token, with its standard error. */
+  readonly kl: number;
+  readonly klError: number;
+  readonly status: SolveStatus;
+  /** Proven lower bound of the predicted KL at this size, and the distance from it. */
+  readonly bound: number;
+  readonly gap: number;
+}

@@ -1,0 +1,131 @@
+import type { BitPlan } from '../allocate/types.ts';
+import { BitbudgetError } from '../core/errors.ts';
+import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import type { TensorMeasurement } from '../measure/types.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { format } from '../numeric/table.ts';
+import { storable } from './candidates.ts';
+import { concurrently } from './concurrent.ts';
+import { curvatureOf, diagonalCurvature } from './curvature.ts';
+import type { JobRunner } from './jobs.ts';
+import { matrices } from './sensitivity.ts';
+import type { Curvature, RoundingName } from './types.ts';
+
+/** Keeps finished blocks of matrices by key, so that interrupted work goes on and a corrected plan redoes only what changed. */
+export interface BlockStore {
+  has(key: string): Promise<boolean>;
+  get(key: string): Promise<Uint8Array | undefined>;
+  put(key: string, blocks: Uint8Array): Promise<void>;
+}
+
+/** A slice of a matrix in its final format, and where its blocks are kept. */
+export interface Slice {
+  readonly tensor: ModelTensor;
+  readonly format: string;
+  readonly startRow: number;
+  readonly endRow: number;
+  readonly key: string;
+}
+
+/** Weights of one job: bounds a worker's memory and evens out the load. */
+const SLICE_WEIGHTS = 1 << 22;
+
+/** Format of a matrix under a plan; names that no container can hold for this shape become the next that it can. */
+export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
+  const name = plan.formats[tensor.name] ?? plan.default;
+  if (name === undefined) {
+    throw new BitbudgetError(`plan names no format for ${tensor.name} and has no default; add it to "formats" or set "default"`);
+  }
+  return storable(format(name), tensor.shape[1]).name;
+}
+
+/** The slices a plan is carried out in, in file order. */
+export function slices(model: Model, plan: BitPlan): Slice[] {
+  return matrices(model).flatMap((tensor) => {
+    const [rows, columns] = tensor.shape;
+    const name = plannedFormat(plan, tensor);
+    const step = Math.max(1, Math.floor(SLICE_WEIGHTS / columns));
+    return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
+      const startRow = i * step;
+      const endRow = Math.min(rows, startRow + step);
+      const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
+      return { tensor, format: name, startRow, endRow, key };
+    });
+  });
+}
+
+/** Where rounding learns what errors cost; plans that need none (F32, F16, BF16) have no such source. */
+export interface CurvatureSource {
+  read(tensor: string): Promise<TensorMeasurement>;
+}
+
+/** Rounds every matrix of the model as the plan says, on all cores, into the store. */
+export async function encodePlan(
+  model: Model,
+  plan: BitPlan,
+  measured: CurvatureSource | undefined,
+  runner: JobRunner,
+  store: BlockStore,
+  options: WorkOptions = {},
+): Promise<void> {
+  const work = slices(model, plan);
+  const total = work.reduce((sum, slice) => sum + weights(slice), 0);
+  let done = 0;
+  const curvatures = new CurvatureCache(measured);
+  await concurrently(work, runner.concurrency + 1, async (slice) => {
+    await checkpoint(options.signal);
+    if (!(await store.has(slice.key))) {
+      await store.put(slice.key, await encodeSlice(slice, plan, curvatures, runner, options.signal));
+    }
+    done += weights(slice);
+    options.onProgress?.({ stage: 'quantizing', done, total, unit: 'weights', detail: slice.tensor.name });
+  });
+}
+
+async function encodeSlice(
+  { tensor, format: name, startRow, endRow }: Slice,
+  plan: BitPlan,
+  curvatures: CurvatureCache,
+  runner: JobRunner,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const target = format(name);
+  const kept = tensor.format === name ? await tensor.loadBlocks?.(startRow, endRow) : undefined;
+  if (kept !== undefined) return kept;
+  return await runner.round(
+    {
+      kind: 'round',
+      format: name,
+      rounding: plan.rounding as RoundingName,
+      rows: endRow - startRow,
+      weight: await tensor.load(startRow, endRow),
+      curvature: await curvatures.of(tensor, target.grid !== undefined),
+    },
+    signal,
+  );
+}
+
+function weights({ tensor, startRow, endRow }: Slice): number {
+  return (endRow - startRow) * tensor.shape[1];
+}
+
+/** The curvature of the matrix at hand; slices of one matrix follow each other, so one is remembered. */
+class CurvatureCache {
+  readonly #measured: CurvatureSource | undefined;
+  #last: { tensor: string; curvature: Promise<Curvature> } | undefined;
+
+  constructor(measured: CurvatureSource | undefined) {
+    this.#measured = measured;
+  }
+
+  async of(tensor: ModelTensor, searched: boolean): Promise<Curvature> {
+    const flat = (): Curvature => diagonalCurvature(new Float32Array(tensor.shape[1]).fill(1));
+    const measured = this.#measured;
+    if (!searched || measured === undefined) return flat();
+    if (this.#last?.tensor !== tensor.name) {
+      const curvature = measured.read(tensor.name).then((found) => curvatureOf(found.rounding, found.pricing));
+      this.#last = { tensor: tensor.name, curvature };
+    }
+    return this.#last.curvature;
+  }
+}

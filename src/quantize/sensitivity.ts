@@ -1,0 +1,129 @@
+import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import type { TensorMeasurement } from '../measure/types.ts';
+import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
+import { candidates } from './candidates.ts';
+import { concurrently } from './concurrent.ts';
+import { curvatureOf } from './curvature.ts';
+import type { JobRunner, Price } from './jobs.ts';
+import type { RoundingName } from './types.ts';
+
+/** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
+export interface SensitivityTable {
+  readonly version: 1;
+  /** Fingerprint of the model. */
+  readonly model: string;
+  readonly rounding: RoundingName;
+  /** Turns Kronecker prices into the unbiased form: one factor for all, fitted by the measurement. */
+  readonly scale: { readonly value: number; readonly standardError: number };
+  readonly tensors: readonly PricedTensor[];
+}
+
+export interface PricedTensor {
+  readonly tensor: string;
+  readonly role: TensorRole;
+  /** Block number, -1 outside blocks. */
+  readonly layer: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Standard error of the tensor's prices relative to them, from the spread between sequences. */
+  readonly relativeError: number;
+  /** Kronecker prices, before `scale`. */
+  readonly prices: readonly Price[];
+}
+
+/** Measurements by tensor name, read one at a time. */
+export interface MeasurementReader {
+  tensor(name: string): Promise<TensorMeasurement>;
+  /** Standard error of the tensor's price relative to it. */
+  relativeError(name: string): Promise<number>;
+  calibration(): Promise<{ value: number; standardError: number }>;
+}
+
+/** Remembers finished prices, so that interrupted work goes on where it stopped. */
+export interface PriceMemory {
+  get(key: string): Promise<PricedTensor | undefined>;
+  put(key: string, value: PricedTensor): Promise<void>;
+}
+
+export interface PriceOptions extends WorkOptions {
+  readonly rounding: RoundingName;
+  /** Format names to consider, default every one that GGUF holds and we write. */
+  readonly palette?: readonly string[];
+  readonly memory?: PriceMemory;
+}
+
+/** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
+const SAMPLED_ROWS = 96;
+
+/** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
+export function matrices(model: Model): ModelTensor[] {
+  return [...model.tensors.values()].filter((tensor) => tensor.shape.length === 2);
+}
+
+/** Prices every candidate of every matrix with the rounding that will be used. */
+export async function priceModel(
+  model: Model,
+  measured: MeasurementReader,
+  runner: JobRunner,
+  options: PriceOptions,
+): Promise<SensitivityTable> {
+  const tensors = matrices(model);
+  let done = 0;
+  const priced = await concurrently(tensors, runner.concurrency + 1, async (tensor) => {
+    await checkpoint(options.signal);
+    const result = await priceTensor(tensor, measured, runner, options);
+    options.onProgress?.({ stage: 'pricing', done: ++done, total: tensors.length, unit: 'tensors', detail: tensor.name });
+    return result;
+  });
+  return {
+    version: 1,
+    model: await model.fingerprint(),
+    rounding: options.rounding,
+    scale: await measured.calibration(),
+    tensors: priced,
+  };
+}
+
+async function priceTensor(
+  tensor: ModelTensor,
+  measured: MeasurementReader,
+  runner: JobRunner,
+  { rounding, palette, memory, signal }: PriceOptions,
+): Promise<PricedTensor> {
+  const [rows, columns] = tensor.shape;
+  const formats = candidates(columns, palette).map((format) => format.name);
+  const key = JSON.stringify([tensor.name, rounding, formats]);
+  const remembered = await memory?.get(key);
+  if (remembered !== undefined) return remembered;
+  const measurement = await measured.tensor(tensor.name);
+  const sample = sampleRows(rows);
+  const prices = await runner.price(
+    {
+      kind: 'price',
+      formats,
+      rounding,
+      rowIndex: sample,
+      weight: await loadRows(tensor, sample),
+      curvature: curvatureOf(measurement.rounding),
+      terms: measurement.pricing,
+    },
+    signal,
+  );
+  const relativeError = await measured.relativeError(tensor.name);
+  const result = { tensor: tensor.name, role: tensor.role, layer: tensor.layer, rows, columns, relativeError, prices };
+  await memory?.put(key, result);
+  return result;
+}
+
+/** Evenly spread rows, all of them when there are few. */
+function sampleRows(rows: number): Int32Array {
+  const count = Math.min(rows, SAMPLED_ROWS);
+  return Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * rows) / count));
+}
+
+async function loadRows(tensor: ModelTensor, rows: Int32Array): Promise<Float32Array> {
+  const columns = tensor.shape[1];
+  const values = new Float32Array(rows.length * columns);
+  for (let i = 0; i < rows.length; i++) values.set(await tensor.load(rows[i], rows[i] + 1), i * columns);
+  return values;
+}
