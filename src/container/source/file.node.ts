@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BitbudgetError } from '../../core/errors.ts';
+import type { ByteSink, ByteSource } from '../types.ts';
+import { checkBareName, checkRange } from './range.ts';
+import type { SourceFolder } from './range.ts';
+
+// One read call of the operating system moves at most 2^31 − 4096 bytes.
+const largestTransfer = 2 ** 30;
+
+/** A file on disk as a source. Throws BitbudgetError when it cannot be opened. */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+    throw new BitbudgetError(`${path}: cannot be opened (${cause.code})`, { cause });
+  });
+  const status = await handle.stat();
+  if (!status.isFile()) {
+    await handle.close();
+    throw new BitbudgetError(`${path}: is not a file; expected a .gguf or .safetensors file`);
+  }
+  return {
+    name: path,
+    byteLength: status.size,
+    async read(start, end) {
+      checkRange(this, start, end);
+      const bytes = new Uint8Array(end - start);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, largestTransfer), start + done);
+        if (bytesRead === 0) throw new BitbudgetError(`${path}: became shorter while it was read, at byte ${start + done}`);
+        done += bytesRead;
+      }
+      return bytes;
+    },
+    async close() {
+      await handle.close();
+    },
+  };
+}
+
+/**
+ * Output file: written under a temporary name in the same folder, fsynced and renamed to `path` on commit, so that
+ * `path` never names half a file, not even after a power cut.
+ */
+export async function fileSink(path: string): Promise<ByteSink> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+  const handle = await open(temporary, 'wx').catch((cause: NodeJS.ErrnoException) => {
+    throw new BitbudgetError(`${path}: cannot be written (${cause.code})`, { cause });
+  });
+  let open_ = true;
+  return {
+    async write(bytes) {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, largestTransfer));
+        done += bytesWritten;
+      }
+    },
+    async commit() {
+      await handle.sync();
+      open_ = false;
+      await handle.close();
+      await rename(temporary, path);
+      await syncFolder(folder);
+    },
+    async abort() {
+      if (!open_) return;
+      open_ = false;
+      await handle.close();
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+/** A folder on disk; only bare file names are opened. */
+export function diskFolder(path: string): SourceFolder {
+  return {
+    name: path,
+    async open(fileName) {
+      checkBareName(path, fileName);
+      try {
+        return await fileSource(join(path, fileName));
+      } catch (error) {
+        if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Makes a rename durable. Windows cannot open folders; there it is left to the file system. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path === '' ? '.' : path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
