@@ -1,0 +1,56 @@
+import type { BitPlan } from '../allocate/types.ts';
+import { BitbudgetError } from '../core/errors.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { decodeRows, format, rowBytes } from '../numeric/table.ts';
+import { type BlockStore, plannedFormat, type Slice, slices } from './encode.ts';
+import { matrices } from './sensitivity.ts';
+
+/**
+ * The model as a plan makes it: its matrices decode the store's blocks. Vectors are the original's.
+ * @param only keeps the original of every matrix for which it is false; default none
+ */
+export function quantizedModel(
+  model: Model,
+  plan: BitPlan,
+  store: BlockStore,
+  only: (tensor: ModelTensor) => boolean = () => true,
+): Model {
+  const bySlice = Map.groupBy(slices(model, plan), ({ tensor }) => tensor.name);
+  const tensors = new Map(model.tensors);
+  for (const tensor of matrices(model).filter(only)) {
+    tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
+  }
+  const { config, tokenizer, metadata } = model;
+  return { config, tokenizer, metadata, tensors, fingerprint: () => model.fingerprint(), close: async () => {} };
+}
+
+function quantizedTensor(tensor: ModelTensor, formatName: string, parts: readonly Slice[], store: BlockStore): ModelTensor {
+  const [rows, columns] = tensor.shape;
+  const target = format(formatName);
+  const stride = rowBytes(target, columns);
+  const loadBlocks = async (start = 0, end = rows): Promise<Uint8Array> => {
+    const blocks = new Uint8Array((end - start) * stride);
+    for (const part of parts) {
+      const from = Math.max(start, part.startRow);
+      const to = Math.min(end, part.endRow);
+      if (from >= to) continue;
+      const stored = await store.get(part.key);
+      if (stored === undefined) throw new BitbudgetError(`${tensor.name} rows ${from} to ${to} are not rounded yet; run quantize again`);
+      blocks.set(stored.subarray((from - part.startRow) * stride, (to - part.startRow) * stride), (from - start) * stride);
+    }
+    return blocks;
+  };
+  return {
+    name: tensor.name,
+    role: tensor.role,
+    layer: tensor.layer,
+    shape: tensor.shape,
+    format: formatName,
+    loadBlocks,
+    load: async (start = 0, end = rows) => {
+      const values = new Float32Array((end - start) * columns);
+      decodeRows(target, await loadBlocks(start, end), values, columns);
+      return values;
+    },
+  };
+}
