@@ -44,7 +44,13 @@ export interface ScalarGrid {
    * @param scale [blocks, blockSize/subBlock] out; may be negative or zero
    * @param offset [blocks, blockSize/subBlock] out; 0 for symmetric formats
    */
-  fit(values: Float32Array, importance: Float32Array | undefined, blocks: Uint8Array, scale: Float32Array, offset: Float32Array): void;
+  fit(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    blocks: Uint8Array,
+    scale: Float32Array,
+    offset: Float32Array,
+  ): void;
   /** Writes codes (index into `levels`, one per value, in the order of values) into blocks whose header `fit` wrote. */
   pack(codes: Uint8Array, blocks: Uint8Array): void;
 }

@@ -1,0 +1,18 @@
+import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Float8 } from '../../core/float16.ts';
+import type { NumberFormat } from '../types.ts';
+
+/** OFP8 E4M3 without Inf, as safetensors stores it. */
+export const F8_E4M3: NumberFormat = float8('F8_E4M3', e4m3);
+/** OFP8 E5M2. */
+export const F8_E5M2: NumberFormat = float8('F8_E5M2', e5m2);
+
+function float8(name: string, float: Float8): NumberFormat {
+  return {
+    name,
+    blockSize: 1,
+    blockBytes: 1,
+    safetensors: name,
+    decodeBlocks: (blocks, values) => float.decode(blocks, values),
+    encodeBlocks: (values, blocks) => float.encode(values, blocks),
+  };
+}

@@ -1,0 +1,55 @@
+import { writeF16 } from '../../core/float16.ts';
+import type { ScalarGrid } from '../types.ts';
+import { type AffineSearch, SUMS, searchAffine, solution } from './affine.ts';
+import { loadBlock } from './block.ts';
+import { type SuperAffine, type SuperAffineResult, searchSuperAffine } from './superaffine.ts';
+import { roundScale } from './superscale.ts';
+
+type Fit = ScalarGrid['fit'];
+
+const sums = new Float64Array(SUMS);
+
+/** `fit` of a format with a binary16 scale and a binary16 minimum at the start of each block: Q4_1, Q5_1. */
+export function fitAffine(blockSize: number, blockBytes: number, search: AffineSearch): Fit {
+  const x = new Float64Array(blockSize);
+  const w = new Float64Array(blockSize);
+  return (values, importance, blocks, scale, offset) => {
+    const count = values.length / blockSize;
+    blocks.fill(0);
+    for (let i = 0; i < count; i++) {
+      loadBlock(values, importance, i * blockSize, blockSize, x, w);
+      searchAffine(search, x, w, 0, blockSize, sums, 0);
+      scale[i] = writeF16(blocks, i * blockBytes, roundScale(solution[0]));
+      offset[i] = writeF16(blocks, i * blockBytes + 2, roundScale(solution[1]));
+    }
+  };
+}
+
+/**
+ * `fit` of a format with scales d·a and minimums −dmin·b.
+ * @param writeHeader stores the result in the block that starts at byte `at`
+ */
+export function fitSuperAffine(
+  spec: SuperAffine,
+  blockBytes: number,
+  writeHeader: (blocks: Uint8Array, at: number, result: SuperAffineResult) => void,
+): Fit {
+  const { subBlocks } = spec;
+  const blockSize = subBlocks * spec.subBlock;
+  const x = new Float64Array(blockSize);
+  const w = new Float64Array(blockSize);
+  const result: SuperAffineResult = { d: 0, dmin: 0, a: new Int32Array(16), b: new Int32Array(16) };
+  return (values, importance, blocks, scale, offset) => {
+    const count = values.length / blockSize;
+    blocks.fill(0);
+    for (let i = 0; i < count; i++) {
+      loadBlock(values, importance, i * blockSize, blockSize, x, w);
+      searchSuperAffine(spec, x, w, result);
+      writeHeader(blocks, i * blockBytes, result);
+      for (let j = 0; j < subBlocks; j++) {
+        scale[i * subBlocks + j] = result.d * result.a[j];
+        offset[i * subBlocks + j] = -result.dmin * result.b[j];
+      }
+    }
+  };
+}
