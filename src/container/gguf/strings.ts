@@ -11,56 +11,55 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
  * Bytes that are not UTF-8 become U+FFFD.
  */
 export async function readStrings(window: SourceWindow, count: number, subject: string): Promise<string[]> {
+  const { cursor } = window;
   const strings: string[] = [];
   while (strings.length < count) {
     await window.ensure(8);
-    const first = stringLength(window, subject);
-    window.cursor.position -= 8;
+    const first = cursor.size('length of a string');
+    if (first > limits.stringBytes || first > window.remaining) {
+      throw new FormatError(
+        `${cursor.name}: ${subject} has a string of ${first} bytes; ${window.remaining} remain, at most ${limits.stringBytes} are accepted`,
+      );
+    }
+    cursor.position -= 8;
     await window.ensure(8 + first);
-    readWholeStrings(window, count, strings, subject);
+    readWholeStrings(window, count, strings);
   }
   return strings;
 }
 
-/** Length at the cursor, checked against what remains. */
-function stringLength(window: SourceWindow, subject: string): number {
-  const length = window.cursor.size('length of a string');
-  if (length > limits.stringBytes || length > window.remaining) {
-    throw new FormatError(
-      `${window.cursor.name}: ${subject} has a string of ${length} bytes; ${window.remaining} remain, at most ${limits.stringBytes} are accepted`,
-    );
-  }
-  return length;
-}
-
 /** Takes every string that the window already holds whole, up to `count` in all. */
-function readWholeStrings(window: SourceWindow, count: number, strings: string[], subject: string): void {
+function readWholeStrings(window: SourceWindow, count: number, strings: string[]): void {
   const { cursor } = window;
-  const { bytes } = cursor;
-  const units = new Uint16Array(cursor.remaining);
-  const ends: number[] = [];
+  const bytes = cursor.view(cursor.remaining);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const units = new Uint16Array(bytes.length);
+  const ends = new Uint32Array(Math.min(count - strings.length, Math.floor(bytes.length / 8)));
   // Strings that are not valid UTF-8, by their place in this batch.
   const odd = new Map<number, string>();
-  let used = 0;
-  while (strings.length + ends.length < count && cursor.remaining >= 8) {
-    const length = stringLength(window, subject);
-    if (length > cursor.remaining) {
-      cursor.position -= 8;
-      break;
-    }
-    const start = cursor.take(length);
-    const end = toUtf16(bytes, start, start + length, units, used);
-    if (end < 0) odd.set(ends.length, utf8.decode(bytes.subarray(start, start + length)));
-    else used = end;
-    ends.push(used);
+  let [batch, at, used] = [0, 0, 0];
+  while (batch < ends.length && at + 8 <= bytes.length) {
+    const end = at + 8 + stringLength(view, at, cursor.littleEndian);
+    if (end > bytes.length) break;
+    const unitsEnd = toUtf16(bytes, at + 8, end, units, used);
+    if (unitsEnd < 0) odd.set(batch, utf8.decode(bytes.subarray(at + 8, end)));
+    else used = unitsEnd;
+    ends[batch++] = used;
+    at = end;
   }
+  cursor.position -= bytes.length - at;
   const text = utf16.decode(units.subarray(0, used));
-  let from = 0;
-  for (let i = 0; i < ends.length; i++) {
+  for (let i = 0, from = 0; i < batch; from = ends[i++]) {
     const cut = text.substring(from, ends[i]);
     strings.push(odd.size === 0 ? cut : (odd.get(i) ?? cut));
-    from = ends[i];
   }
+}
+
+/** Length of the string at `at`; 2^53 or more reads as some number that is too large as well. */
+function stringLength(view: DataView, at: number, littleEndian: boolean): number {
+  const first = view.getUint32(at, littleEndian);
+  const second = view.getUint32(at + 4, littleEndian);
+  return littleEndian ? first + second * 4294967296 : first * 4294967296 + second;
 }
 
 /** UTF-8 bytes [start, end) → UTF-16 units from `at`. Returns the place after the last unit, or -1 when not valid UTF-8. */

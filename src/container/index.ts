@@ -1,0 +1,13 @@
+export { openShards, openSafetensorsFolder } from './safetensors/folder.ts';
+export { readSafetensors } from './safetensors/read.ts';
+export type { SafetensorsFile } from './safetensors/read.ts';
+export { readGguf } from './gguf/read.ts';
+export type { GgufFile } from './gguf/read.ts';
+export { openGguf, shardSuffix } from './gguf/shards.ts';
+export { ggmlBytes, ggmlTypeById, ggmlTypeByName, ggmlTypes } from './gguf/types.ts';
+export type { GgmlType } from './gguf/types.ts';
+export { openTensorSource } from './open.ts';
+export { blobFolder, blobSource } from './source/blob.ts';
+export { memorySource, MemorySink } from './source/memory.ts';
+export type { SourceFolder } from './source/range.ts';
+export type { ByteSink, ByteSource, MetadataArray, MetadataValue, TensorEntry, TensorFile } from './types.ts';
