@@ -26,11 +26,35 @@ export interface Kernels {
 
   // ── matrix products, float32 ────────────────────────────────────────────
   /** y[m,n] (+)= x[m,k] · w[n,k]ᵀ — a linear layer. */
-  matmulNT(x: Float32Array, w: Float32Array, y: Float32Array, m: number, n: number, k: number, accumulate?: boolean): void;
+  matmulNT(
+    x: Float32Array,
+    w: Float32Array,
+    y: Float32Array,
+    m: number,
+    n: number,
+    k: number,
+    accumulate?: boolean,
+  ): void;
   /** y[m,n] (+)= x[m,k] · w[k,n] — its gradient with respect to the input. */
-  matmulNN(x: Float32Array, w: Float32Array, y: Float32Array, m: number, n: number, k: number, accumulate?: boolean): void;
+  matmulNN(
+    x: Float32Array,
+    w: Float32Array,
+    y: Float32Array,
+    m: number,
+    n: number,
+    k: number,
+    accumulate?: boolean,
+  ): void;
   /** y[m,n] (+)= x[k,m]ᵀ · w[k,n] — its gradient with respect to the weights. */
-  matmulTN(x: Float32Array, w: Float32Array, y: Float32Array, m: number, n: number, k: number, accumulate?: boolean): void;
+  matmulTN(
+    x: Float32Array,
+    w: Float32Array,
+    y: Float32Array,
+    m: number,
+    n: number,
+    k: number,
+    accumulate?: boolean,
+  ): void;
   /** a[n,n] += Σ_t weight_t · x_t·x_tᵀ over rows of x[t,n]; weights default 1. Both triangles are written. */
   gram(x: Float32Array, weight: Float32Array | undefined, a: Float32Array, t: number, n: number): void;
 
@@ -46,7 +70,14 @@ export interface Kernels {
   /** y_t = x_t / rms(x_t) · gain, rows of `n`. */
   rmsNorm(x: Float32Array, gain: Float32Array, y: Float32Array, n: number, epsilon: number): void;
   /** dx (overwritten) from dy. */
-  rmsNormBackward(x: Float32Array, gain: Float32Array, dy: Float32Array, dx: Float32Array, n: number, epsilon: number): void;
+  rmsNormBackward(
+    x: Float32Array,
+    gain: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    n: number,
+    epsilon: number,
+  ): void;
   /**
    * Rotates x[tokens, heads, headDim] in place. `table` [positions, dimensions/2, 2] holds cos, sin (scaling included);
    * `positions` [tokens]. `inverse` rotates back: the Jacobian's transpose.
@@ -66,14 +97,29 @@ export interface Kernels {
    */
   attention(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32Array, shape: AttentionShape): void;
   /** Gradients (overwritten) for past = 0 and capacity = length; probabilities are recomputed. */
-  attentionBackward(q: Float32Array, k: Float32Array, v: Float32Array, dOut: Float32Array, dq: Float32Array, dk: Float32Array, dv: Float32Array, shape: AttentionShape): void;
+  attentionBackward(
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    dOut: Float32Array,
+    dq: Float32Array,
+    dk: Float32Array,
+    dv: Float32Array,
+    shape: AttentionShape,
+  ): void;
   /** In place: rows of n logits → log-probabilities. */
   logSoftmax(x: Float32Array, n: number): void;
   /**
    * Sampled-label gradient at the logits. logits[rows, n] → g = onehot(ŷ) − p in place, with ŷ drawn by inverse CDF
    * from `uniform[rows]` in [0,1). Writes 1 − |p|² per row to `curvature`, adds p to `probability[n]` when given.
    */
-  sampledScore(logits: Float32Array, uniform: Float32Array, curvature: Float32Array, probability: Float32Array | undefined, n: number): void;
+  sampledScore(
+    logits: Float32Array,
+    uniform: Float32Array,
+    curvature: Float32Array,
+    probability: Float32Array | undefined,
+    n: number,
+  ): void;
   /**
    * Compares rows of logits: kl[row] = KL(softmax(p) ‖ softmax(q)) in nats, nll of `labels[row]` (ignored when < 0)
    * under both, and whether the most probable entries agree (1/0).

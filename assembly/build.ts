@@ -1,0 +1,62 @@
+/**
+ * Compiles the kernels to `build/kernels.{relaxed,simd,scalar}.wasm`: `node assembly/build.ts`, or some of
+ * them: `node assembly/build.ts relaxed`.
+ * All three builds come from the same sources; the scalar one reads `lanes.scalar.ts` where others read `lanes.ts`.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const features = {
+  relaxed: ['threads', 'simd', 'relaxed-simd'],
+  simd: ['threads', 'simd'],
+  scalar: ['threads'],
+};
+type Build = keyof typeof features;
+
+/** The sources see `shared` memory of up to 4 GiB, which the host imports; see `src/kernels/wasm/team.ts`. */
+const options = [
+  '--runtime',
+  'stub',
+  '--importMemory',
+  '--sharedMemory',
+  '--initialMemory',
+  '1',
+  '--maximumMemory',
+  '65536',
+];
+const optimization = ['--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0'];
+
+async function compile(build: Build): Promise<Uint8Array> {
+  const output = new Map<string, Uint8Array | string>();
+  const enabled = features[build].flatMap((feature) => ['--enable', feature]);
+  const { error, stderr } = await asc.main(
+    ['assembly/index.ts', '--outFile', 'kernels.wasm', '--baseDir', root, ...options, ...optimization, ...enabled],
+    {
+      readFile: async (name, baseDir) => {
+        const replaced =
+          build === 'scalar' && basename(name) === 'lanes.ts' ? name.replace('lanes.ts', 'lanes.scalar.ts') : name;
+        // The compiler probes for files that need not exist and takes null as "not there".
+        return await readFile(join(baseDir, replaced), 'utf8').catch(() => null);
+      },
+      writeFile: (name, contents) => void output.set(name, contents),
+      listFiles: () => [],
+    },
+  );
+  if (error) throw new Error(`kernels (${build}) do not compile: ${error.message}\n${stderr.toString()}`);
+  return output.get('kernels.wasm') as Uint8Array;
+}
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(features);
+await mkdir(join(root, 'build'), { recursive: true });
+for (const build of wanted as Build[]) {
+  const bytes = await compile(build);
+  const path = join(root, 'build', `kernels.${build}.wasm`);
+  // Renamed when whole: tests and builds may run at the same time.
+  await writeFile(`${path}.${process.pid}.tmp`, bytes);
+  await rename(`${path}.${process.pid}.tmp`, path);
+  console.log(`build/kernels.${build}.wasm ${bytes.length} bytes`);
+}

@@ -1,0 +1,95 @@
+/**
+ * The vector that kernels are written in: four float32 lanes. `lanes.scalar.ts` offers the same names with one lane,
+ * and `build.ts` puts it in this file's place for machines without SIMD.
+ */
+export type V = v128;
+/** Lanes of V. */
+export const LANES: i32 = 4;
+/** Bytes of V. */
+export const VECTOR: usize = 16;
+/** Two (SIMD) or one (scalar) float64 partial sums. */
+export type D = v128;
+
+// @ts-ignore: decorator
+@inline export function vload(address: usize): V { return v128.load(address); }
+// @ts-ignore: decorator
+@inline export function vstore(address: usize, x: V): void { v128.store(address, x); }
+/** Every lane from one float32 in memory. */
+// @ts-ignore: decorator
+@inline export function vloadSplat(address: usize): V { return v128.load32_splat(address); }
+// @ts-ignore: decorator
+@inline export function vsplat(x: f32): V { return f32x4.splat(x); }
+// @ts-ignore: decorator
+@inline export function vadd(a: V, b: V): V { return f32x4.add(a, b); }
+// @ts-ignore: decorator
+@inline export function vsub(a: V, b: V): V { return f32x4.sub(a, b); }
+// @ts-ignore: decorator
+@inline export function vmul(a: V, b: V): V { return f32x4.mul(a, b); }
+// @ts-ignore: decorator
+@inline export function vdiv(a: V, b: V): V { return f32x4.div(a, b); }
+/** a·b + c, rounded once or twice. */
+// @ts-ignore: decorator
+@inline export function vmadd(a: V, b: V, c: V): V {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+/** Propagates NaN. */
+// @ts-ignore: decorator
+@inline export function vmax(a: V, b: V): V { return f32x4.max(a, b); }
+/** Propagates NaN. */
+// @ts-ignore: decorator
+@inline export function vmin(a: V, b: V): V { return f32x4.min(a, b); }
+// @ts-ignore: decorator
+@inline export function vsum(x: V): f32 {
+  const pair = f32x4.add(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
+}
+// @ts-ignore: decorator
+@inline export function vmaximum(x: V): f32 {
+  const pair = f32x4.max(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return max(f32x4.extract_lane(pair, 0), f32x4.extract_lane(pair, 1));
+}
+/** a < b ? x : y, lane by lane; y where either is NaN. */
+// @ts-ignore: decorator
+@inline export function vselectLess(a: V, b: V, x: V, y: V): V { return v128.bitselect(x, y, f32x4.lt(a, b)); }
+/** Whether any lane of a equals the same lane of b. */
+// @ts-ignore: decorator
+@inline export function vanyEqual(a: V, b: V): bool { return v128.any_true(f32x4.eq(a, b)); }
+/** Rounds to the nearest integer, ties to even. */
+// @ts-ignore: decorator
+@inline export function vnearest(x: V): V { return f32x4.nearest(x); }
+/** x·2^n for integer-valued n in -126..127. */
+// @ts-ignore: decorator
+@inline export function vscaleByPowerOfTwo(x: V, n: V): V {
+  return f32x4.mul(x, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
+}
+
+// @ts-ignore: decorator
+@inline export function dzero(): D { return f64x2.splat(0); }
+/** Adds the lanes of x to the float64 sums. */
+// @ts-ignore: decorator
+@inline export function dadd(sum: D, x: V): D {
+  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 0, 1))));
+}
+// @ts-ignore: decorator
+@inline export function dsum(sum: D): f64 { return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1); }
+
+/**
+ * Transposes a LANES × LANES block: column c of the block (memory rows `from + r·fromStride`) is stored at
+ * `to + c·toStride`. Strides in bytes.
+ */
+// @ts-ignore: decorator
+@inline export function vtranspose(to: usize, toStride: usize, from: usize, fromStride: usize, factor: V): void {
+  const a = f32x4.mul(v128.load(from), factor);
+  const b = f32x4.mul(v128.load(from + fromStride), factor);
+  const c = f32x4.mul(v128.load(from + 2 * fromStride), factor);
+  const d = f32x4.mul(v128.load(from + 3 * fromStride), factor);
+  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f64>(ab0, cd0, 0, 2));
+  v128.store(to + toStride, v128.shuffle<f64>(ab0, cd0, 1, 3));
+  v128.store(to + 2 * toStride, v128.shuffle<f64>(ab1, cd1, 0, 2));
+  v128.store(to + 3 * toStride, v128.shuffle<f64>(ab1, cd1, 1, 3));
+}

@@ -1,0 +1,40 @@
+import type { Kernels } from '../contract.ts';
+import { createReferenceKernels } from '../reference/index.ts';
+import { elementwiseKernels } from './elementwise.ts';
+import { memoryKernels } from './memory.ts';
+import { builds, type KernelBuild, loadBuild } from './platform.ts';
+import { createTeam, type TeamOptions } from './team.ts';
+
+export interface WasmKernelOptions extends TeamOptions {
+  /** Default: the fastest that this machine validates. */
+  build?: KernelBuild;
+}
+
+/**
+ * Kernels in WebAssembly over one shared memory with a team of threads. Resident threads sleep between calls and do
+ * not keep the process alive.
+ * @throws RangeError when no memory can be reserved
+ */
+export async function createWasmKernels(options: WasmKernelOptions = {}): Promise<Kernels> {
+  const { build, module } = await compile(options.build ? [options.build] : builds);
+  const team = await createTeam(module, build, options);
+  const { name: _, threads: __, ...ops } = createReferenceKernels();
+  return {
+    name: `wasm-${build}`,
+    threads: team.threads,
+    // Until every operation has its kernel, the reference computes the rest on the same arrays.
+    ...ops,
+    ...memoryKernels(team),
+    ...elementwiseKernels(team),
+  };
+}
+
+async function compile(
+  candidates: readonly KernelBuild[],
+): Promise<{ build: KernelBuild; module: WebAssembly.Module }> {
+  for (const build of candidates) {
+    const bytes = await loadBuild(build);
+    if (WebAssembly.validate(bytes)) return { build, module: await WebAssembly.compile(bytes) };
+  }
+  throw new Error(`kernels cannot run: this machine validates none of the builds ${candidates.join(', ')}`);
+}
