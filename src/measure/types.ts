@@ -9,27 +9,98 @@ export interface KroneckerTerm {
   readonly b: Float32Array;
 }
 
-/** What is known of one matrix after measuring. */
+/** How a matrix is used: as a linear layer, or as a table of rows looked up by token. */
+export type MatrixUse = 'linear' | 'lookup';
+
+/**
+ * What one reference perturbation δW of some rows of a matrix does, sequence by sequence: ties the Kronecker form to
+ * the unbiased one. G_s is the gradient of Σ_t log p(ŷ_t) of sequence s, g_t the gradient at the layer's output.
+ */
+export interface Sketch {
+  /** ⟨G_s, δW⟩ per sequence. The unbiased KL of δW is Σ_s ⟨G_s, δW⟩² / (2·sequences·length). [sequences] */
+  readonly innerProducts: Float64Array;
+  /** Σ_i ⟨G_s, δw_i⟩² over rows i: the same with the (mean zero) products of different rows left out. [sequences] */
+  readonly rowProducts: Float64Array;
+  /** Σ_t Σ_i (g_ti·δw_i·x_t)²: products of different tokens left out as well. [sequences] */
+  readonly tokenProducts: Float64Array;
+  /** Price of the same δW by the Kronecker terms, nats per token: mean of both halves. */
+  readonly kronecker: number;
+  /** Rows that δW changes. */
+  readonly rows: number;
+}
+
+/** One use of a matrix, measured. */
+export interface UseMeasurement {
+  readonly tensor: string;
+  readonly use: MatrixUse;
+  /** From the sequences that rounding may see (even ones), and from the others, which price its result. */
+  readonly rounding: KroneckerTerm;
+  readonly pricing: KroneckerTerm;
+  /** E[x²] per column over all sequences; all ones for a look-up. [columns] */
+  readonly importance: Float32Array;
+  readonly sketch: Sketch;
+}
+
+/** What is known of one matrix after measuring: one entry per use in every list. */
 export interface TensorMeasurement {
   readonly tensor: string;
   /** Factors from the sequences that rounding may see, and from the others, which price its result. */
   readonly rounding: readonly KroneckerTerm[];
   readonly pricing: readonly KroneckerTerm[];
-  /** E[x²] per column: llama.cpp's importance matrix. [columns] */
+  /** E[x²] per column as a linear layer: llama.cpp's importance matrix. [columns] */
   readonly importance: Float32Array;
-  /**
-   * The unbiased sketch ⟨G_s, δW⟩ per sequence for one reference perturbation, with the Kronecker price of the same
-   * perturbation: their ratio over all tensors calibrates the form, its spread gives the confidence interval.
-   */
-  readonly sketch: { readonly innerProducts: Float64Array; readonly kronecker: number };
+  readonly sketches: readonly Sketch[];
+}
+
+/** A use of a matrix without its factors: a row of the sensitivity table. */
+export interface UseSummary {
+  readonly tensor: string;
+  readonly use: MatrixUse;
+  readonly rows: number;
+  readonly columns: number;
+  readonly sketch: Sketch;
 }
 
 /** Facts about the text and the model that a measurement belongs to. */
 export interface MeasurementKey {
   readonly version: number;
+  /** `Model.fingerprint()` */
   readonly model: string;
+  /** SHA-256 (hex) of the token ids. */
   readonly text: string;
   readonly sequences: number;
   readonly sequenceLength: number;
   readonly seed: number;
+}
+
+/** A finished measurement. Factors are read tensor by tensor: all of them together are larger than the model. */
+export interface Measurement {
+  readonly key: MeasurementKey;
+  /** Every use of every matrix, in the order they were measured. */
+  readonly summaries: readonly UseSummary[];
+  /** Throws BitbudgetError when the tensor was not measured. */
+  read(tensor: string): Promise<TensorMeasurement>;
+}
+
+/** What an interrupted measurement goes on from. */
+export interface ResumePoint {
+  /** The gradient is at the input of this block; `layers` of the model: at the output of the last one. */
+  readonly layer: number;
+  /** [sequences·length, hidden] */
+  readonly gradient: Float32Array;
+  /** Mean predicted probability of every token, [vocabulary]. */
+  readonly probability: Float32Array;
+}
+
+/** Keeps measurements. `store.node.ts` keeps them in a file, `memoryStore` until the process ends. */
+export interface MeasurementStore {
+  /** The measurement of `key` when it is finished. */
+  find(key: MeasurementKey): Promise<Measurement | undefined>;
+  /** Where an unfinished measurement of `key` stopped. */
+  resume(key: MeasurementKey): Promise<ResumePoint | undefined>;
+  /** Adds measured uses and moves the resume point, both or neither. */
+  save(key: MeasurementKey, uses: readonly UseMeasurement[], point: ResumePoint): Promise<void>;
+  /** Adds the last uses, drops the resume point and marks the measurement as whole, all or nothing. */
+  finish(key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<Measurement>;
+  close(): Promise<void>;
 }

@@ -1,0 +1,50 @@
+import { UsageError } from '../core/errors.ts';
+
+/** Token ids of independent sequences of one length. */
+export interface TokenBatch {
+  readonly sequences: number;
+  readonly length: number;
+  /** [sequences, length] */
+  readonly ids: Int32Array;
+}
+
+/** Sequences that pass through a block together. */
+export interface SequenceBatch {
+  /** Sequence numbers, in the order of the rows. */
+  readonly order: readonly number[];
+  /** First token in processing order. */
+  readonly start: number;
+  readonly tokens: number;
+  /** 0: even sequences, factors for rounding; 1: odd ones, factors for pricing. */
+  readonly half: 0 | 1;
+  /** Last batch of its half. */
+  readonly last: boolean;
+}
+
+/** Tokens of a batch: matrix products reach full speed from about a thousand rows. */
+export const BATCH_TOKENS = 2048;
+
+/**
+ * Even sequences first, then odd ones, so that the factors of one half are finished before the other's begin.
+ * @throws UsageError for fewer than two sequences
+ */
+export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): SequenceBatch[] {
+  if (tokens.sequences < 2)
+    throw new UsageError(
+      `calibration text has ${tokens.sequences} sequence(s) of ${tokens.length} tokens, measuring needs at least 2: give more text`,
+    );
+  const size = Math.max(1, Math.floor(batchTokens / tokens.length));
+  const batches: SequenceBatch[] = [];
+  let start = 0;
+  for (const half of [0, 1] as const) {
+    const all = Array.from({ length: tokens.sequences }, (_, s) => s).filter((s) => s % 2 === half);
+    const count = Math.ceil(all.length / size);
+    for (let i = 0; i < count; i++) {
+      // Equal shares, so that no batch is left with a few rows.
+      const order = all.slice(Math.floor((i * all.length) / count), Math.floor(((i + 1) * all.length) / count));
+      batches.push({ order, start, tokens: order.length * tokens.length, half, last: i === count - 1 });
+      start += order.length * tokens.length;
+    }
+  }
+  return batches;
+}

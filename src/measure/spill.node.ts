@@ -1,0 +1,45 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BitbudgetError } from '../core/errors.ts';
+import { memoryResiduals, type ResidualShape, type ResidualStore } from './residual.ts';
+
+/** Above this size the residual stream goes to a file. */
+export const SPILL_BYTES = 2 * 2 ** 30;
+
+/** In memory up to `limit` bytes, else in a temporary file under `folder` (default: the system's). */
+export function residualStore(shape: ResidualShape, limit = SPILL_BYTES, folder = tmpdir()): ResidualStore {
+  const bytes = shape.boundaries * shape.tokens * shape.width * 4;
+  return bytes <= limit ? memoryResiduals(shape) : fileResiduals(shape, folder);
+}
+
+function fileResiduals(shape: ResidualShape, parent: string): ResidualStore {
+  const folder = mkdtempSync(join(parent, 'bitbudget-residual-'));
+  const file = openSync(join(folder, 'residual.f32'), 'w+');
+  const offset = (boundary: number, token: number): number => (boundary * shape.tokens + token) * shape.width * 4;
+  return {
+    write: (boundary, token, values) =>
+      transfer(values, offset(boundary, token), (b, p) => writeSync(file, b, 0, b.length, p)),
+    read: (boundary, token, values) =>
+      transfer(values, offset(boundary, token), (b, p) => readSync(file, b, 0, b.length, p)),
+    drop: () => {},
+    close: () => {
+      closeSync(file);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Moves all bytes; one system call may move fewer than asked. */
+function transfer(values: Float32Array, position: number, move: (bytes: Uint8Array, position: number) => number): void {
+  // Shared memory (threads) is not taken by fs: work on a private copy.
+  const bytes = new Uint8Array(values.byteLength);
+  const view = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  bytes.set(view);
+  for (let done = 0; done < bytes.length; ) {
+    const moved = move(bytes.subarray(done), position + done);
+    if (moved === 0) throw new BitbudgetError(`residual file ended at ${position + done} bytes: is the disk full?`);
+    done += moved;
+  }
+  view.set(bytes);
+}

@@ -1,0 +1,80 @@
+import { BitbudgetError } from '../core/errors.ts';
+import type {
+  Measurement,
+  MeasurementKey,
+  MeasurementStore,
+  ResumePoint,
+  TensorMeasurement,
+  UseMeasurement,
+  UseSummary,
+} from './types.ts';
+
+/** Changes whenever the meaning of what is stored changes; older files are measured anew. */
+export const MEASUREMENT_VERSION = 1;
+
+export function keyText(key: MeasurementKey): string {
+  return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed].join('/');
+}
+
+export function summaryOf(use: UseMeasurement): UseSummary {
+  return {
+    tensor: use.tensor,
+    use: use.use,
+    rows: use.rounding.b.length,
+    columns: use.importance.length,
+    sketch: use.sketch,
+  };
+}
+
+/** All uses of one tensor as one value. Throws BitbudgetError when there is none. */
+export function joinUses(tensor: string, uses: readonly UseMeasurement[]): TensorMeasurement {
+  if (uses.length === 0)
+    throw new BitbudgetError(`${tensor} was not measured: it is no matrix of this measurement's model`);
+  const linear = uses.find(({ use }) => use === 'linear') ?? uses[0];
+  return {
+    tensor,
+    rounding: uses.map(({ rounding }) => rounding),
+    pricing: uses.map(({ pricing }) => pricing),
+    importance: linear.importance,
+    sketches: uses.map(({ sketch }) => sketch),
+  };
+}
+
+/** Keeps measurements in memory: for browsers and tests. */
+export function memoryStore(): MeasurementStore {
+  const entries = new Map<string, { uses: UseMeasurement[]; point?: ResumePoint; finished: boolean }>();
+  const entry = (key: MeasurementKey) => {
+    const found = entries.get(keyText(key)) ?? { uses: [], finished: false };
+    entries.set(keyText(key), found);
+    return found;
+  };
+  const measurement = (key: MeasurementKey): Measurement => {
+    const { uses } = entry(key);
+    return {
+      key,
+      summaries: uses.map(summaryOf),
+      read: async (tensor) =>
+        joinUses(
+          tensor,
+          uses.filter((use) => use.tensor === tensor),
+        ),
+    };
+  };
+  return {
+    find: async (key) => (entry(key).finished ? measurement(key) : undefined),
+    resume: async (key) => entry(key).point,
+    save: async (key, uses, point) => {
+      entry(key).uses.push(...uses);
+      // The gradient goes on changing while the next block is measured.
+      entry(key).point = { ...point, gradient: Float32Array.from(point.gradient) };
+    },
+    finish: async (key, uses) => {
+      const found = entry(key);
+      found.uses.push(...uses);
+      found.point = undefined;
+      found.finished = true;
+      return measurement(key);
+    },
+    close: async () => entries.clear(),
+  };
+}
