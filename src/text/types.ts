@@ -10,14 +10,25 @@ export interface Tokenizer {
   /** Whether a BOS token is put before text by default (tokenizer.ggml.add_bos_token). */
   readonly addBos: boolean;
   /** @param options.special adds BOS/EOS as the model wants (default false); @param options.parseSpecial reads `<|im_end|>`-like text as control tokens (default false) */
-  encode(text: string, options?: { special?: boolean; parseSpecial?: boolean }): Int32Array;
+  encode(text: string, options?: EncodeOptions): Int32Array;
+  /** The text of the ids, control tokens written out (`<|im_end|>`); bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string;
   /** Bytes of one token, for streaming (a character may span tokens). */
   tokenBytes(id: number): Uint8Array;
   /** Jinja chat template of the model, when it has one. */
   readonly chatTemplate?: string;
-  /** `tokenizer.*` key-values as llama.cpp's converter writes them, for a GGUF writer; key order is stable. */
-  toGguf(): Map<string, TypedMetadata>;
+  /**
+   * `tokenizer.*` key-values as llama.cpp's converter writes them, for a GGUF writer; key order is stable.
+   * @param vocabularySize rows of the model's embedding (default `this.vocabularySize`): missing tokens become unused `[PAD{i}]`
+   */
+  toGguf(vocabularySize?: number): Map<string, TypedMetadata>;
+}
+
+export interface EncodeOptions {
+  /** Adds BOS and EOS as the model wants; default false. */
+  special?: boolean;
+  /** Reads `<|im_end|>`-like text as control tokens; default false. */
+  parseSpecial?: boolean;
 }
 
 /** A metadata value with the GGUF value type it must be written as. */

@@ -1,0 +1,73 @@
+import { FormatError } from '../core/errors.ts';
+import type { TypedMetadata } from './types.ts';
+import type { Vocabulary } from './vocabulary.ts';
+import { specialKeys, specialNames, TokenType } from './vocabulary.ts';
+import { typed } from './vocabulary-tokenizer.ts';
+
+interface HfVocabulary {
+  readonly vocabulary: Vocabulary;
+  /** tokenizer_config.json */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Name for `tokenizer.ggml.pre` of a byte-level tokenizer; undefined when llama.cpp has none like it. */
+  readonly pre?: string;
+  readonly merges?: readonly (readonly [string, string])[];
+  /** By id, of a SentencePiece-like tokenizer. */
+  readonly scores?: Float32Array;
+}
+
+/**
+ * Writes a Hugging Face tokenizer as GGUF key-values, in the order of llama.cpp's converter. `add_bos_token` is always
+ * written, because llama.cpp's default depends on the pre-tokenizer's name.
+ * @see llama.cpp conversion/base.py, conversion/llama.py, gguf-py/gguf/vocab.py
+ */
+export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map<string, TypedMetadata> {
+  return (vocabularySize = source.vocabulary.tokens.length) => {
+    const { vocabulary, config, pre, merges, scores } = source;
+    const spm = vocabulary.model === 'llama';
+    if (!spm && pre === undefined) {
+      throw new FormatError(
+        'tokenizer.json: its pre-tokenizer is none of those that llama.cpp knows, so no GGUF can carry this tokenizer',
+      );
+    }
+    const { tokens } = vocabulary;
+    if (vocabularySize < tokens.length) {
+      throw new FormatError(
+        `tokenizer: has ${tokens.length} tokens, expected at most the model's vocabulary of ${vocabularySize}; check that they belong together`,
+      );
+    }
+    const missing = Array.from({ length: vocabularySize - tokens.length }, (_, i) => tokens.length + i);
+    const out = new Map<string, TypedMetadata>();
+    const spacePrefix = spm ? vocabulary.addSpacePrefix : config.add_prefix_space;
+    if (typeof spacePrefix === 'boolean') out.set('tokenizer.ggml.add_space_prefix', typed('bool', spacePrefix));
+    out.set('tokenizer.ggml.model', typed('string', vocabulary.model));
+    out.set('tokenizer.ggml.pre', typed('string', spm ? 'default' : pre!));
+    out.set('tokenizer.ggml.tokens', typed('array:string', [...tokens, ...missing.map((id) => `[PAD${id}]`)]));
+    if (scores !== undefined) {
+      out.set('tokenizer.ggml.scores', typed('array:float32', [...scores, ...missing.map(() => -10000)]));
+    }
+    const types = [...Array.from(vocabulary.types), ...missing.map(() => TokenType.unused)];
+    out.set('tokenizer.ggml.token_type', typed('array:int32', types));
+    if (!spm && merges !== undefined) {
+      out.set(
+        'tokenizer.ggml.merges',
+        typed(
+          'array:string',
+          merges.map((pair) => pair.map(escapeSpaces).join(' ')),
+        ),
+      );
+    }
+    for (const name of specialNames) {
+      const id = vocabulary.special[name];
+      if (id !== undefined && id < vocabularySize) out.set(specialKeys[name], typed('uint32', id));
+    }
+    out.set('tokenizer.ggml.add_bos_token', typed('bool', vocabulary.addBos));
+    if (vocabulary.addEos) out.set('tokenizer.ggml.add_eos_token', typed('bool', true));
+    if (vocabulary.chatTemplate !== undefined) {
+      out.set('tokenizer.chat_template', typed('string', vocabulary.chatTemplate));
+    }
+    return out;
+  };
+}
+
+/** A space inside a merge would be its separator: llama.cpp writes it as the byte alphabet's `Ġ`. */
+const escapeSpaces = (token: string): string => token.replaceAll(' ', 'Ġ');

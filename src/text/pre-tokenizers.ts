@@ -1,0 +1,189 @@
+/**
+ * How text is split into words before byte-level BPE merges run inside each word. GGUF names the way in
+ * `tokenizer.ggml.pre`; tokenizer.json spells it out. Expressions apply one after the other: each splits the pieces
+ * that the one before left, and what a piece's matches leave over is a piece too.
+ * @see llama.cpp src/llama-vocab.cpp (names, flags) and each model's tokenizer.json
+ */
+export interface PreTokenizer {
+  /** GGUF names with this behaviour; the first is written for a tokenizer.json that has it. */
+  readonly names: readonly string[];
+  /** Regular expressions in Oniguruma's syntax, as tokenizer.json has them. */
+  readonly splits: readonly string[];
+  /** Spelling in tokenizer.json where llama.cpp's differs in rare scripts; serves recognition only. */
+  readonly original?: readonly string[];
+  /** Words that are tokens are taken whole, without merging. */
+  readonly ignoreMerges?: boolean;
+  /** llama.cpp's `add_bos_token` when the file does not say. */
+  readonly addBos?: boolean;
+}
+
+/** GPT-2's own split, which tokenizer.json's ByteLevel applies by `use_regex`. */
+export const gpt2Split = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+const contraction = `(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
+const letters = String.raw`[^\r\n\p{L}\p{N}]?\p{L}+`;
+const spaces = String.raw`\s*[\r\n]+|\s+(?!\S)|\s+`;
+const symbols = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*`;
+const tail = `${symbols}|${spaces}`;
+const llama3 = String.raw`${contraction}|${letters}|\p{N}{1,3}|${tail}`;
+const qwen2 = String.raw`${contraction}|${letters}|\p{N}|${tail}`;
+
+// Camel-case words. The original tells upper from lower case in all scripts; llama.cpp only in ASCII.
+const camel = (more: string, suffix: string): string =>
+  String.raw`[^\r\n\p{L}\p{N}]?((?=[\p{L}${more}])([^a-z]))*((?=[\p{L}${more}])([^A-Z]))+${suffix}|` +
+  String.raw`[^\r\n\p{L}\p{N}]?((?=[\p{L}${more}])([^a-z]))+((?=[\p{L}${more}])([^A-Z]))*${suffix}`;
+const camelOriginal = (suffix: string): string =>
+  String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+${suffix}|` +
+  String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*${suffix}`;
+const slashTail = String.raw` ?[^\s\p{L}\p{N}]+[\r\n/]*|${spaces}`;
+
+const deepseekWords =
+  String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_${'`'}{|}~][A-Za-z]+|` +
+  String.raw`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+`;
+const cjk = '[一-龥぀-ゟ゠-ヿ]+';
+const bloom = ' ?[^(\\s|.,!?…。，、।۔،)]+';
+
+export const preTokenizers: readonly PreTokenizer[] = [
+  {
+    names: [
+      ...['gpt-2', 'phi-2', 'jina-es', 'jina-de', 'gigachat', 'jina-v2-es', 'jina-v2-de', 'a.x-4.0', 'mellum'],
+      ...['modern-bert', 'jina-v1-en', 'jina-v2-code', 'roberta-bpe', 'mpt', 'olmo', 'jais', 'trillion'],
+      ...['granite-docling', 'exaone4'],
+    ],
+    splits: [gpt2Split],
+  },
+  {
+    names: ['llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2', 'jina-v5-nano'],
+    splits: [llama3],
+    ignoreMerges: true,
+    addBos: true,
+  },
+  { names: ['dbrx', 'smaug-bpe', 'glm4', 'chatglm-bpe'], splits: [llama3] },
+  {
+    names: [
+      ...['qwen2', 'deepseek-r1-qwen', 'kormo', 'f2llmv2', 'megrez', 'stablelm2', 'hunyuan', 'solar-open', 'grok-2'],
+    ],
+    splits: [qwen2],
+  },
+  {
+    names: ['qwen35'],
+    splits: [String.raw`${contraction}|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|${spaces}`],
+  },
+  {
+    names: ['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone', 'minerva-7b', 'mellum2'],
+    splits: [String.raw`\p{N}`, gpt2Split],
+  },
+  {
+    names: ['tekken'],
+    splits: [String.raw`${camel('', '')}|\p{N}|${slashTail}`],
+    original: [String.raw`${camelOriginal('')}|\p{N}|${slashTail}`],
+    ignoreMerges: true,
+    addBos: true,
+  },
+  {
+    names: ['gpt-4o', 'llama4', 'kanana2', 'talkie', 'minimax-m2'],
+    splits: [String.raw`${camel('', `${contraction}?`)}|\p{N}{1,3}|${slashTail}`],
+    original: [String.raw`${camelOriginal(`${contraction}?`)}|\p{N}{1,3}|${slashTail}`],
+  },
+  {
+    names: ['granite-embed-multi-97m'],
+    splits: [String.raw`${camel('\\p{M}', `${contraction}?`)}|\p{N}{1,3}|${slashTail}`],
+    ignoreMerges: true,
+  },
+  {
+    names: ['deepseek-llm'],
+    splits: [
+      '[\\r\\n]',
+      '\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+',
+      '\\s?[!-/:-~！-／：-～‘-‟　-。]+',
+      '\\s+$',
+      '[一-龥ࠀ-一가-퟿]+',
+      '\\p{N}+',
+    ],
+  },
+  {
+    names: ['deepseek-coder'],
+    splits: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-퟿]+', '\\p{N}'],
+  },
+  {
+    names: ['deepseek-v3', 'hunyuan-dense', 'joyai-llm', 'hy_v4'],
+    splits: ['\\p{N}{1,3}', cjk, String.raw`${deepseekWords}[\r\n]*|${spaces}`],
+  },
+  {
+    names: ['spark2_5'],
+    splits: ['\\p{N}{1,3}', cjk, String.raw`${deepseekWords}|[\r\n]|\s+(?!\S)|\s+`, '\\p{N}'],
+  },
+  {
+    names: ['youtu'],
+    splits: [
+      `[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|${cjk}`,
+      String.raw`${camelOriginal(`${contraction}?`)}|\p{N}|${slashTail}`,
+    ],
+    ignoreMerges: true,
+  },
+  {
+    names: ['falcon'],
+    splits: ['[\\p{P}\\$\\+<=>\\^~\\|`]+', gpt2Split, '[0-9][0-9][0-9]'],
+  },
+  { names: ['poro-chat', 'bloom', 'gpt3-finnish'], splits: [bloom] },
+  { names: ['viking'], splits: [bloom, '\\p{N}'] },
+  {
+    names: ['bailingmoe', 'bailingmoe2', 'llada-moe'],
+    splits: [
+      String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|${letters}|\p{N}|${symbols}|\s*[\r\n]|\s+(?!\S)|\s+`,
+    ],
+    original: [String.raw`'(?i:[sdmt]|ll|ve|re)|${letters}|\p{N}|${symbols}|\s*[\r\n]|\s+(?!\S)|\s+`],
+  },
+  {
+    names: ['seed-coder'],
+    splits: [String.raw`${contraction}|${letters}|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|${spaces}`],
+  },
+  { names: ['ufakzeka'], splits: [String.raw`${letters}|\p{N}|${tail}`] },
+  { names: ['laguna'], splits: ['[^\\n]+|[\\n]+', qwen2] },
+  {
+    names: ['exaone-moe'],
+    splits: [
+      String.raw`${contraction}|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+`,
+    ],
+  },
+  {
+    names: ['minicpm5'],
+    splits: ['\\p{N}{1,3}', String.raw`${contraction}|${letters}|\p{N}+|${tail}`],
+    ignoreMerges: true,
+  },
+  {
+    names: ['jais-2'],
+    splits: [
+      String.raw`${contraction}|${letters}|\p{N}{1,3}|${symbols}|\s*[\r\n]+|` +
+        [512, 256, 128, 64, 32, 16, 8, 4, '1,2'].map((n) => `\\s{${n}}(?!\\S)|`).join('') +
+        '\\s{1}',
+    ],
+  },
+  {
+    names: ['default'],
+    splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', gpt2Split, '\\p{N}+', '[0-9][0-9][0-9]'],
+  },
+];
+
+/** The pre-tokenizer of a GGUF's `tokenizer.ggml.pre`, or undefined for an unknown name. */
+export function preTokenizerByName(name: string): PreTokenizer | undefined {
+  return preTokenizers.find((candidate) => candidate.names.includes(name));
+}
+
+/** The pre-tokenizer with these expressions, as tokenizer.json spells them; undefined when it is not in the table. */
+export function preTokenizerBySplits(splits: readonly string[], ignoreMerges: boolean): PreTokenizer | undefined {
+  const same = (other: readonly string[] | undefined): boolean =>
+    other !== undefined &&
+    other.length === splits.length &&
+    other.every((split, i) => canonical(split) === canonical(splits[i]));
+  const matches = preTokenizers.filter((candidate) => same(candidate.splits) || same(candidate.original));
+  return matches.find((candidate) => (candidate.ignoreMerges ?? false) === ignoreMerges);
+}
+
+/** One spelling for expressions that match the same text: raw line ends, contractions, possessive quantifiers. */
+function canonical(split: string): string {
+  return split
+    .replaceAll('\r', '\\r')
+    .replaceAll('\n', '\\n')
+    .replaceAll("(?i:'s|'t|'re|'ve|'m|'ll|'d)", contraction)
+    .replaceAll(/([?+])\+/g, '$1');
+}

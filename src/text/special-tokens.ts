@@ -1,0 +1,46 @@
+import type { Vocabulary } from './vocabulary.ts';
+import { TokenType, tokenType } from './vocabulary.ts';
+
+/** A token that is found in text before the tokenizer's own algorithm runs. */
+interface SpecialToken {
+  readonly id: number;
+  readonly text: string;
+  /** Only with `parseSpecial`; user-defined tokens are always found. */
+  readonly control: boolean;
+}
+
+/**
+ * Cuts text at special tokens, the longest token first over the whole text, as llama.cpp does
+ * (leftmost-longest differs where two special tokens overlap).
+ */
+export class SpecialTokens {
+  readonly #tokens: SpecialToken[] = [];
+
+  constructor(vocabulary: Vocabulary) {
+    for (const [id, text] of vocabulary.tokens.entries()) {
+      const type = tokenType(vocabulary, id);
+      const control = type === TokenType.control || type === TokenType.unknown;
+      if ((control || type === TokenType.userDefined) && text !== '') this.#tokens.push({ id, text, control });
+    }
+    const utf8Length = (token: SpecialToken): number => new TextEncoder().encode(token.text).length;
+    this.#tokens.sort((a, b) => utf8Length(b) - utf8Length(a) || a.id - b.id);
+  }
+
+  /** Pieces in order: text as a string, a special token as its id. No piece is empty. */
+  partition(text: string, parseSpecial: boolean): (string | number)[] {
+    let pieces: (string | number)[] = text === '' ? [] : [text];
+    for (const token of this.#tokens) {
+      // Most special tokens are nowhere in the text: one search settles it.
+      if ((token.control && !parseSpecial) || !text.includes(token.text)) continue;
+      pieces = pieces.flatMap((piece) => (typeof piece === 'string' ? cut(piece, token) : [piece]));
+    }
+    return pieces;
+  }
+}
+
+function cut(text: string, token: SpecialToken): (string | number)[] {
+  return text
+    .split(token.text)
+    .flatMap((part, i): (string | number)[] => (i === 0 ? [part] : [token.id, part]))
+    .filter((piece) => piece !== '');
+}

@@ -1,0 +1,100 @@
+import { FormatError } from '../core/errors.ts';
+
+/** The parts of tokenizer.json that are read here. @see huggingface/tokenizers, tokenizers/src/tokenizer/serialization.rs */
+export interface TokenizerJson {
+  readonly addedTokens: readonly AddedToken[];
+  readonly normalizer: Component | null;
+  readonly preTokenizer: Component | null;
+  readonly postProcessor: Component | null;
+  readonly vocab: Readonly<Record<string, number>>;
+  readonly merges: readonly (readonly [string, string])[];
+  readonly ignoreMerges: boolean;
+  readonly byteFallback: boolean;
+  readonly unknownToken?: string;
+}
+
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+}
+
+/** A normalizer, pre-tokenizer or post-processor: `type` and its own fields. */
+export interface Component {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** Checks a parsed tokenizer.json. @throws FormatError when it is not a BPE tokenizer or ill-formed */
+export function readTokenizerJson(json: unknown): TokenizerJson {
+  const root = record(json, 'tokenizer.json');
+  const model = record(root.model, 'tokenizer.json model');
+  if (model.type !== undefined && model.type !== 'BPE') {
+    throw new FormatError(
+      `tokenizer.json: found a ${String(model.type)} model, expected BPE; other tokenizers are not supported`,
+    );
+  }
+  const vocab = record(model.vocab, 'tokenizer.json model.vocab');
+  for (const [token, id] of Object.entries(vocab)) checkId(id, token);
+  const added = Array.isArray(root.added_tokens) ? root.added_tokens : [];
+  return {
+    addedTokens: added.map((entry: unknown) => {
+      const { id, content, special } = record(entry, 'tokenizer.json added_tokens');
+      return { id: checkId(id, String(content)), content: String(content), special: special === true };
+    }),
+    normalizer: component(root.normalizer),
+    preTokenizer: component(root.pre_tokenizer),
+    postProcessor: component(root.post_processor),
+    vocab: vocab as Readonly<Record<string, number>>,
+    merges: readMerges(model.merges),
+    ignoreMerges: model.ignore_merges === true,
+    byteFallback: model.byte_fallback === true,
+    unknownToken: typeof model.unk_token === 'string' ? model.unk_token : undefined,
+  };
+}
+
+/** The list in a `Sequence`'s field, or the component itself as the only member; none for null. */
+export function members(part: Component | null, field: string): readonly Component[] {
+  if (part === null) return [];
+  const list = part[field];
+  return part.type === 'Sequence' && Array.isArray(list)
+    ? list.flatMap((item) => members(component(item), field))
+    : [part];
+}
+
+export function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FormatError(
+      `${what}: found ${value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value}, expected an object`,
+    );
+  }
+  return value as Record<string, unknown>;
+}
+
+function component(value: unknown): Component | null {
+  if (value === null || value === undefined) return null;
+  const fields = record(value, 'tokenizer.json component');
+  return { ...fields, type: String(fields.type) };
+}
+
+/** No vocabulary in use has a tenth of this; a larger id would only make this program allocate. */
+const idLimit = 1 << 24;
+
+function checkId(id: unknown, token: string): number {
+  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < idLimit) return id;
+  throw new FormatError(
+    `tokenizer.json token ${JSON.stringify(token)}: found id ${String(id)}, expected an integer from 0 to ${idLimit - 1}`,
+  );
+}
+
+/** Merges as pairs, from `"a b"` (before tokenizers 0.20) or `["a", "b"]`. */
+function readMerges(merges: unknown): [string, string][] {
+  if (!Array.isArray(merges)) throw new FormatError('tokenizer.json model.merges: expected an array');
+  return merges.map((merge: unknown, i): [string, string] => {
+    const pair = typeof merge === 'string' ? merge.split(' ') : merge;
+    if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && typeof pair[1] === 'string') {
+      return [pair[0], pair[1]];
+    }
+    throw new FormatError(`tokenizer.json merge ${i}: found ${JSON.stringify(merge)}, expected two tokens`);
+  });
+}

@@ -1,0 +1,106 @@
+/** Kinds of token as GGUF's `tokenizer.ggml.token_type` numbers them. */
+export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+
+/** Special tokens that GGUF names, in the order in which llama.cpp's converter writes them. */
+export const specialNames = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask', 'eot', 'eom'] as const;
+export type SpecialName = (typeof specialNames)[number];
+
+/** GGUF keys of the special tokens' ids. */
+export const specialKeys: Readonly<Record<SpecialName, string>> = {
+  bos: 'tokenizer.ggml.bos_token_id',
+  eos: 'tokenizer.ggml.eos_token_id',
+  unk: 'tokenizer.ggml.unknown_token_id',
+  sep: 'tokenizer.ggml.seperator_token_id',
+  pad: 'tokenizer.ggml.padding_token_id',
+  cls: 'tokenizer.ggml.cls_token_id',
+  mask: 'tokenizer.ggml.mask_token_id',
+  eot: 'tokenizer.ggml.eot_token_id',
+  eom: 'tokenizer.ggml.eom_token_id',
+};
+
+/** Everything a tokenizer knows besides its algorithm; read from GGUF metadata or from Hugging Face files. */
+export interface Vocabulary {
+  /** `gpt2`: byte-level BPE with merges; `llama`: SentencePiece-like merging by score. GGUF's names. */
+  readonly model: 'gpt2' | 'llama';
+  /** Text by id: byte-level alphabet for `gpt2`, `▁` for spaces in `llama`. */
+  readonly tokens: readonly string[];
+  /** TokenType by id. */
+  readonly types: ArrayLike<number>;
+  readonly special: Readonly<Partial<Record<SpecialName, number>>>;
+  readonly addBos: boolean;
+  readonly addEos: boolean;
+  /** Whether text gets a leading space (`llama` only). */
+  readonly addSpacePrefix: boolean;
+  readonly chatTemplate?: string;
+}
+
+const endOfTurn = [
+  '<|eot_id|>',
+  '<|im_end|>',
+  '<|end|>',
+  '<end_of_turn>',
+  '<|endoftext|>',
+  '<|end_of_text|>',
+  '<EOT>',
+  '_<EOT>',
+  '[EOT]',
+  '<｜end▁of▁sentence｜>',
+  '<end_of_utterance>',
+];
+const endOfGeneration = [
+  ...endOfTurn,
+  '<|return|>',
+  '<|call|>',
+  '<|flush|>',
+  '<|calls|>',
+  '</s>',
+  '<|eom_id|>',
+  '[EOS]',
+  '<eos>',
+  '<turn|>',
+  '<|tool_response>',
+  '[e~[',
+  '<|fim_pad|>',
+  '<fim-pad>',
+  '<fim_pad>',
+  '<PAD>',
+  '[PAD]',
+  '<|fim_repo|>',
+  '<|repo_name|>',
+  '<fim-repo>',
+  '<REPO>',
+  '<reponame>',
+  '<|file_sep|>',
+];
+
+const fillInMiddle = [
+  ...['<|fim_prefix|>', '<fim-prefix>', '<fim_prefix>', '<｜fim▁begin｜>', '<PRE>', '▁<PRE>', '<|code_prefix|>'],
+  ...['<|fim_suffix|>', '<fim-suffix>', '<fim_suffix>', '<｜fim▁hole｜>', '<SUF>', '▁<SUF>', '<|code_suffix|>'],
+  ...['<|fim_middle|>', '<fim-middle>', '<fim_middle>', '<｜fim▁end｜>', '<MID>', '▁<MID>', '<|code_middle|>'],
+  ...['<|prefix|>', '<|suffix|>', '<|middle|>'],
+];
+const controlTexts = new Set([...endOfGeneration, ...fillInMiddle]);
+const shownTexts = new Set(['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>']);
+
+/** Kind of a token, with llama.cpp's corrections of what files commonly get wrong. */
+export function tokenType(vocabulary: Vocabulary, id: number): number {
+  if (controlTexts.has(vocabulary.tokens[id])) return TokenType.control;
+  if (shownTexts.has(vocabulary.tokens[id])) return TokenType.userDefined;
+  return vocabulary.types[id];
+}
+
+/**
+ * Ids that end generation: the declared ones and those whose text is known to, as llama.cpp finds them
+ * (models often declare one of several). Sorted.
+ */
+export function stopIds(vocabulary: Vocabulary): number[] {
+  const { eos, eot, eom } = vocabulary.special;
+  const ids = new Map<string, number>();
+  for (const [id, text] of vocabulary.tokens.entries()) if (endOfGeneration.includes(text)) ids.set(text, id);
+  // Models with their own end-of-call tokens use `<|end|>` inside of a turn, and Gemma 4 uses `</s>` so.
+  const calls = ids.has('<|call|>') || ids.has('<|calls|>');
+  if (calls && (ids.has('<|return|>') || ids.has('<|flush|>'))) ids.delete('<|end|>');
+  if (ids.has('<|tool_response>')) ids.delete('</s>');
+  const all = new Set([...ids.values(), ...[eos, eot, eom].filter((id) => id !== undefined)]);
+  return [...all].sort((a, b) => a - b);
+}
