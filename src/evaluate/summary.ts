@@ -1,0 +1,56 @@
+import type { Estimate, Evaluation } from './types.ts';
+
+/** Per-token scores in JS memory, in the order of the text. */
+export interface TokenScores {
+  readonly kl: Float32Array;
+  readonly nllReference: Float32Array;
+  readonly nll: Float32Array;
+  /** 1 where the most probable tokens agree. */
+  readonly agree: Float32Array;
+}
+
+/**
+ * Means with standard errors over tokens, as llama-perplexity gives them: tokens count as independent, so the errors
+ * are somewhat too small for text.
+ */
+export function summarize(scores: TokenScores): Evaluation {
+  const sorted = Float32Array.from(scores.kl).sort();
+  return {
+    tokens: scores.kl.length,
+    kl: estimate(scores.kl),
+    klQuantiles: {
+      median: quantile(sorted, 0.5),
+      p90: quantile(sorted, 0.9),
+      p99: quantile(sorted, 0.99),
+      max: sorted[sorted.length - 1],
+    },
+    perplexity: perplexity(scores.nll),
+    referencePerplexity: perplexity(scores.nllReference),
+    topAgreement: estimate(scores.agree),
+  };
+}
+
+/** Mean and its standard error, values taken as independent. */
+export function estimate(values: Float32Array): Estimate {
+  let sum = 0;
+  for (const value of values) sum += value;
+  const mean = sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  const standardError = values.length > 1 ? Math.sqrt(squares / (values.length - 1) / values.length) : Number.NaN;
+  return { mean, standardError };
+}
+
+/** exp of the mean negative log-likelihood; its error to first order. */
+function perplexity(nll: Float32Array): Estimate {
+  const { mean, standardError } = estimate(nll);
+  return { mean: Math.exp(mean), standardError: Math.exp(mean) * standardError };
+}
+
+/** Linear between order statistics. */
+function quantile(sorted: Float32Array, share: number): number {
+  const at = share * (sorted.length - 1);
+  const below = Math.floor(at);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+}

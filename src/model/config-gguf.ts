@@ -1,0 +1,118 @@
+import type { MetadataValue, TensorFile } from '../container/types.ts';
+import { FormatError } from '../core/errors.ts';
+import { type Architecture, architectureByName } from './architecture.ts';
+import type { ModelConfig, RopeConfig } from './types.ts';
+
+/**
+ * Hyper-parameters from GGUF metadata, with llama.cpp's defaults for what is absent.
+ * @param frequencyFactors values of `rope_freqs.weight` when the file has it
+ * @throws FormatError for unknown architectures, missing keys and features that the executor does not have
+ */
+export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array): ModelConfig {
+  const metadata = file.metadata;
+  const name = metadata.get('general.architecture');
+  if (typeof name !== 'string') throw new FormatError('GGUF: general.architecture is missing');
+  const architecture = architectureByName(name, 'GGUF');
+  const integer = (key: string, fallback?: number): number => readInteger(metadata, `${name}.${key}`, fallback);
+  const hidden = integer('embedding_length');
+  const heads = integer('attention.head_count');
+  const headDim = integer('attention.key_length', hidden / heads);
+  const contextLength = integer('context_length');
+  if (integer('attention.value_length', headDim) !== headDim) {
+    throw new FormatError(`GGUF: ${name}.attention.value_length differs from key_length ${headDim}; not supported`);
+  }
+  rejectUnsupported(metadata, name, contextLength);
+  const embedding = file.tensors.get('token_embd.weight');
+  if (!embedding) throw new FormatError('GGUF: token_embd.weight is missing');
+  const title = metadata.get('general.name');
+  return {
+    architecture: name,
+    ...(typeof title === 'string' ? { name: title } : {}),
+    layers: integer('block_count'),
+    hidden,
+    feedForward: integer('feed_forward_length'),
+    heads,
+    kvHeads: integer('attention.head_count_kv', heads),
+    headDim,
+    vocabulary: embedding.shape[0],
+    contextLength,
+    normEpsilon: readNumber(metadata, `${name}.attention.layer_norm_rms_epsilon`),
+    rope: readRope(metadata, architecture, headDim, contextLength, frequencyFactors),
+    tied: !file.tensors.has('output.weight'),
+  };
+}
+
+type Metadata = ReadonlyMap<string, MetadataValue>;
+
+function rejectUnsupported(metadata: Metadata, name: string, contextLength: number): void {
+  const experts = metadata.get(`${name}.expert_count`);
+  if (typeof experts === 'number' && experts > 0) {
+    throw new FormatError(`GGUF: ${name}.expert_count is ${experts}; mixtures of experts are not supported`);
+  }
+  const window = metadata.get(`${name}.attention.sliding_window`);
+  if (typeof window === 'number' && window > 0 && window < contextLength) {
+    throw new FormatError(
+      `GGUF: sliding window ${window} is shorter than the context of ${contextLength}; sliding windows are not supported`,
+    );
+  }
+}
+
+function readRope(
+  metadata: Metadata,
+  architecture: Architecture,
+  headDim: number,
+  contextLength: number,
+  frequencyFactors?: Float32Array,
+): RopeConfig {
+  const name = architecture.name;
+  const dimensions = readInteger(metadata, `${name}.rope.dimension_count`, headDim);
+  if (dimensions !== headDim) {
+    throw new FormatError(`GGUF: ${name}.rope.dimension_count is ${dimensions}, expected the head size ${headDim}`);
+  }
+  const rope: RopeConfig = {
+    theta: readNumber(metadata, `${name}.rope.freq_base`, 10000),
+    dimensions,
+    style: architecture.ropeStyle,
+  };
+  if (frequencyFactors && architecture.ropeFactors) rope.frequencyFactors = frequencyFactors;
+  rope.scaling = readScaling(metadata, `${name}.rope`, contextLength);
+  return rope;
+}
+
+function readScaling(metadata: Metadata, prefix: string, contextLength: number): RopeConfig['scaling'] {
+  const number = (key: string, fallback: number): number => readNumber(metadata, `${prefix}.${key}`, fallback);
+  const type = metadata.get(`${prefix}.scaling.type`) ?? 'linear';
+  // The old key of linear scaling is the fallback, as in llama.cpp.
+  const factor = number('scaling.factor', number('scale_linear', 1));
+  if (type === 'none' || (type === 'linear' && factor === 1)) return undefined;
+  if (type === 'linear') return { type, factor };
+  if (type !== 'yarn') throw new FormatError(`GGUF: rope scaling ${String(type)} is not supported (known: none, linear, yarn)`);
+  const given = metadata.get(`${prefix}.scaling.attn_factor`);
+  return {
+    type,
+    factor,
+    originalContext: readInteger(metadata, `${prefix}.scaling.original_context_length`, contextLength),
+    // llama.cpp multiplies its own formula by this key; it reads yarn_attn_factor but overrides it.
+    attentionFactor: typeof given === 'number' ? given * (1 + 0.1 * Math.log(factor)) : undefined,
+    betaFast: number('scaling.yarn_beta_fast', 32),
+    betaSlow: number('scaling.yarn_beta_slow', 1),
+  };
+}
+
+/** Arrays (one value per layer) count when all their values agree. */
+function readInteger(metadata: Metadata, key: string, fallback?: number): number {
+  let value = metadata.get(key) ?? fallback;
+  if (typeof value === 'object' && value.length > 0) {
+    const perLayer = Array.from(value as readonly number[]);
+    if (perLayer.every((entry) => entry === perLayer[0])) value = perLayer[0];
+    else throw new FormatError(`GGUF: ${key} differs between layers, which is not supported`);
+  }
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+  throw new FormatError(`GGUF: ${key} is ${value ?? 'missing'}, expected a positive integer`);
+}
+
+function readNumber(metadata: Metadata, key: string, fallback?: number): number {
+  const value = metadata.get(key) ?? fallback;
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw new FormatError(`GGUF: ${key} is ${value ?? 'missing'}, expected a positive number`);
+}

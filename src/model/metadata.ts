@@ -1,0 +1,90 @@
+import type { GgufFile } from '../container/gguf/read.ts';
+import type { TensorFile } from '../container/types.ts';
+import { FormatError } from '../core/errors.ts';
+import type { Tokenizer, TypedMetadata } from '../text/types.ts';
+import type { ModelConfig, ModelTensor } from './types.ts';
+
+/** `general.quantization_version` of today's ggml (GGML_QNT_VERSION). */
+const quantizationVersion = 2;
+
+/**
+ * Model metadata as llama.cpp's converter writes it, in its order, without `general.file_type` (the writer knows it).
+ * @see llama.cpp conversion/base.py, `prepare_metadata` and `set_gguf_parameters`
+ */
+export function metadataFromConfig(
+  config: ModelConfig,
+  tokenizer: Tokenizer,
+  tensors: ReadonlyMap<string, ModelTensor>,
+): Map<string, TypedMetadata> {
+  if (tokenizer.vocabularySize > config.vocabulary) {
+    throw new FormatError(
+      `tokenizer: ${tokenizer.vocabularySize} tokens, but the embedding has only ${config.vocabulary} rows`,
+    );
+  }
+  const metadata = new Map<string, TypedMetadata>();
+  const text = (key: string, value: string): void => void metadata.set(key, { type: 'string', value });
+  const uint = (key: string, value: number): void => void metadata.set(`${config.architecture}.${key}`, { type: 'uint32', value });
+  const float = (key: string, value: number): void => void metadata.set(`${config.architecture}.${key}`, { type: 'float32', value });
+  text('general.architecture', config.architecture);
+  text('general.type', 'model');
+  text('general.name', config.name ?? 'model');
+  text('general.size_label', sizeLabel(tensors));
+  uint('block_count', config.layers);
+  uint('context_length', config.contextLength);
+  uint('embedding_length', config.hidden);
+  uint('feed_forward_length', config.feedForward);
+  uint('attention.head_count', config.heads);
+  uint('attention.head_count_kv', config.kvHeads);
+  ropeMetadata(config, text, uint, float);
+  float('attention.layer_norm_rms_epsilon', config.normEpsilon);
+  if (config.headDim * config.heads !== config.hidden) {
+    uint('attention.key_length', config.headDim);
+    uint('attention.value_length', config.headDim);
+  }
+  uint('vocab_size', config.vocabulary);
+  uint('rope.dimension_count', config.rope.dimensions);
+  metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
+  for (const [key, value] of tokenizer.toGguf(config.vocabulary)) metadata.set(key, value);
+  return metadata;
+}
+
+type SetText = (key: string, value: string) => void;
+type SetNumber = (key: string, value: number) => void;
+
+function ropeMetadata(config: ModelConfig, text: SetText, uint: SetNumber, float: SetNumber): void {
+  const { theta, scaling } = config.rope;
+  if (scaling?.type === 'linear' || scaling?.type === 'yarn') {
+    text(`${config.architecture}.rope.scaling.type`, scaling.type);
+    float('rope.scaling.factor', scaling.factor);
+  }
+  if (scaling?.type === 'yarn') {
+    uint('rope.scaling.original_context_length', scaling.originalContext);
+    if (scaling.attentionFactor !== undefined) {
+      float('rope.scaling.yarn_attn_factor', scaling.attentionFactor);
+      // llama.cpp overrides the key above by its formula and multiplies by this one, which the converter does not write.
+      float('rope.scaling.attn_factor', scaling.attentionFactor / (1 + 0.1 * Math.log(scaling.factor)));
+    }
+    if (scaling.betaFast !== 32) float('rope.scaling.yarn_beta_fast', scaling.betaFast);
+    if (scaling.betaSlow !== 1) float('rope.scaling.yarn_beta_slow', scaling.betaSlow);
+  }
+  float('rope.freq_base', theta);
+}
+
+/** Metadata of a GGUF file, kept as it is but for what describes the old file rather than the model. */
+export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
+  const { typedMetadata } = file as Partial<GgufFile>;
+  if (!typedMetadata) throw new FormatError('GGUF: the reader gave no value types (typedMetadata)');
+  const metadata = new Map<string, TypedMetadata>();
+  for (const [key, value] of typedMetadata) if (!/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
+  metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
+  return metadata;
+}
+
+/** Parameters in words, at least two digits: `8.4M`, `135M`, `1.1B`. */
+function sizeLabel(tensors: ReadonlyMap<string, ModelTensor>): string {
+  let parameters = 0;
+  for (const { shape } of tensors.values()) parameters += shape.reduce((product, size) => product * size, 1);
+  const [divisor, suffix] = parameters > 1e12 ? [1e12, 'T'] : parameters > 1e9 ? [1e9, 'B'] : parameters > 1e6 ? [1e6, 'M'] : [1e3, 'K'];
+  const scaled = parameters / (divisor as number);
+  return `${scaled.toFixed(scaled < 9.5 ? 1 : 0)}${suffix}`;
+}

@@ -1,0 +1,21 @@
+import type { RopeConfig } from './types.ts';
+
+/**
+ * Divisors of the frequencies as Llama 3.1 stretches its context: long waves by `factor`, short ones not, smooth
+ * between. All ones for other kinds of scaling.
+ * @returns [dimensions/2], what GGUF keeps as `rope_freqs.weight`
+ * @see Llama 3.1 reference code, `apply_scaling`
+ */
+export function llama3Factors(rope: RopeConfig): Float32Array {
+  const scaling = rope.scaling;
+  const pairs = rope.dimensions / 2;
+  if (scaling?.type !== 'llama3') return new Float32Array(pairs).fill(1);
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext } = scaling;
+  return Float32Array.from({ length: pairs }, (_, i) => {
+    const wavelength = 2 * Math.PI * rope.theta ** (i / pairs);
+    if (wavelength < originalContext / high) return 1;
+    if (wavelength > originalContext / low) return factor;
+    const smooth = (originalContext / wavelength - low) / (high - low);
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}

@@ -1,0 +1,96 @@
+import type { TensorEntry } from '../container/types.ts';
+import { FormatError } from '../core/errors.ts';
+import { formats } from '../numeric/table.ts';
+import type { NumberFormat } from '../numeric/types.ts';
+import type { TensorSpec } from './architecture.ts';
+import type { ModelTensor } from './types.ts';
+
+/**
+ * A model tensor over a tensor of a file: rows are read by ranges, put into GGUF's order, decoded on demand.
+ * @param permute whether the file has the rows of `spec.permutedHeads` in HF's order
+ * @throws FormatError when the file's shape or format is not what the model needs
+ */
+export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = false): ModelTensor {
+  if (entry.shape.length !== spec.shape.length || entry.shape.some((size, i) => size !== spec.shape[i])) {
+    throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]`);
+  }
+  const format = formats.get(entry.format);
+  if (!format) throw new FormatError(`${entry.name}: format ${entry.format} cannot be read as numbers`);
+  const layout = rowLayout(entry, spec, format, permute);
+  const loadBlocks = (startRow = 0, endRow = layout.rows): Promise<Uint8Array> => readRows(entry, layout, startRow, endRow);
+  return {
+    name: spec.name,
+    role: spec.role,
+    layer: spec.layer,
+    shape: spec.shape,
+    format: format.name,
+    loadBlocks,
+    load: async (startRow, endRow) => decode(format, await loadBlocks(startRow, endRow)),
+  };
+}
+
+/** A tensor that stands in no file, such as computed RoPE factors. */
+export function tensorFromValues(spec: TensorSpec, values: Float32Array): ModelTensor {
+  const columns = spec.shape.length > 1 ? spec.shape[1] : 1;
+  return {
+    name: spec.name,
+    role: spec.role,
+    layer: spec.layer,
+    shape: spec.shape,
+    format: 'F32',
+    load: async (start = 0, end = spec.shape[0]) => values.slice(start * columns, end * columns),
+  };
+}
+
+/** Blocks of a format → float32. */
+export function decode(format: NumberFormat, blocks: Uint8Array): Float32Array {
+  const values = new Float32Array((blocks.length / format.blockBytes) * format.blockSize);
+  format.decodeBlocks(blocks, values);
+  return values;
+}
+
+/** How rows of a tensor lie in its file. A vector counts as rows of one value. */
+interface RowLayout {
+  readonly rows: number;
+  readonly rowBytes: number;
+  /** Rows of a head when q or k must be permuted, else 0. */
+  readonly headRows: number;
+}
+
+function rowLayout(entry: TensorEntry, spec: TensorSpec, format: NumberFormat, permute: boolean): RowLayout {
+  const isMatrix = spec.shape.length > 1;
+  const values = isMatrix ? spec.shape[1] : 1;
+  if (values % format.blockSize !== 0) {
+    throw new FormatError(`${entry.name}: rows of ${values} do not fit ${format.name} blocks of ${format.blockSize}`);
+  }
+  const rowBytes = (values / format.blockSize) * format.blockBytes;
+  const rows = spec.shape[0];
+  if (entry.byteLength !== rows * rowBytes) {
+    throw new FormatError(`${entry.name}: ${entry.byteLength} bytes, expected ${rows * rowBytes} for ${format.name}`);
+  }
+  const headRows = permute && spec.permutedHeads ? rows / spec.permutedHeads : 0;
+  return { rows, rowBytes, headRows };
+}
+
+async function readRows(entry: TensorEntry, layout: RowLayout, start: number, end: number): Promise<Uint8Array> {
+  const { rows, rowBytes, headRows } = layout;
+  if (!(start >= 0 && start <= end && end <= rows)) {
+    throw new RangeError(`${entry.name}: rows ${start} to ${end} are not within its ${rows} rows`);
+  }
+  if (headRows === 0) return entry.read(start * rowBytes, end * rowBytes);
+  const first = Math.floor(start / headRows) * headRows;
+  const last = Math.ceil(end / headRows) * headRows;
+  const heads = await entry.read(first * rowBytes, last * rowBytes);
+  const bytes = new Uint8Array((end - start) * rowBytes);
+  for (let row = start; row < end; row++) {
+    const from = halvesRow(row, headRows) - first;
+    bytes.set(heads.subarray(from * rowBytes, (from + 1) * rowBytes), (row - start) * rowBytes);
+  }
+  return bytes;
+}
+
+/** Row of a HF checkpoint (pairs i, i + d/2) that is row `row` in GGUF's order (pairs 2i, 2i + 1). */
+function halvesRow(row: number, headRows: number): number {
+  const within = row % headRows;
+  return row - within + (within % 2) * (headRows / 2) + (within >> 1);
+}
