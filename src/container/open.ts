@@ -1,6 +1,6 @@
 import { FormatError } from '../core/errors.ts';
-import { openGguf } from './gguf/shards.ts';
 import type { GgufFile } from './gguf/read.ts';
+import { openGguf } from './gguf/shards.ts';
 import type { SafetensorsFile } from './safetensors/read.ts';
 import { readSafetensors } from './safetensors/read.ts';
 import type { SourceFolder } from './source/range.ts';
@@ -16,7 +16,9 @@ export async function openTensorSource(source: ByteSource, folder?: SourceFolder
     const head = await source.read(0, Math.min(9, source.byteLength));
     if (String.fromCharCode(...head.subarray(0, 4)) === 'GGUF') return await openGguf(source, folder);
     if (head[8] === 0x7b) return await readSafetensors(source);
-    throw new FormatError(`${source.name}: is neither GGUF nor safetensors (its first bytes are ${hexBytes(head.subarray(0, 4))})`);
+    throw new FormatError(
+      `${source.name}: is neither GGUF nor safetensors (its first bytes are ${hexBytes(head.subarray(0, 4))})`,
+    );
   } catch (error) {
     await source.close();
     throw error;

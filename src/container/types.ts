@@ -31,7 +31,12 @@ export interface TensorEntry {
 
 /** GGUF metadata values. Typed arrays stand for numeric arrays; bigint for 64-bit integers beyond 2^53. */
 export type MetadataValue = number | bigint | boolean | string | MetadataArray;
-export type MetadataArray = readonly string[] | readonly boolean[] | readonly number[] | readonly bigint[] | readonly MetadataArray[];
+export type MetadataArray =
+  | readonly string[]
+  | readonly boolean[]
+  | readonly number[]
+  | readonly bigint[]
+  | readonly MetadataArray[];
 
 /** A readable model file, possibly of several shards. */
 export interface TensorFile {

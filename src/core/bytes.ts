@@ -53,7 +53,9 @@ export class ByteCursor {
   take(count: number): number {
     const start = this.position;
     if (!(count >= 0 && count <= this.#bytes.length - start)) {
-      throw new FormatError(`${this.name}: ${count} bytes wanted at offset ${this.offset}, ${this.remaining} remain; the file is cut or damaged`);
+      throw new FormatError(
+        `${this.name}: ${count} bytes wanted at offset ${this.offset}, ${this.remaining} remain; the file is cut or damaged`,
+      );
     }
     this.position = start + count;
     return start;
@@ -96,7 +98,9 @@ export class ByteCursor {
     const low = this.#view.getUint32(this.littleEndian ? at : at + 4, this.littleEndian);
     const high = this.#view.getUint32(this.littleEndian ? at + 4 : at, this.littleEndian);
     if (high > 0x1fffff) {
-      throw new FormatError(`${this.name}: ${what} at offset ${this.offset - 8} is ${this.#view.getBigUint64(at, this.littleEndian)}, beyond any file`);
+      throw new FormatError(
+        `${this.name}: ${what} at offset ${this.offset - 8} is ${this.#view.getBigUint64(at, this.littleEndian)}, beyond any file`,
+      );
     }
     return high * 4294967296 + low;
   }
@@ -138,37 +142,48 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
   }
   i8(value: number): void {
-    this.#view.setInt8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setInt8(at, value);
   }
   u16(value: number): void {
-    this.#view.setUint16(this.#reserve(2), value, this.littleEndian);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value, this.littleEndian);
   }
   i16(value: number): void {
-    this.#view.setInt16(this.#reserve(2), value, this.littleEndian);
+    const at = this.#reserve(2);
+    this.#view.setInt16(at, value, this.littleEndian);
   }
   u32(value: number): void {
-    this.#view.setUint32(this.#reserve(4), value, this.littleEndian);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value, this.littleEndian);
   }
   i32(value: number): void {
-    this.#view.setInt32(this.#reserve(4), value, this.littleEndian);
+    const at = this.#reserve(4);
+    this.#view.setInt32(at, value, this.littleEndian);
   }
   f32(value: number): void {
-    this.#view.setFloat32(this.#reserve(4), value, this.littleEndian);
+    const at = this.#reserve(4);
+    this.#view.setFloat32(at, value, this.littleEndian);
   }
   f64(value: number): void {
-    this.#view.setFloat64(this.#reserve(8), value, this.littleEndian);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, this.littleEndian);
   }
   u64(value: number | bigint): void {
-    this.#view.setBigUint64(this.#reserve(8), BigInt(value), this.littleEndian);
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, BigInt(value), this.littleEndian);
   }
   i64(value: number | bigint): void {
-    this.#view.setBigInt64(this.#reserve(8), BigInt(value), this.littleEndian);
+    const at = this.#reserve(8);
+    this.#view.setBigInt64(at, BigInt(value), this.littleEndian);
   }
   bytes(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, at);
   }
   /** Text as UTF-8 behind its length in bytes as u64. */
   string64(text: string): void {
@@ -182,6 +197,7 @@ export class ByteWriter {
     this.#bytes.fill(0, at, at + count);
   }
 
+  /** Makes room and returns where it begins. May replace the buffer, so it comes before any use of it. */
   #reserve(count: number): number {
     const at = this.length;
     this.length += count;

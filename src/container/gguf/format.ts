@@ -14,7 +14,19 @@
 
 /** Value types in wire order: the index is the id in the file. */
 export const valueTypes = [
-  'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'bool', 'string', 'array', 'uint64', 'int64', 'float64',
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'float32',
+  'bool',
+  'string',
+  'array',
+  'uint64',
+  'int64',
+  'float64',
 ] as const;
 
 export type ValueType = (typeof valueTypes)[number];
@@ -22,7 +34,19 @@ export type ScalarType = Exclude<ValueType, 'array'>;
 
 /** Fewest bytes a value of the type takes. */
 export const leastBytes: Readonly<Record<ValueType, number>> = {
-  uint8: 1, int8: 1, uint16: 2, int16: 2, uint32: 4, int32: 4, float32: 4, bool: 1, string: 8, array: 12, uint64: 8, int64: 8, float64: 8,
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  uint32: 4,
+  int32: 4,
+  float32: 4,
+  bool: 1,
+  string: 8,
+  array: 12,
+  uint64: 8,
+  int64: 8,
+  float64: 8,
 };
 
 export const defaultAlignment = 32;

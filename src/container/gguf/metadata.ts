@@ -25,7 +25,8 @@ export async function readKeyValues(window: SourceWindow, count: number): Promis
 export async function readText(window: SourceWindow, most: number, what: string): Promise<string> {
   await window.ensure(8);
   const length = window.cursor.size(`length of ${what}`);
-  if (length > most) throw new FormatError(`${window.cursor.name}: ${what} is ${length} bytes long, at most ${most} are accepted`);
+  if (length > most)
+    throw new FormatError(`${window.cursor.name}: ${what} is ${length} bytes long, at most ${most} are accepted`);
   await window.ensure(length);
   return window.cursor.utf8(length, what);
 }
@@ -37,9 +38,14 @@ async function readValue(window: SourceWindow, type: ValueType, key: string): Pr
   return { type, value: readScalars(window, type, 1)[0] };
 }
 
-async function readArray(window: SourceWindow, key: string, depth: number): Promise<{ type: string; value: MetadataArray }> {
+async function readArray(
+  window: SourceWindow,
+  key: string,
+  depth: number,
+): Promise<{ type: string; value: MetadataArray }> {
   const { cursor } = window;
-  if (depth > limits.arrayDepth) throw new FormatError(`${cursor.name}: ${key} nests arrays more than ${limits.arrayDepth} deep`);
+  if (depth > limits.arrayDepth)
+    throw new FormatError(`${cursor.name}: ${key} nests arrays more than ${limits.arrayDepth} deep`);
   await window.ensure(12);
   const element = valueType(window, key);
   const count = cursor.size(`element count of ${key}`);
@@ -47,7 +53,9 @@ async function readArray(window: SourceWindow, key: string, depth: number): Prom
     throw new FormatError(`${cursor.name}: ${key} has ${count} elements, at most ${limits.arrayCount} are accepted`);
   }
   if (count * leastBytes[element] > window.remaining) {
-    throw new FormatError(`${cursor.name}: ${key} has ${count} elements of ${element}, but only ${window.remaining} bytes remain`);
+    throw new FormatError(
+      `${cursor.name}: ${key} has ${count} elements of ${element}, but only ${window.remaining} bytes remain`,
+    );
   }
   if (element === 'string') return { type: 'array:string', value: await readStrings(window, count, key) };
   if (element === 'array') return readNested(window, key, depth, count);
@@ -55,7 +63,12 @@ async function readArray(window: SourceWindow, key: string, depth: number): Prom
   return { type: `array:${element}`, value: readScalars(window, element, count) as MetadataArray };
 }
 
-async function readNested(window: SourceWindow, key: string, depth: number, count: number): Promise<{ type: string; value: MetadataArray }> {
+async function readNested(
+  window: SourceWindow,
+  key: string,
+  depth: number,
+  count: number,
+): Promise<{ type: string; value: MetadataArray }> {
   const values: MetadataArray[] = [];
   let inner = 'array:uint8';
   for (let i = 0; i < count; i++) {
@@ -79,21 +92,47 @@ function valueType(window: SourceWindow, key: string): ValueType {
 }
 
 /** 64-bit integers become numbers where that is exact for all of them, bigint otherwise. */
-function readScalars(window: SourceWindow, type: Exclude<ValueType, 'array' | 'string'>, count: number): MetadataValue[] {
+function readScalars(
+  window: SourceWindow,
+  type: Exclude<ValueType, 'array' | 'string'>,
+  count: number,
+): MetadataValue[] {
   const { cursor } = window;
   const values: MetadataValue[] = new Array(count);
   switch (type) {
-    case 'uint8': for (let i = 0; i < count; i++) values[i] = cursor.u8(); break;
-    case 'int8': for (let i = 0; i < count; i++) values[i] = cursor.i8(); break;
-    case 'uint16': for (let i = 0; i < count; i++) values[i] = cursor.u16(); break;
-    case 'int16': for (let i = 0; i < count; i++) values[i] = cursor.i16(); break;
-    case 'uint32': for (let i = 0; i < count; i++) values[i] = cursor.u32(); break;
-    case 'int32': for (let i = 0; i < count; i++) values[i] = cursor.i32(); break;
-    case 'float32': for (let i = 0; i < count; i++) values[i] = cursor.f32(); break;
-    case 'float64': for (let i = 0; i < count; i++) values[i] = cursor.f64(); break;
-    case 'bool': for (let i = 0; i < count; i++) values[i] = cursor.u8() !== 0; break;
-    case 'uint64': for (let i = 0; i < count; i++) values[i] = cursor.u64(); break;
-    case 'int64': for (let i = 0; i < count; i++) values[i] = cursor.i64(); break;
+    case 'uint8':
+      for (let i = 0; i < count; i++) values[i] = cursor.u8();
+      break;
+    case 'int8':
+      for (let i = 0; i < count; i++) values[i] = cursor.i8();
+      break;
+    case 'uint16':
+      for (let i = 0; i < count; i++) values[i] = cursor.u16();
+      break;
+    case 'int16':
+      for (let i = 0; i < count; i++) values[i] = cursor.i16();
+      break;
+    case 'uint32':
+      for (let i = 0; i < count; i++) values[i] = cursor.u32();
+      break;
+    case 'int32':
+      for (let i = 0; i < count; i++) values[i] = cursor.i32();
+      break;
+    case 'float32':
+      for (let i = 0; i < count; i++) values[i] = cursor.f32();
+      break;
+    case 'float64':
+      for (let i = 0; i < count; i++) values[i] = cursor.f64();
+      break;
+    case 'bool':
+      for (let i = 0; i < count; i++) values[i] = cursor.u8() !== 0;
+      break;
+    case 'uint64':
+      for (let i = 0; i < count; i++) values[i] = cursor.u64();
+      break;
+    case 'int64':
+      for (let i = 0; i < count; i++) values[i] = cursor.i64();
+      break;
   }
   if (type !== 'uint64' && type !== 'int64') return values;
   const exact = values.every((value) => Number.isSafeInteger(Number(value)));

@@ -41,7 +41,14 @@ export async function readGguf(source: ByteSource): Promise<GgufFile> {
   const metadata = new Map<string, MetadataValue>();
   for (const [key, { value }] of typedMetadata) metadata.set(key, value);
   return {
-    container: 'gguf', version, littleEndian, alignment, dataStart, typedMetadata, metadata, tensors,
+    container: 'gguf',
+    version,
+    littleEndian,
+    alignment,
+    dataStart,
+    typedMetadata,
+    metadata,
+    tensors,
     close: () => source.close(),
   };
 }
@@ -60,7 +67,8 @@ export interface TensorInfo {
 
 async function readPreamble(window: SourceWindow) {
   const { cursor } = window;
-  if (window.remaining < 24) throw new FormatError(`${cursor.name}: has ${window.remaining} bytes, a GGUF file has at least 24`);
+  if (window.remaining < 24)
+    throw new FormatError(`${cursor.name}: has ${window.remaining} bytes, a GGUF file has at least 24`);
   await window.ensure(24);
   const magic = cursor.u32();
   if (magic !== 0x46554747) {
@@ -72,12 +80,15 @@ async function readPreamble(window: SourceWindow) {
     cursor.position -= 4;
     version = cursor.u32();
   }
-  if (version !== 2 && version !== 3) throw new FormatError(`${cursor.name}: is GGUF version ${version}; versions 2 and 3 are supported`);
+  if (version !== 2 && version !== 3)
+    throw new FormatError(`${cursor.name}: is GGUF version ${version}; versions 2 and 3 are supported`);
   const tensorCount = cursor.size('tensor count');
   const keyCount = cursor.size('key-value count');
   const least = tensorCount * leastTensorInfoBytes + keyCount * leastKeyValueBytes;
   if (least > window.remaining) {
-    throw new FormatError(`${cursor.name}: declares ${tensorCount} tensors and ${keyCount} key-values, which take ${least} bytes or more; ${window.remaining} remain`);
+    throw new FormatError(
+      `${cursor.name}: declares ${tensorCount} tensors and ${keyCount} key-values, which take ${least} bytes or more; ${window.remaining} remain`,
+    );
   }
   return { version, littleEndian: cursor.littleEndian, tensorCount, keyCount };
 }
@@ -110,7 +121,8 @@ async function readTensorInfo(window: SourceWindow, index: number): Promise<Tens
   const subject = `${cursor.name}: tensor ${name}`;
   await window.ensure(4);
   const dimensions = cursor.u32();
-  if (dimensions > limits.dimensions) throw new FormatError(`${subject} has ${dimensions} dimensions, at most ${limits.dimensions} are accepted`);
+  if (dimensions > limits.dimensions)
+    throw new FormatError(`${subject} has ${dimensions} dimensions, at most ${limits.dimensions} are accepted`);
   await window.ensure(dimensions * 8 + 12);
   const shape: number[] = [];
   for (let d = 0; d < dimensions; d++) shape.unshift(cursor.size(`dimension ${d} of ${name}`));
@@ -123,7 +135,9 @@ async function readTensorInfo(window: SourceWindow, index: number): Promise<Tens
 function checkPlacement(source: ByteSource, infos: readonly TensorInfo[], dataStart: number, alignment: number): void {
   for (const { name, offset, byteLength } of infos) {
     if (offset % alignment !== 0) {
-      throw new FormatError(`${source.name}: tensor ${name} begins at ${offset}, not a multiple of the alignment ${alignment}`);
+      throw new FormatError(
+        `${source.name}: tensor ${name} begins at ${offset}, not a multiple of the alignment ${alignment}`,
+      );
     }
     if (dataStart + offset + byteLength > source.byteLength) {
       throw new FormatError(
@@ -135,7 +149,9 @@ function checkPlacement(source: ByteSource, infos: readonly TensorInfo[], dataSt
   for (let i = 1; i < placed.length; i++) {
     const [before, after] = [placed[i - 1], placed[i]];
     if (before.offset + before.byteLength > after.offset) {
-      throw new FormatError(`${source.name}: tensors ${before.name} and ${after.name} overlap at data offset ${after.offset}`);
+      throw new FormatError(
+        `${source.name}: tensors ${before.name} and ${after.name} overlap at data offset ${after.offset}`,
+      );
     }
   }
 }

@@ -17,7 +17,8 @@ export async function openGguf(source: ByteSource, folder?: SourceFolder): Promi
   const first = await readGguf(source);
   const count = splitNumber(first, source.name, 'split.count') ?? 1;
   if (count <= 1) return first;
-  if (count > limits.shards) throw new FormatError(`${source.name}: is split into ${count} files, at most ${limits.shards} are accepted`);
+  if (count > limits.shards)
+    throw new FormatError(`${source.name}: is split into ${count} files, at most ${limits.shards} are accepted`);
   const number = splitNumber(first, source.name, 'split.no') ?? 0;
   if (number !== 0) throw new FormatError(`${source.name}: is file ${number + 1} of ${count}; open the first one`);
   const files = [first];
@@ -30,19 +31,29 @@ export async function openGguf(source: ByteSource, folder?: SourceFolder): Promi
   }
 }
 
-async function openShard(firstName: string, folder: SourceFolder | undefined, number: number, count: number): Promise<GgufFile> {
+async function openShard(
+  firstName: string,
+  folder: SourceFolder | undefined,
+  number: number,
+  count: number,
+): Promise<GgufFile> {
   const match = shardName.exec(baseName(firstName));
   if (match === null || Number(match[3]) !== count) {
-    throw new FormatError(`${firstName}: is the first of ${count} files; expected a name that ends in ${shardSuffix(0, count)}`);
+    throw new FormatError(
+      `${firstName}: is the first of ${count} files; expected a name that ends in ${shardSuffix(0, count)}`,
+    );
   }
   const name = match[1] + shardSuffix(number, count);
   const source = await folder?.open(name);
-  if (source === undefined) throw new FormatError(`${firstName}: needs ${name} beside it (file ${number + 1} of ${count})`);
+  if (source === undefined)
+    throw new FormatError(`${firstName}: needs ${name} beside it (file ${number + 1} of ${count})`);
   try {
     const shard = await readGguf(source);
     const said = [splitNumber(shard, name, 'split.no'), splitNumber(shard, name, 'split.count')];
     if (said[0] !== number || said[1] !== count) {
-      throw new FormatError(`${name}: says it is split.no ${said[0]} of split.count ${said[1]}; expected ${number} of ${count}`);
+      throw new FormatError(
+        `${name}: says it is split.no ${said[0]} of split.count ${said[1]}; expected ${number} of ${count}`,
+      );
     }
     return shard;
   } catch (error) {
@@ -61,7 +72,9 @@ function joinShards(subject: string, files: readonly GgufFile[]): GgufFile {
   }
   const expected = splitNumber(files[0], subject, 'split.tensors.count');
   if (expected !== undefined && expected !== tensors.size) {
-    throw new FormatError(`${subject}: its ${files.length} files hold ${tensors.size} tensors; split.tensors.count says ${expected}`);
+    throw new FormatError(
+      `${subject}: its ${files.length} files hold ${tensors.size} tensors; split.tensors.count says ${expected}`,
+    );
   }
   return {
     ...files[0],

@@ -32,11 +32,17 @@ export const ggmlTypes: readonly GgmlType[] = [
   type(12, 'Q4_K', 256, 144, halfPair),
   type(13, 'Q5_K', 256, 176, halfPair),
   type(14, 'Q6_K', 256, 210, [[208, 2, 1]]),
-  type(15, 'Q8_K', 256, 292, [[0, 4, 1], [260, 2, 16]]),
+  type(15, 'Q8_K', 256, 292, [
+    [0, 4, 1],
+    [260, 2, 16],
+  ]),
   type(16, 'IQ2_XXS', 256, 66, [[0, 2, 33]]),
   type(17, 'IQ2_XS', 256, 74, [[0, 2, 33]]),
   type(18, 'IQ3_XXS', 256, 98, half),
-  type(19, 'IQ1_S', 256, 50, [[0, 2, 1], [34, 2, 8]]),
+  type(19, 'IQ1_S', 256, 50, [
+    [0, 2, 1],
+    [34, 2, 8],
+  ]),
   type(20, 'IQ4_NL', 32, 18, half),
   type(21, 'IQ3_S', 256, 110, half),
   type(22, 'IQ2_S', 256, 82, half),
@@ -58,9 +64,14 @@ export const ggmlTypes: readonly GgmlType[] = [
 
 /** Ids that were taken back: their files must be made anew. */
 const removedTypes: ReadonlyMap<number, string> = new Map([
-  [4, 'Q4_2'], [5, 'Q4_3'],
-  [31, 'Q4_0_4_4'], [32, 'Q4_0_4_8'], [33, 'Q4_0_8_8'],
-  [36, 'IQ4_NL_4_4'], [37, 'IQ4_NL_4_8'], [38, 'IQ4_NL_8_8'],
+  [4, 'Q4_2'],
+  [5, 'Q4_3'],
+  [31, 'Q4_0_4_4'],
+  [32, 'Q4_0_4_8'],
+  [33, 'Q4_0_8_8'],
+  [36, 'IQ4_NL_4_4'],
+  [37, 'IQ4_NL_4_8'],
+  [38, 'IQ4_NL_8_8'],
 ]);
 
 const byId = new Map(ggmlTypes.map((t) => [t.id, t]));
@@ -72,7 +83,9 @@ export function ggmlTypeById(id: number, subject: string): GgmlType {
   if (found !== undefined) return found;
   const removed = removedTypes.get(id);
   if (removed !== undefined) {
-    throw new FormatError(`${subject}: type ${id} (${removed}) was removed from GGUF; make the file again from its source`);
+    throw new FormatError(
+      `${subject}: type ${id} (${removed}) was removed from GGUF; make the file again from its source`,
+    );
   }
   throw new FormatError(`${subject}: type ${id} is unknown; known are 0 to ${ggmlTypes.at(-1)?.id}`);
 }
@@ -92,7 +105,9 @@ export function ggmlTypeByName(name: string, subject: string): GgmlType {
 export function ggmlBytes(ggml: GgmlType, shape: readonly number[], subject: string): number {
   const rowLength = shape.at(-1) ?? 1;
   if (rowLength % ggml.blockSize !== 0) {
-    throw new FormatError(`${subject}: rows of ${rowLength} values are no whole blocks of ${ggml.name}, which takes ${ggml.blockSize} at a time`);
+    throw new FormatError(
+      `${subject}: rows of ${rowLength} values are no whole blocks of ${ggml.name}, which takes ${ggml.blockSize} at a time`,
+    );
   }
   let values = 1;
   for (const dimension of shape) values *= dimension;

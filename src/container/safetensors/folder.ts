@@ -28,13 +28,17 @@ export async function openShards(folder: SourceFolder, index: ByteSource): Promi
   try {
     for (const fileName of new Set(weightMap.values())) {
       const source = await folder.open(fileName);
-      if (source === undefined) throw new FormatError(`${index.name}: names ${fileName}, which is not in ${folder.name}; is the download complete?`);
+      if (source === undefined)
+        throw new FormatError(
+          `${index.name}: names ${fileName}, which is not in ${folder.name}; is the download complete?`,
+        );
       shards.set(fileName, await readSafetensors(source));
     }
     const tensors = new Map<string, TensorEntry>();
     for (const [name, fileName] of weightMap) {
       const entry = shards.get(fileName)?.tensors.get(name);
-      if (entry === undefined) throw new FormatError(`${index.name}: puts tensor ${name} into ${fileName}, which does not have it`);
+      if (entry === undefined)
+        throw new FormatError(`${index.name}: puts tensor ${name} into ${fileName}, which does not have it`);
       tensors.set(name, entry);
     }
     const metadata = [...shards.values()][0]?.metadata ?? new Map();
@@ -48,13 +52,16 @@ export async function openShards(folder: SourceFolder, index: ByteSource): Promi
 async function readWeightMap(index: ByteSource): Promise<Map<string, string>> {
   try {
     if (index.byteLength > limits.indexBytes) {
-      throw new FormatError(`${index.name}: is ${index.byteLength} bytes long, at most ${limits.indexBytes} are accepted`);
+      throw new FormatError(
+        `${index.name}: is ${index.byteLength} bytes long, at most ${limits.indexBytes} are accepted`,
+      );
     }
     const json = parseObject(index.name, new TextDecoder().decode(await index.read(0, index.byteLength)));
     if (!isRecord(json.weight_map)) throw new FormatError(`${index.name}: has no object weight_map`);
     const map = new Map<string, string>();
     for (const [name, fileName] of Object.entries(json.weight_map)) {
-      if (typeof fileName !== 'string') throw new FormatError(`${index.name}: weight_map.${name} is ${typeof fileName}; expected a file name`);
+      if (typeof fileName !== 'string')
+        throw new FormatError(`${index.name}: weight_map.${name} is ${typeof fileName}; expected a file name`);
       checkBareName(index.name, fileName);
       map.set(name, fileName);
     }

@@ -36,7 +36,8 @@ interface TensorInfo {
 }
 
 async function readHeader(source: ByteSource): Promise<{ json: Record<string, unknown>; dataStart: number }> {
-  if (source.byteLength < 10) throw new FormatError(`${source.name}: has ${source.byteLength} bytes, a safetensors file has at least 10`);
+  if (source.byteLength < 10)
+    throw new FormatError(`${source.name}: has ${source.byteLength} bytes, a safetensors file has at least 10`);
   const length = new ByteCursor(await source.read(0, 8), { name: source.name }).size('header length');
   if (length > limits.headerBytes || length > source.byteLength - 8) {
     throw new FormatError(
@@ -44,7 +45,8 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
     );
   }
   const bytes = await source.read(8, 8 + length);
-  if (bytes[0] !== 0x7b) throw new FormatError(`${source.name}: header begins with byte ${bytes[0]}; expected a JSON object`);
+  if (bytes[0] !== 0x7b)
+    throw new FormatError(`${source.name}: header begins with byte ${bytes[0]}; expected a JSON object`);
   const text = new ByteCursor(bytes, { name: source.name, base: 8 }).utf8(length, 'header');
   return { json: parseObject(source.name, text), dataStart: 8 + length };
 }
@@ -68,7 +70,8 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 function readMetadata(subject: string, value: unknown, metadata: Map<string, MetadataValue>): void {
   if (!isRecord(value)) throw new FormatError(`${subject}: __metadata__ is not an object`);
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw new FormatError(`${subject}: __metadata__.${key} is ${typeof text}; expected a string`);
+    if (typeof text !== 'string')
+      throw new FormatError(`${subject}: __metadata__.${key} is ${typeof text}; expected a string`);
     metadata.set(key, text);
   }
 }
@@ -78,7 +81,9 @@ function tensorInfo(file: string, name: string, value: unknown): TensorInfo {
   if (!isRecord(value)) throw new FormatError(`${subject} is described by ${typeof value}; expected an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBits, dtype)) {
-    throw new FormatError(`${subject} has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(dtypeBits).join(' ')}`);
+    throw new FormatError(
+      `${subject} has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(dtypeBits).join(' ')}`,
+    );
   }
   if (!isCounts(shape) || shape.length > limits.dimensions) {
     throw new FormatError(`${subject} has a bad shape; expected at most ${limits.dimensions} whole numbers ≥ 0`);
@@ -100,7 +105,9 @@ export function safetensorsBytes(dtype: string, shape: readonly number[], subjec
   for (const dimension of shape) values *= dimension;
   const bytes = (values * dtypeBits[dtype]) / 8;
   if (!(values * dtypeBits[dtype] <= Number.MAX_SAFE_INTEGER) || !Number.isInteger(bytes)) {
-    throw new FormatError(`${subject} of ${dtype} [${shape.join(', ')}] does not fill a number of whole bytes below 2^50`);
+    throw new FormatError(
+      `${subject} of ${dtype} [${shape.join(', ')}] does not fill a number of whole bytes below 2^50`,
+    );
   }
   return bytes;
 }
@@ -118,13 +125,17 @@ function checkPlacement(source: ByteSource, infos: readonly TensorInfo[], dataSt
   let at = 0;
   let before = '';
   for (const { name, begin, end } of [...infos].sort(byPlace)) {
-    if (begin < at) throw new FormatError(`${source.name}: tensors ${before} and ${name} overlap at data offset ${begin}`);
-    if (begin > at) throw new FormatError(`${source.name}: no tensor claims data bytes ${at} to ${begin}, before ${name}`);
+    if (begin < at)
+      throw new FormatError(`${source.name}: tensors ${before} and ${name} overlap at data offset ${begin}`);
+    if (begin > at)
+      throw new FormatError(`${source.name}: no tensor claims data bytes ${at} to ${begin}, before ${name}`);
     at = end;
     before = name;
   }
   if (dataStart + at !== source.byteLength) {
-    throw new FormatError(`${source.name}: tensors end at byte ${dataStart + at}, the file at ${source.byteLength}; is the download complete?`);
+    throw new FormatError(
+      `${source.name}: tensors end at byte ${dataStart + at}, the file at ${source.byteLength}; is the download complete?`,
+    );
   }
 }
 

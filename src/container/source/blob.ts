@@ -1,18 +1,19 @@
 import type { ByteSource } from '../types.ts';
-import { checkRange } from './range.ts';
 import type { SourceFolder } from './range.ts';
+import { checkRange } from './range.ts';
 
 /** A browser `File` or `Blob` as a source. */
 export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): ByteSource {
-  return {
+  const source: ByteSource = {
     name,
     byteLength: blob.size,
     async read(start, end) {
-      checkRange(this, start, end);
+      checkRange(source, start, end);
       return new Uint8Array(await blob.slice(start, end).arrayBuffer());
     },
     async close() {},
   };
+  return source;
 }
 
 /** Files picked together (`<input type="file" multiple>`) as a folder. */

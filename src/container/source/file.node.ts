@@ -3,8 +3,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
 import type { ByteSink, ByteSource } from '../types.ts';
-import { checkBareName, checkRange } from './range.ts';
 import type { SourceFolder } from './range.ts';
+import { checkBareName, checkRange } from './range.ts';
 
 // One read call of the operating system moves at most 2^31 − 4096 bytes.
 const largestTransfer = 2 ** 30;
@@ -19,23 +19,28 @@ export async function fileSource(path: string): Promise<ByteSource> {
     await handle.close();
     throw new BitbudgetError(`${path}: is not a file; expected a .gguf or .safetensors file`);
   }
-  return {
+  const source: ByteSource = {
     name: path,
     byteLength: status.size,
     async read(start, end) {
-      checkRange(this, start, end);
+      checkRange(source, start, end);
       const bytes = new Uint8Array(end - start);
       for (let done = 0; done < bytes.length; ) {
-        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, largestTransfer), start + done);
-        if (bytesRead === 0) throw new BitbudgetError(`${path}: became shorter while it was read, at byte ${start + done}`);
+        const { bytesRead } = await handle.read(
+          bytes,
+          done,
+          Math.min(bytes.length - done, largestTransfer),
+          start + done,
+        );
+        if (bytesRead === 0)
+          throw new BitbudgetError(`${path}: became shorter while it was read, at byte ${start + done}`);
         done += bytesRead;
       }
       return bytes;
     },
-    async close() {
-      await handle.close();
-    },
+    close: () => handle.close(),
   };
+  return source;
 }
 
 /**

@@ -3,15 +3,16 @@ import { checkRange } from './range.ts';
 
 /** Bytes in memory as a source. Reads are views, not copies. */
 export function memorySource(bytes: Uint8Array, name = 'memory'): ByteSource {
-  return {
+  const source: ByteSource = {
     name,
     byteLength: bytes.length,
     async read(start, end) {
-      checkRange(this, start, end);
+      checkRange(source, start, end);
       return bytes.subarray(start, end);
     },
     async close() {},
   };
+  return source;
 }
 
 /** Output kept in memory: `bytes()` after commit. */

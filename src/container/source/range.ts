@@ -3,7 +3,15 @@ import type { ByteSource } from '../types.ts';
 
 /** Throws FormatError unless [start, end) lies inside the source. */
 export function checkRange(source: { name: string; byteLength: number }, start: number, end: number): void {
-  if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= source.byteLength)) {
+  if (
+    !(
+      Number.isSafeInteger(start) &&
+      Number.isSafeInteger(end) &&
+      start >= 0 &&
+      start <= end &&
+      end <= source.byteLength
+    )
+  ) {
     throw new FormatError(`${source.name}: bytes ${start} to ${end} were asked for, it has ${source.byteLength}`);
   }
 }
@@ -23,6 +31,8 @@ export interface SourceFolder {
 /** Throws FormatError unless `fileName` is a bare name: a file must not lead its reader out of its own folder. */
 export function checkBareName(subject: string, fileName: string): void {
   if (fileName === '' || fileName === '.' || fileName === '..' || /[/\\\0]/.test(fileName)) {
-    throw new FormatError(`${subject}: names the file ${JSON.stringify(fileName)}; expected a bare file name in the same folder`);
+    throw new FormatError(
+      `${subject}: names the file ${JSON.stringify(fileName)}; expected a bare file name in the same folder`,
+    );
   }
 }

@@ -33,7 +33,9 @@ export class SourceWindow {
     const { cursor } = this;
     if (cursor.remaining >= count) return;
     if (count > this.remaining) {
-      throw new FormatError(`${cursor.name}: ${count} bytes wanted at offset ${cursor.offset}, ${this.remaining} remain; the file is cut or damaged`);
+      throw new FormatError(
+        `${cursor.name}: ${count} bytes wanted at offset ${cursor.offset}, ${this.remaining} remain; the file is cut or damaged`,
+      );
     }
     const start = cursor.offset;
     const kept = cursor.bytes.subarray(cursor.position);
