@@ -1,10 +1,11 @@
 import { solve, solveMany } from '../allocate/solve.ts';
 import type { BitPlan, Group, Solution } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { modelFileSize } from '../model/write.ts';
 import type { Model } from '../model/types.ts';
+import { modelFileSize } from '../model/write-gguf.ts';
 import { format, rowBytes } from '../numeric/table.ts';
 import type { PricedTensor, SensitivityTable } from '../quantize/sensitivity.ts';
+import type { TypedMetadata } from '../text/types.ts';
 
 /** How far the prediction is off, by kind of matrix: learned from measured KL, 1 before. Multiplies predicted losses. */
 export type Corrections = Readonly<Record<MatrixKind, number>>;
@@ -43,29 +44,42 @@ export function groupsOf(table: SensitivityTable, corrections: Corrections = NO_
   });
 }
 
+/** Notes that are written into every file; part of its size. */
+export type Notes = ReadonlyMap<string, TypedMetadata>;
+
 /** Bytes of the file that no choice changes: header, metadata, vectors. */
-export function fixedBytes(model: Model, table: SensitivityTable): number {
+export function fixedBytes(model: Model, table: SensitivityTable, metadata?: Notes): number {
   const smallest = new Map(table.tensors.map(({ tensor, prices }) => [tensor, prices[0].format]));
   const chosen = table.tensors.reduce((sum, { rows, columns, prices }) => sum + storedBytes(prices[0].format, rows, columns), 0);
-  return modelFileSize(model, ({ name }) => smallest.get(name) ?? 'F32') - chosen;
+  return modelFileSize(model, { formatOf: ({ name }) => smallest.get(name) ?? 'F32', metadata }) - chosen;
+}
+
+export interface PlanOptions {
+  readonly corrections?: Corrections;
+  readonly notes?: Notes;
 }
 
 /**
  * The best plan whose finished file has at most `targetBytes`.
  * @throws BitbudgetError when no plan fits, with the achievable range
  */
-export function makePlan(model: Model, table: SensitivityTable, targetBytes: number, corrections?: Corrections): BitPlan {
-  const groups = groupsOf(table, corrections);
-  const fixed = fixedBytes(model, table);
+export function makePlan(model: Model, table: SensitivityTable, targetBytes: number, options: PlanOptions = {}): BitPlan {
+  const groups = groupsOf(table, options.corrections);
+  const fixed = fixedBytes(model, table, options.notes);
   const solution = solve({ groups, budget: targetBytes - fixed });
   if (solution.choice.length === 0) throw new BitbudgetError(unreachable(solution, fixed, targetBytes));
   return planOf(table, groups, solution, fixed);
 }
 
 /** Plans for many sizes from one table; sizes that cannot be reached are left out. */
-export function makeFrontier(model: Model, table: SensitivityTable, sizes: readonly number[]): BitPlan[] {
-  const groups = groupsOf(table);
-  const fixed = fixedBytes(model, table);
+export function makeFrontier(
+  model: Model,
+  table: SensitivityTable,
+  sizes: readonly number[],
+  options: PlanOptions = {},
+): BitPlan[] {
+  const groups = groupsOf(table, options.corrections);
+  const fixed = fixedBytes(model, table, options.notes);
   return solveMany(groups, sizes.map((size) => size - fixed))
     .filter((solution) => solution.choice.length > 0)
     .map((solution) => planOf(table, groups, solution, fixed));

@@ -70,7 +70,7 @@ export function priceFormats(kernels: Kernels, job: PriceJob): Price[] {
     const delta = kernels.f32(job.weight.length);
     return job.formats.map((name) => {
       const target = format(name);
-      decodeRows(target, roundSample(kernels, job, target, feedbacks), delta, job.curvature.columns);
+      decodeRows(target, roundSample(kernels, job, target, feedbacks), job.curvature.columns, delta);
       for (let i = 0; i < delta.length; i++) delta[i] = job.weight[i] - delta[i];
       const { price: loss, standardError } = price(kernels, terms, delta, job.rowIndex);
       return { format: name, loss, samplingError: standardError };

@@ -49,7 +49,7 @@ function quantizedTensor(tensor: ModelTensor, formatName: string, parts: readonl
     loadBlocks,
     load: async (start = 0, end = rows) => {
       const values = new Float32Array((end - start) * columns);
-      decodeRows(target, await loadBlocks(start, end), values, columns);
+      decodeRows(target, await loadBlocks(start, end), columns, values);
       return values;
     },
   };

@@ -1,5 +1,5 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
-import type { TensorMeasurement } from '../measure/types.ts';
+import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { candidates } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
@@ -31,14 +31,6 @@ export interface PricedTensor {
   readonly prices: readonly Price[];
 }
 
-/** Measurements by tensor name, read one at a time. */
-export interface MeasurementReader {
-  tensor(name: string): Promise<TensorMeasurement>;
-  /** Standard error of the tensor's price relative to it. */
-  relativeError(name: string): Promise<number>;
-  calibration(): Promise<{ value: number; standardError: number }>;
-}
-
 /** Remembers finished prices, so that interrupted work goes on where it stopped. */
 export interface PriceMemory {
   get(key: string): Promise<PricedTensor | undefined>;
@@ -63,7 +55,7 @@ export function matrices(model: Model): ModelTensor[] {
 /** Prices every candidate of every matrix with the rounding that will be used. */
 export async function priceModel(
   model: Model,
-  measured: MeasurementReader,
+  measured: Measurement,
   runner: JobRunner,
   options: PriceOptions,
 ): Promise<SensitivityTable> {
@@ -86,7 +78,7 @@ export async function priceModel(
 
 async function priceTensor(
   tensor: ModelTensor,
-  measured: MeasurementReader,
+  measured: Measurement,
   runner: JobRunner,
   { rounding, palette, memory, signal }: PriceOptions,
 ): Promise<PricedTensor> {
@@ -95,7 +87,7 @@ async function priceTensor(
   const key = JSON.stringify([tensor.name, rounding, formats]);
   const remembered = await memory?.get(key);
   if (remembered !== undefined) return remembered;
-  const measurement = await measured.tensor(tensor.name);
+  const measurement = await measured.read(tensor.name);
   const sample = sampleRows(rows);
   const prices = await runner.price(
     {

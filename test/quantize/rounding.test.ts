@@ -35,7 +35,7 @@ function loss(method: RoundingMethod, name: string, curvature: Curvature, weight
   const blocks = new Uint8Array(rows * (columns / target.blockSize) * target.blockBytes);
   method.round({ kernels, format: target, rows, columns, weight, curvature }, blocks);
   const rounded = new Float32Array(weight.length);
-  decodeRows(target, blocks, rounded, columns);
+  decodeRows(target, blocks, columns, rounded);
   let total = 0;
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < columns; i++) {

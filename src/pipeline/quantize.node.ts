@@ -1,0 +1,218 @@
+import { dirname, join } from 'node:path';
+import type { BitPlan } from '../allocate/types.ts';
+import { fileSink } from '../container/node.ts';
+import type { WorkOptions } from '../core/progress.ts';
+import { evaluateModels, referenceStates } from '../evaluate/evaluate.ts';
+import type { Evaluation } from '../evaluate/types.ts';
+import type { TokenBatch } from '../measure/plan.ts';
+import type { Measurement } from '../measure/types.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { modelFileSize, writeModelGguf } from '../model/write-gguf.ts';
+import { encodePlan, plannedFormat } from '../quantize/encode.ts';
+import { quantizedModel } from '../quantize/quantized.ts';
+import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
+import type { RoundingName } from '../quantize/types.ts';
+import type { TypedMetadata } from '../text/types.ts';
+import { makePlan, type Notes, type PlanOptions } from './plan.ts';
+import { Session } from './session.node.ts';
+import { type VerifyResult, verify } from './verify.ts';
+import type { Workspace } from './workspace.node.ts';
+
+/** What the file must be: of a size, of bits per weight of the whole file, or as a plan says. */
+export type Target =
+  | { readonly kind: 'bytes'; readonly bytes: number }
+  | { readonly kind: 'bitsPerWeight'; readonly bits: number }
+  | { readonly kind: 'plan'; readonly plan: BitPlan };
+
+export interface QuantizeOptions extends WorkOptions {
+  readonly output: string;
+  readonly target: Target;
+  readonly rounding: RoundingName;
+  readonly palette?: readonly string[];
+  /** Sequences to measure on. */
+  readonly calibration: TokenBatch;
+  /** Held-out tokens to verify on; without them nothing is verified. */
+  readonly evaluation?: Int32Array;
+  /** Tokens per window of the evaluation. */
+  readonly evaluationLength?: number;
+  /** Default `.bitbudget` beside the output. */
+  readonly folder?: string;
+  readonly seed?: number;
+  readonly threads?: number;
+}
+
+export interface QuantizeResult {
+  readonly plan: BitPlan;
+  readonly fileBytes: number;
+  readonly bitsPerWeight: number;
+  /** Against the original on held-out text. */
+  readonly evaluation?: Evaluation;
+  /** All plans that verification tried. */
+  readonly verification?: VerifyResult;
+  readonly table?: SensitivityTable;
+  readonly measurement?: Measurement;
+  /** Seconds by step. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
+export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
+  const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
+  const session = await Session.open(model, { ...options, folder });
+  try {
+    return await new QuantizeRun(session, options).run();
+  } finally {
+    await session.close();
+  }
+}
+
+/** Weights of all tensors: what bits per weight are counted over. */
+export function weightCount(model: Model): number {
+  return [...model.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+}
+
+class QuantizeRun {
+  readonly #session: Session;
+  readonly #model: Model;
+  readonly #options: QuantizeOptions;
+  readonly #timings: Record<string, number> = {};
+
+  constructor(session: Session, options: QuantizeOptions) {
+    this.#session = session;
+    this.#model = session.model;
+    this.#options = options;
+  }
+
+  async run(): Promise<QuantizeResult> {
+    const { target } = this.#options;
+    if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
+    const measured = await this.#timed('measure', () => this.#session.measure(this.#options.calibration));
+    const workspace = await this.#session.workspace(measured);
+    try {
+      return target.kind === 'plan'
+        ? await this.#carryOut(target.plan, measured, workspace)
+        : await this.#fitBudget(measured, workspace, targetBytes(this.#model, target));
+    } finally {
+      workspace.close();
+    }
+  }
+
+  /** Solves for a size, verifies, writes the best plan. */
+  async #fitBudget(measurement: Measurement, workspace: Workspace, bytes: number): Promise<QuantizeResult> {
+    const { rounding, palette, evaluation } = this.#options;
+    const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
+    const notes = fileNotes(rounding);
+    const solve = (extra?: PlanOptions): BitPlan => makePlan(this.#model, table, bytes, { ...extra, notes });
+    if (evaluation === undefined) {
+      const plan = solve();
+      await this.#encode(plan, measurement, workspace);
+      return { ...(await this.#write(plan, workspace, notes)), table, measurement };
+    }
+    const measurer = await this.#measurer(evaluation);
+    const verification = await verify(table, {
+      solve: (corrections) => solve({ corrections }),
+      measure: async (plan) => {
+        await this.#encode(plan, measurement, workspace);
+        return await measurer(quantizedModel(this.#model, plan, workspace.blocks()));
+      },
+      probe: async (plan, only) => (await measurer(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
+    });
+    const { plan, evaluation: result } = verification.best;
+    return { ...(await this.#write(plan, workspace, notes, result)), verification, table, measurement };
+  }
+
+  /** Rounds and writes a plan that was given. */
+  async #carryOut(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<QuantizeResult> {
+    await this.#encode(plan, measurement, workspace);
+    const { evaluation: tokens } = this.#options;
+    const candidate = quantizedModel(this.#model, plan, workspace.blocks());
+    const evaluation = tokens === undefined ? undefined : await (await this.#measurer(tokens))(candidate);
+    return { ...(await this.#write(plan, workspace, fileNotes(plan.rounding), evaluation)), measurement };
+  }
+
+  /** Writes a plan of plain floats: nothing to measure, nothing to keep. */
+  async #convert(plan: BitPlan): Promise<QuantizeResult> {
+    const { output, signal, onProgress } = this.#options;
+    const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
+    const sink = await fileSink(output);
+    const fileBytes = await this.#timed('write', () => writeModelGguf(this.#model, sink, { formatOf, signal, onProgress }));
+    return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
+  }
+
+  async #encode(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<void> {
+    await this.#timed('quantize', () =>
+      encodePlan(this.#model, plan, measurement, this.#session.runner, workspace.blocks(), this.#options),
+    );
+  }
+
+  /** Compares candidates with the original, whose states are computed once. */
+  async #measurer(tokens: Int32Array): Promise<(candidate: Model) => Promise<Evaluation>> {
+    const { kernels } = this.#session;
+    const { evaluationLength: length, signal, onProgress } = this.#options;
+    const states = await this.#timed('verify', () => referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }));
+    return (candidate) =>
+      this.#timed('verify', () =>
+        evaluateModels(kernels, this.#model, candidate, tokens, { length, referenceStates: states, signal, onProgress }),
+      );
+  }
+
+  async #write(plan: BitPlan, workspace: Workspace, notes: Notes, evaluation?: Evaluation): Promise<QuantizeResult> {
+    const candidate = quantizedModel(this.#model, plan, workspace.blocks());
+    const written = {
+      formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
+      metadata: new Map([...notes, ...measuredNotes(notes, plan, evaluation)]),
+    };
+    const { output, signal, onProgress } = this.#options;
+    const fileBytes = await this.#timed('write', async () =>
+      writeModelGguf(candidate, await fileSink(output), { ...written, signal, onProgress }),
+    );
+    workspace.forgetBlocks();
+    return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), evaluation, timings: this.#timings };
+  }
+
+  async #timed<T>(step: string, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#timings[step] = (this.#timings[step] ?? 0) + (performance.now() - start) / 1000;
+    }
+  }
+}
+
+function targetBytes(model: Model, target: Exclude<Target, { kind: 'plan' }>): number {
+  return target.kind === 'bytes' ? target.bytes : Math.floor((target.bits * weightCount(model)) / 8);
+}
+
+/** Plain floats, and blocks copied as they are, learn nothing from text. */
+function isConversion(model: Model, plan: BitPlan): boolean {
+  return matrices(model).every((tensor) =>
+    ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)),
+  );
+}
+
+/** Notes of the file, with places for what is known only at the end; their bytes are part of the plan. */
+function fileNotes(rounding: string): Notes {
+  const unknown: TypedMetadata = { type: 'float32', value: 0 };
+  return new Map<string, TypedMetadata>([
+    ['general.quantized_by', { type: 'string', value: 'bitbudget' }],
+    ['bitbudget.rounding', { type: 'string', value: rounding }],
+    ['bitbudget.predicted_kl', unknown],
+    ['bitbudget.measured_kl', unknown],
+  ]);
+}
+
+function measuredNotes(notes: Notes, plan: BitPlan, evaluation?: Evaluation): Notes {
+  const known = new Map(notes);
+  known.set('bitbudget.predicted_kl', { type: 'float32', value: plan.prediction?.kl ?? NaN });
+  known.set('bitbudget.measured_kl', { type: 'float32', value: evaluation?.kl.mean ?? NaN });
+  return known;
+}
+
+/** Exact bytes of the file a plan makes. */
+export function plannedFileBytes(model: Model, plan: BitPlan): number {
+  return modelFileSize(model, {
+    formatOf: (tensor) => plannedFormat(plan, tensor),
+    metadata: fileNotes(plan.rounding),
+  });
+}
