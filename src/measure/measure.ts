@@ -1,12 +1,12 @@
 import { FormatError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
-import { Random } from '../core/random.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { type Batch, blockForward, freeBlock, loadBlock, ropeTable } from '../run/block.ts';
 import { closeBlock, measureBlockBatch, measuredUses, openBlock } from './block.ts';
 import { finishHead, finishHeadHalf, freeHead, type Head, headChunk, headChunks, openHead } from './head.ts';
 import { measurementKey } from './key.ts';
+import { sampleUniform } from './labels.ts';
 import { embedTokens, measureLookup, type TokenRows, tokenRows } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
 import { memoryResiduals, type ResidualShape, type ResidualStore } from './residual.ts';
@@ -152,17 +152,6 @@ async function headBatch(work: Work, opened: Head, plan: SequenceBatch): Promise
     });
     await work.report(size * headCost(model), 'output head');
   }
-}
-
-/** One generator per sequence: the labels do not depend on how sequences are batched. */
-function sampleUniform(seed: number, order: readonly number[], length: number): Float32Array {
-  const uniform = new Float32Array(order.length * length);
-  order.forEach((sequence, s) => {
-    const random = new Random(seed).fork(`labels of sequence ${sequence}`);
-    // 24 bits are exact in float32 and stay below 1.
-    for (let t = 0; t < length; t++) uniform[s * length + t] = (random.uint32() >>> 8) / 2 ** 24;
-  });
-  return uniform;
 }
 
 /** Blocks below boundary `from`, last to first; each is saved with the gradient that the next one needs. */

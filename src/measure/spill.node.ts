@@ -13,7 +13,8 @@ export function residualStore(shape: ResidualShape, limit = SPILL_BYTES, folder 
   return bytes <= limit ? memoryResiduals(shape) : fileResiduals(shape, folder);
 }
 
-function fileResiduals(shape: ResidualShape, parent: string): ResidualStore {
+/** In a temporary file under `parent` (default: the system folder), removed on `close`. */
+export function fileResiduals(shape: ResidualShape, parent = tmpdir()): ResidualStore {
   const folder = mkdtempSync(join(parent, 'bitbudget-residual-'));
   const file = openSync(join(folder, 'residual.f32'), 'w+');
   const offset = (boundary: number, token: number): number => (boundary * shape.tokens + token) * shape.width * 4;
