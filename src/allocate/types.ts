@@ -67,3 +67,25 @@ export interface PlanPrediction {
   readonly bound: number;
   readonly gap: number;
 }
+
+/** A mean with its standard error and the two-sided 95 % normal interval, all in the unit of the mean. */
+export interface Interval {
+  readonly mean: number;
+  readonly standardError: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * A corner of the lower convex envelope of all plans in bytes and loss. Every corner is the exact optimum of the budget
+ * `bytes`, and no budget has a plan below the line between two corners.
+ */
+export interface FrontierPoint {
+  readonly bytes: number;
+  readonly loss: number;
+  /** Standard error of `loss`, groups taken as independent. */
+  readonly lossError: number;
+  /** The one change from the point before: group index and its new option index; −1 and −1 at the first point. */
+  readonly group: number;
+  readonly option: number;
+}

@@ -1,0 +1,51 @@
+/**
+ * Exact allocation beside HiGHS on the same problems, both proving optimality: milliseconds (median of runs), their
+ * ratio, and whether the losses agree. `npm run bench -- allocate`; `--quick` leaves out HiGHS on the largest size.
+ */
+import { cpus } from 'node:os';
+import { solve } from '../src/allocate/solve.ts';
+import type { Problem } from '../src/allocate/types.ts';
+import { solveByHighs } from '../test/allocate/highs.ts';
+import { budgetAt, randomGroups } from '../test/allocate/instances.ts';
+
+const RUNS = 15;
+const quick = process.argv.includes('--quick');
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1];
+}
+
+function time<T>(work: () => T): { result: T; milliseconds: number } {
+  const begin = performance.now();
+  const result = work();
+  return { result, milliseconds: performance.now() - begin };
+}
+
+function compare(
+  kind: 'tensors' | 'layers' | 'uncorrelated',
+  groups: number,
+  options: number,
+): Record<string, unknown> {
+  const built = randomGroups(kind, groups, options, 1);
+  const problem: Problem = { groups: built, budget: budgetAt(built, 0.4) };
+  const first = time(() => solve(problem));
+  const ours = median(Array.from({ length: RUNS }, () => time(() => solve(problem)).milliseconds));
+  const withHighs = !quick || groups < 1000;
+  const highs = withHighs ? time(() => solveByHighs(problem)) : undefined;
+  return {
+    kind,
+    groups,
+    options,
+    status: first.result.status,
+    'first ms': first.milliseconds.toFixed(1),
+    'median ms': ours.toFixed(2),
+    'HiGHS ms': highs?.milliseconds.toFixed(0) ?? '–',
+    ratio: highs ? (highs.milliseconds / ours).toFixed(0) : '–',
+    'loss ÷ HiGHS': highs?.result ? (first.result.loss / highs.result).toFixed(9) : '–',
+  };
+}
+
+console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}, seed 1`);
+console.table(
+  (['tensors', 'layers', 'uncorrelated'] as const).flatMap((kind) => [compare(kind, 211, 12), compare(kind, 1000, 20)]),
+);
