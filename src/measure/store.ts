@@ -1,4 +1,5 @@
 import { BitbudgetError } from '../core/errors.ts';
+import { calibration, relativeError } from './calibrate.ts';
 import type {
   Measurement,
   MeasurementKey,
@@ -22,6 +23,7 @@ export function summaryOf(use: UseMeasurement): UseSummary {
     use: use.use,
     rows: use.rounding.b.length,
     columns: use.importance.length,
+    importance: use.importance,
     sketch: use.sketch,
   };
 }
@@ -40,6 +42,21 @@ export function joinUses(tensor: string, uses: readonly UseMeasurement[]): Tenso
   };
 }
 
+/** A measurement over whatever holds its uses. */
+export function measurementOf(
+  key: MeasurementKey,
+  summaries: readonly UseSummary[],
+  load: (tensor: string) => Promise<UseMeasurement[]>,
+): Measurement {
+  return {
+    key,
+    summaries,
+    read: async (tensor) => joinUses(tensor, await load(tensor)),
+    calibration: () => calibration(summaries, key.sequenceLength),
+    relativeError: (tensor) => relativeError(summaries, tensor),
+  };
+}
+
 /** Keeps measurements in memory: for browsers and tests. */
 export function memoryStore(): MeasurementStore {
   const entries = new Map<string, { uses: UseMeasurement[]; point?: ResumePoint; finished: boolean }>();
@@ -50,15 +67,7 @@ export function memoryStore(): MeasurementStore {
   };
   const measurement = (key: MeasurementKey): Measurement => {
     const { uses } = entry(key);
-    return {
-      key,
-      summaries: uses.map(summaryOf),
-      read: async (tensor) =>
-        joinUses(
-          tensor,
-          uses.filter((use) => use.tensor === tensor),
-        ),
-    };
+    return measurementOf(key, uses.map(summaryOf), async (tensor) => uses.filter((use) => use.tensor === tensor));
   };
   return {
     find: async (key) => (entry(key).finished ? measurement(key) : undefined),

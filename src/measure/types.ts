@@ -58,6 +58,8 @@ export interface UseSummary {
   readonly use: MatrixUse;
   readonly rows: number;
   readonly columns: number;
+  /** E[x²] per column, [columns] */
+  readonly importance: Float32Array;
   readonly sketch: Sketch;
 }
 
@@ -80,13 +82,17 @@ export interface Measurement {
   readonly summaries: readonly UseSummary[];
   /** Throws BitbudgetError when the tensor was not measured. */
   read(tensor: string): Promise<TensorMeasurement>;
+  /** What prices are multiplied with to be unbiased (calibrate.ts). */
+  calibration(): { readonly value: number; readonly standardError: number };
+  /** Standard error of a tensor's prices relative to them (calibrate.ts). */
+  relativeError(tensor: string): number;
 }
 
 /** What an interrupted measurement goes on from. */
 export interface ResumePoint {
-  /** The gradient is at the input of this block; `layers` of the model: at the output of the last one. */
+  /** The gradient is at the input of this block; the number of layers: at the output of the last one. */
   readonly layer: number;
-  /** [sequences·length, hidden] */
+  /** [sequences·length, hidden], in processing order (plan.ts). */
   readonly gradient: Float32Array;
   /** Mean predicted probability of every token, [vocabulary]. */
   readonly probability: Float32Array;

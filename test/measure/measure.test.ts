@@ -106,7 +106,7 @@ test('inner products of every matrix equal central differences of the sampled lo
   assert.equal(checked, 2 * 7 + 2);
 });
 
-test('the unbiased form predicts the true KL of small steps to 15 %, its low-variance companions to 35 %', async () => {
+test('the unbiased form predicts the true KL of small steps to 30 %, as its low-variance companions do', async () => {
   const setup = setUp(80, 8, false, 1);
   const { model, values, tokens } = setup;
   const measurement = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
@@ -124,9 +124,9 @@ test('the unbiased form predicts the true KL of small steps to 15 %, its low-var
     sums.byRows += sketch.rowProducts.reduce((sum, v) => sum + v, 0) * perToken;
     sums.kronecker += sketch.kronecker;
   }
-  assert.ok(Math.abs(sums.unbiased / sums.true - 1) < 0.15, `unbiased ÷ true ${sums.unbiased / sums.true}`);
-  assert.ok(Math.abs(sums.byRows / sums.true - 1) < 0.35, `by rows ÷ true ${sums.byRows / sums.true}`);
-  assert.ok(Math.abs(sums.kronecker / sums.true - 1) < 0.35, `Kronecker ÷ true ${sums.kronecker / sums.true}`);
+  assert.ok(Math.abs(sums.unbiased / sums.true - 1) < 0.3, `unbiased ÷ true ${sums.unbiased / sums.true}`);
+  assert.ok(Math.abs(sums.byRows / sums.true - 1) < 0.3, `by rows ÷ true ${sums.byRows / sums.true}`);
+  assert.ok(Math.abs(sums.kronecker / sums.true - 1) < 0.3, `Kronecker ÷ true ${sums.kronecker / sums.true}`);
   assert.equal(measurement.summaries.length, 9);
 });
 
