@@ -64,7 +64,9 @@ export async function writeImatrix(sink: ByteSink, imatrix: Imatrix): Promise<vo
   for (const [name, { sums, counts }] of [...imatrix.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const columns = sums.length / counts.length;
     if (!Number.isInteger(columns)) {
-      throw new BitbudgetError(`importance of ${name}: ${sums.length} sums do not divide among ${counts.length} counts`);
+      throw new BitbudgetError(
+        `importance of ${name}: ${sums.length} sums do not divide among ${counts.length} counts`,
+      );
     }
     plans.push({ name: `${name}.in_sum2`, shape: [counts.length, columns], format: 'F32' });
     plans.push({ name: `${name}.counts`, shape: [counts.length, 1], format: 'F32' });
@@ -105,7 +107,8 @@ async function fromGguf(subject: string, file: GgufFile): Promise<Imatrix> {
 
 function whole(subject: string, file: GgufFile, key: string): number {
   const value = file.metadata.get(key) ?? 0;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw new FormatError(`${subject}: ${key} is ${value}; expected a whole number`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+    throw new FormatError(`${subject}: ${key} is ${value}; expected a whole number`);
   return value;
 }
 
@@ -117,13 +120,17 @@ async function floats(subject: string, tensor: TensorEntry): Promise<Float32Arra
 
 async function readLegacy(source: ByteSource): Promise<Imatrix> {
   if (source.byteLength > limits.headerBytes) {
-    throw new FormatError(`${source.name}: is ${source.byteLength} bytes long; a legacy importance matrix has at most ${limits.headerBytes}`);
+    throw new FormatError(
+      `${source.name}: is ${source.byteLength} bytes long; a legacy importance matrix has at most ${limits.headerBytes}`,
+    );
   }
   const cursor = new ByteCursor(await source.read(0, source.byteLength), { name: source.name });
   const entries = new Map<string, ImatrixEntry>();
   const entryCount = cursor.i32();
   if (entryCount < 1 || entryCount * 12 > cursor.remaining) {
-    throw new FormatError(`${source.name}: is no importance matrix: neither GGUF, nor can it hold ${entryCount} entries`);
+    throw new FormatError(
+      `${source.name}: is no importance matrix: neither GGUF, nor can it hold ${entryCount} entries`,
+    );
   }
   for (let i = 0; i < entryCount; i++) {
     const name = legacyText(cursor, `name of entry ${i}`);
@@ -144,7 +151,8 @@ async function readLegacy(source: ByteSource): Promise<Imatrix> {
 
 function legacyText(cursor: ByteCursor, what: string): string {
   const length = cursor.i32();
-  if (length < 0 || length > limits.keyBytes) throw new FormatError(`${cursor.name}: ${what} is ${length} bytes long; expected 0 to ${limits.keyBytes}`);
+  if (length < 0 || length > limits.keyBytes)
+    throw new FormatError(`${cursor.name}: ${what} is ${length} bytes long; expected 0 to ${limits.keyBytes}`);
   return cursor.utf8(length, what);
 }
 

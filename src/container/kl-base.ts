@@ -42,24 +42,36 @@ const deepest = 16;
 
 /** Opens such a file; chunks are read on demand. Throws FormatError when sizes contradict the file's length. */
 export async function readKlBase(source: ByteSource): Promise<KlBaseFile> {
-  if (source.byteLength < headerBytes) throw new FormatError(`${source.name}: has ${source.byteLength} bytes, a KL base file at least ${headerBytes}`);
+  if (source.byteLength < headerBytes)
+    throw new FormatError(`${source.name}: has ${source.byteLength} bytes, a KL base file at least ${headerBytes}`);
   const cursor = new ByteCursor(await source.read(0, headerBytes), { name: source.name });
-  if (String.fromCharCode(...cursor.view(8)) !== magic) throw new FormatError(`${source.name}: does not begin with ${magic}; not a KL base file`);
+  if (String.fromCharCode(...cursor.view(8)) !== magic)
+    throw new FormatError(`${source.name}: does not begin with ${magic}; not a KL base file`);
   const [contextLength, vocabulary, chunks] = [cursor.u32(), cursor.i32(), cursor.i32()];
   if (contextLength < 2 || vocabulary < 1 || chunks < 0) {
-    throw new FormatError(`${source.name}: declares context ${contextLength}, vocabulary ${vocabulary}, chunks ${chunks}`);
+    throw new FormatError(
+      `${source.name}: declares context ${contextLength}, vocabulary ${vocabulary}, chunks ${chunks}`,
+    );
   }
   const { rows, firstScored, rowBytes } = rowLayout(contextLength, vocabulary);
   const tokenBytes = contextLength * chunks * 4;
   const expected = headerBytes + tokenBytes + chunks * rows * rowBytes;
   if (expected !== source.byteLength) {
-    throw new FormatError(`${source.name}: has ${source.byteLength} bytes; ${chunks} chunks of ${contextLength} tokens take ${expected}. Was it written to the end?`);
+    throw new FormatError(
+      `${source.name}: has ${source.byteLength} bytes; ${chunks} chunks of ${contextLength} tokens take ${expected}. Was it written to the end?`,
+    );
   }
   const tokens = new Int32Array((await source.read(headerBytes, headerBytes + tokenBytes)).slice().buffer);
   const outside = tokens.find((token) => token < 0 || token >= vocabulary);
-  if (outside !== undefined) throw new FormatError(`${source.name}: holds token ${outside}; the vocabulary has ${vocabulary}`);
+  if (outside !== undefined)
+    throw new FormatError(`${source.name}: holds token ${outside}; the vocabulary has ${vocabulary}`);
   return {
-    contextLength, vocabulary, chunks, tokens, rows, firstScored,
+    contextLength,
+    vocabulary,
+    chunks,
+    tokens,
+    rows,
+    firstScored,
     async chunk(index) {
       const start = headerBytes + tokenBytes + index * rows * rowBytes;
       return decodeChunk((await source.read(start, start + rows * rowBytes)).slice().buffer, rowBytes, vocabulary);
@@ -118,7 +130,9 @@ export class KlBaseWriter {
     const { contextLength, vocabulary, chunks } = this.#header;
     const { rows, rowBytes } = rowLayout(contextLength, vocabulary);
     if (logits.length !== rows * vocabulary || this.#written >= chunks) {
-      throw new BitbudgetError(`KL base: chunk ${this.#written + 1} of ${chunks} has ${logits.length} logits; expected ${rows} rows of ${vocabulary}`);
+      throw new BitbudgetError(
+        `KL base: chunk ${this.#written + 1} of ${chunks} has ${logits.length} logits; expected ${rows} rows of ${vocabulary}`,
+      );
     }
     const bytes = new Uint8Array(rows * rowBytes);
     for (let row = 0; row < rows; row++) {
@@ -148,7 +162,8 @@ function encodeRow(logits: Float32Array, buffer: ArrayBuffer, offset: number): v
     if (logits[i] > most) most = logits[i];
     if (logits[i] < least) least = logits[i];
   }
-  if (!Number.isFinite(most)) throw new BitbudgetError(`KL base: a row's largest logit is ${most}; expected a finite number`);
+  if (!Number.isFinite(most))
+    throw new BitbudgetError(`KL base: a row's largest logit is ${most}; expected a finite number`);
   least = Math.max(least, Math.fround(most - deepest));
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - most);

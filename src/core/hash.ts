@@ -37,7 +37,10 @@ export async function sha256Hex(bytes: Uint8Array): Promise<string> {
 }
 
 /** The whole of anything that reads by ranges, 16 MiB at a time, for `fingerprint`. */
-export async function* chunksOf(source: { byteLength: number; read(start: number, end: number): Promise<Uint8Array> }): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(source: {
+  byteLength: number;
+  read(start: number, end: number): Promise<Uint8Array>;
+}): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < source.byteLength; start += pieceBytes) {
     yield await source.read(start, Math.min(start + pieceBytes, source.byteLength));
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Imatrix } from '../../src/container/imatrix.ts';
 import { meanSquares, readImatrix, writeImatrix } from '../../src/container/imatrix.ts';
 import { KlBaseWriter, readKlBase } from '../../src/container/kl-base.ts';
-import { memorySource, MemorySink } from '../../src/container/source/memory.ts';
+import { MemorySink, memorySource } from '../../src/container/source/memory.ts';
 import { ByteWriter } from '../../src/core/bytes.ts';
 import { FormatError } from '../../src/core/errors.ts';
 import { Random } from '../../src/core/random.ts';
@@ -47,7 +47,17 @@ test('rejects damaged importance matrices', async () => {
     else rejected += Number((await reading.catch((error) => error)) instanceof FormatError);
   }
   assert.equal(rejected, whole.length - optional.size);
-  await assert.rejects(readImatrix(memorySource(legacy([['x', 1, [1]], ['x', 1, [1]]]))), /x stands twice/);
+  await assert.rejects(
+    readImatrix(
+      memorySource(
+        legacy([
+          ['x', 1, [1]],
+          ['x', 1, [1]],
+        ]),
+      ),
+    ),
+    /x stands twice/,
+  );
 });
 
 test('a KL base file holds log-probabilities to 16 nats / 65535 / 2', async () => {
@@ -57,13 +67,18 @@ test('a KL base file holds log-probabilities to 16 nats / 65535 / 2', async () =
     const [contextLength, chunks] = [9, 2];
     const rows = contextLength - 1 - 4;
     const tokens = Int32Array.from({ length: chunks * contextLength }, () => random.integer(vocabulary));
-    const logits = Array.from({ length: chunks }, () => Float32Array.from({ length: rows * vocabulary }, () => random.normal() * 3));
+    const logits = Array.from({ length: chunks }, () =>
+      Float32Array.from({ length: rows * vocabulary }, () => random.normal() * 3),
+    );
     const sink = new MemorySink();
     const writer = await KlBaseWriter.create(sink, { contextLength, vocabulary, chunks, tokens });
     for (const chunk of logits) await writer.write(chunk);
     await writer.finish();
     const file = await readKlBase(memorySource(sink.bytes()));
-    assert.deepEqual([file.contextLength, file.vocabulary, file.chunks, file.rows, file.firstScored], [9, vocabulary, 2, 4, 4]);
+    assert.deepEqual(
+      [file.contextLength, file.vocabulary, file.chunks, file.rows, file.firstScored],
+      [9, vocabulary, 2, 4, 4],
+    );
     assert.deepEqual(file.tokens, tokens);
     const out = new Float32Array(vocabulary);
     for (let chunk = 0; chunk < chunks; chunk++) {
@@ -86,7 +101,12 @@ test('a KL base file holds log-probabilities to 16 nats / 65535 / 2', async () =
 
 test('rejects KL base files whose length contradicts their header', async () => {
   const sink = new MemorySink();
-  const writer = await KlBaseWriter.create(sink, { contextLength: 4, vocabulary: 2, chunks: 1, tokens: Int32Array.of(0, 1, 1, 0) });
+  const writer = await KlBaseWriter.create(sink, {
+    contextLength: 4,
+    vocabulary: 2,
+    chunks: 1,
+    tokens: Int32Array.of(0, 1, 1, 0),
+  });
   await assert.rejects(writer.finish(), /0 of 1 announced chunks/);
   await assert.rejects(writer.write(new Float32Array(3)), /has 3 logits; expected 1 rows of 2/);
   await writer.write(Float32Array.of(1, 2));
@@ -100,7 +120,10 @@ test('rejects KL base files whose length contradicts their header', async () => 
   await assert.rejects(readKlBase(memorySource(outside)), /holds token 2; the vocabulary has 2/);
 });
 
-function legacy(entries: [name: string, calls: number, values: number[]][], end?: { chunks: number; dataset: string }): Uint8Array {
+function legacy(
+  entries: [name: string, calls: number, values: number[]][],
+  end?: { chunks: number; dataset: string },
+): Uint8Array {
   const out = new ByteWriter();
   const text = (value: string) => {
     out.i32(value.length);

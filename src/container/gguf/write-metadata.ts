@@ -86,8 +86,11 @@ function writeNumber(
 ): void {
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (typeof number !== 'number') throw new BitbudgetError(`metadata ${key}: is ${describe(value)}; expected ${type}`);
-  if (type === 'float32') return out.f32(number);
-  if (type === 'float64') return out.f64(number);
+  if (type === 'float32' || type === 'float64') {
+    if (type === 'float32') out.f32(number);
+    else out.f64(number);
+    return;
+  }
   const [least, most] = integerRange[type];
   if (!(Number.isInteger(number) && number >= least && number <= most)) {
     throw new BitbudgetError(`metadata ${key}: ${number} does not fit ${type} (${least} to ${most})`);

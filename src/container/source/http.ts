@@ -1,7 +1,7 @@
 import { BitbudgetError } from '../../core/errors.ts';
 import type { ByteSource } from '../types.ts';
-import { checkRange } from './range.ts';
 import type { SourceFolder } from './range.ts';
+import { checkRange } from './range.ts';
 
 export interface HttpOptions {
   /** Default the global `fetch`. */
@@ -36,7 +36,9 @@ async function openHttp(url: string, options: HttpOptions): Promise<ByteSource |
   // An empty file has no byte 0: the answer is 416 with `bytes */0`.
   const size = /\/(\d+)$/.exec(first.headers.get('content-range') ?? '')?.[1];
   if ((first.status !== 206 && first.status !== 416) || size === undefined) {
-    throw new BitbudgetError(`${url}: answered ${first.status} to a range request; expected 206 with a size. Download the file first`);
+    throw new BitbudgetError(
+      `${url}: answered ${first.status} to a range request; expected 206 with a size. Download the file first`,
+    );
   }
   // If the file changes between two reads, its parts would not belong together.
   const version = first.headers.get('etag') ?? first.headers.get('last-modified');
@@ -47,12 +49,14 @@ async function openHttp(url: string, options: HttpOptions): Promise<ByteSource |
       checkRange(source, start, end);
       if (start === end) return new Uint8Array(0);
       const response = await request(url, options, `bytes=${start}-${end - 1}`);
-      if (response.status !== 206) throw new BitbudgetError(`${url}: answered ${response.status} to bytes ${start} to ${end}; expected 206`);
+      if (response.status !== 206)
+        throw new BitbudgetError(`${url}: answered ${response.status} to bytes ${start} to ${end}; expected 206`);
       if ((response.headers.get('etag') ?? response.headers.get('last-modified')) !== version) {
         throw new BitbudgetError(`${url}: changed while it was read; open it again`);
       }
       const bytes = new Uint8Array(await response.arrayBuffer());
-      if (bytes.length !== end - start) throw new BitbudgetError(`${url}: sent ${bytes.length} bytes, ${end - start} were asked for`);
+      if (bytes.length !== end - start)
+        throw new BitbudgetError(`${url}: sent ${bytes.length} bytes, ${end - start} were asked for`);
       return bytes;
     },
     async close() {},
