@@ -1,57 +1,66 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import type { TextEncoding } from './vocabulary-tokenizer.ts';
 
-/** Text is handed to the library in pieces of about this many UTF-16 units, so that its memory stays small. */
+/** Text is split in pieces of about this many UTF-16 units, so that memory stays small. */
 const chunkLength = 1 << 16;
+/** Words remembered with their ids; natural text repeats most of its words. About 10 MB. */
+const cacheLimit = 100_000;
 
 export interface BpeOptions {
-  /** Normalizer and pre-tokenizer objects as in tokenizer.json. */
+  /** Normalizer object as in tokenizer.json. */
   readonly normalizer: object | null;
-  readonly preTokenizer: object | null;
+  /**
+   * Expressions that split text into words one after the other, before the byte alphabet; or a pre-tokenizer object of
+   * tokenizer.json that is no such list.
+   */
+  readonly words: readonly string[] | object | null;
   /** Ids by token text. */
   readonly vocab: Readonly<Record<string, number>>;
-  readonly merges: readonly (readonly [string, string])[] | readonly string[];
+  readonly merges: readonly (readonly [string, string])[];
   readonly ignoreMerges: boolean;
   readonly unknownToken?: string;
   /** Whether the words of a text stay the same when it is cut between a letter and a line end. */
   readonly cuttable: boolean;
 }
 
-/** Byte-pair encoding by `@huggingface/tokenizers`, without its special tokens, which are cut out before. */
+/**
+ * Byte-pair encoding by `@huggingface/tokenizers`, without its special tokens, which are cut out before. Where the
+ * splitting is known, words are remembered here: the library alone spends most of its time on words it has seen.
+ */
 export class BpeEncoding implements TextEncoding {
   readonly #library: LibraryTokenizer;
+  /** Words of a text, when the splitting is known. */
+  readonly #split: ((text: string) => string[]) | undefined;
   readonly #cuttable: boolean;
+  readonly #cache = new Map<string, readonly number[]>();
 
   constructor(options: BpeOptions) {
+    const { words, vocab, merges, ignoreMerges, unknownToken } = options;
+    const model = { type: 'BPE', vocab, merges, ignore_merges: ignoreMerges, unk_token: unknownToken ?? null };
+    const splits = Array.isArray(words) ? words : undefined;
     this.#cuttable = options.cuttable;
-    this.#library = new LibraryTokenizer(
-      {
-        added_tokens: [],
-        normalizer: options.normalizer,
-        pre_tokenizer: options.preTokenizer,
-        model: {
-          type: 'BPE',
-          vocab: options.vocab,
-          merges: options.merges,
-          ignore_merges: options.ignoreMerges,
-          unk_token: options.unknownToken ?? null,
-        },
-        post_processor: null,
-        decoder: null,
-      },
-      {},
-    );
+    if (splits === undefined) {
+      this.#library = library(options.normalizer, words, model);
+    } else {
+      this.#library = library(null, byteAlphabet, model);
+      const splitter = library(options.normalizer, splitting(splits), { type: 'BPE', vocab: {}, merges: [] });
+      this.#split = (text) => splitter.pre_tokenizer(splitter.normalizer?.(text) ?? text);
+    }
   }
 
   encode(text: string): Int32Array {
-    const parts: number[][] = [];
-    let start = 0;
-    while (start < text.length) {
+    // A lone surrogate is no text; UTF-8 makes it U+FFFD.
+    text = text.toWellFormed();
+    const parts: Int32Array[] = [];
+    let length = 0;
+    for (let start = 0; start < text.length; ) {
       const end = this.#cuttable ? cutAfter(text, start + chunkLength) : text.length;
-      parts.push(this.#library.encode(text.slice(start, end), { add_special_tokens: false }).ids);
+      const part = this.#encodeChunk(text.slice(start, end));
+      parts.push(part);
+      length += part.length;
       start = end;
     }
-    const ids = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    const ids = new Int32Array(length);
     let offset = 0;
     for (const part of parts) {
       ids.set(part, offset);
@@ -59,17 +68,49 @@ export class BpeEncoding implements TextEncoding {
     }
     return ids;
   }
+
+  #encodeChunk(text: string): Int32Array {
+    if (this.#split === undefined) return Int32Array.from(this.#idsOf(text));
+    const ids: number[] = [];
+    for (const word of this.#split(text)) for (const id of this.#idsOfWord(word)) ids.push(id);
+    return Int32Array.from(ids);
+  }
+
+  #idsOfWord(word: string): readonly number[] {
+    const known = this.#cache.get(word);
+    if (known !== undefined) return known;
+    const ids = this.#idsOf(word);
+    // Starting afresh costs less than keeping the order of use.
+    if (this.#cache.size >= cacheLimit) this.#cache.clear();
+    this.#cache.set(word, ids);
+    return ids;
+  }
+
+  #idsOf(text: string): number[] {
+    return this.#library.encode(text, { add_special_tokens: false }).ids;
+  }
 }
 
-/** Pre-tokenizer object of tokenizer.json for expressions applied in turn, then mapping to the byte alphabet. */
-export function byteLevelPreTokenizer(splits: readonly string[]): object {
-  return {
-    type: 'Sequence',
-    pretokenizers: [
-      ...splits.map((split) => ({ type: 'Split', pattern: { Regex: split }, behavior: 'Isolated', invert: false })),
-      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
-    ],
+const byteAlphabet = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+
+/** Pre-tokenizer object of tokenizer.json for expressions applied in turn; matches and what is between are words. */
+function splitting(splits: readonly string[]): object {
+  const split = (regex: string): object => {
+    return { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false };
   };
+  return { type: 'Sequence', pretokenizers: splits.map(split) };
+}
+
+function library(normalizer: object | null, preTokenizer: object | null, model: object): LibraryTokenizer {
+  const json = {
+    added_tokens: [],
+    normalizer,
+    pre_tokenizer: preTokenizer,
+    model,
+    post_processor: null,
+    decoder: null,
+  };
+  return new LibraryTokenizer(json, {});
 }
 
 /**

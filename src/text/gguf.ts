@@ -1,6 +1,6 @@
 import type { MetadataValue } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import { BpeEncoding, byteLevelPreTokenizer } from './bpe.ts';
+import { BpeEncoding } from './bpe.ts';
 import { preTokenizerByName, preTokenizers } from './pre-tokenizers.ts';
 import { SpmEncoding } from './spm.ts';
 import type { Tokenizer, TypedMetadata } from './types.ts';
@@ -45,7 +45,7 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
   for (const [id, token] of vocabulary.tokens.entries()) vocab[token] = id;
   const encoding = new BpeEncoding({
     normalizer: null,
-    preTokenizer: byteLevelPreTokenizer(pre.splits),
+    words: pre.splits,
     vocab,
     merges: strings(metadata, 'tokenizer.ggml.merges').map(splitMerge),
     ignoreMerges: pre.ignoreMerges ?? false,

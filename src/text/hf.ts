@@ -1,5 +1,5 @@
 import { FormatError } from '../core/errors.ts';
-import { BpeEncoding, byteLevelPreTokenizer } from './bpe.ts';
+import { BpeEncoding } from './bpe.ts';
 import { hfToGguf } from './hf-to-gguf.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { gpt2Split, preTokenizerBySplits } from './pre-tokenizers.ts';
@@ -61,7 +61,7 @@ function byteLevelEncoding(
 ): BpeEncoding {
   return new BpeEncoding({
     normalizer: json.normalizer,
-    preTokenizer: splits === undefined ? json.preTokenizer : byteLevelPreTokenizer(splits),
+    words: splits ?? json.preTokenizer,
     vocab: json.vocab,
     merges: json.merges,
     ignoreMerges: json.ignoreMerges,

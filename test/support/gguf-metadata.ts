@@ -26,17 +26,20 @@ export function readVocabularyFile(path: string): Map<string, TypedMetadata> {
   const bytes = path.endsWith('.gz') ? gunzipSync(raw) : raw;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let offset = 16;
-  const uint32 = (): number => view.getUint32((offset += 4) - 4, true);
-  const uint64 = (): number => Number(view.getBigUint64((offset += 8) - 8, true));
+  const take = (length: number): number => {
+    offset += length;
+    return offset - length;
+  };
+  const uint32 = (): number => view.getUint32(take(4), true);
+  const uint64 = (): number => Number(view.getBigUint64(take(8), true));
   const string = (): string => {
     const length = uint64();
-    return bytes.toString('utf8', offset, (offset += length));
+    return bytes.toString('utf8', take(length), offset);
   };
   const value = (type: string): MetadataValue => {
     if (type === 'string') return string();
     const size = sizes[type] ?? 8;
-    offset += size;
-    const at = offset - size;
+    const at = take(size);
     if (type === 'float32') return view.getFloat32(at, true);
     if (type === 'float64') return view.getFloat64(at, true);
     if (type === 'bool') return view.getUint8(at) !== 0;

@@ -1,0 +1,50 @@
+import { Template } from '@huggingface/jinja';
+import { BitbudgetError, FormatError } from '../core/errors.ts';
+
+/** One message of a conversation. Templates may read further fields (`tool_calls`, `name`). */
+export interface ChatMessage {
+  /** `system`, `user`, `assistant`, or what else the template knows. */
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ChatOptions {
+  /** Whether the text ends with the opening of the assistant's turn; default true. */
+  readonly addGenerationPrompt?: boolean;
+  /** Text of the BOS and EOS tokens, which some templates write themselves; default empty. */
+  readonly bosToken?: string;
+  readonly eosToken?: string;
+  /** Further variables of the template, such as `tools` or `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The prompt of a conversation by the model's Jinja template. Encode it with `parseSpecial`.
+ * @param chatTemplate `Tokenizer.chatTemplate`
+ * @throws BitbudgetError when the model has no template, FormatError when the template fails or rejects the messages
+ */
+export function renderChat(
+  chatTemplate: string | undefined,
+  messages: readonly ChatMessage[],
+  options: ChatOptions = {},
+): string {
+  if (chatTemplate === undefined) {
+    throw new BitbudgetError(
+      'chat template: the model has none, expected one in its tokenizer; it is a base model, give it plain text to continue',
+    );
+  }
+  try {
+    return new Template(chatTemplate).render({
+      ...options.variables,
+      messages,
+      add_generation_prompt: options.addGenerationPrompt ?? true,
+      bos_token: options.bosToken ?? '',
+      eos_token: options.eosToken ?? '',
+    });
+  } catch (error) {
+    throw new FormatError(
+      `chat template: ${(error as Error).message}; the template cannot be rendered with these messages`,
+    );
+  }
+}

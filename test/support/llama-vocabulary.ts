@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Llama } from 'node-llama-cpp';
+import type { TypedMetadata } from '../../src/text/types.ts';
+import { vocabularyFile } from './gguf-metadata.ts';
+
+let llama: Promise<Llama> | undefined;
+
+/** llama.cpp (node-llama-cpp, CPU, quiet); one instance per process. */
+export function llamaCpp(): Promise<Llama> {
+  llama ??= import('node-llama-cpp').then(({ getLlama, LlamaLogLevel }) =>
+    getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.disabled, progressLogs: false }),
+  );
+  return llama;
+}
+
+/** llama.cpp's ids for each text, of the vocabulary in these key-values. */
+export async function llamaIds(
+  metadata: ReadonlyMap<string, TypedMetadata>,
+  texts: readonly string[],
+  parseSpecial = false,
+): Promise<number[][]> {
+  const folder = mkdtempSync(join(tmpdir(), 'bitbudget-vocabulary-'));
+  try {
+    const modelPath = join(folder, 'vocabulary.gguf');
+    const architecture: [string, TypedMetadata][] = [['general.architecture', { type: 'string', value: 'llama' }]];
+    writeFileSync(modelPath, vocabularyFile(new Map([...architecture, ...metadata])));
+    const model = await (await llamaCpp()).loadModel({ modelPath, vocabOnly: true, gpuLayers: 0 });
+    try {
+      return texts.map((text) => Array.from(model.tokenize(text, parseSpecial), Number));
+    } finally {
+      await model.dispose();
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
