@@ -71,18 +71,19 @@ export function makePlan(model: Model, table: SensitivityTable, targetBytes: num
   return planOf(table, groups, solution, fixed);
 }
 
-/** Plans for many sizes from one table; sizes that cannot be reached are left out. */
-export function makeFrontier(
-  model: Model,
-  table: SensitivityTable,
-  sizes: readonly number[],
-  options: PlanOptions = {},
-): BitPlan[] {
+/** Sizes at which the whole frontier is shown. */
+const FRONTIER_POINTS = 40;
+
+/** Best plans at sizes spread evenly over what the table can reach, smallest first. */
+export function frontierPlans(model: Model, table: SensitivityTable, options: PlanOptions = {}): BitPlan[] {
   const groups = groupsOf(table, options.corrections);
   const fixed = fixedBytes(model, table, options.notes);
-  return solveMany(groups, sizes.map((size) => size - fixed))
-    .filter((solution) => solution.choice.length > 0)
-    .map((solution) => planOf(table, groups, solution, fixed));
+  const total = (pick: (...bytes: number[]) => number): number =>
+    groups.reduce((sum, { options: all }) => sum + pick(...all.map(({ bytes }) => bytes)), 0);
+  const least = total(Math.min);
+  const most = total(Math.max);
+  const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) => Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)));
+  return solveMany(groups, budgets).map((solution) => planOf(table, groups, solution, fixed));
 }
 
 function planOf(table: SensitivityTable, groups: readonly Group[], solution: Solution, fixed: number): BitPlan {

@@ -7,7 +7,7 @@ import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
-import { modelFileSize, writeModelGguf } from '../model/write-gguf.ts';
+import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
@@ -29,10 +29,10 @@ export interface QuantizeOptions extends WorkOptions {
   readonly target: Target;
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
-  /** Sequences to measure on. */
-  readonly calibration: TokenBatch;
+  /** Sequences to measure on; asked for when something is measured. */
+  readonly calibration: () => Promise<TokenBatch>;
   /** Held-out tokens to verify on; without them nothing is verified. */
-  readonly evaluation?: Int32Array;
+  readonly evaluation?: () => Promise<Int32Array>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
@@ -44,6 +44,8 @@ export interface QuantizeOptions extends WorkOptions {
 export interface QuantizeResult {
   readonly plan: BitPlan;
   readonly fileBytes: number;
+  /** The budget in bytes, when there was one. */
+  readonly targetBytes?: number;
   readonly bitsPerWeight: number;
   /** Against the original on held-out text. */
   readonly evaluation?: Evaluation;
@@ -86,7 +88,7 @@ class QuantizeRun {
   async run(): Promise<QuantizeResult> {
     const { target } = this.#options;
     if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
-    const measured = await this.#timed('measure', () => this.#session.measure(this.#options.calibration));
+    const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
     const workspace = await this.#session.workspace(measured);
     try {
       return target.kind === 'plan'
@@ -106,7 +108,7 @@ class QuantizeRun {
     if (evaluation === undefined) {
       const plan = solve();
       await this.#encode(plan, measurement, workspace);
-      return { ...(await this.#write(plan, workspace, notes)), table, measurement };
+      return { ...(await this.#write(plan, workspace, notes)), targetBytes: bytes, table, measurement };
     }
     const measurer = await this.#measurer(evaluation);
     const verification = await verify(table, {
@@ -118,15 +120,15 @@ class QuantizeRun {
       probe: async (plan, only) => (await measurer(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
     });
     const { plan, evaluation: result } = verification.best;
-    return { ...(await this.#write(plan, workspace, notes, result)), verification, table, measurement };
+    return { ...(await this.#write(plan, workspace, notes, result)), targetBytes: bytes, verification, table, measurement };
   }
 
   /** Rounds and writes a plan that was given. */
   async #carryOut(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<QuantizeResult> {
     await this.#encode(plan, measurement, workspace);
-    const { evaluation: tokens } = this.#options;
+    const { evaluation: heldOut } = this.#options;
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
-    const evaluation = tokens === undefined ? undefined : await (await this.#measurer(tokens))(candidate);
+    const evaluation = heldOut === undefined ? undefined : await (await this.#measurer(heldOut))(candidate);
     return { ...(await this.#write(plan, workspace, fileNotes(plan.rounding), evaluation)), measurement };
   }
 
@@ -146,8 +148,9 @@ class QuantizeRun {
   }
 
   /** Compares candidates with the original, whose states are computed once. */
-  async #measurer(tokens: Int32Array): Promise<(candidate: Model) => Promise<Evaluation>> {
+  async #measurer(heldOut: () => Promise<Int32Array>): Promise<(candidate: Model) => Promise<Evaluation>> {
     const { kernels } = this.#session;
+    const tokens = await heldOut();
     const { evaluationLength: length, signal, onProgress } = this.#options;
     const states = await this.#timed('verify', () => referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }));
     return (candidate) =>
@@ -192,7 +195,7 @@ function isConversion(model: Model, plan: BitPlan): boolean {
 }
 
 /** Notes of the file, with places for what is known only at the end; their bytes are part of the plan. */
-function fileNotes(rounding: string): Notes {
+export function fileNotes(rounding: string): Notes {
   const unknown: TypedMetadata = { type: 'float32', value: 0 };
   return new Map<string, TypedMetadata>([
     ['general.quantized_by', { type: 'string', value: 'bitbudget' }],
@@ -207,12 +210,4 @@ function measuredNotes(notes: Notes, plan: BitPlan, evaluation?: Evaluation): No
   known.set('bitbudget.predicted_kl', { type: 'float32', value: plan.prediction?.kl ?? NaN });
   known.set('bitbudget.measured_kl', { type: 'float32', value: evaluation?.kl.mean ?? NaN });
   return known;
-}
-
-/** Exact bytes of the file a plan makes. */
-export function plannedFileBytes(model: Model, plan: BitPlan): number {
-  return modelFileSize(model, {
-    formatOf: (tensor) => plannedFormat(plan, tensor),
-    metadata: fileNotes(plan.rounding),
-  });
 }

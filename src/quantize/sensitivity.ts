@@ -1,4 +1,5 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { candidates } from './candidates.ts';
@@ -14,7 +15,7 @@ export interface SensitivityTable {
   readonly model: string;
   readonly rounding: RoundingName;
   /** Turns Kronecker prices into the unbiased form: one factor for all, fitted by the measurement. */
-  readonly scale: { readonly value: number; readonly standardError: number };
+  readonly scale: Factor;
   readonly tensors: readonly PricedTensor[];
 }
 
@@ -71,7 +72,7 @@ export async function priceModel(
     version: 1,
     model: await model.fingerprint(),
     rounding: options.rounding,
-    scale: await measured.calibration(),
+    scale: calibration(measured.summaries, measured.key.sequenceLength),
     tensors: priced,
   };
 }
@@ -101,8 +102,15 @@ async function priceTensor(
     },
     signal,
   );
-  const relativeError = await measured.relativeError(tensor.name);
-  const result = { tensor: tensor.name, role: tensor.role, layer: tensor.layer, rows, columns, relativeError, prices };
+  const result = {
+    tensor: tensor.name,
+    role: tensor.role,
+    layer: tensor.layer,
+    rows,
+    columns,
+    relativeError: relativeError(measured.summaries, tensor.name),
+    prices,
+  };
   await memory?.put(key, result);
   return result;
 }

@@ -1,0 +1,74 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
+import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { printResult, table } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
+import { addTextOptions, type TextOptions } from './support/texts.ts';
+import { withProgress } from './support/work.ts';
+
+interface MeasureCommandOptions extends OutputOptions, TextOptions {
+  readonly output?: string;
+  readonly workDir: string;
+  readonly seed: number;
+  readonly threads: number;
+  readonly yes?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('measure')
+    .description('measure what the precision of every matrix is worth; quantize and plan reuse the result')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('-o, --output <file>', 'also export: sensitivities as .parquet, or an importance matrix for llama-quantize as .gguf')
+    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
+    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
+    .option('--yes', 'overwrite');
+  addTextOptions(command);
+  addThreadsOption(command);
+  addOutputOptions(command).action(measure);
+}
+
+async function measure(modelName: string, options: MeasureCommandOptions): Promise<void> {
+  const { output } = options;
+  if (output !== undefined) {
+    if (!/\.(parquet|gguf)$/.test(output)) throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
+    refuseOverwrite(output, options.yes);
+  }
+  const model = await openModelArgument(modelName, options);
+  const { Session } = await import('../pipeline/session.node.ts');
+  const { calibrationTokens } = await import('../pipeline/texts.node.ts');
+  const { calibration, relativeError } = await import('../measure/calibrate.ts');
+  await withProgress(options, async (work) => {
+    const session = await Session.open(model, { ...work, folder: options.workDir, threads: options.threads, seed: options.seed });
+    try {
+      const choice = { files: options.calibration, tokens: options.calibrationTokens };
+      const measurement = await session.measure(await calibrationTokens(model, choice, options.seed));
+      if (output?.endsWith('.parquet')) {
+        const { measurementToParquet } = await import('../measure/export.ts');
+        await writeFile(output, new Uint8Array(measurementToParquet(measurement)));
+      } else if (output !== undefined) {
+        const { writeMeasuredImatrix } = await import('../pipeline/imatrix.node.ts');
+        await writeMeasuredImatrix(measurement, output);
+      }
+      const { key, summaries } = measurement;
+      const scale = calibration(summaries, key.sequenceLength);
+      const rows = summaries.map(({ tensor, use, sketch }) => ({
+        tensor,
+        use,
+        loss: scale.value * sketch.kronecker,
+        relativeError: relativeError(summaries, tensor),
+      }));
+      printResult(options, { key, scale, matrices: rows }, () => [
+        `${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${options.workDir}; Kronecker prices times ${scale.value.toFixed(3)} ± ${scale.standardError.toFixed(3)}`,
+        ...table(
+          ['matrix', 'use', 'KL of the reference perturbation', '± %'],
+          rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),
+        ),
+      ]);
+    } finally {
+      await session.close();
+    }
+  });
+}

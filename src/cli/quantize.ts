@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { BitPlan } from '../allocate/types.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Model } from '../model/types.ts';
+import type { QuantizeResult, Target } from '../pipeline/quantize.node.ts';
+import type { RoundingName } from '../quantize/types.ts';
+import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
+import { groupDigits, printResult } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
+import { formatDuration } from './support/progress.ts';
+import { formatSize, parseSize } from './support/size.ts';
+import { addTextOptions, type TextOptions } from './support/texts.ts';
+import { withProgress } from './support/work.ts';
+
+interface QuantizeCommandOptions extends OutputOptions, TextOptions {
+  readonly output: string;
+  readonly targetSize?: string;
+  readonly targetBpw?: number;
+  readonly type?: string;
+  readonly plan?: string;
+  readonly rounding: RoundingName;
+  readonly palette?: readonly string[];
+  readonly verify: boolean;
+  readonly workDir?: string;
+  readonly seed: number;
+  readonly threads: number;
+  readonly yes?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('quantize')
+    .description('make the best GGUF file of a model that fits a budget, and prove it')
+    .argument('<model>', MODEL_ARGUMENT)
+    .requiredOption('-o, --output <file>', 'the .gguf file to write')
+    .option('--target-size <size>', 'most bytes of the finished file: 61234567, 60MB or 57MiB')
+    .option('--target-bpw <bits>', 'most bits per weight of the finished file', decimal(0.5, 40))
+    .option('--type <format>', 'one format everywhere, such as Q4_K; F32, F16 and BF16 convert')
+    .option('--plan <file>', 'a saved or hand-made plan')
+    .addOption(
+      new Option('--rounding <method>', 'how weights are rounded').choices(['gptq', 'nearest']).default('gptq'),
+    )
+    .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
+    .option('--no-verify', 'do not measure the result against the original')
+    .option(
+      '--work-dir <folder>',
+      'where measurements and unfinished work are kept, default .bitbudget beside the output',
+    )
+    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
+    .option('--yes', 'overwrite');
+  addTextOptions(command);
+  addThreadsOption(command);
+  addOutputOptions(command).action(quantize);
+}
+
+async function quantize(modelName: string, options: QuantizeCommandOptions): Promise<void> {
+  const target = await readTarget(options);
+  refuseOverwrite(options.output, options.yes);
+  const model = await openModelArgument(modelName, options);
+  const { quantizeModel } = await import('../pipeline/quantize.node.ts');
+  const { calibrationTokens, evaluationTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
+  const { saveRun } = await import('../pipeline/run-record.node.ts');
+  const result = await withProgress(options, async (work) =>
+    quantizeModel(model, {
+      ...work,
+      target,
+      output: options.output,
+      rounding: options.rounding,
+      palette: options.palette,
+      calibration: () =>
+        calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
+      evaluation: options.verify
+        ? () => evaluationTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
+        : undefined,
+      evaluationLength: sequenceLength(model),
+      folder: options.workDir,
+      seed: options.seed,
+      threads: options.threads,
+    }),
+  );
+  const record = await saveRun(model, modelName, options.output, result);
+  printResult(options, record, () => summary(model, options, result));
+}
+
+/** Exactly one of the four ways to say what is wanted. */
+async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
+  const { targetSize, targetBpw, type, plan, rounding } = options;
+  if ([targetSize, targetBpw, type, plan].filter((value) => value !== undefined).length !== 1) {
+    throw new UsageError('target: give exactly one of --target-size, --target-bpw, --type and --plan');
+  }
+  if (targetSize !== undefined) return { kind: 'bytes', bytes: parseSize(targetSize) };
+  if (targetBpw !== undefined) return { kind: 'bitsPerWeight', bits: targetBpw };
+  const { readPlan, uniformPlan } = await import('../pipeline/plan-file.ts');
+  if (type !== undefined) return { kind: 'plan', plan: uniformPlan(type, rounding) };
+  return { kind: 'plan', plan: readPlan(await readText(plan!), plan!) };
+}
+
+async function readText(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${path}: cannot be read (${error.code}); give a plan.json`);
+  });
+}
+
+function summary(model: Model, options: QuantizeCommandOptions, result: QuantizeResult): string[] {
+  const { plan, evaluation, fileBytes, bitsPerWeight, timings } = result;
+  const lines = [
+    `${options.output}: ${groupDigits(fileBytes)} bytes (${formatSize(fileBytes)}), ${bitsPerWeight.toFixed(3)} bits per weight`,
+    `formats    ${formatShares(model, plan)}`,
+  ];
+  const { prediction } = plan;
+  if (prediction) {
+    lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
+    lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
+  }
+  if (evaluation) {
+    const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
+    lines.push(`measured   KL ${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)} on ${tokens} held-out tokens`);
+    lines.push(
+      `perplexity ${perplexity.mean.toFixed(3)}, original ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
+    );
+  }
+  if (options.calibration === undefined && result.measurement)
+    lines.push('text       the package’s own public-domain books (give yours with --calibration)');
+  const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
+  lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
+  lines.push(`run it     bitbudget run ${options.output} -p "Once upon a time"`);
+  return lines;
+}
+
+/** `Q4_K 61 %, Q6_K 39 %` by weights. */
+function formatShares(model: Model, plan: BitPlan): string {
+  const weights = new Map<string, number>();
+  let total = 0;
+  for (const { name, shape } of model.tensors.values()) {
+    const format = plan.formats[name] ?? (shape.length === 2 ? plan.default : undefined);
+    if (format === undefined) continue;
+    const count = shape[0] * shape[1];
+    weights.set(format, (weights.get(format) ?? 0) + count);
+    total += count;
+  }
+  const shares = [...weights].sort((a, b) => b[1] - a[1]);
+  return shares.map(([format, count]) => `${format} ${((100 * count) / total).toFixed(0)} %`).join(', ');
+}
