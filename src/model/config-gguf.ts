@@ -1,6 +1,7 @@
 import type { MetadataValue, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Architecture, architectureByName } from './architecture.ts';
+import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, RopeConfig } from './types.ts';
 
 /**
@@ -93,7 +94,7 @@ function readScaling(metadata: Metadata, prefix: string, contextLength: number):
     factor,
     originalContext: readInteger(metadata, `${prefix}.scaling.original_context_length`, contextLength),
     // llama.cpp multiplies its own formula by this key; it reads yarn_attn_factor but overrides it.
-    attentionFactor: typeof given === 'number' ? given * (1 + 0.1 * Math.log(factor)) : undefined,
+    attentionFactor: typeof given === 'number' ? given * yarnMagnitude(factor) : undefined,
     betaFast: number('scaling.yarn_beta_fast', 32),
     betaSlow: number('scaling.yarn_beta_slow', 1),
   };

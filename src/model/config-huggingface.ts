@@ -1,6 +1,6 @@
 import { FormatError } from '../core/errors.ts';
 import { type Architecture, architectureByHuggingFaceName } from './architecture.ts';
-import { llama3Factors } from './rope-factors.ts';
+import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, RopeConfig } from './types.ts';
 
 type Json = Record<string, unknown>;
@@ -90,12 +90,15 @@ function readScaling(parameters: Json, context: number, subject: string): RopeCo
     };
   }
   if (type === 'yarn') {
+    const factor = number('factor');
     const given = parameters.attention_factor ?? parameters.attn_factor;
+    // GGUF keeps the ratio to the usual magnitude as float32.
+    const ratio = typeof given === 'number' ? Math.fround(given / yarnMagnitude(factor)) : undefined;
     return {
       type,
-      factor: number('factor'),
+      factor,
       originalContext,
-      attentionFactor: typeof given === 'number' ? Math.fround(given) : undefined,
+      attentionFactor: ratio === undefined ? undefined : ratio * yarnMagnitude(factor),
       betaFast: number('beta_fast', 32),
       betaSlow: number('beta_slow', 1),
     };

@@ -2,6 +2,7 @@ import type { GgufFile } from '../container/gguf/read.ts';
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
+import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
 /** `general.quantization_version` of today's ggml (GGML_QNT_VERSION). */
@@ -62,7 +63,7 @@ function ropeMetadata(config: ModelConfig, text: SetText, uint: SetNumber, float
     if (scaling.attentionFactor !== undefined) {
       float('rope.scaling.yarn_attn_factor', scaling.attentionFactor);
       // llama.cpp overrides the key above by its formula and multiplies by this one, which the converter does not write.
-      float('rope.scaling.attn_factor', scaling.attentionFactor / (1 + 0.1 * Math.log(scaling.factor)));
+      float('rope.scaling.attn_factor', scaling.attentionFactor / yarnMagnitude(scaling.factor));
     }
     if (scaling.betaFast !== 32) float('rope.scaling.yarn_beta_fast', scaling.betaFast);
     if (scaling.betaSlow !== 1) float('rope.scaling.yarn_beta_slow', scaling.betaSlow);

@@ -19,3 +19,8 @@ export function llama3Factors(rope: RopeConfig): Float32Array {
     return 1 / ((1 - smooth) / factor + smooth);
   });
 }
+
+/** What YaRN multiplies cos and sin by unless told otherwise. @see YaRN (Peng et al. 2023), section 3.4 */
+export function yarnMagnitude(factor: number): number {
+  return 1 + 0.1 * Math.log(factor);
+}

@@ -1,4 +1,4 @@
-import { llama3Factors } from '../model/rope-factors.ts';
+import { llama3Factors, yarnMagnitude } from '../model/rope-factors.ts';
 import type { ModelConfig, RopeConfig } from '../model/types.ts';
 
 /**
@@ -36,7 +36,7 @@ export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; 
   if (scaling?.type === 'yarn') {
     const ramp = yarnRamp(rope, scaling.betaFast, scaling.betaSlow, scaling.originalContext);
     for (let i = 0; i < pairs; i++) frequencies[i] *= ramp[i] + (1 - ramp[i]) / scaling.factor;
-    magnitude = scaling.attentionFactor ?? 1 + 0.1 * Math.log(scaling.factor);
+    magnitude = scaling.attentionFactor ?? yarnMagnitude(scaling.factor);
   }
   return { frequencies, magnitude };
 }

@@ -1,0 +1,94 @@
+import { ggufSize, GgufWriter, type GgufTensorPlan } from '../container/gguf/write.ts';
+import type { ByteSink } from '../container/types.ts';
+import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { encodeRows, format } from '../numeric/table.ts';
+import type { TypedMetadata } from '../text/types.ts';
+import type { Model, ModelTensor } from './types.ts';
+
+/** Encoded blocks of a matrix: all at once, or in order in pieces. */
+export type Blocks = Promise<Uint8Array> | AsyncIterable<Uint8Array>;
+
+export interface WriteModelOptions extends WorkOptions {
+  /** Format of a matrix (numeric registry name). Vectors are always F32, as llama.cpp expects. */
+  formatOf(tensor: ModelTensor): string;
+  /** Default: the source's own blocks where the format stays, else nearest rounding. */
+  blocksOf?(tensor: ModelTensor, format: string): Blocks;
+  /** Further key-values, such as notes on how the file was made; they replace the model's own of the same key. */
+  metadata?: ReadonlyMap<string, TypedMetadata>;
+}
+
+/**
+ * Writes a model as GGUF and commits the sink; on failure the sink is aborted.
+ * @returns bytes written, equal to `modelFileSize`
+ */
+export async function writeModelGguf(model: Model, sink: ByteSink, options: WriteModelOptions): Promise<number> {
+  const { plans, metadata } = plan(model, options);
+  const blocksOf = options.blocksOf ?? convertedBlocks;
+  const tensors = [...model.tensors.values()];
+  try {
+    const writer = await GgufWriter.create(sink, metadata, plans);
+    for (const [i, tensor] of tensors.entries()) {
+      await checkpoint(options.signal);
+      options.onProgress?.({ stage: 'writing', done: i, total: tensors.length, unit: 'tensors', detail: tensor.name });
+      const blocks = isMatrix(tensor) ? blocksOf(tensor, plans[i].format) : convertedBlocks(tensor, 'F32');
+      if (blocks instanceof Promise) await writer.write(tensor.name, await blocks);
+      else for await (const piece of blocks) await writer.write(tensor.name, piece);
+    }
+    await writer.finish();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+  return ggufSize(metadata, plans).totalBytes;
+}
+
+/** Exact bytes of the file that `writeModelGguf` makes of the same choices. */
+export function modelFileSize(model: Model, options: Pick<WriteModelOptions, 'formatOf' | 'metadata'>): number {
+  const { plans, metadata } = plan(model, options);
+  return ggufSize(metadata, plans).totalBytes;
+}
+
+/** A tensor's rows in a format by nearest rounding, some megabytes at a time; its own blocks when the format is the same. */
+export async function* convertedBlocks(tensor: ModelTensor, name: string): AsyncGenerator<Uint8Array> {
+  const target = format(name);
+  const [rows, columns] = isMatrix(tensor) ? tensor.shape : [tensor.shape[0], 1];
+  const step = Math.max(1, Math.floor(2 ** 20 / columns));
+  for (let row = 0; row < rows; row += step) {
+    const end = Math.min(rows, row + step);
+    if (tensor.format === name && tensor.loadBlocks) yield await tensor.loadBlocks(row, end);
+    else yield encodeRows(target, await tensor.load(row, end), columns);
+  }
+}
+
+function plan(
+  model: Model,
+  options: Pick<WriteModelOptions, 'formatOf' | 'metadata'>,
+): { plans: GgufTensorPlan[]; metadata: Map<string, TypedMetadata> } {
+  const plans = [...model.tensors.values()].map((tensor) => ({
+    name: tensor.name,
+    shape: tensor.shape,
+    format: isMatrix(tensor) ? options.formatOf(tensor) : 'F32',
+  }));
+  const metadata = new Map<string, TypedMetadata>();
+  // Small facts come first, so that tools that read only the head of a file find them before the vocabulary.
+  for (const [key, value] of model.metadata) if (!key.startsWith('tokenizer.')) metadata.set(key, value);
+  metadata.set('general.file_type', { type: 'uint32', value: majorityFileType(plans) });
+  for (const [key, value] of options.metadata ?? []) metadata.set(key, value);
+  for (const [key, value] of model.metadata) if (!metadata.has(key)) metadata.set(key, value);
+  return { plans, metadata };
+}
+
+/** llama_ftype of the format that holds most weights. */
+function majorityFileType(plans: readonly GgufTensorPlan[]): number {
+  const weights = new Map<string, number>();
+  for (const { format, shape } of plans) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    weights.set(format, (weights.get(format) ?? 0) + count);
+  }
+  const [majority] = [...weights].reduce((most, entry) => (entry[1] > most[1] ? entry : most));
+  return format(majority).gguf?.fileType ?? 0;
+}
+
+function isMatrix(tensor: ModelTensor): boolean {
+  return tensor.shape.length > 1;
+}

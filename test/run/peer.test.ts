@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileSink } from '../../src/container/node.ts';
+import { openModel } from '../../src/model/open.node.ts';
+import type { Model } from '../../src/model/types.ts';
+import { writeModelGguf } from '../../src/model/write-gguf.ts';
+import { createSession } from '../../src/run/session.ts';
+import { testKernels } from '../support/kernels.ts';
+import { openPeer, type Peer } from '../support/peer.ts';
+import { syntheticModel, tinyPath } from '../support/synthetic.ts';
+
+const tokens = [12, 300, 45, 1999, 2, 77, 4000, 513, 8, 9, 1024, 300, 45, 12, 3071, 640];
+
+let peer: Peer | string;
+let folder: string;
+before(async () => {
+  peer = await openPeer();
+  folder = await mkdtemp(join(tmpdir(), 'bitbudget-peer-'));
+});
+after(async () => {
+  if (typeof peer !== 'string') await peer.close();
+  await rm(folder, { recursive: true });
+});
+
+const qwen3 = { head_dim: 32, rope_theta: 1000000, tie_word_embeddings: true };
+const llama3 = {
+  max_position_embeddings: 512,
+  rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 },
+};
+const yarn = { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 32 } };
+const yarnAttention = {
+  rope_parameters: { rope_theta: 5000, rope_type: 'yarn', factor: 2, attention_factor: 1.3, original_max_position_embeddings: 64 },
+};
+const cases: [string, () => Promise<Model>][] = [
+  ['tiny', () => openModel(tinyPath)],
+  ['llama with GQA', () => syntheticModel('LlamaForCausalLM')],
+  ['llama with linear scaling', () => syntheticModel('LlamaForCausalLM', { rope_scaling: { type: 'linear', factor: 2 } })],
+  ['llama3 RoPE factors', () => syntheticModel('LlamaForCausalLM', llama3)],
+  ['yarn scaling', () => syntheticModel('LlamaForCausalLM', yarn)],
+  ['yarn with its own attention factor', () => syntheticModel('Qwen2ForCausalLM', yarnAttention)],
+  ['mistral', () => syntheticModel('MistralForCausalLM', { head_dim: 24 })],
+  ['qwen2 with biases', () => syntheticModel('Qwen2ForCausalLM', { tie_word_embeddings: true })],
+  ['qwen3 with QK-norm', () => syntheticModel('Qwen3ForCausalLM', qwen3)],
+];
+
+for (const [name, open] of cases) {
+  test(`${name}: F32 logits of HF, of our GGUF and of llama.cpp agree to 1e-3`, async (t) => {
+    const model = await open();
+    const path = join(folder, `${name.replaceAll(' ', '-')}.gguf`);
+    await writeModelGguf(model, await fileSink(path), { formatOf: () => 'F32' });
+    const reopened = await openModel(path);
+    const ours = await logitsOf(model);
+    assert.equal(largestDifference(await logitsOf(reopened), ours), 0, 'HF and GGUF differ');
+    await model.close();
+    await reopened.close();
+    if (typeof peer === 'string') return t.skip(peer);
+    const worst = largestDifference(ours, await peer.logits(path, tokens));
+    t.diagnostic(`largest difference ${worst.toExponential(2)}`);
+    assert.ok(worst < 1e-3, `largest difference ${worst}`);
+  });
+}
+
+async function logitsOf(model: Model): Promise<Float32Array> {
+  const session = await createSession(await testKernels(), model, { contextLength: 64, exact: true });
+  const logits = await session.allLogits(tokens);
+  session.close();
+  return logits;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  assert.equal(a.length, b.length);
+  let worst = 0;
+  for (let i = 0; i < a.length; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]));
+  return Number.isNaN(a[0] + b[0]) ? Number.POSITIVE_INFINITY : worst;
+}

@@ -1,0 +1,40 @@
+/** Raw logits from llama.cpp through node-llama-cpp, or the reason why there are none on this machine. */
+export interface Peer {
+  /** Logits after every token, [tokens, vocabulary], with an F32 KV cache. */
+  logits(path: string, tokens: readonly number[]): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+export async function openPeer(): Promise<Peer | string> {
+  try {
+    const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
+    const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: LlamaLogLevel.error });
+    return {
+      logits: async (path, tokens) => {
+        const model = await llama.loadModel({ modelPath: path });
+        const context = await model.createContext({
+          contextSize: Math.max(64, tokens.length),
+          batchSize: Math.max(64, tokens.length),
+          threads: 1,
+          flashAttention: false,
+          experimentalKvCacheKeyType: 'F32',
+          experimentalKvCacheValueType: 'F32',
+        });
+        const generateNext = { logits: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
+        type Input = Parameters<ReturnType<typeof context.getSequence>['controlledEvaluate']>[0];
+        const input = tokens.map((token) => [token, { generateNext }]) as unknown as Input;
+        const outputs = await context.getSequence().controlledEvaluate(input);
+        const vocabulary = outputs[0]?.next.logits?.size ?? 0;
+        const logits = new Float32Array(tokens.length * vocabulary).fill(Number.NaN);
+        for (const [i, output] of outputs.entries()) {
+          for (const [token, value] of output?.next.logits ?? []) logits[i * vocabulary + token] = value;
+        }
+        await model.dispose();
+        return logits;
+      },
+      close: () => llama.dispose(),
+    };
+  } catch (error) {
+    return `node-llama-cpp cannot run here: ${(error as Error).message.split('\n')[0]}`;
+  }
+}

@@ -1,0 +1,99 @@
+import { fileURLToPath } from 'node:url';
+import type { TensorEntry, TensorFile } from '../../src/container/types.ts';
+import { Random } from '../../src/core/random.ts';
+import { modelFromTensorFile } from '../../src/model/model.ts';
+import { openModel } from '../../src/model/open.node.ts';
+import type { Model } from '../../src/model/types.ts';
+import type { Tokenizer } from '../../src/text/types.ts';
+
+/** The model that the package carries. */
+export const tinyPath = fileURLToPath(new URL('../../assets/tiny', import.meta.url));
+
+let tokenizer: Promise<Tokenizer> | undefined;
+
+/** Tokenizer of the embedded model, 4096 tokens. */
+export function tinyTokenizer(): Promise<Tokenizer> {
+  tokenizer ??= openModel(tinyPath).then(async (model) => {
+    await model.close();
+    return model.tokenizer;
+  });
+  return tokenizer;
+}
+
+/** config.json of a model small enough for the reference kernels; the fields are HF's. */
+export function syntheticConfig(architecture: string, overrides: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    architectures: [architecture],
+    hidden_act: 'silu',
+    hidden_size: 64,
+    intermediate_size: 96,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    max_position_embeddings: 128,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    tie_word_embeddings: false,
+    vocab_size: 4096,
+    ...overrides,
+  };
+}
+
+/** Random weights under HF's names for a config: F32, seeded, with biases and norms away from 0 and 1. */
+export function syntheticFile(config: Record<string, unknown>, seed = 1): TensorFile {
+  const number = (key: string): number => config[key] as number;
+  const [hidden, forward, heads] = [number('hidden_size'), number('intermediate_size'), number('num_attention_heads')];
+  const headDim = (config.head_dim as number | undefined) ?? hidden / heads;
+  const [q, kv] = [heads * headDim, number('num_key_value_heads') * headDim];
+  const kind = String((config.architectures as string[])[0]);
+  const shapes: [string, number[]][] = [['model.embed_tokens.weight', [number('vocab_size'), hidden]]];
+  for (let layer = 0; layer < number('num_hidden_layers'); layer++) {
+    const add = (name: string, ...shape: number[]): void => void shapes.push([`model.layers.${layer}.${name}`, shape]);
+    add('input_layernorm.weight', hidden);
+    add('self_attn.q_proj.weight', q, hidden);
+    add('self_attn.k_proj.weight', kv, hidden);
+    add('self_attn.v_proj.weight', kv, hidden);
+    add('self_attn.o_proj.weight', hidden, q);
+    if (kind.startsWith('Qwen2')) {
+      add('self_attn.q_proj.bias', q);
+      add('self_attn.k_proj.bias', kv);
+      add('self_attn.v_proj.bias', kv);
+    }
+    if (kind.startsWith('Qwen3')) {
+      add('self_attn.q_norm.weight', headDim);
+      add('self_attn.k_norm.weight', headDim);
+    }
+    add('post_attention_layernorm.weight', hidden);
+    add('mlp.gate_proj.weight', forward, hidden);
+    add('mlp.up_proj.weight', forward, hidden);
+    add('mlp.down_proj.weight', hidden, forward);
+  }
+  shapes.push(['model.norm.weight', [hidden]]);
+  if (config.tie_word_embeddings !== true) shapes.push(['lm_head.weight', [number('vocab_size'), hidden]]);
+  const random = new Random(seed);
+  return memoryFile(new Map(shapes.map(([name, shape]) => [name, { shape, values: randomValues(random.fork(name), name, shape) }])));
+}
+
+function randomValues(random: Random, name: string, shape: readonly number[]): Float32Array {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const centre = name.includes('norm') ? 1 : 0;
+  const deviation = shape.length === 1 ? 0.3 : 1.5 / Math.sqrt(shape[1]);
+  return Float32Array.from({ length: count }, () => centre + deviation * random.normal());
+}
+
+/** A safetensors-like file in memory, F32. */
+export function memoryFile(tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>): TensorFile {
+  const entries = new Map<string, TensorEntry>();
+  for (const [name, { shape, values }] of tensors) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const read = async (start = 0, end = bytes.length): Promise<Uint8Array> => bytes.slice(start, end);
+    entries.set(name, { name, format: 'F32', shape, byteLength: bytes.length, read });
+  }
+  return { container: 'safetensors', metadata: new Map(), tensors: entries, close: async () => {} };
+}
+
+/** A random model of a HF architecture with the embedded model's vocabulary. */
+export async function syntheticModel(architecture: string, overrides: Record<string, unknown> = {}, seed = 1): Promise<Model> {
+  const config = syntheticConfig(architecture, overrides);
+  return modelFromTensorFile(syntheticFile(config, seed), { tokenizer: await tinyTokenizer(), config, name: 'synthetic' });
+}
