@@ -1,48 +1,71 @@
-/** Decoding of the 16-bit and 8-bit floats that block scales are stored in. */
+/** Decoding of the 16-bit and 8-bit floats that block scales are stored in. Infinite scales are read as 2^16 and up. */
 
-const TWO_POW_MINUS_24: f32 = 5.9604644775390625e-8;
+/*
+ * Vector constants stand in memory: V8 builds a constant in three instructions each time it is used in a loop, but
+ * loads it in one.
+ */
+// @ts-ignore: decorator
+@lazy const MAGNITUDE: usize = memory.data<u32>([0x7fff0000, 0x7fff0000, 0x7fff0000, 0x7fff0000], 16);
+/** 112 · 2^23: what the exponent of a binary16 lacks to that of an f32. */
+// @ts-ignore: decorator
+@lazy const REBIAS: usize = memory.data<u32>([0x38000000, 0x38000000, 0x38000000, 0x38000000], 16);
+/** 2^-14, the smallest normal binary16. */
+// @ts-ignore: decorator
+@lazy const SMALLEST_NORMAL: usize = memory.data<u32>([0x38800000, 0x38800000, 0x38800000, 0x38800000], 16);
+
+/**
+ * Four IEEE binary16 in the high halves of 32-bit lanes → f32x4. With a binary16's exponent rebiased, subnormals come
+ * out as n = 2^-15·(1 + t) where 2^-14·t is meant, which is n + (n − 2^-14). No f32 subnormal is touched on the way:
+ * they are a slow path on some processors, and small scales are common.
+ */
+// @ts-ignore: decorator
+@inline export function halves(h: v128): v128 {
+  const magnitude = v128.and(h, v128.load(MAGNITUDE));
+  const n = i32x4.add(i32x4.shr_u(magnitude, 3), v128.load(REBIAS));
+  const lack = f32x4.pmin(f32x4.sub(n, v128.load(SMALLEST_NORMAL)), f32x4.splat(0));
+  return v128.or(f32x4.add(n, lack), v128.xor(h, magnitude));
+}
 
 /** IEEE binary16 at `address`. */
 // @ts-ignore: decorator
 @inline export function half(address: usize): f32 {
   const h = <u32>load<u16>(address);
-  const m = h & 0x7fff;
-  const sign = (h & 0x8000) << 16;
-  // Subnormals by conversion: an f32 subnormal operand would be a slow path on some processors.
-  if (m < 0x400) return reinterpret<f32>(reinterpret<u32>(<f32>m * TWO_POW_MINUS_24) | sign);
-  return reinterpret<f32>(((m << 13) + (m >= 0x7c00 ? 224 << 23 : 112 << 23)) | sign);
-}
-
-/** Four IEEE binary16 in the low halves of 32-bit lanes → f32x4. */
-// @ts-ignore: decorator
-@inline export function halves(h: v128): v128 {
-  const m = v128.and(h, i32x4.splat(0x7fff));
-  const subnormal = f32x4.mul(f32x4.convert_i32x4_s(m), f32x4.splat(TWO_POW_MINUS_24));
-  const infinite = v128.and(i32x4.gt_s(m, i32x4.splat(0x7bff)), i32x4.splat(112 << 23));
-  const normal = i32x4.add(i32x4.add(i32x4.shl(m, 13), i32x4.splat(112 << 23)), infinite);
-  const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16);
-  return v128.or(v128.bitselect(subnormal, normal, i32x4.lt_s(m, i32x4.splat(0x400))), sign);
+  const n = reinterpret<f32>(((h & 0x7fff) << 13) + 0x38000000);
+  const lack = min<f32>(n - reinterpret<f32>(0x38800000), 0);
+  return reinterpret<f32>(reinterpret<u32>(n + lack) | ((h & 0x8000) << 16));
 }
 
 /** The binary16 at four addresses → f32x4. */
 // @ts-ignore: decorator
 @inline export function halvesAt(a: usize, b: usize, c: usize, d: usize): v128 {
   let h = i32x4.splat(0);
-  h = v128.load_lane<u16>(a, h, 0);
-  h = v128.load_lane<u16>(b, h, 2);
-  h = v128.load_lane<u16>(c, h, 4);
-  h = v128.load_lane<u16>(d, h, 6);
+  h = v128.load_lane<u16>(a, h, 1);
+  h = v128.load_lane<u16>(b, h, 3);
+  h = v128.load_lane<u16>(c, h, 5);
+  h = v128.load_lane<u16>(d, h, 7);
   return halves(h);
-}
-
-/** Half of the power of two 2^(e − 127), as MXFP4 needs it: its code table holds doubled values. */
-// @ts-ignore: decorator
-@inline export function halfPowerOfTwo(e: u32): f32 {
-  return reinterpret<f32>(e < 2 ? 0x00200000 << e : (e - 1) << 23);
 }
 
 /** Two consecutive binary16 → lanes 0 and 1. */
 // @ts-ignore: decorator
 @inline export function halvesPair(address: usize): v128 {
-  return halves(i32x4.extend_low_i16x8_u(v128.load32_zero(address)));
+  return halves(v128.shuffle<i16>(i32x4.splat(0), v128.load32_zero(address), 0, 8, 1, 9, 2, 10, 3, 11));
+}
+
+/** 2^(e − 128) for e = 0 … 255, the scale of MXFP4 halved: its code table holds doubled values. */
+// @ts-ignore: decorator
+@inline export function halfPowerOfTwo(e: i32): f32 {
+  return reinterpret<f32>(max<i32>((e - 1) << 23, (e + 1) << 21));
+}
+
+/** The same of the bytes at four addresses. */
+// @ts-ignore: decorator
+@inline export function halfPowersOfTwo(a: usize, b: usize, c: usize, d: usize): v128 {
+  let e = i32x4.splat(0);
+  e = v128.load_lane<u8>(a, e, 0);
+  e = v128.load_lane<u8>(b, e, 4);
+  e = v128.load_lane<u8>(c, e, 8);
+  e = v128.load_lane<u8>(d, e, 12);
+  const one = i32x4.splat(1);
+  return i32x4.max_s(i32x4.shl(i32x4.sub(e, one), 23), i32x4.shl(i32x4.add(e, one), 21));
 }

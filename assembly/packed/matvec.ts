@@ -1,5 +1,5 @@
 import { productAt, scaleAt, sumAt, wideAt } from './activations';
-import { sumsOfFour } from './bits';
+import { sumsOfFour, timesZeroPoint } from './bits';
 import { dot16 } from './dot';
 import { shareStart } from '../share';
 
@@ -16,7 +16,6 @@ import { shareStart } from '../share';
   const products = productAt(x, 1, k, 32);
   const blocks = k >> 5;
   const stride = <usize>blocks * format.bytes();
-  const zero = i32x4.splat(-format.zero());
   const end = shareStart(rows, 4, ith + 1, nth);
   for (let row = shareStart(rows, 4, ith, nth); row < end; row += 4) {
     let a = w + <usize>row * stride;
@@ -33,7 +32,7 @@ import { shareStart } from '../share';
         dot32<F>(c, at, x, wide, k),
         dot32<F>(d, at, x, wide, k),
       );
-      if (format.zero() != 0) sum = i32x4.add(sum, i32x4.mul(zero, v128.load32_splat(sums + index)));
+      if (format.zero() != 0) sum = i32x4.sub(sum, timesZeroPoint(v128.load32_splat(sums + index), format.zero()));
       const scale = f32x4.mul(changetype<F>(a).scaleOfRows(b, c, d), v128.load32_splat(scales + index));
       total = f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sum), scale));
       if (format.hasMinimum()) {
@@ -126,7 +125,7 @@ import { shareStart } from '../share';
     subBlock<F>(block, 4 * g + 3, at, x, wide, all),
   );
   if (format.zero() != 0) {
-    sum = i32x4.sub(sum, i32x4.mul(i32x4.splat(format.zero()), v128.load(sums + 16 * g)));
+    sum = i32x4.sub(sum, timesZeroPoint(v128.load(sums + 16 * g), format.zero()));
   }
   const scale = f32x4.mul(changetype<F>(block).scales(g), v128.load(scales + 16 * g));
   return f32x4.mul(f32x4.convert_i32x4_s(sum), scale);

@@ -1,4 +1,4 @@
-import { highNibbles, lookUp, lowNibbles, NON_LINEAR, nonLinear } from '../bits';
+import { highNibbles, lookUp, lowNibbles, NON_LINEAR } from '../bits';
 import { half, halvesAt } from '../half';
 
 /*
@@ -17,7 +17,7 @@ import { half, halvesAt } from '../half';
 
   @inline codes(i: i32): v128 {
     const q = v128.load(changetype<usize>(this), 2);
-    return lookUp(nonLinear(), i == 0 ? lowNibbles(q) : highNibbles(q));
+    return lookUp(v128.load(NON_LINEAR), i == 0 ? lowNibbles(q) : highNibbles(q));
   }
   @inline code(i: i32): i32 {
     const q = <usize>load<u8>(changetype<usize>(this) + (i & 15), 2);

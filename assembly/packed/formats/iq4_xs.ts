@@ -1,4 +1,4 @@
-import { highNibbles, lookUp, lowNibbles, NON_LINEAR, nonLinear, signedBytesToFloats } from '../bits';
+import { highNibbles, lookUp, lowNibbles, NON_LINEAR, signedBytesToFloats } from '../bits';
 import { half } from '../half';
 
 /*
@@ -19,7 +19,7 @@ import { half } from '../half';
 
   @inline codes(i: i32): v128 {
     const q = v128.load(changetype<usize>(this) + 16 * (i >> 1), 8);
-    return lookUp(nonLinear(), i & 1 ? highNibbles(q) : lowNibbles(q));
+    return lookUp(v128.load(NON_LINEAR), i & 1 ? highNibbles(q) : lowNibbles(q));
   }
   @inline code(i: i32): i32 {
     const q = <usize>load<u8>(changetype<usize>(this) + 16 * (i >> 5) + (i & 15), 8);

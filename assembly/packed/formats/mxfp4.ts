@@ -1,5 +1,5 @@
-import { E2M1, e2m1, highNibbles, lookUp, lowNibbles } from '../bits';
-import { halfPowerOfTwo } from '../half';
+import { E2M1, highNibbles, lookUp, lowNibbles } from '../bits';
+import { halfPowerOfTwo, halfPowersOfTwo } from '../half';
 
 /*
  * MXFP4, 32 values: value = 2^(e − 128)·table[code], the table holding doubled E2M1 values; 12 is added to keep codes
@@ -20,7 +20,7 @@ import { halfPowerOfTwo } from '../half';
 
   @inline codes(i: i32): v128 {
     const q = v128.load(changetype<usize>(this), 1);
-    return lookUp(e2m1(), i == 0 ? lowNibbles(q) : highNibbles(q));
+    return lookUp(v128.load(E2M1), i == 0 ? lowNibbles(q) : highNibbles(q));
   }
   @inline code(i: i32): i32 {
     const q = <usize>load<u8>(changetype<usize>(this) + (i & 15), 1);
@@ -29,12 +29,7 @@ import { halfPowerOfTwo } from '../half';
   @inline scale(j: i32): f32 { return halfPowerOfTwo(load<u8>(changetype<usize>(this))); }
   @inline minimum(j: i32): f32 { return 0; }
   @inline scaleOfRows(b: usize, c: usize, d: usize): v128 {
-    return f32x4(
-      this.scale(0),
-      halfPowerOfTwo(load<u8>(b)),
-      halfPowerOfTwo(load<u8>(c)),
-      halfPowerOfTwo(load<u8>(d)),
-    );
+    return halfPowersOfTwo(changetype<usize>(this), b, c, d);
   }
   @inline minimumOfRows(b: usize, c: usize, d: usize): v128 { return f32x4.splat(0); }
 }

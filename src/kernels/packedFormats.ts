@@ -1,0 +1,46 @@
+import { format } from '../numeric/table.ts';
+import type { PackedMatrix } from './contract.ts';
+
+/** Formats of which every value is a float of its own; products with them take the activations as they are. */
+const FLOATS = ['F32', 'F16', 'BF16'];
+/** Formats that products meet with activations rounded to int8 per 32 values. */
+const INTEGERS = [
+  ...['Q8_0', 'Q6_K', 'Q5_K', 'Q5_1', 'Q5_0', 'Q4_K', 'Q4_1', 'Q4_0'],
+  ...['IQ4_NL', 'IQ4_XS', 'MXFP4', 'Q3_K', 'Q2_K'],
+];
+
+/** Formats that `matmulPacked` computes straight from their blocks, on every backend. */
+export const packedFormats: readonly string[] = [...FLOATS, ...INTEGERS];
+
+export function roundsActivations(formatName: string): boolean {
+  return INTEGERS.includes(formatName);
+}
+
+/**
+ * Throws unless the arrays of a product (or look-up) have the lengths that its sizes ask for.
+ * @param m rows of x and y
+ */
+export function checkPacked(w: PackedMatrix, m: number, y: Float32Array, x?: Float32Array): void {
+  const { blockSize, blockBytes } = format(w.format);
+  const name = `${w.format} matrix of ${w.rows} x ${w.columns}`;
+  if (w.columns % blockSize !== 0) throw new RangeError(`${name}: columns are not a multiple of ${blockSize}`);
+  const bytes = (w.rows * w.columns * blockBytes) / blockSize;
+  if (w.blocks.length !== bytes) throw new RangeError(`${name}: ${w.blocks.length} bytes found, ${bytes} expected`);
+  if (x && x.length < m * w.columns) {
+    throw new RangeError(`${name}: x holds ${x.length} values, ${m} rows of ${w.columns} expected`);
+  }
+  const width = x ? w.rows : w.columns;
+  if (y.length < m * width) throw new RangeError(`${name}: y holds ${y.length} values, ${m} rows of ${width} expected`);
+}
+
+/** Decodes rows `ids` of w into y [ids, columns]. */
+export function gatherRows(w: PackedMatrix, ids: Int32Array, y: Float32Array): void {
+  checkPacked(w, ids.length, y);
+  const { decodeBlocks } = format(w.format);
+  const stride = w.blocks.length / w.rows;
+  ids.forEach((id, i) => {
+    if (id < 0 || id >= w.rows) throw new RangeError(`${w.format} matrix of ${w.rows} rows has no row ${id}`);
+    const row = w.blocks.subarray(id * stride, (id + 1) * stride);
+    decodeBlocks(row, y.subarray(i * w.columns, (i + 1) * w.columns));
+  });
+}

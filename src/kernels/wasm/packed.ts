@@ -1,0 +1,47 @@
+import { format } from '../../numeric/table.ts';
+import type { Kernels, PackedMatrix } from '../contract.ts';
+import { checkPacked, gatherRows, packedFormats, roundsActivations } from '../packedFormats.ts';
+import type { Team } from './team.ts';
+
+/** From this many rows of activations on, unpacking weights once for all of them is faster than one row at a time. */
+const TOGETHER_FROM = 3;
+
+/** Products with packed weights: `assembly/packed`. */
+export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'matmulPacked' | 'gatherRows'> {
+  return {
+    supportsPacked: (name) => packedFormats.includes(name),
+    matmulPacked: (x, w, y, m) => {
+      checkPacked(w, m, y, x);
+      if (!roundsActivations(w.format)) {
+        multiply(team, w, team.address(x), team.address(y), m);
+        return;
+      }
+      const rowsAtOnce = m < TOGETHER_FROM ? 1 : m;
+      const subBlock = format(w.format).grid?.subBlock ?? 32;
+      const rounded = team.allocate(activationBytes(rowsAtOnce, w.columns, subBlock));
+      try {
+        for (let row = 0; row < m; row += rowsAtOnce) {
+          const from = team.address(x) + 4 * row * w.columns;
+          const values = rowsAtOnce * w.columns;
+          team.dispatch('quantizeActivations', [from, rounded, rowsAtOnce, w.columns, subBlock], values);
+          multiply(team, w, rounded, team.address(y) + 4 * row * w.rows, rowsAtOnce);
+        }
+      } finally {
+        team.release(rounded);
+      }
+    },
+    gatherRows,
+  };
+}
+
+function multiply(team: Team, w: PackedMatrix, x: number, y: number, m: number): void {
+  const args = [x, team.address(w.blocks), y, m, w.rows, w.columns];
+  team.dispatch(`packed${w.format}`, args, m * w.rows * w.columns);
+}
+
+/** Bytes of x[m, k] rounded, in the layout of assembly/packed/activations.ts. */
+function activationBytes(m: number, k: number, subBlock: number): number {
+  const codes = 3 * m * k;
+  const scaleSumProduct = (3 * 4 * m * k) / subBlock;
+  return codes + scaleSumProduct;
+}
