@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs Chromium when a test needs a browser and none is there. Tests that need one skip where this fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+grep -rqs "playwright-core" test --include='*.ts' || exit 0
+command -v chromium >/dev/null && exit 0
+command -v apt-get >/dev/null || { echo "no apt-get: browser tests will be skipped" >&2; exit 0; }
+
+sudo=""
+[ "$(id -u)" -eq 0 ] || sudo="sudo"
+$sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null ||
+  echo "chromium cannot be installed: browser tests will be skipped" >&2

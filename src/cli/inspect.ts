@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import type { Inspection, Share } from './inspection.ts';
+import { MODEL_ARGUMENT, modelPath } from './support/model.ts';
+import { addOutputOptions, type OutputOptions } from './support/options.ts';
+import { groupDigits, printResult, table } from './support/output.ts';
+import { formatSize } from './support/size.ts';
+
+interface InspectOptions extends OutputOptions {
+  readonly tensors?: boolean;
+  readonly metadata?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('inspect')
+    .description('show configuration, formats, bytes and bits per weight of a model file')
+    .argument('<model>', `${MODEL_ARGUMENT}, or any .safetensors file`)
+    .option('--tensors', 'list every tensor')
+    .option('--metadata', 'list the metadata');
+  addOutputOptions(command).action(async (model: string, options: InspectOptions) => {
+    const path = await modelPath(model, options);
+    const { inspect, shares } = await import('./inspection.ts');
+    const inspection = await inspect(path);
+    printResult(options, inspection, () => [
+      ...summary(inspection),
+      '',
+      ...shareTable(['format'], inspection.formats),
+      '',
+      ...(options.tensors
+        ? tensorTable(inspection)
+        : shareTable(['tensor', 'format', 'shape'], shares(inspection.tensors, kindOf))),
+      ...(options.metadata ? ['', ...[...inspection.metadata].map(([key, value]) => `${key} = ${String(value)}`)] : []),
+    ]);
+  });
+}
+
+function summary(inspection: Inspection): string[] {
+  const { config } = inspection;
+  const size = `${groupDigits(inspection.parameters)} parameters, ${formatSize(inspection.tensorBytes)} of tensors, ${inspection.bitsPerWeight.toFixed(3)} bits per weight`;
+  const head = [`${inspection.path} (${inspection.container})`, size];
+  if (!config) return [...head, `not usable as a model: ${inspection.unsupported}`];
+  const heads = `${config.heads} heads of ${config.headDim}, ${config.kvHeads} for keys and values`;
+  return [
+    ...head,
+    `${config.architecture}${config.name ? ` "${config.name}"` : ''}: ${config.layers} layers, ${config.hidden} wide, feed-forward ${config.feedForward}, ${heads}`,
+    `vocabulary ${config.vocabulary}, context ${config.contextLength}, ${config.tied ? 'output head tied to the embedding' : 'own output head'}`,
+  ];
+}
+
+/** What tensors of different layers share: `blk.*.attn_q.weight`, format, shape. */
+function kindOf({ name, format, shape }: Inspection['tensors'][number]): string {
+  return [name.replace(/\.\d+\./g, '.*.'), format, shape.join(' × ')].join('\t');
+}
+
+/** @param labels heads of the columns that a label's tab-separated parts fill */
+function shareTable(labels: readonly string[], shares: readonly Share[]): string[] {
+  return table(
+    [...labels, 'count', 'parameters', 'bytes', 'bits/weight'],
+    shares.map((share) => [
+      ...share.label.split('\t'),
+      share.tensors,
+      groupDigits(share.parameters),
+      groupDigits(share.bytes),
+      share.bitsPerWeight.toFixed(3),
+    ]),
+  );
+}
+
+function tensorTable({ tensors }: Inspection): string[] {
+  return table(
+    ['tensor', 'format', 'shape', 'bytes', 'bits/weight'],
+    tensors.map((tensor) => [
+      tensor.name,
+      tensor.format,
+      tensor.shape.join(' × '),
+      groupDigits(tensor.bytes),
+      tensor.bitsPerWeight.toFixed(3),
+    ]),
+  );
+}

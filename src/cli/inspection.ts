@@ -1,0 +1,110 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
+import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.ts';
+import { BitbudgetError } from '../core/errors.ts';
+import { openModel } from '../model/open.node.ts';
+import type { ModelConfig } from '../model/types.ts';
+
+/** What `bitbudget inspect` tells about a file or folder, of any architecture. */
+export interface Inspection {
+  readonly path: string;
+  readonly container: TensorFile['container'];
+  readonly parameters: number;
+  /** Of all tensors together, without metadata. */
+  readonly tensorBytes: number;
+  readonly bitsPerWeight: number;
+  /** Hyper-parameters, when the architecture is supported; else `unsupported` says why not. */
+  readonly config?: ModelConfig;
+  readonly unsupported?: string;
+  readonly formats: readonly Share[];
+  readonly tensors: readonly InspectedTensor[];
+  /** GGUF key-values or safetensors `__metadata__`; long arrays are given by their length. */
+  readonly metadata: ReadonlyMap<string, MetadataValue>;
+}
+
+export interface InspectedTensor {
+  readonly name: string;
+  readonly format: string;
+  /** Outermost dimension first. */
+  readonly shape: readonly number[];
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+}
+
+/** Tensors that have something in common. */
+export interface Share {
+  readonly label: string;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+}
+
+export async function inspect(path: string): Promise<Inspection> {
+  const isFolder = (await stat(path)).isDirectory();
+  const file = isFolder ? await openSafetensorsFolder(diskFolder(path)) : await openTensorFile(path);
+  try {
+    const tensors = [...file.tensors.values()].map(describe);
+    const whole = share('', tensors);
+    return {
+      path,
+      container: file.container,
+      parameters: whole.parameters,
+      tensorBytes: whole.bytes,
+      bitsPerWeight: whole.bitsPerWeight,
+      ...(await readConfig(path, isFolder ? path : dirname(path), file)),
+      formats: shares(tensors, (tensor) => tensor.format).sort((a, b) => b.bytes - a.bytes),
+      tensors,
+      metadata: new Map([...file.metadata].map(([key, value]) => [key, shortened(value)])),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Tensors with the same label together, in order of first appearance. */
+export function shares(tensors: readonly InspectedTensor[], label: (tensor: InspectedTensor) => string): Share[] {
+  return [...Map.groupBy(tensors, label)].map(([name, members]) => share(name, members));
+}
+
+function share(label: string, tensors: readonly InspectedTensor[]): Share {
+  const parameters = tensors.reduce((sum, tensor) => sum + tensor.parameters, 0);
+  const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return { label, tensors: tensors.length, parameters, bytes, bitsPerWeight: bits(bytes, parameters) };
+}
+
+function describe({ name, format, shape, byteLength }: TensorEntry): InspectedTensor {
+  const parameters = shape.reduce((product, size) => product * size, 1);
+  return { name, format, shape, parameters, bytes: byteLength, bitsPerWeight: bits(byteLength, parameters) };
+}
+
+function bits(bytes: number, parameters: number): number {
+  return parameters > 0 ? (8 * bytes) / parameters : 0;
+}
+
+/** The configuration, or why the model cannot be used: a file of another kind can still be looked at. */
+async function readConfig(
+  path: string,
+  folder: string,
+  file: TensorFile,
+): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
+  const isModel =
+    file.container === 'gguf' || (await readFile(join(folder, 'config.json')).catch(() => undefined)) !== undefined;
+  if (!isModel) return { unsupported: 'no config.json beside it' };
+  try {
+    const model = await openModel(path);
+    await model.close();
+    return { config: model.config };
+  } catch (error) {
+    if (!(error instanceof BitbudgetError)) throw error;
+    return { unsupported: error.message };
+  }
+}
+
+const LONGEST_VALUE = 8;
+
+function shortened(value: MetadataValue): MetadataValue {
+  return typeof value === 'object' && value.length > LONGEST_VALUE ? `[${value.length} values]` : value;
+}

@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
+import { addOutputOptions, type OutputOptions } from './support/options.ts';
+import { printResult } from './support/output.ts';
+import { withProgress } from './support/work.ts';
+
+export function register(program: Command): void {
+  const command = program
+    .command('pull')
+    .description('fetch a model of the Hugging Face hub into the shared cache, and print its path')
+    .argument('<model>', 'hf:user/repo, hf:user/repo:QUANT, hf:user/repo/file.gguf#branch or a URL of the hub');
+  addOutputOptions(command).action(async (name: string, options: OutputOptions) => {
+    const { parseModelId } = await import('../container/hub/model-id.ts');
+    const { pullModel } = await import('../container/hub/pull.node.ts');
+    const id = parseModelId(name);
+    if (id === undefined) throw new UsageError(`${name}: is no model of the hub; write hf:user/repo`);
+    const pulled = await withProgress(options, (work) => pullModel(id, work));
+    printResult(options, pulled, () => [pulled.path]);
+  });
+}

@@ -1,0 +1,45 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
+import type { ReportData } from '../report/types.ts';
+import { addOutputOptions, type OutputOptions } from './support/options.ts';
+import { printResult } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
+
+interface ReportOptions extends OutputOptions {
+  readonly output?: string;
+  readonly markdown?: boolean;
+  readonly yes?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('report')
+    .description('make the report of a saved run: one page that opens offline')
+    .argument('<run>', 'OUT.bitbudget.json as quantize saves it beside the model')
+    .option('-o, --output <file>', 'default: the same name, ending in .report.html or .report.md')
+    .option('--markdown', 'Markdown instead of HTML')
+    .option('--yes', 'overwrite');
+  addOutputOptions(command).action(async (run: string, options: ReportOptions) => {
+    const output =
+      options.output ?? run.replace(/(\.bitbudget)?\.json$/, '') + (options.markdown ? '.report.md' : '.report.html');
+    refuseOverwrite(output, options.yes);
+    const { checkReportData } = await import('../report/check.ts');
+    const data: ReportData = checkReportData(await readJson(run), run);
+    const { reportHtml } = await import('../report/html.ts');
+    const { reportMarkdown } = await import('../report/markdown.ts');
+    await writeFile(output, options.markdown ? reportMarkdown(data) : reportHtml(data));
+    printResult(options, { output }, () => [output]);
+  });
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${path}: cannot be read (${error.code}); give the .bitbudget.json of a run`);
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${path}: is not JSON; give the .bitbudget.json of a run`);
+  }
+}

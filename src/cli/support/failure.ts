@@ -1,0 +1,16 @@
+import { BitbudgetError } from '../../core/errors.ts';
+import { Interruption } from './interrupt.ts';
+
+/** Exit code of a failed command: what the error asks for, 130 after Ctrl-C, else 1. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interruption) return Interruption.exitCode;
+  return error instanceof BitbudgetError ? error.exitCode : 1;
+}
+
+/** One line for a person. The stack of an unexpected error is shown when BITBUDGET_DEBUG is set. */
+export function errorLine(error: unknown): string {
+  if (process.env.BITBUDGET_DEBUG && error instanceof Error) return `bitbudget: ${error.stack}`;
+  const message = error instanceof Error ? error.message : String(error);
+  const line = `bitbudget: ${message.replace(/\s*\n\s*/g, ' ')}`;
+  return error instanceof BitbudgetError ? line : `${line} (unexpected; set BITBUDGET_DEBUG=1 to see where)`;
+}

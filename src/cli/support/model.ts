@@ -1,0 +1,19 @@
+import type { Model } from '../../model/types.ts';
+import type { OutputOptions } from './options.ts';
+import { withProgress } from './work.ts';
+
+/** Text of the `<model>` argument for every verb's help. */
+export const MODEL_ARGUMENT = 'Hugging Face folder, .gguf file, or hf:user/repo[:quant]';
+
+/** Local path of a `<model>` argument; a model of the hub is fetched first. */
+export async function modelPath(name: string, options: OutputOptions): Promise<string> {
+  const { resolveModel } = await import('../../container/hub/pull.node.ts');
+  return withProgress(options, (work) => resolveModel(name, work));
+}
+
+/** Opens a `<model>` argument. The caller closes it. */
+export async function openModelArgument(name: string, options: OutputOptions): Promise<Model> {
+  const path = await modelPath(name, options);
+  const { openModel } = await import('../../model/open.node.ts');
+  return openModel(path);
+}

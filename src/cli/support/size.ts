@@ -1,0 +1,40 @@
+import { UsageError } from '../../core/errors.ts';
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+/**
+ * Bytes of `61234567`, `60MB` (10⁶) or `57MiB` (2²⁰); decimals allowed with a unit, case ignored, rounded down.
+ * @throws UsageError
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
+  const unit = match && UNITS[match[2].toLowerCase()];
+  const bytes = match && unit !== undefined ? Math.floor(Number(match[1]) * (unit ?? 1)) : Number.NaN;
+  if (!Number.isSafeInteger(bytes) || bytes <= 0 || (unit === 1 && match?.[1].includes('.')))
+    throw new UsageError(`size ${text}: expected bytes (61234567), 60MB (10^6) or 57MiB (2^20)`);
+  return bytes;
+}
+
+/** `61.2 MB`: three significant digits in powers of 1000. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  let value = bytes;
+  // 999.5 would be shown as 1000.
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return unit === 0 ? `${bytes} B` : `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${units[unit]}`;
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createProgram } from '../../src/cli/program.ts';
+import { sampleReport } from '../report/sample.ts';
+import { cli } from '../support/cli.ts';
+
+const tiny = fileURLToPath(new URL('../../assets/tiny', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'bitbudget-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** What a failed command must look like: nothing on stdout, one line on stderr. */
+async function assertFails(args: string[], code: number, line: RegExp): Promise<void> {
+  const result = await cli(args);
+  assert.equal(result.code, code, result.stderr);
+  assert.equal(result.stdout, '');
+  assert.match(result.stderr, line);
+  assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
+}
+
+test('every verb has a help that names its options', () => {
+  const program = createProgram();
+  const names = program.commands.map((command) => command.name());
+  assert.deepEqual(names, ['inspect', 'measure', 'plan', 'quantize', 'eval', 'run', 'report', 'pull']);
+  for (const command of program.commands) assert.match(command.helpInformation(), /--json.*\n.*--quiet/s);
+});
+
+test('help and version succeed; no command at all is wrong usage', async () => {
+  const help = await cli(['--help']);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: bitbudget/);
+  assert.match((await cli(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  const none = await cli([]);
+  assert.equal(none.code, 2);
+  assert.equal(none.stdout, '');
+});
+
+test('wrong usage exits 2 with one line that says what to do', async () => {
+  await assertFails(['inspct'], 2, /unknown command 'inspct' \(Did you mean inspect\?\)/);
+  await assertFails(['inspect', tiny, '--tensrs'], 2, /unknown option '--tensrs' \(Did you mean --tensors\?\)/);
+  await assertFails(['inspect'], 2, /missing required argument 'model'/);
+  await assertFails(['inspect', tiny, 'more'], 2, /too many arguments/);
+  await assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i);
+  await assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/);
+  await assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/);
+});
+
+test('a damaged file exits 1 with one line', async () => {
+  const path = join(folder, 'damaged.gguf');
+  writeFileSync(path, 'GGUF\u0003\0\0\0 and then nothing of use');
+  await assertFails(['inspect', path], 1, /damaged\.gguf/);
+});
+
+test('inspect tells configuration, formats, bytes and bits per weight of a folder and of a bare file', async () => {
+  const { code, stdout, stderr } = await cli(['inspect', tiny]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /8 392 960 parameters, 16\.8 MB of tensors, 16\.000 bits per weight/);
+  assert.match(stdout, /llama "tiny": 8 layers, 256 wide/);
+  assert.match(stdout, /^BF16 +75 /m);
+  const bare = join(folder, 'bare.safetensors');
+  copyFileSync(join(tiny, 'model.safetensors'), bare);
+  const other = JSON.parse((await cli(['inspect', bare, '--json'])).stdout);
+  assert.equal(other.tensorBytes, 16_785_920);
+  assert.equal(other.tensors.length, 75);
+  assert.match(other.unsupported, /config\.json/);
+});
+
+test('run continues a prompt, the same way for the same seed', async () => {
+  const args = ['run', tiny, '-n', '12', '--seed', '7', '--threads', '1', '--quiet'];
+  const [first, second] = await Promise.all([
+    cli([...args, '-p', 'Once upon a time']),
+    cli(args, { input: 'Once upon a time' }),
+  ]);
+  assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.stderr, '');
+  assert.ok(first.stdout.trim().length > 10);
+  assert.equal(second.stdout, first.stdout);
+  const json = JSON.parse((await cli([...args, '-p', 'Once upon a time', '--json'])).stdout);
+  assert.equal(json.text, first.stdout.slice(0, -1));
+  assert.equal(json.generatedTokens, 12);
+});
+
+test('report writes one page from a saved run and does not overwrite', async () => {
+  const run = join(folder, 'out.bitbudget.json');
+  writeFileSync(run, JSON.stringify(sampleReport()));
+  const { code, stdout, stderr } = await cli(['report', run]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.trim(), join(folder, 'out.report.html'));
+  assert.match(readFileSync(stdout.trim(), 'utf8'), /^<!doctype html>/);
+  await assertFails(['report', run], 2, /already exists; give --yes/);
+  assert.match((await cli(['report', run, '--markdown'])).stdout, /out\.report\.md$/m);
+  writeFileSync(run, '{"version":1}');
+  await assertFails(['report', run, '-o', join(folder, 'other.html')], 1, /assignments is missing/);
+  await assertFails(['report', join(folder, 'none.json')], 2, /cannot be read \(ENOENT\)/);
+});

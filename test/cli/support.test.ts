@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
+import { Interruption } from '../../src/cli/support/interrupt.ts';
+import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
+import { groupDigits, table } from '../../src/cli/support/output.ts';
+import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
+import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
+import { formatSize, parseSize } from '../../src/cli/support/size.ts';
+import { FormatError, UsageError } from '../../src/core/errors.ts';
+
+test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
+  const cases: [string, number][] = [
+    ['61234567', 61_234_567],
+    ['61234567B', 61_234_567],
+    ['60MB', 60_000_000],
+    ['60 mb', 60_000_000],
+    ['57MiB', 57 * 2 ** 20],
+    ['1.5GB', 1_500_000_000],
+    ['0.5KiB', 512],
+    ['2TB', 2e12],
+    [' 7kB ', 7000],
+  ];
+  for (const [text, bytes] of cases) assert.equal(parseSize(text), bytes, text);
+  assert.equal(cases.length, 9);
+});
+
+test('parseSize rejects what is no size', () => {
+  const cases = ['', 'MB', '60M', '-5MB', '1e9', '0', '1.5', '1.5B', '60MBit', '99999999TB', 'Infinity', '1,5GB'];
+  for (const text of cases) assert.throws(() => parseSize(text), UsageError, text);
+  assert.equal(cases.length, 12);
+});
+
+test('formatSize keeps three digits', () => {
+  const cases: [number, string][] = [
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.00 kB'],
+    [61_234_567, '61.2 MB'],
+    [999_499, '999 kB'],
+    [999_500, '1.00 MB'],
+    [9_996_000, '10.0 MB'],
+    [4.9e12, '4.90 TB'],
+  ];
+  for (const [bytes, text] of cases) assert.equal(formatSize(bytes), text);
+  assert.equal(cases.length, 8);
+});
+
+test('option parsers accept their range only', () => {
+  assert.equal(wholeNumber(1, 4)('4'), 4);
+  for (const text of ['0', '5', '1.5', '', 'x', '1e0']) assert.throws(() => wholeNumber(1, 4)(text), /from 1 to 4/);
+  assert.equal(decimal(0, 1)('0.25'), 0.25);
+  for (const text of ['-0.1', '1.1', '', 'NaN', 'Infinity']) assert.throws(() => decimal(0, 1)(text), /from 0 to 1/);
+});
+
+test('table aligns names left and numbers right', () => {
+  assert.deepEqual(
+    table(
+      ['name', 'bytes'],
+      [
+        ['a', 1],
+        ['long name', '23'],
+      ],
+    ),
+    ['name       bytes', 'a              1', 'long name     23'],
+  );
+  assert.deepEqual(table(['name'], []), ['name']);
+  assert.equal(groupDigits(134_515_008), '134 515 008');
+});
+
+test('errors become one line and an exit code', () => {
+  assert.equal(errorLine(new FormatError('x.gguf: bad\n  magic')), 'bitbudget: x.gguf: bad magic');
+  assert.match(errorLine(new TypeError('boom')), /^bitbudget: boom \(unexpected; set BITBUDGET_DEBUG=1/);
+  assert.deepEqual(
+    [new UsageError('x'), new FormatError('x'), new Error('x'), new Interruption()].map(exitCodeOf),
+    [2, 1, 1, 130],
+  );
+});
+
+test('refuseOverwrite lets only --yes replace a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bitbudget-'));
+  const path = join(folder, 'out.gguf');
+  refuseOverwrite(path, undefined);
+  writeFileSync(path, '');
+  refuseOverwrite(path, true);
+  assert.throws(() => refuseOverwrite(path, undefined), /out\.gguf: already exists; give --yes/);
+  rmSync(folder, { recursive: true });
+});
+
+test('without a terminal, progress is one line per finished step and one every 15 s of a long one', () => {
+  let time = 0;
+  const stream = new PassThrough();
+  const progress = createProgress({}, { stream, interactive: false, now: () => time });
+  for (let done = 0; done <= 4; done++, time += 10_000)
+    progress.report({ stage: 'measuring', done, total: 4, unit: 'blocks' });
+  progress.report({ stage: 'writing', done: 1, total: 1 });
+  time += 200;
+  progress.finish();
+  assert.deepEqual(String(stream.read()).trim().split('\n'), [
+    'measuring: 50 %, ETA 20 s',
+    'measuring: 100 %, ETA 0.0 s',
+    'measuring: 4 blocks in 50 s',
+    'writing: 1 steps in 0.2 s',
+  ]);
+});
+
+test('on a terminal, progress is a bar; with --quiet there is none', () => {
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 120, cursorTo() {}, clearLine() {} });
+  const progress = createProgress({}, { stream, interactive: true });
+  progress.report({ stage: 'measuring', done: 1, total: 4, unit: 'blocks', detail: 'blk.3' });
+  progress.finish();
+  assert.match(String(stream.read()), /measuring .*25 % · 1\/4 blocks · ETA .* blk\.3/);
+  const silent = new PassThrough();
+  createProgress({ quiet: true }, { stream: silent }).report({ stage: 'x', done: 1, total: 1 });
+  assert.equal(silent.read(), null);
+});
+
+test('formatDuration', () => {
+  assert.deepEqual([0, 400, 12_300, 59_600, 185_000, 7_800_000].map(formatDuration), [
+    '0.0 s',
+    '0.4 s',
+    '12 s',
+    '1 min 00 s',
+    '3 min 05 s',
+    '2 h 10 min',
+  ]);
+});
