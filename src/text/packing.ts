@@ -12,9 +12,8 @@ export interface PackOptions {
 }
 
 /**
- * Sequences for calibration, spread evenly over the whole text: the text is cut into `count` strata of equal length and
- * one sequence starts in each, all at the same seeded offset (systematic sampling). Sequences do not overlap when the
- * text is long enough; a shorter text is covered evenly with overlaps.
+ * Sequences for calibration, spread evenly over the whole text: `count` starts at equal distances from a seeded offset
+ * (systematic sampling). They do not overlap when the text is long enough; a shorter text is covered evenly with overlaps.
  * @param tokens the whole text, without BOS
  * @returns [count, length] token ids
  * @throws UsageError when the text is shorter than one sequence, or a number is not a positive integer
@@ -29,12 +28,12 @@ export function packSequences(tokens: Int32Array, options: PackOptions): Int32Ar
       `text: has ${tokens.length} tokens, expected at least ${taken} for one sequence; give more text or shorter sequences`,
     );
   }
-  const stride = (tokens.length - taken) / count;
-  // Where strata are longer than a sequence, the offset may use all of a stratum but its last sequence.
-  const offset = new Random(seed).uniform() * Math.max(1, Math.min(stride, tokens.length / count - taken + 1));
+  // The places where a sequence can start, divided evenly; the last sequence still fits.
+  const stride = (tokens.length - taken + 1) / count;
+  const offset = new Random(seed).uniform() * stride;
   const packed = new Int32Array(count * length);
   for (let i = 0; i < count; i++) {
-    const start = Math.min(Math.floor(i * (tokens.length / count) + offset), tokens.length - taken);
+    const start = Math.floor(i * stride + offset);
     if (bos !== undefined) packed[i * length] = bos;
     packed.set(tokens.subarray(start, start + taken), (i + 1) * length - taken);
   }
