@@ -20,17 +20,17 @@ export function checkReportData(value: unknown, name: string): ReportData {
   for (const field of OBJECTS)
     if (typeof data[field] !== 'object' || data[field] === null)
       throw new FormatError(`${name}: ${field} is missing, expected an object; make the run again`);
-  const bad = findBadNumber(data, name);
-  if (bad) throw new FormatError(`${bad}, expected a finite number`);
+  const bad = findBadNumber(data, '');
+  if (bad) throw new FormatError(`${name}: ${bad}, expected a finite number`);
   return data as ReportData;
 }
 
 /** Path and value of the first number that is not finite. JSON turns NaN and Infinity into null. */
 function findBadNumber(value: unknown, path: string): string | undefined {
-  if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return `${path}: is ${value}`;
+  if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return `${path} is ${value}`;
   if (typeof value !== 'object') return undefined;
   for (const [key, child] of Object.entries(value)) {
-    const bad = findBadNumber(child, `${path}: ${key}`.replace(/: (?=[^:]*: )/g, '.'));
+    const bad = findBadNumber(child, path === '' ? key : `${path}.${key}`);
     if (bad) return bad;
   }
   return undefined;

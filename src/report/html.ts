@@ -1,0 +1,144 @@
+import { bitsChart, frontierChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
+import { bits, grouped } from './format.ts';
+import { STYLE } from './style.ts';
+import {
+  assignmentTable,
+  evaluationTable,
+  formatTable,
+  measuredTable,
+  solverTable,
+  type TextTable,
+  tiles,
+  timingTable,
+} from './summary.ts';
+import type { Assignment, ReportData } from './types.ts';
+
+/** The page asks for nothing and runs nothing. */
+const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+/**
+ * One self-contained page: no scripts, no requests, light and dark. Charts are inline SVG drawn here.
+ * @param data checked, see `checkReportData`
+ */
+export function reportHtml(data: ReportData): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${CONTENT_POLICY}">
+<title>${escapeHtml(data.title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>${escapeHtml(data.title)}</h1>
+<p>${escapeHtml(modelFacts(data))}</p>
+</header>
+<div class="tiles">${tiles(data).map(tile).join('')}</div>
+${frontierSection(data)}
+${bitsSection(data.assignments)}
+${sensitivitySection(data.assignments)}
+<div class="columns stack">${tableSection('Predicted and measured', evaluationTable(data))}${tableSection('Solver', solverTable(data))}</div>
+${tableSection('Where the bytes go', formatTable(data))}
+${commandSection(data)}
+<div class="columns stack">${tableSection('Measured files', measuredTable(data))}${tableSection('Time', timingTable(data))}</div>
+<section><details><summary>Every matrix</summary>${table(assignmentTable(data))}</details></section>
+${footer(data)}
+</main>
+</body>
+</html>
+`;
+}
+
+function modelFacts({ model }: ReportData): string {
+  const { architecture, layers, hidden, vocabulary, parameters } = model;
+  return `${model.name}: ${architecture}, ${layers} layers, ${hidden} wide, vocabulary ${grouped(vocabulary)}, ${grouped(parameters)} parameters`;
+}
+
+function tile({ label, value, note }: { label: string; value: string; note: string }): string {
+  return `<div class="tile"><span>${escapeHtml(label)}</span><b>${escapeHtml(value)}</b><small>${escapeHtml(note)}</small></div>`;
+}
+
+function frontierSection(data: ReportData): string {
+  const chart = frontierChart(data);
+  if (chart === '') return '';
+  const legend = [
+    data.frontier.length > 0
+      ? '<span><i style="background:var(--predicted)"></i>predicted, with 95 % interval</span>'
+      : '',
+    data.measured.length > 0
+      ? '<span><i class="dot" style="background:var(--measured)"></i>measured on held-out text</span>'
+      : '',
+    data.peers?.length
+      ? '<span><i style="background:var(--peer)"></i>other tools, measured in the same way</span>'
+      : '',
+    data.result.targetBytes === undefined ? '' : '<span><i class="rule"></i>budget</span>',
+  ];
+  return section(
+    'Size against quality',
+    'The best plan for every size; lower is closer to the original.',
+    `<div class="legend">${legend.join('')}</div>${chart}`,
+  );
+}
+
+function bitsSection(assignments: readonly Assignment[]): string {
+  const chart = bitsChart(assignments);
+  const outside = assignments.filter(({ layer }) => layer < 0);
+  if (chart === '' && outside.length === 0) return '';
+  const limits = HEAT_STEPS.map((limit, i) => (limit === Infinity ? `more than ${HEAT_STEPS[i - 1]}` : `to ${limit}`));
+  const legend = limits.map((limit, i) => `<span><i style="background:var(--heat-${i + 1})"></i>${limit}</span>`);
+  const others = outside.map(
+    ({ tensor, format, bitsPerWeight }) =>
+      `<span><i style="background:var(--heat-${heatStep(bitsPerWeight)})"></i>${escapeHtml(tensor)}: ${escapeHtml(format)}, ${bits(bitsPerWeight)} bits</span>`,
+  );
+  const body = `<div class="legend">${legend.join('')}</div>${chart}<div class="legend">${others.join('')}</div>`;
+  return section('Where the bits went', 'Bits per weight by role and layer, scales included.', body);
+}
+
+function sensitivitySection(assignments: readonly Assignment[]): string {
+  const tensors = tensorChart(assignments);
+  if (tensors === '') return '';
+  const common = [...new Set(assignments.flatMap(({ sensitivity }) => (sensitivity ? [sensitivity.format] : [])))];
+  const at = common.length > 0 ? `if it alone were stored in ${common.join(' or ')}` : 'as stored';
+  const part = (title: string, chart: string) => section(title, `KL that each would cost ${at}; bars of 95 %.`, chart);
+  return `<div class="columns stack">${part('Most sensitive tensors', tensors)}${part('Sensitivity by role', roleChart(assignments))}</div>`;
+}
+
+function commandSection({ commands }: ReportData): string {
+  if (commands.length === 0) return '';
+  return section(
+    'Run it',
+    '',
+    commands.map(({ label, command }) => `${escapeHtml(label)}<pre>${escapeHtml(command)}</pre>`).join(''),
+  );
+}
+
+function footer({ notes = [], date }: ReportData): string {
+  const lines = [...notes, `bitbudget${date === undefined ? '' : `, ${date}`}`];
+  return `<footer>${lines.map((line) => `<div>${escapeHtml(line)}</div>`).join('')}</footer>`;
+}
+
+function tableSection(title: string, content: TextTable): string {
+  return content.rows.length === 0 ? '' : section(title, '', table(content));
+}
+
+function section(title: string, lead: string, body: string): string {
+  return `<section><h2>${escapeHtml(title)}</h2>${lead === '' ? '' : `<p>${escapeHtml(lead)}</p>`}${body}</section>`;
+}
+
+/** Columns after the first whose cells begin with a digit are numbers and stand right. */
+function table({ head, rows }: TextTable): string {
+  const kinds = head.map((_, column) =>
+    column > 0 && rows.every((row) => /^[-\d]/.test(row[column])) ? ' class="number"' : '',
+  );
+  const cells = (tag: string, row: readonly string[]) =>
+    row.map((cell, i) => `<${tag}${kinds[i]}>${escapeHtml(cell)}</${tag}>`).join('');
+  const title = head.some((cell) => cell !== '') ? `<thead><tr>${cells('th', head)}</tr></thead>` : '';
+  return `<table>${title}<tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table>`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseHTML } from 'linkedom';
+import { heatStep } from '../../src/report/charts.ts';
+import { checkReportData } from '../../src/report/check.ts';
+import { reportHtml } from '../../src/report/html.ts';
+import { reportMarkdown } from '../../src/report/markdown.ts';
+import { sampleReport } from './sample.ts';
+
+/** Every number that positions something in a drawing. */
+function drawnNumbers(html: string): number[] {
+  const attributes = [...html.matchAll(/ (?:x|y|x1|x2|y1|y2|r|width|height|d|transform|points)="([^"]*)"/g)];
+  return attributes.flatMap(([, value]) =>
+    [...value.matchAll(/-?(?:\d+(?:\.\d+)?(?:e-?\d+)?|NaN|Infinity)/g)].map(([number]) => Number(number)),
+  );
+}
+
+test('the page shows every part and draws only finite numbers', () => {
+  const html = reportHtml(sampleReport());
+  const { document } = parseHTML(html);
+  const titles = [...document.querySelectorAll('h2')].map((title) => title.textContent);
+  assert.deepEqual(titles, [
+    'Size against quality',
+    'Where the bits went',
+    'Most sensitive tensors',
+    'Sensitivity by role',
+    'Predicted and measured',
+    'Solver',
+    'Where the bytes go',
+    'Run it',
+    'Measured files',
+    'Time',
+  ]);
+  assert.equal(document.querySelectorAll('svg[role=img]').length, 4);
+  assert.equal(document.querySelectorAll('svg [aria-label=cell] rect').length, 30 * 7);
+  assert.equal(document.querySelectorAll('.tile').length, 6);
+  assert.match(html, /bitbudget run out\.gguf -p &#34;Once upon a time&#34;/);
+  const numbers = drawnNumbers(html);
+  assert.ok(numbers.length > 1000, `${numbers.length} numbers`);
+  assert.ok(numbers.every(Number.isFinite));
+  assert.doesNotMatch(html, /NaN|undefined|Infinity/);
+});
+
+test('the page asks for nothing and runs nothing', () => {
+  const html = reportHtml(sampleReport());
+  assert.doesNotMatch(html, /https?:/);
+  assert.doesNotMatch(html, /<script|<link|<iframe|<img|@import|url\(|\son\w+=/i);
+  assert.doesNotMatch(html, /\s(?:src|href|xlink:href)=/);
+  assert.match(html, /Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/);
+});
+
+test('text from a file is escaped', () => {
+  const sample = sampleReport(2);
+  const evil = '<script>alert(1)</script>"\'&';
+  const html = reportHtml({
+    ...sample,
+    title: evil,
+    model: { ...sample.model, name: evil },
+    assignments: sample.assignments.map((assignment) => ({ ...assignment, tensor: evil, role: evil, format: evil })),
+    measured: [{ label: evil, bytes: 1e6, kl: 0.1, standardError: 0.01 }],
+    commands: [{ label: evil, command: evil }],
+    notes: [evil],
+  });
+  assert.doesNotMatch(html, /<script/i);
+});
+
+test('a run with nothing but a plan still makes a page', () => {
+  const { version, title, model } = sampleReport();
+  const html = reportHtml({
+    version,
+    title,
+    model,
+    result: { file: 'o', fileBytes: 10, bitsPerWeight: 4, rounding: 'nearest' },
+    assignments: [],
+    frontier: [],
+    measured: [],
+    timings: [],
+    commands: [],
+  });
+  assert.doesNotMatch(html, /NaN|undefined|Infinity|<svg/);
+});
+
+test('zero losses and a perfect file draw', () => {
+  const sample = sampleReport(2);
+  const html = reportHtml({
+    ...sample,
+    assignments: sample.assignments.map(({ sensitivity: _, ...assignment }) => ({
+      ...assignment,
+      loss: 0,
+      lossError: 0,
+    })),
+    measured: [{ label: 'F32', bytes: 1e6, kl: 0, standardError: 0 }],
+    frontier: [
+      { bytes: 1e6, predictedKl: 0, low: 0, high: 0 },
+      { bytes: 9e5, predictedKl: 0.1, low: 0, high: 0.3 },
+    ],
+    peers: undefined,
+  });
+  assert.doesNotMatch(html, /NaN|Infinity/);
+  assert.ok(drawnNumbers(html).every(Number.isFinite));
+});
+
+test('heat steps cover every width', () => {
+  assert.deepEqual([1.6, 2.7, 3.4, 4.25, 4.5, 6.56, 8.5, 16, 32].map(heatStep), [1, 1, 2, 3, 4, 6, 6, 7, 7]);
+});
+
+test('Markdown has the figures and whole tables', () => {
+  const markdown = reportMarkdown(sampleReport());
+  assert.match(markdown, /^# SmolLM2 135M in 84 000 000 bytes\n/);
+  assert.match(markdown, /\| KL, measured \| 0\.055 ± 0\.002 \|/);
+  for (const block of markdown.split('\n\n').filter((part) => part.startsWith('|'))) {
+    const widths = block.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
+    assert.equal(new Set(widths).size, 1, block);
+  }
+});
+
+test('checkReportData rejects what is no saved run', () => {
+  const sample = sampleReport(1);
+  assert.equal(checkReportData(sample, 'x'), sample);
+  assert.throws(() => checkReportData(null, 'x.json'), /x\.json: is no saved run of version 1/);
+  assert.throws(() => checkReportData({ ...sample, version: 2 }, 'x.json'), /no saved run/);
+  assert.throws(() => checkReportData({ ...sample, frontier: {} }, 'x.json'), /frontier is missing, expected a list/);
+  assert.throws(() => checkReportData({ ...sample, result: 3 }, 'x.json'), /result is missing/);
+  const broken = JSON.parse(JSON.stringify({ ...sample, timings: [{ step: 'a', seconds: Number.NaN }] }));
+  assert.throws(
+    () => checkReportData(broken, 'x.json'),
+    /x\.json: timings\.0\.seconds is null, expected a finite number/,
+  );
+});
