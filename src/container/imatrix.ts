@@ -16,6 +16,7 @@ import type { GgufFile } from './gguf/read.ts';
 import { readGguf } from './gguf/read.ts';
 import type { GgufTensorPlan } from './gguf/write.ts';
 import { GgufWriter } from './gguf/write.ts';
+import { checkName, shown } from './names.ts';
 import type { ByteSink, ByteSource, TensorEntry } from './types.ts';
 
 export interface ImatrixEntry {
@@ -79,7 +80,7 @@ export async function writeImatrix(sink: ByteSink, imatrix: Imatrix): Promise<vo
 
 async function fromGguf(subject: string, file: GgufFile): Promise<Imatrix> {
   const kind = file.metadata.get('general.type');
-  if (kind !== 'imatrix') throw new FormatError(`${subject}: general.type is ${kind}; expected imatrix`);
+  if (kind !== 'imatrix') throw new FormatError(`${subject}: general.type is ${shown(kind)}; expected imatrix`);
   const datasets = file.metadata.get('imatrix.datasets') ?? [];
   if (file.typedMetadata.get('imatrix.datasets')?.type !== 'array:string' && file.metadata.has('imatrix.datasets')) {
     throw new FormatError(`${subject}: imatrix.datasets is not an array of strings`);
@@ -108,7 +109,7 @@ async function fromGguf(subject: string, file: GgufFile): Promise<Imatrix> {
 function whole(subject: string, file: GgufFile, key: string): number {
   const value = file.metadata.get(key) ?? 0;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw new FormatError(`${subject}: ${key} is ${value}; expected a whole number`);
+    throw new FormatError(`${subject}: ${key} is ${shown(value)}; expected a whole number`);
   return value;
 }
 
@@ -153,7 +154,9 @@ function legacyText(cursor: ByteCursor, what: string): string {
   const length = cursor.i32();
   if (length < 0 || length > limits.keyBytes)
     throw new FormatError(`${cursor.name}: ${what} is ${length} bytes long; expected 0 to ${limits.keyBytes}`);
-  return cursor.utf8(length, what);
+  const text = cursor.utf8(length, what);
+  checkName(cursor.name, what, text);
+  return text;
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

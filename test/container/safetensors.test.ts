@@ -95,13 +95,13 @@ test('shards joined by model.safetensors.index.json', async () => {
 
     const open = () => openSafetensorsFolder(diskFolder(folder));
     await index({ a: 'model-00003-of-00002.safetensors' });
-    await assert.rejects(open(), /names model-00003-of-00002.safetensors, which is not in/);
+    await assert.rejects(open(), /names "model-00003-of-00002.safetensors", which is not in/);
     await index({ bb: 'model-00001-of-00002.safetensors' });
-    await assert.rejects(open(), /puts tensor bb into model-00001-of-00002.safetensors, which does not have it/);
+    await assert.rejects(open(), /puts tensor "bb" into model-00001-of-00002.safetensors, which does not have it/);
     await index({ a: 5 });
-    await assert.rejects(open(), /weight_map.a is number/);
-    for (const escape of ['../a.safetensors', '/etc/passwd', '..', 'x\\y', '']) {
-      await index({ a: escape });
+    await assert.rejects(open(), /weight_map has "a" as number/);
+    for (const outside of ['../a.safetensors', '/etc/passwd', '..', 'x\\y', '']) {
+      await index({ a: outside });
       await assert.rejects(open(), /expected a bare file name/);
     }
     assert.deepEqual(

@@ -12,6 +12,8 @@
  * Source: github.com/ggml-org/ggml, docs/gguf.md
  */
 
+import { longestName } from '../names.ts';
+
 /** Value types in wire order: the index is the id in the file. */
 export const valueTypes = [
   'uint8',
@@ -63,8 +65,8 @@ export const limits = {
   stringBytes: 2 ** 26,
   /** Bytes of a key (specification). */
   keyBytes: 65535,
-  /** Bytes of a tensor name. llama.cpp itself stops at 63. */
-  nameBytes: 1024,
+  /** Bytes of a tensor name. */
+  nameBytes: longestName,
   /** Elements of one array. */
   arrayCount: 2 ** 24,
   /** Arrays inside arrays. llama.cpp reads depth 1 only. */

@@ -1,5 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
 import type { TypedMetadata } from '../../text/types.ts';
+import { checkName } from '../names.ts';
 import type { SourceWindow } from '../source/window.ts';
 import type { MetadataArray, MetadataValue } from '../types.ts';
 import type { ValueType } from './format.ts';
@@ -28,7 +29,9 @@ export async function readText(window: SourceWindow, most: number, what: string)
   if (length > most)
     throw new FormatError(`${window.cursor.name}: ${what} is ${length} bytes long, at most ${most} are accepted`);
   await window.ensure(length);
-  return window.cursor.utf8(length, what);
+  const text = window.cursor.utf8(length, what);
+  checkName(window.cursor.name, what, text);
+  return text;
 }
 
 async function readValue(window: SourceWindow, type: ValueType, key: string): Promise<TypedMetadata> {

@@ -1,6 +1,7 @@
 import { alignUp } from '../../core/bytes.ts';
 import { FormatError } from '../../core/errors.ts';
 import type { TypedMetadata } from '../../text/types.ts';
+import { shown } from '../names.ts';
 import { SourceWindow } from '../source/window.ts';
 import type { ByteSource, MetadataValue, TensorEntry, TensorFile } from '../types.ts';
 import { defaultAlignment, leastKeyValueBytes, leastTensorInfoBytes, limits } from './format.ts';
@@ -98,7 +99,7 @@ function readAlignment(name: string, metadata: ReadonlyMap<string, TypedMetadata
   if (entry === undefined) return defaultAlignment;
   const { type, value } = entry;
   if (type !== 'uint32' || typeof value !== 'number' || value === 0 || !Number.isInteger(Math.log2(value))) {
-    throw new FormatError(`${name}: general.alignment is ${type} ${value}; expected a power of two as uint32`);
+    throw new FormatError(`${name}: general.alignment is ${type} ${shown(value)}; expected a power of two as uint32`);
   }
   return value;
 }
@@ -126,6 +127,7 @@ async function readTensorInfo(window: SourceWindow, index: number): Promise<Tens
   await window.ensure(dimensions * 8 + 12);
   const shape: number[] = [];
   for (let d = 0; d < dimensions; d++) shape.unshift(cursor.size(`dimension ${d} of ${name}`));
+  if (shape.includes(0)) throw new FormatError(`${subject} has a dimension of 0`);
   const type = ggmlTypeById(cursor.u32(), subject);
   const offset = cursor.size(`offset of ${name}`);
   return { name, shape, type, offset, byteLength: ggmlBytes(type, shape, subject) };

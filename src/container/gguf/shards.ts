@@ -1,4 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
+import { shown } from '../names.ts';
 import type { SourceFolder } from '../source/range.ts';
 import { baseName } from '../source/range.ts';
 import type { ByteSource, TensorEntry } from '../types.ts';
@@ -94,7 +95,7 @@ function splitNumber(file: GgufFile, subject: string, key: string): number | und
   const value = file.metadata.get(key);
   if (value === undefined) return undefined;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-    throw new FormatError(`${subject}: ${key} is ${value}; expected a whole number`);
+    throw new FormatError(`${subject}: ${key} is ${shown(value)}; expected a whole number`);
   }
   return value;
 }

@@ -1,4 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
+import { shown } from '../names.ts';
 import type { SourceFolder } from '../source/range.ts';
 import { checkBareName } from '../source/range.ts';
 import type { ByteSource, TensorEntry } from '../types.ts';
@@ -30,7 +31,7 @@ export async function openShards(folder: SourceFolder, index: ByteSource): Promi
       const source = await folder.open(fileName);
       if (source === undefined)
         throw new FormatError(
-          `${index.name}: names ${fileName}, which is not in ${folder.name}; is the download complete?`,
+          `${index.name}: names ${shown(fileName)}, which is not in ${folder.name}; is the download complete?`,
         );
       shards.set(fileName, await readSafetensors(source));
     }
@@ -38,7 +39,7 @@ export async function openShards(folder: SourceFolder, index: ByteSource): Promi
     for (const [name, fileName] of weightMap) {
       const entry = shards.get(fileName)?.tensors.get(name);
       if (entry === undefined)
-        throw new FormatError(`${index.name}: puts tensor ${name} into ${fileName}, which does not have it`);
+        throw new FormatError(`${index.name}: puts tensor ${shown(name)} into ${fileName}, which does not have it`);
       tensors.set(name, entry);
     }
     const metadata = [...shards.values()][0]?.metadata ?? new Map();
@@ -61,7 +62,9 @@ async function readWeightMap(index: ByteSource): Promise<Map<string, string>> {
     const map = new Map<string, string>();
     for (const [name, fileName] of Object.entries(json.weight_map)) {
       if (typeof fileName !== 'string')
-        throw new FormatError(`${index.name}: weight_map.${name} is ${typeof fileName}; expected a file name`);
+        throw new FormatError(
+          `${index.name}: weight_map has ${shown(name)} as ${typeof fileName}; expected a file name`,
+        );
       checkBareName(index.name, fileName);
       map.set(name, fileName);
     }

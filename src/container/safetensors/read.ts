@@ -1,5 +1,6 @@
 import { ByteCursor } from '../../core/bytes.ts';
 import { FormatError } from '../../core/errors.ts';
+import { checkName, longestName, shown } from '../names.ts';
 import { checkRange } from '../source/range.ts';
 import type { ByteSource, MetadataValue, TensorEntry, TensorFile } from '../types.ts';
 import { dtypeBits, limits } from './format.ts';
@@ -57,7 +58,7 @@ export function parseObject(subject: string, text: string): Record<string, unkno
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new FormatError(`${subject}: is not valid JSON (${(cause as Error).message})`, { cause });
+    throw new FormatError(`${subject}: is not valid JSON (${shown((cause as Error).message)})`, { cause });
   }
   if (!isRecord(json)) throw new FormatError(`${subject}: holds JSON that is not an object`);
   return json;
@@ -71,19 +72,22 @@ function readMetadata(subject: string, value: unknown, metadata: Map<string, Met
   if (!isRecord(value)) throw new FormatError(`${subject}: __metadata__ is not an object`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string')
-      throw new FormatError(`${subject}: __metadata__.${key} is ${typeof text}; expected a string`);
+      throw new FormatError(`${subject}: __metadata__ has ${shown(key)} as ${typeof text}; expected a string`);
     metadata.set(key, text);
   }
 }
 
 function tensorInfo(file: string, name: string, value: unknown): TensorInfo {
+  if (name.length > longestName)
+    throw new FormatError(
+      `${file}: a tensor name is ${name.length} characters long, at most ${longestName} are accepted`,
+    );
+  checkName(file, 'a tensor name', name);
   const subject = `${file}: tensor ${name}`;
   if (!isRecord(value)) throw new FormatError(`${subject} is described by ${typeof value}; expected an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBits, dtype)) {
-    throw new FormatError(
-      `${subject} has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(dtypeBits).join(' ')}`,
-    );
+    throw new FormatError(`${subject} has dtype ${shown(dtype)}; known are ${Object.keys(dtypeBits).join(' ')}`);
   }
   if (!isCounts(shape) || shape.length > limits.dimensions) {
     throw new FormatError(`${subject} has a bad shape; expected at most ${limits.dimensions} whole numbers ≥ 0`);

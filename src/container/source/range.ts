@@ -30,7 +30,7 @@ export interface SourceFolder {
 
 /** Throws FormatError unless `fileName` is a bare name: a file must not lead its reader out of its own folder. */
 export function checkBareName(subject: string, fileName: string): void {
-  if (fileName === '' || fileName === '.' || fileName === '..' || /[/\\\0]/.test(fileName)) {
+  if (fileName === '' || fileName === '.' || fileName === '..' || /[/\\]|\p{Cc}/u.test(fileName)) {
     throw new FormatError(
       `${subject}: names the file ${JSON.stringify(fileName)}; expected a bare file name in the same folder`,
     );

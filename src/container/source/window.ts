@@ -33,8 +33,9 @@ export class SourceWindow {
     const { cursor } = this;
     if (cursor.remaining >= count) return;
     if (count > this.remaining) {
+      const why = this.#limit < this.#source.byteLength ? 'are accepted' : 'remain; the file is cut or damaged';
       throw new FormatError(
-        `${cursor.name}: ${count} bytes wanted at offset ${cursor.offset}, ${this.remaining} remain; the file is cut or damaged`,
+        `${cursor.name}: ${count} bytes wanted at offset ${cursor.offset}, ${this.remaining} ${why}`,
       );
     }
     const start = cursor.offset;
