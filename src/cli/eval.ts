@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
+import type { Evaluation } from '../evaluate/types.ts';
+import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { printResult } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
+import { withProgress } from './support/work.ts';
+
+interface EvalCommandOptions extends OutputOptions {
+  readonly reference?: string;
+  readonly base?: string;
+  readonly saveBase?: string;
+  readonly evaluation?: readonly string[];
+  readonly evaluationTokens: number;
+  readonly context?: number;
+  readonly threads: number;
+  readonly yes?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('eval')
+    .description('compare a model with its original: KL divergence, perplexity, top-1 agreement')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('--reference <model>', 'the original')
+    .option('--base <file>', 'the original’s logits, as llama-perplexity --kl-divergence-base writes them')
+    .option('--save-base <file>', 'write <model>’s own logits in that form instead, for llama-perplexity or --base')
+    .option('--evaluation <files...>', 'text, plain or .gz; default the package’s own public-domain books')
+    .option('--evaluation-tokens <n>', 'most tokens of it', wholeNumber(2), 8192)
+    .option('--context <n>', 'tokens per window, of which the second half is scored; default 512 or the model’s', wholeNumber(4))
+    .option('--yes', 'overwrite');
+  addThreadsOption(command);
+  addOutputOptions(command).action(evaluate);
+}
+
+async function evaluate(modelName: string, options: EvalCommandOptions): Promise<void> {
+  const { reference, base, saveBase } = options;
+  if ([reference, base, saveBase].filter((value) => value !== undefined).length !== 1) {
+    throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
+  }
+  if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
+  const model = await openModelArgument(modelName, options);
+  const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
+  const evaluation = await withProgress(options, (work) =>
+    evaluateFiles(model, {
+      ...work,
+      original,
+      base,
+      saveBase,
+      threads: options.threads,
+      context: options.context,
+      text: { files: options.evaluation, tokens: options.evaluationTokens },
+    }),
+  );
+  if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
+  else printResult(options, evaluation, () => evaluationLines(evaluation));
+}
+
+function evaluationLines({ tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement }: Evaluation): string[] {
+  const { median, p90, p99, max } = klQuantiles;
+  return [
+    `tokens     ${tokens} scored`,
+    `mean KL    ${kl.mean.toFixed(6)} ± ${kl.standardError.toFixed(6)} nats per token`,
+    `KL         median ${median.toFixed(6)}, 90 % ${p90.toFixed(5)}, 99 % ${p99.toFixed(5)}, max ${max.toFixed(4)}`,
+    `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, original ${referencePerplexity.mean.toFixed(4)}`,
+    `top token  agrees on ${(100 * topAgreement.mean).toFixed(2)} ± ${(100 * topAgreement.standardError).toFixed(2)} %`,
+  ];
+}

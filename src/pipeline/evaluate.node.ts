@@ -1,0 +1,48 @@
+import { availableParallelism } from 'node:os';
+import { fileSink, fileSource } from '../container/node.ts';
+import { readKlBase } from '../container/kl-base.ts';
+import type { WorkOptions } from '../core/progress.ts';
+import { evaluateModels } from '../evaluate/evaluate.ts';
+import { evaluateAgainstBase, writeKlBase } from '../evaluate/kl-base.ts';
+import type { Evaluation } from '../evaluate/types.ts';
+import { createWasmKernels } from '../kernels/wasm/index.ts';
+import type { Model } from '../model/types.ts';
+import { evaluationTokens, sequenceLength, type TextChoice } from './texts.node.ts';
+
+export interface EvaluateFilesOptions extends WorkOptions {
+  /** The original, when it is at hand. */
+  readonly original?: Model;
+  /** Else a file of its logits. */
+  readonly base?: string;
+  /** Writes the model's own logits here instead of comparing. */
+  readonly saveBase?: string;
+  readonly text: TextChoice;
+  /** Tokens per window. */
+  readonly context?: number;
+  readonly threads?: number;
+}
+
+/** Compares a model with its original, or writes its logits for others to compare with. Closes both models. */
+export async function evaluateFiles(model: Model, options: EvaluateFilesOptions): Promise<Evaluation | undefined> {
+  const { original, base, saveBase, signal, onProgress } = options;
+  const kernels = await createWasmKernels({ threads: options.threads ?? availableParallelism() });
+  const length = options.context ?? sequenceLength(model);
+  try {
+    if (base !== undefined) {
+      const source = await fileSource(base);
+      try {
+        return await evaluateAgainstBase(kernels, await readKlBase(source), model, { signal, onProgress });
+      } finally {
+        await source.close();
+      }
+    }
+    const tokens = await evaluationTokens(model, options.text);
+    if (original !== undefined) return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
+    await writeKlBase(kernels, model, tokens, await fileSink(saveBase!), { length, signal, onProgress });
+    return undefined;
+  } finally {
+    kernels.close();
+    await model.close();
+    await original?.close();
+  }
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BitbudgetError } from '../../src/core/errors.ts';
+import { openModel } from '../../src/model/open.node.ts';
+import { readPlan, uniformPlan } from '../../src/pipeline/plan-file.ts';
+import { type QuantizeResult, quantizeModel, type Target } from '../../src/pipeline/quantize.node.ts';
+import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
+
+async function run(model: string, output: string, target: Target, folder: string): Promise<QuantizeResult> {
+  return quantizeModel(await openModel(model), {
+    output,
+    target,
+    folder,
+    rounding: 'gptq',
+    calibration: async () => randomTokens(8, 32, 1),
+    evaluation: async () => randomTokens(8, 32, 2).ids,
+    evaluationLength: 32,
+    threads: 1,
+  });
+}
+
+const sha256 = async (path: string): Promise<string> => createHash('sha256').update(await readFile(path)).digest('hex');
+
+test('a size is met to within 0.5 %, never exceeded; the file is what the plan says and loads again', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  let cases = 0;
+  for (const bits of [6.5, 8]) {
+    const output = join(folder, `${bits}.gguf`);
+    const result = await run(source, output, { kind: 'bitsPerWeight', bits }, folder);
+    const { size } = await stat(output);
+    assert.equal(size, result.fileBytes);
+    assert.equal(size, result.plan.prediction!.fileBytes);
+    assert.ok(size <= result.targetBytes! && size >= 0.995 * result.targetBytes!, `${size} of ${result.targetBytes} bytes`);
+    assert.equal(result.plan.prediction!.status, 'optimal');
+    assert.ok(result.evaluation!.kl.mean > 0 && Number.isFinite(result.evaluation!.kl.mean));
+    const reopened = await openModel(output);
+    for (const [name, format] of Object.entries(result.plan.formats)) assert.equal(reopened.tensors.get(name)!.format, format);
+    await reopened.close();
+    cases++;
+  }
+  assert.equal(cases, 2);
+});
+
+test('the same job gives the same bytes; a plan saved and read gives them too', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const target: Target = { kind: 'bitsPerWeight', bits: 7 };
+  const first = await run(source, join(folder, 'a.gguf'), target, join(folder, 'work-a'));
+  await run(source, join(folder, 'b.gguf'), target, join(folder, 'work-b'));
+  assert.equal(await sha256(join(folder, 'a.gguf')), await sha256(join(folder, 'b.gguf')));
+  const plan = readPlan(JSON.stringify(first.plan), 'plan.json');
+  await run(source, join(folder, 'c.gguf'), { kind: 'plan', plan }, join(folder, 'work-a'));
+  assert.equal(await sha256(join(folder, 'a.gguf')), await sha256(join(folder, 'c.gguf')));
+});
+
+test('a budget below the smallest file says what can be had, and leaves no output', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const output = join(folder, 'impossible.gguf');
+  await assert.rejects(run(source, output, { kind: 'bytes', bytes: 1000 }, folder), (error: Error) => {
+    assert.ok(error instanceof BitbudgetError);
+    assert.match(error.message, /below the smallest file, \d+ bytes .* ask for \d+ to \d+ bytes/);
+    return true;
+  });
+  assert.ok(!existsSync(output));
+});
+
+test('conversion to F32 keeps every value and measures nothing', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const result = await run(source, join(folder, 'f32.gguf'), { kind: 'plan', plan: uniformPlan('F32', 'gptq') }, folder);
+  assert.equal(result.measurement, undefined);
+  const [before, after] = [await openModel(source), await openModel(join(folder, 'f32.gguf'))];
+  let compared = 0;
+  for (const [name, tensor] of before.tensors) {
+    assert.deepEqual(await after.tensors.get(name)!.load(), await tensor.load());
+    compared++;
+  }
+  assert.ok(compared > 15);
+  await before.close();
+  await after.close();
+});
