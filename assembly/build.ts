@@ -1,10 +1,11 @@
 /**
  * Compiles the kernels to `build/kernels.{relaxed,simd,scalar}.wasm`: `node assembly/build.ts`, or some of
  * them: `node assembly/build.ts relaxed`.
- * All three builds come from the same sources; the scalar one reads `lanes.scalar.ts` where others read `lanes.ts`.
+ * All three builds come from the same sources, but where a file `x.scalar.ts` stands beside `x.ts`, the scalar build
+ * reads that one.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
@@ -30,6 +31,11 @@ const options = [
 ];
 const optimization = ['--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0'];
 
+/** The compiler probes for files that need not exist and takes null as "not there". */
+async function source(path: string): Promise<string | null> {
+  return await readFile(path, 'utf8').catch(() => null);
+}
+
 async function compile(build: Build): Promise<Uint8Array> {
   const output = new Map<string, Uint8Array | string>();
   const enabled = features[build].flatMap((feature) => ['--enable', feature]);
@@ -37,10 +43,11 @@ async function compile(build: Build): Promise<Uint8Array> {
     ['assembly/index.ts', '--outFile', 'kernels.wasm', '--baseDir', root, ...options, ...optimization, ...enabled],
     {
       readFile: async (name, baseDir) => {
-        const replaced =
-          build === 'scalar' && basename(name) === 'lanes.ts' ? name.replace('lanes.ts', 'lanes.scalar.ts') : name;
-        // The compiler probes for files that need not exist and takes null as "not there".
-        return await readFile(join(baseDir, replaced), 'utf8').catch(() => null);
+        if (build === 'scalar') {
+          const scalar = await source(join(baseDir, name.replace(/\.ts$/, '.scalar.ts')));
+          if (scalar !== null) return scalar;
+        }
+        return await source(join(baseDir, name));
       },
       writeFile: (name, contents) => void output.set(name, contents),
       listFiles: () => [],

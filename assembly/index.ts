@@ -1,4 +1,11 @@
 // The entry of all builds: what stands here is what `Team.dispatch` can call. See share.ts for how kernels take their
 // arguments, and lanes.ts for the vector they are written in.
+export { attention, attentionBackward } from './attention';
+export { factorDiagonal, finishFactor } from './factor';
+export { matmul } from './gemm';
+export { gram, mirror } from './gram';
+export { compareLogits, logSoftmax, sampleColumns, sampleRows } from './logits';
+export { add, addBias, rmsNorm, rmsNormBackward, rope, swiglu, swigluBackward } from './network';
+export { roundBlock } from './round';
 export { heapBase, setScratch } from './share';
-export { add, addBias } from './elementwise';
+export * from './packed';

@@ -5,11 +5,11 @@ export const VECTOR: usize = 4;
 export type D = f64;
 
 // @ts-ignore: decorator
-@inline export function vload(address: usize): V { return load<f32>(address); }
+@inline export function vload(address: usize, offset: usize = 0): V { return load<f32>(address + offset); }
 // @ts-ignore: decorator
-@inline export function vstore(address: usize, x: V): void { store<f32>(address, x); }
+@inline export function vstore(address: usize, x: V, offset: usize = 0): void { store<f32>(address + offset, x); }
 // @ts-ignore: decorator
-@inline export function vloadSplat(address: usize): V { return load<f32>(address); }
+@inline export function vloadSplat(address: usize, offset: usize = 0): V { return load<f32>(address + offset); }
 // @ts-ignore: decorator
 @inline export function vsplat(x: f32): V { return x; }
 // @ts-ignore: decorator
@@ -38,7 +38,7 @@ export type D = f64;
 @inline export function vnearest(x: V): V { return nearest<f32>(x); }
 // @ts-ignore: decorator
 @inline export function vscaleByPowerOfTwo(x: V, n: V): V {
-  return x * reinterpret<f32>((i32.trunc_sat_f32_s(n) + 127) << 23);
+  return x * reinterpret<f32>((<i32>n + 127) << 23);
 }
 
 // @ts-ignore: decorator
@@ -46,9 +46,16 @@ export type D = f64;
 // @ts-ignore: decorator
 @inline export function dadd(sum: D, x: V): D { return sum + <f64>x; }
 // @ts-ignore: decorator
+@inline export function dmadd(a: V, b: V, sum: D): D { return sum + <f64>a * <f64>b; }
+// @ts-ignore: decorator
 @inline export function dsum(sum: D): f64 { return sum; }
 
 // @ts-ignore: decorator
-@inline export function vtranspose(to: usize, toStride: usize, from: usize, fromStride: usize, factor: V): void {
-  store<f32>(to, load<f32>(from) * factor);
+@inline export function vtranspose(to: usize, toStride: usize, from: usize, fromStride: usize): void {
+  store<f32>(to, load<f32>(from));
 }
+
+// @ts-ignore: decorator
+@inline export function vloadPart(address: usize, count: i32, fill: f32): V { return load<f32>(address); }
+// @ts-ignore: decorator
+@inline export function vstorePart(address: usize, x: V, count: i32): void { store<f32>(address, x); }

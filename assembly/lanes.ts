@@ -11,12 +11,12 @@ export const VECTOR: usize = 16;
 export type D = v128;
 
 // @ts-ignore: decorator
-@inline export function vload(address: usize): V { return v128.load(address); }
+@inline export function vload(address: usize, offset: usize = 0): V { return v128.load(address + offset); }
 // @ts-ignore: decorator
-@inline export function vstore(address: usize, x: V): void { v128.store(address, x); }
+@inline export function vstore(address: usize, x: V, offset: usize = 0): void { v128.store(address + offset, x); }
 /** Every lane from one float32 in memory. */
 // @ts-ignore: decorator
-@inline export function vloadSplat(address: usize): V { return v128.load32_splat(address); }
+@inline export function vloadSplat(address: usize, offset: usize = 0): V { return v128.load32_splat(address + offset); }
 // @ts-ignore: decorator
 @inline export function vsplat(x: f32): V { return f32x4.splat(x); }
 // @ts-ignore: decorator
@@ -71,6 +71,14 @@ export type D = v128;
 @inline export function dadd(sum: D, x: V): D {
   return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 0, 1))));
 }
+/** Adds the products of lanes, taken in float64, to the sums. */
+// @ts-ignore: decorator
+@inline export function dmadd(a: V, b: V, sum: D): D {
+  const low = f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b));
+  const a1 = f64x2.promote_low_f32x4(v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  const b1 = f64x2.promote_low_f32x4(v128.shuffle<f32>(b, b, 2, 3, 0, 1));
+  return f64x2.add(sum, f64x2.add(low, f64x2.mul(a1, b1)));
+}
 // @ts-ignore: decorator
 @inline export function dsum(sum: D): f64 { return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1); }
 
@@ -79,11 +87,11 @@ export type D = v128;
  * `to + c·toStride`. Strides in bytes.
  */
 // @ts-ignore: decorator
-@inline export function vtranspose(to: usize, toStride: usize, from: usize, fromStride: usize, factor: V): void {
-  const a = f32x4.mul(v128.load(from), factor);
-  const b = f32x4.mul(v128.load(from + fromStride), factor);
-  const c = f32x4.mul(v128.load(from + 2 * fromStride), factor);
-  const d = f32x4.mul(v128.load(from + 3 * fromStride), factor);
+@inline export function vtranspose(to: usize, toStride: usize, from: usize, fromStride: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + fromStride);
+  const c = v128.load(from + 2 * fromStride);
+  const d = v128.load(from + 3 * fromStride);
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
@@ -92,4 +100,28 @@ export type D = v128;
   v128.store(to + toStride, v128.shuffle<f64>(ab0, cd0, 1, 3));
   v128.store(to + 2 * toStride, v128.shuffle<f64>(ab1, cd1, 0, 2));
   v128.store(to + 3 * toStride, v128.shuffle<f64>(ab1, cd1, 1, 3));
+}
+
+/** The first `count` lanes from memory, the others `fill`; all lanes when count ≥ LANES. */
+// @ts-ignore: decorator
+@inline export function vloadPart(address: usize, count: i32, fill: f32): V {
+  return count >= LANES ? v128.load(address) : loadTail(address, count, fill);
+}
+function loadTail(address: usize, count: i32, fill: f32): v128 {
+  let x = f32x4.splat(fill);
+  if (count > 0) x = f32x4.replace_lane(x, 0, load<f32>(address));
+  if (count > 1) x = f32x4.replace_lane(x, 1, load<f32>(address, 4));
+  if (count > 2) x = f32x4.replace_lane(x, 2, load<f32>(address, 8));
+  return x;
+}
+/** Stores the first `count` lanes; all when count ≥ LANES. */
+// @ts-ignore: decorator
+@inline export function vstorePart(address: usize, x: V, count: i32): void {
+  if (count >= LANES) v128.store(address, x);
+  else storeTail(address, x, count);
+}
+function storeTail(address: usize, x: v128, count: i32): void {
+  if (count > 0) store<f32>(address, f32x4.extract_lane(x, 0));
+  if (count > 1) store<f32>(address, f32x4.extract_lane(x, 1), 4);
+  if (count > 2) store<f32>(address, f32x4.extract_lane(x, 2), 8);
 }

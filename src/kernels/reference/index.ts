@@ -1,11 +1,11 @@
 import type { Kernels } from '../contract.ts';
-import { f32PackedKernels } from '../f32Packed.ts';
 import { attentionKernels } from './attention.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
 import { networkKernels } from './network.ts';
+import { packedKernels } from './packed.ts';
 
 /** The definition of every operation: plain loops, sums in float64, arrays of the garbage collector. */
 export function createReferenceKernels(): Kernels {
@@ -14,7 +14,7 @@ export function createReferenceKernels(): Kernels {
     threads: 1,
     ...memoryKernels,
     ...matmulKernels,
-    ...f32PackedKernels(matmulKernels.matmulNT),
+    ...packedKernels,
     ...networkKernels,
     ...attentionKernels,
     ...logitKernels,

@@ -1,7 +1,11 @@
 import type { Kernels } from '../contract.ts';
-import { createReferenceKernels } from '../reference/index.ts';
-import { elementwiseKernels } from './elementwise.ts';
+import { attentionKernels } from './attention.ts';
+import { feedbackKernels } from './feedback.ts';
+import { logitKernels } from './logits.ts';
+import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
+import { networkKernels } from './network.ts';
+import { packedKernels } from './packed.ts';
 import { builds, type KernelBuild, loadBuild } from './platform.ts';
 import { createTeam, type TeamOptions } from './team.ts';
 
@@ -18,14 +22,16 @@ export interface WasmKernelOptions extends TeamOptions {
 export async function createWasmKernels(options: WasmKernelOptions = {}): Promise<Kernels> {
   const { build, module } = await compile(options.build ? [options.build] : builds);
   const team = await createTeam(module, build, options);
-  const { name: _, threads: __, ...ops } = createReferenceKernels();
   return {
     name: `wasm-${build}`,
     threads: team.threads,
-    // Until every operation has its kernel, the reference computes the rest on the same arrays.
-    ...ops,
     ...memoryKernels(team),
-    ...elementwiseKernels(team),
+    ...matmulKernels(team),
+    ...packedKernels(team),
+    ...networkKernels(team),
+    ...attentionKernels(team),
+    ...logitKernels(team),
+    ...feedbackKernels(team),
   };
 }
 

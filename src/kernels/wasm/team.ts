@@ -32,7 +32,7 @@ export interface Team {
    */
   dispatch(name: string, args: number[], work: number): void;
   /** Address of an array of this memory. @throws TypeError for an array of other memory */
-  address(array: AnyArray): number;
+  readonly address: (array: AnyArray) => number;
   /** Memory of unknown content, 64-byte aligned; `scope` frees it like everything else. */
   allocate(bytes: number): number;
   release(address: number): void;
@@ -162,12 +162,13 @@ class ThreadTeam implements Team {
     }
   }
 
-  address(array: AnyArray): number {
+  // A property, so that it can be handed on without its team.
+  readonly address = (array: AnyArray): number => {
     if (array.buffer !== this.memory.buffer && !this.#buffers.has(array.buffer)) {
       throw new TypeError('array is not in the memory of the kernels; copy it with upload()');
     }
     return array.byteOffset;
-  }
+  };
 
   allocate(bytes: number): number {
     this.#buffers.add(this.memory.buffer);
