@@ -52,6 +52,7 @@ const deepseekLetters =
   '\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a\u{10400}-\u{1044f}\u{104b0}-\u{104d3}' +
   '\u{104d8}-\u{104fb}\u{10c80}-\u{10cb2}\u{10cc0}-\u{10cf2}\u{118a0}-\u{118df}\u{1e900}-\u{1e943}';
 const cjk = '[一-龥぀-ゟ゠-ヿ]+';
+const youtuScripts = `[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|${cjk}`;
 const bloom = ' ?[^(\\s|.,!?…。，、।۔،)]+';
 
 export const preTokenizers: readonly PreTokenizer[] = [
@@ -125,11 +126,10 @@ export const preTokenizers: readonly PreTokenizer[] = [
     splits: ['\\p{N}{1,3}', cjk, String.raw`${deepseekWords}|[\r\n]|\s+(?!\S)|\s+`, '\\p{N}'],
   },
   {
+    // llama.cpp takes upper and lower case as one class here, so that words are not cut at capitals as the original's.
     names: ['youtu'],
-    splits: [
-      `[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|${cjk}`,
-      String.raw`${camelOriginal(`${contraction}?`)}|\p{N}|${slashTail}`,
-    ],
+    splits: [youtuScripts, String.raw`[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+${contraction}?|\p{N}|${slashTail}`],
+    original: [youtuScripts, String.raw`${camelOriginal(`${contraction}?`)}|\p{N}|${slashTail}`],
     ignoreMerges: true,
   },
   {
