@@ -30,7 +30,10 @@ async function logProbabilities({ config, values, tokens, model }: SetUp): Promi
   const { sequences, length, ids } = tokens;
   const embedding = values.get('token_embd.weight')!.values;
   const x = new Float32Array(ids.length * config.hidden);
-  ids.forEach((id, t) => x.set(embedding.subarray(id * config.hidden, (id + 1) * config.hidden), t * config.hidden));
+  for (let t = 0; t < ids.length; t++) {
+    const from = ids[t] * config.hidden;
+    x.set(embedding.subarray(from, from + config.hidden), t * config.hidden);
+  }
   const positions = Int32Array.from(ids, (_, t) => t % length);
   for (let layer = 0; layer < config.layers; layer++) {
     const weights = await loadBlock(kernels, model, layer);
