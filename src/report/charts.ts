@@ -34,10 +34,15 @@ export function frontierChart({ frontier, measured, peers = [], result }: Report
   if (line.length + points.length === 0) return '';
   const kls = [...line.map((point) => point.predictedKl), ...points.map((point) => point.kl)];
   const floor = Math.min(...kls) / 1.5;
+  const ceiling = Math.max(...kls) * 1.5;
   const atLeast = (value: number) => Math.max(value, floor);
   const own = points.filter((point) => !peers.includes(point));
   const others = points.filter((point) => peers.includes(point));
+  const ticks = logTicks(floor, ceiling);
   const marks: Plot.Markish[] = [
+    Plot.gridY(ticks),
+    // Given as text, because a logarithmic axis drops labels of its own accord.
+    Plot.axisY(ticks, { text: (tick: number) => klText(tick), label: 'KL, nats per token' }),
     Plot.areaY(line, {
       x: size,
       y1: (p: FrontierSample) => atLeast(p.low),
@@ -48,22 +53,21 @@ export function frontierChart({ frontier, measured, peers = [], result }: Report
     Plot.lineY(line, { x: size, y: 'predictedKl', stroke: PREDICTED, strokeWidth: 2 }),
     ...pointMarks(others, PEER, 'square', atLeast),
     ...pointMarks(own, MEASURED, 'circle', atLeast),
+    labels(others, 'start'),
+    // Files of one run lie close together: the last, which is the result, is labelled on the other side.
+    labels(own.slice(0, -1), 'end'),
+    labels(own.slice(-1), 'start'),
   ];
   if (result.targetBytes !== undefined)
     marks.unshift(Plot.ruleX([result.targetBytes / 1e6], { stroke: 'var(--muted)', strokeDasharray: '4 3' }));
   return draw('Predicted and measured KL over file size', {
     width: 860,
-    height: 400,
+    height: 410,
+    marginBottom: 44,
     marginLeft: 60,
     marginRight: 30,
     x: { label: 'file size, MB', grid: true, nice: true },
-    y: {
-      type: 'log',
-      label: 'KL, nats per token',
-      grid: true,
-      domain: [floor, Math.max(...kls) * 1.5],
-      tickFormat: klTick,
-    },
+    y: { type: 'log', label: 'KL, nats per token', domain: [floor, ceiling], axis: null },
     marks,
   });
 }
@@ -72,10 +76,12 @@ function size({ bytes }: { bytes: number }): number {
   return bytes / 1e6;
 }
 
-/** Labels at 1, 2 and 5 of each decade only. */
-function klTick(value: number): string {
-  const digit = Number(value.toExponential()[0]);
-  return digit === 1 || digit === 2 || digit === 5 ? String(Number(value.toPrecision(1))) : '';
+/** 1, 2 and 5 of each decade in [least, most]. */
+function logTicks(least: number, most: number): number[] {
+  const ticks: number[] = [];
+  for (let decade = Math.floor(Math.log10(least)); decade <= Math.log10(most); decade++)
+    for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${decade}`));
+  return ticks.filter((tick) => tick >= least && tick <= most);
 }
 
 function pointMarks(
@@ -104,18 +110,22 @@ function pointMarks(
       strokeWidth: 1.5,
       title,
     }),
-    Plot.text(points, {
-      x: size,
-      y: 'kl',
-      text: 'label',
-      dx: 9,
-      dy: -7,
-      textAnchor: 'start',
-      fill: 'var(--ink-2)',
-      stroke: 'var(--surface)',
-      strokeWidth: 3,
-    }),
   ];
+}
+
+/** @param anchor side of the point that the label begins at */
+function labels(points: MeasuredPoint[], anchor: 'start' | 'end'): Plot.Markish {
+  return Plot.text(points, {
+    x: size,
+    y: 'kl',
+    text: 'label',
+    dx: anchor === 'start' ? 9 : -9,
+    dy: -7,
+    textAnchor: anchor,
+    fill: 'var(--ink-2)',
+    stroke: 'var(--surface)',
+    strokeWidth: 3,
+  });
 }
 
 /** Upper limits of the heat map's steps in bits per weight; each has a colour `--heat-1` … in the stylesheet. */

@@ -26,7 +26,7 @@ p{margin:0 0 12px;color:var(--ink-2)}
 section{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:20px;margin-top:16px;overflow-x:auto}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;margin-top:20px}
 .tile{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
-.tile b{display:block;font-size:24px;font-weight:600;line-height:1.3}
+.tile b{display:block;white-space:nowrap;font-size:22px;font-weight:600;line-height:1.3}
 .tile span,.tile small{display:block;color:var(--ink-2);font-size:13px}
 .tile small{color:var(--muted)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:16px}

@@ -83,9 +83,9 @@ export function evaluationTable({ result, evaluation }: ReportData): TextTable {
 
 export function solverTable({ result }: ReportData): TextTable {
   const { solver } = result;
-  if (!solver) return { head: ['solver', ''], rows: [['plan', 'given, not solved for']] };
+  if (!solver) return { head: ['', ''], rows: [['plan', 'given, not solved for']] };
   return {
-    head: ['solver', ''],
+    head: ['', ''],
     rows: [
       ['status', solver.status],
       ['predicted KL', klText(result.predictedKl ?? 0)],
