@@ -3,7 +3,8 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
 import { type Head, hiddenStates, openHead } from '../run/forward.ts';
-import { summarize, type TokenScores } from './summary.ts';
+import { emptyScores, scoreRows, type TokenScores } from './scores.ts';
+import { summarize } from './summary.ts';
 import type { Evaluation } from './types.ts';
 import { labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
 
@@ -74,14 +75,26 @@ export async function scoreModels(
   const candidateStates = await scoredStates(kernels, candidate, windows, options);
   const heads = [await openHead(kernels, reference), await openHead(kernels, candidate)];
   try {
-    return await compare(kernels, heads, [states, candidateStates], labelsOf(windows), reference.config.vocabulary, options.signal);
+    return await compare(
+      kernels,
+      heads,
+      [states, candidateStates],
+      labelsOf(windows),
+      reference.config.vocabulary,
+      options.signal,
+    );
   } finally {
     for (const head of heads) head.close();
   }
 }
 
 /** Final hidden states of the scored positions, [scored, hidden] in JS memory. */
-export async function scoredStates(kernels: Kernels, model: Model, windows: ScoredWindows, options: WorkOptions): Promise<Float32Array> {
+export async function scoredStates(
+  kernels: Kernels,
+  model: Model,
+  windows: ScoredWindows,
+  options: WorkOptions,
+): Promise<Float32Array> {
   return scoredRows(windows, await hiddenStates(kernels, model, windows, options), model.config.hidden);
 }
 
@@ -94,22 +107,16 @@ async function compare(
   signal?: AbortSignal,
 ): Promise<TokenScores> {
   const count = labels.length;
-  const scores = { kl: new Float32Array(count), nllReference: new Float32Array(count), nll: new Float32Array(count), agree: new Float32Array(count) };
+  const scores = emptyScores(count);
   const step = Math.max(1, Math.min(count, Math.floor(logitBytes / (8 * vocabulary))));
   for (let first = 0; first < count; first += step) {
     await checkpoint(signal);
     const m = Math.min(step, count - first);
     const logits: Float32Array[] = [];
-    for (const [i, head] of heads.entries()) logits.push(await logitsOf(kernels, head, states[i], first, m, count, vocabulary));
-    const rows = kernels.i32(m);
-    rows.set(labels.subarray(first, first + m));
-    const result = { kl: kernels.f32(m), nllP: kernels.f32(m), nllQ: kernels.f32(m), agree: kernels.f32(m) };
-    kernels.compareLogits(logits[0], logits[1], rows, vocabulary, result);
-    scores.kl.set(result.kl, first);
-    scores.nllReference.set(result.nllP, first);
-    scores.nll.set(result.nllQ, first);
-    scores.agree.set(result.agree, first);
-    kernels.free(...logits, rows, result.kl, result.nllP, result.nllQ, result.agree);
+    for (const [i, head] of heads.entries())
+      logits.push(await logitsOf(kernels, head, states[i], first, m, count, vocabulary));
+    scoreRows(kernels, logits[0], logits[1], labels, first, vocabulary, scores);
+    kernels.free(...logits);
   }
   return scores;
 }

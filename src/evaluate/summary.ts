@@ -1,13 +1,5 @@
+import type { TokenScores } from './scores.ts';
 import type { Estimate, Evaluation } from './types.ts';
-
-/** Per-token scores in JS memory, in the order of the text. */
-export interface TokenScores {
-  readonly kl: Float32Array;
-  readonly nllReference: Float32Array;
-  readonly nll: Float32Array;
-  /** 1 where the most probable tokens agree. */
-  readonly agree: Float32Array;
-}
 
 /**
  * Means with standard errors over tokens, as llama-perplexity gives them: tokens count as independent, so the errors

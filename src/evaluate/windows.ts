@@ -27,7 +27,8 @@ export function scoredWindows(
     throw new UsageError(`evaluation: first scored position ${firstScored} is not within windows of ${length}`);
   }
   const count = Math.min(Math.floor(tokens.length / length), options.windows ?? Number.POSITIVE_INFINITY);
-  if (count < 1) throw new UsageError(`evaluation text: ${tokens.length} tokens, expected at least one window of ${length}`);
+  if (count < 1)
+    throw new UsageError(`evaluation text: ${tokens.length} tokens, expected at least one window of ${length}`);
   const cut = tokens.slice(0, count * length);
   if (options.bos !== undefined) for (let window = 0; window < count; window++) cut[window * length] = options.bos;
   return { tokens: cut, length, firstScored, scoredPerWindow: length - 1 - firstScored };

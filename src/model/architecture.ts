@@ -48,5 +48,7 @@ export function architectureByHuggingFaceName(names: readonly string[], subject:
   const found = architectures.find((architecture) => names.some((name) => architecture.huggingFace.includes(name)));
   if (found) return found;
   const known = architectures.flatMap((architecture) => architecture.huggingFace).join(', ');
-  throw new FormatError(`${subject}: architecture ${names.join(', ') || '(none named)'} is not supported (known: ${known})`);
+  throw new FormatError(
+    `${subject}: architecture ${names.join(', ') || '(none named)'} is not supported (known: ${known})`,
+  );
 }

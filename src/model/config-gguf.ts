@@ -87,7 +87,8 @@ function readScaling(metadata: Metadata, prefix: string, contextLength: number):
   const factor = number('scaling.factor', number('scale_linear', 1));
   if (type === 'none' || (type === 'linear' && factor === 1)) return undefined;
   if (type === 'linear') return { type, factor };
-  if (type !== 'yarn') throw new FormatError(`GGUF: rope scaling ${String(type)} is not supported (known: none, linear, yarn)`);
+  if (type !== 'yarn')
+    throw new FormatError(`GGUF: rope scaling ${String(type)} is not supported (known: none, linear, yarn)`);
   const given = metadata.get(`${prefix}.scaling.attn_factor`);
   return {
     type,

@@ -41,9 +41,12 @@ export function configFromHuggingFace(json: unknown, hasHead: boolean, subject =
 
 function rejectUnsupported(config: Json, subject: string): void {
   const activation = config.hidden_act ?? 'silu';
-  if (activation !== 'silu') throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: silu)`);
+  if (activation !== 'silu')
+    throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: silu)`);
   if (config.quantization_config) {
-    throw new FormatError(`${subject}: the checkpoint is already quantized (quantization_config); give the original one`);
+    throw new FormatError(
+      `${subject}: the checkpoint is already quantized (quantization_config); give the original one`,
+    );
   }
 }
 
@@ -57,16 +60,25 @@ function rejectSlidingWindow(config: Json, contextLength: number, subject: strin
   );
 }
 
-function readRope(config: Json, architecture: Architecture, headDim: number, context: number, subject: string): RopeConfig {
+function readRope(
+  config: Json,
+  architecture: Architecture,
+  headDim: number,
+  context: number,
+  subject: string,
+): RopeConfig {
   const parameters = asObject(config.rope_parameters ?? config.rope_scaling ?? {}, `${subject}: rope_parameters`);
   const theta = parameters.rope_theta ?? config.rope_theta ?? architecture.defaults.ropeTheta;
-  if (typeof theta !== 'number' || !(theta > 0)) throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
+  if (typeof theta !== 'number' || !(theta > 0))
+    throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
   const partial = parameters.partial_rotary_factor ?? config.partial_rotary_factor ?? 1;
-  if (partial !== 1) throw new FormatError(`${subject}: partial_rotary_factor ${partial} is not supported (expected 1)`);
+  if (partial !== 1)
+    throw new FormatError(`${subject}: partial_rotary_factor ${partial} is not supported (expected 1)`);
   const rope: RopeConfig = { theta: Math.fround(theta), dimensions: headDim, style: architecture.ropeStyle };
   rope.scaling = readScaling(parameters, Number(config.original_max_position_embeddings ?? context), subject);
   if (rope.scaling?.type === 'llama3') {
-    if (!architecture.ropeFactors) throw new FormatError(`${subject}: rope type llama3 is not supported for ${architecture.name}`);
+    if (!architecture.ropeFactors)
+      throw new FormatError(`${subject}: rope type llama3 is not supported for ${architecture.name}`);
     rope.frequencyFactors = llama3Factors(rope);
   }
   return rope;
@@ -103,7 +115,9 @@ function readScaling(parameters: Json, context: number, subject: string): RopeCo
       betaSlow: number('beta_slow', 1),
     };
   }
-  throw new FormatError(`${subject}: rope type ${type} is not supported (known: default, linear, dynamic, llama3, yarn)`);
+  throw new FormatError(
+    `${subject}: rope type ${type} is not supported (known: default, linear, dynamic, llama3, yarn)`,
+  );
 }
 
 function asObject(value: unknown, subject: string): Json {

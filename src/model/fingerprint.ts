@@ -5,7 +5,9 @@ const chunkValues = 4 * 2 ** 20;
 
 /** SHA-256 over config and tensors: the digest of the list of names, shapes, formats and digests of the data's chunks. */
 export async function fingerprintOf(model: Model): Promise<string> {
-  const lines = [JSON.stringify(model.config, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value))];
+  const lines = [
+    JSON.stringify(model.config, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value)),
+  ];
   for (const tensor of model.tensors.values()) {
     lines.push(`${tensor.name} ${tensor.shape.join('x')} ${tensor.format} ${await chunkDigests(tensor)}`);
   }

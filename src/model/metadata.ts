@@ -24,8 +24,10 @@ export function metadataFromConfig(
   }
   const metadata = new Map<string, TypedMetadata>();
   const text = (key: string, value: string): void => void metadata.set(key, { type: 'string', value });
-  const uint = (key: string, value: number): void => void metadata.set(`${config.architecture}.${key}`, { type: 'uint32', value });
-  const float = (key: string, value: number): void => void metadata.set(`${config.architecture}.${key}`, { type: 'float32', value });
+  const uint = (key: string, value: number): void =>
+    void metadata.set(`${config.architecture}.${key}`, { type: 'uint32', value });
+  const float = (key: string, value: number): void =>
+    void metadata.set(`${config.architecture}.${key}`, { type: 'float32', value });
   text('general.architecture', config.architecture);
   text('general.type', 'model');
   text('general.name', config.name ?? 'model');
@@ -76,7 +78,8 @@ export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
   const { typedMetadata } = file as Partial<GgufFile>;
   if (!typedMetadata) throw new FormatError('GGUF: the reader gave no value types (typedMetadata)');
   const metadata = new Map<string, TypedMetadata>();
-  for (const [key, value] of typedMetadata) if (!/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
+  for (const [key, value] of typedMetadata)
+    if (!/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   return metadata;
 }
@@ -85,7 +88,8 @@ export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
 function sizeLabel(tensors: ReadonlyMap<string, ModelTensor>): string {
   let parameters = 0;
   for (const { shape } of tensors.values()) parameters += shape.reduce((product, size) => product * size, 1);
-  const [divisor, suffix] = parameters > 1e12 ? [1e12, 'T'] : parameters > 1e9 ? [1e9, 'B'] : parameters > 1e6 ? [1e6, 'M'] : [1e3, 'K'];
+  const [divisor, suffix] =
+    parameters > 1e12 ? [1e12, 'T'] : parameters > 1e9 ? [1e9, 'B'] : parameters > 1e6 ? [1e6, 'M'] : [1e3, 'K'];
   const scaled = parameters / (divisor as number);
   return `${scaled.toFixed(scaled < 9.5 ? 1 : 0)}${suffix}`;
 }

@@ -79,7 +79,8 @@ function checkedSpecs(config: ModelConfig, file: TensorFile): TensorSpec[] {
   if (layers > file.tensors.size) {
     throw new FormatError(`model: ${layers} blocks, but the file has only ${file.tensors.size} tensors`);
   }
-  if (heads % kvHeads !== 0) throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
+  if (heads % kvHeads !== 0)
+    throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
   if (headDim % 2 !== 0) throw new FormatError(`model: head size ${headDim} is odd, expected an even number for RoPE`);
   return architectureByName(config.architecture, 'model').tensors(config);
 }
@@ -115,7 +116,8 @@ function listed(names: string[]): string {
 }
 
 async function readFactors(entry: TensorEntry): Promise<Float32Array> {
-  if (entry.shape.length !== 1) throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected a vector`);
+  if (entry.shape.length !== 1)
+    throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected a vector`);
   const spec: TensorSpec = { name: entry.name, role: 'rope_freqs', layer: -1, shape: entry.shape };
   return tensorFromEntry(entry, spec).load();
 }

@@ -73,6 +73,7 @@ async function readJson(folder: string, name: string): Promise<object | undefine
   } catch (error) {
     throw new FormatError(`${join(folder, name)}: is not valid JSON`, { cause: error });
   }
-  if (typeof parsed !== 'object' || parsed === null) throw new FormatError(`${join(folder, name)}: expected a JSON object`);
+  if (typeof parsed !== 'object' || parsed === null)
+    throw new FormatError(`${join(folder, name)}: expected a JSON object`);
   return parsed;
 }

@@ -17,7 +17,8 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = 
   const format = formats.get(entry.format);
   if (!format) throw new FormatError(`${entry.name}: format ${entry.format} cannot be read as numbers`);
   const layout = rowLayout(entry, spec, format, permute);
-  const loadBlocks = (startRow = 0, endRow = layout.rows): Promise<Uint8Array> => readRows(entry, layout, startRow, endRow);
+  const loadBlocks = (startRow = 0, endRow = layout.rows): Promise<Uint8Array> =>
+    readRows(entry, layout, startRow, endRow);
   return {
     name: spec.name,
     role: spec.role,

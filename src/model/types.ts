@@ -1,12 +1,25 @@
-import type { TypedMetadata } from '../text/types.ts';
-import type { Tokenizer } from '../text/types.ts';
+import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 
 /** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
 export type TensorRole =
-  | 'token_embd' | 'output' | 'output_norm'
-  | 'attn_norm' | 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output'
-  | 'attn_q_bias' | 'attn_k_bias' | 'attn_v_bias' | 'attn_q_norm' | 'attn_k_norm'
-  | 'ffn_norm' | 'ffn_gate' | 'ffn_up' | 'ffn_down' | 'rope_freqs';
+  | 'token_embd'
+  | 'output'
+  | 'output_norm'
+  | 'attn_norm'
+  | 'attn_q'
+  | 'attn_k'
+  | 'attn_v'
+  | 'attn_output'
+  | 'attn_q_bias'
+  | 'attn_k_bias'
+  | 'attn_v_bias'
+  | 'attn_q_norm'
+  | 'attn_k_norm'
+  | 'ffn_norm'
+  | 'ffn_gate'
+  | 'ffn_up'
+  | 'ffn_down'
+  | 'rope_freqs';
 
 /** Hyper-parameters of the llama family, whatever file they came from. */
 export interface ModelConfig {
@@ -37,8 +50,21 @@ export interface RopeConfig {
   style: 'interleaved' | 'halves';
   scaling?:
     | { type: 'linear'; factor: number }
-    | { type: 'llama3'; factor: number; lowFrequencyFactor: number; highFrequencyFactor: number; originalContext: number }
-    | { type: 'yarn'; factor: number; originalContext: number; attentionFactor?: number; betaFast: number; betaSlow: number };
+    | {
+        type: 'llama3';
+        factor: number;
+        lowFrequencyFactor: number;
+        highFrequencyFactor: number;
+        originalContext: number;
+      }
+    | {
+        type: 'yarn';
+        factor: number;
+        originalContext: number;
+        attentionFactor?: number;
+        betaFast: number;
+        betaSlow: number;
+      };
   /** Per-pair divisors of the frequencies ([dimensions/2], GGUF `rope_freqs.weight`), when the file carries them. */
   frequencyFactors?: Float32Array;
 }

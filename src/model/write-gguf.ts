@@ -1,4 +1,4 @@
-import { ggufSize, GgufWriter, type GgufTensorPlan } from '../container/gguf/write.ts';
+import { type GgufTensorPlan, GgufWriter, ggufSize } from '../container/gguf/write.ts';
 import type { ByteSink } from '../container/types.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { encodeRows, format } from '../numeric/table.ts';
@@ -69,12 +69,21 @@ function plan(
     shape: tensor.shape,
     format: isMatrix(tensor) ? options.formatOf(tensor) : 'F32',
   }));
-  const metadata = new Map<string, TypedMetadata>();
+  const own = new Map([...model.metadata, ...(options.metadata ?? [])]);
+  own.delete('general.file_type');
+  const fileType: TypedMetadata = { type: 'uint32', value: majorityFileType(plans) };
   // Small facts come first, so that tools that read only the head of a file find them before the vocabulary.
-  for (const [key, value] of model.metadata) if (!key.startsWith('tokenizer.')) metadata.set(key, value);
-  metadata.set('general.file_type', { type: 'uint32', value: majorityFileType(plans) });
-  for (const [key, value] of options.metadata ?? []) metadata.set(key, value);
-  for (const [key, value] of model.metadata) if (!metadata.has(key)) metadata.set(key, value);
+  const keys = [...own.keys()];
+  const isGeneral = (key: string): boolean => key.startsWith('general.');
+  const isTokenizer = (key: string): boolean => key.startsWith('tokenizer.');
+  const pick = (chosen: string[]): [string, TypedMetadata][] =>
+    chosen.map((key) => [key, own.get(key) as TypedMetadata]);
+  const metadata = new Map<string, TypedMetadata>([
+    ...pick(keys.filter(isGeneral)),
+    ['general.file_type', fileType],
+    ...pick(keys.filter((key) => !isGeneral(key) && !isTokenizer(key))),
+    ...pick(keys.filter(isTokenizer)),
+  ]);
   return { plans, metadata };
 }
 

@@ -1,7 +1,15 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model, ModelConfig, ModelTensor } from '../model/types.ts';
-import { allocateActivations, type Batch, blockForward, freeActivations, freeBlock, loadBlock, ropeTable } from './block.ts';
+import {
+  allocateActivations,
+  type Batch,
+  blockForward,
+  freeActivations,
+  freeBlock,
+  loadBlock,
+  ropeTable,
+} from './block.ts';
 
 /** Values of a tensor that are loaded at once where a tensor is streamed. */
 const chunkValues = 2 ** 23;
@@ -20,7 +28,12 @@ export interface Sequences {
  * stream of all tokens. Weights are float32, so the result has no rounding but theirs.
  * @returns [count·length, hidden] after the final norm, in JS memory
  */
-export async function hiddenStates(kernels: Kernels, model: Model, sequences: Sequences, options: WorkOptions = {}): Promise<Float32Array> {
+export async function hiddenStates(
+  kernels: Kernels,
+  model: Model,
+  sequences: Sequences,
+  options: WorkOptions = {},
+): Promise<Float32Array> {
   const { config } = model;
   const states = await embed(model, sequences.tokens);
   const runner = createRunner(kernels, config, sequences);
@@ -28,7 +41,11 @@ export async function hiddenStates(kernels: Kernels, model: Model, sequences: Se
     for (let layer = 0; layer < config.layers; layer++) {
       const weights = await loadBlock(kernels, model, layer);
       try {
-        await runner.each(states, (x, batch) => blockForward(kernels, config, weights, x, batch, runner.scratch(batch)), options.signal);
+        await runner.each(
+          states,
+          (x, batch) => blockForward(kernels, config, weights, x, batch, runner.scratch(batch)),
+          options.signal,
+        );
       } finally {
         freeBlock(kernels, weights);
       }
@@ -41,7 +58,13 @@ export async function hiddenStates(kernels: Kernels, model: Model, sequences: Se
   }
 }
 
-async function finalNorm(kernels: Kernels, model: Model, states: Float32Array, runner: Runner, signal?: AbortSignal): Promise<void> {
+async function finalNorm(
+  kernels: Kernels,
+  model: Model,
+  states: Float32Array,
+  runner: Runner,
+  signal?: AbortSignal,
+): Promise<void> {
   const { hidden, normEpsilon } = model.config;
   const gain = kernels.upload(await requiredTensor(model, 'output_norm.weight').load());
   await runner.each(states, (x) => kernels.rmsNorm(x, gain, x, hidden, normEpsilon), signal);
@@ -57,7 +80,8 @@ export async function embed(model: Model, tokens: Int32Array): Promise<Float32Ar
   const rowsPerChunk = Math.max(1, Math.floor(chunkValues / hidden));
   for (let i = 0; i < order.length; ) {
     const first = tokens[order[i]];
-    if (!(first >= 0 && first < vocabulary)) throw new RangeError(`token ${first} is not in the vocabulary of ${vocabulary}`);
+    if (!(first >= 0 && first < vocabulary))
+      throw new RangeError(`token ${first} is not in the vocabulary of ${vocabulary}`);
     const end = Math.min(vocabulary, first + rowsPerChunk);
     let last = i;
     while (last + 1 < order.length && tokens[order[last + 1]] < end) last++;
@@ -81,7 +105,10 @@ interface Runner {
 function createRunner(kernels: Kernels, config: ModelConfig, sequences: Sequences): Runner {
   const { length } = sequences;
   const count = sequences.tokens.length / length;
-  const perBatch = Math.min(count, Math.max(1, Math.floor(activationBytes / (length * activationBytesPerToken(config)))));
+  const perBatch = Math.min(
+    count,
+    Math.max(1, Math.floor(activationBytes / (length * activationBytesPerToken(config)))),
+  );
   const positions = kernels.i32(perBatch * length);
   for (let i = 0; i < positions.length; i++) positions[i] = i % length;
   const table = kernels.upload(ropeTable(config, length));
@@ -125,7 +152,8 @@ export interface Head {
 export async function openHead(kernels: Kernels, model: Model, residentBytes = 2 ** 30): Promise<Head> {
   const { hidden, vocabulary } = model.config;
   const tensor = headTensor(model);
-  if (4 * hidden * vocabulary > residentBytes) return streamedHead(kernels, tensor, Math.floor(residentBytes / (4 * hidden)));
+  if (4 * hidden * vocabulary > residentBytes)
+    return streamedHead(kernels, tensor, Math.floor(residentBytes / (4 * hidden)));
   const weights = kernels.f32(hidden * vocabulary);
   const step = Math.max(1, Math.floor(chunkValues / hidden));
   for (let row = 0; row < vocabulary; row += step) {

@@ -28,7 +28,12 @@ export function greedy(logits: ArrayLike<number>): number {
  * @param logits [vocabulary]; not changed
  * @param recent tokens so far, for the repeat penalty
  */
-export function sample(logits: Float32Array, recent: ArrayLike<number>, random: Random, options: SamplerOptions = {}): number {
+export function sample(
+  logits: Float32Array,
+  recent: ArrayLike<number>,
+  random: Random,
+  options: SamplerOptions = {},
+): number {
   const { repeatPenalty = 1, repeatWindow = 64, topK = 40, topP = 0.95, minP = 0.05, temperature = 0.8 } = options;
   const scores = repeatPenalty === 1 ? logits : penalized(logits, recent, repeatPenalty, repeatWindow);
   if (temperature <= 0) return greedy(scores);
@@ -55,7 +60,10 @@ function penalized(logits: Float32Array, recent: ArrayLike<number>, penalty: num
 /** Ids of the `count` largest scores, in falling order. */
 function largest(scores: Float32Array, count: number): number[] {
   // Sorting everything is cheaper than insertion when most are kept.
-  if (count > 256) return Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]).slice(0, count);
+  if (count > 256)
+    return Array.from(scores.keys())
+      .sort((a, b) => scores[b] - scores[a])
+      .slice(0, count);
   const ids: number[] = [];
   for (let id = 0; id < scores.length; id++) {
     if (ids.length === count && !(scores[id] > scores[ids[count - 1]])) continue;

@@ -209,11 +209,14 @@ class CachedSession implements Session {
     const past = this.#position;
     const length = workspace.tokens;
     if (past + length > this.contextLength) {
-      throw new UsageError(`context: ${past + length} tokens do not fit the context of ${this.contextLength}; raise the context length`);
+      throw new UsageError(
+        `context: ${past + length} tokens do not fit the context of ${this.contextLength}; raise the context length`,
+      );
     }
     for (let i = 0; i < length; i++) {
       const token = tokens[start + i];
-      if (!(token >= 0 && token < config.vocabulary)) throw new RangeError(`token ${token} is not in the vocabulary of ${config.vocabulary}`);
+      if (!(token >= 0 && token < config.vocabulary))
+        throw new RangeError(`token ${token} is not in the vocabulary of ${config.vocabulary}`);
       workspace.ids[i] = token;
       workspace.positions[i] = past + i;
     }
@@ -230,7 +233,13 @@ class CachedSession implements Session {
   #headOf(x: Float32Array, row: number, logits: Float32Array): void {
     const { hidden, vocabulary, normEpsilon } = this.#model.config;
     const normed = this.#single.activations.attnIn;
-    this.#kernels.rmsNorm(x.subarray(row * hidden, (row + 1) * hidden), this.#loaded.outputNorm, normed, hidden, normEpsilon);
+    this.#kernels.rmsNorm(
+      x.subarray(row * hidden, (row + 1) * hidden),
+      this.#loaded.outputNorm,
+      normed,
+      hidden,
+      normEpsilon,
+    );
     linear(this.#kernels, normed, this.#loaded.head, logits, 1, vocabulary, hidden);
   }
 }

@@ -21,7 +21,10 @@ export function tinyTokenizer(): Promise<Tokenizer> {
 }
 
 /** config.json of a model small enough for the reference kernels; the fields are HF's. */
-export function syntheticConfig(architecture: string, overrides: Record<string, unknown> = {}): Record<string, unknown> {
+export function syntheticConfig(
+  architecture: string,
+  overrides: Record<string, unknown> = {},
+): Record<string, unknown> {
   return {
     architectures: [architecture],
     hidden_act: 'silu',
@@ -70,19 +73,30 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
   }
   shapes.push(['model.norm.weight', [hidden]]);
   if (config.tie_word_embeddings !== true) shapes.push(['lm_head.weight', [number('vocab_size'), hidden]]);
-  const random = new Random(seed);
-  return memoryFile(new Map(shapes.map(([name, shape]) => [name, { shape, values: randomValues(random.fork(name), name, shape) }])));
+  return memoryFile(new Map(shapes.map(([name, shape]) => [name, { shape, values: randomValues(seed, name, shape) }])));
 }
 
-function randomValues(random: Random, name: string, shape: readonly number[]): Float32Array {
-  const count = shape.reduce((product, size) => product * size, 1);
-  const centre = name.includes('norm') ? 1 : 0;
-  const deviation = shape.length === 1 ? 0.3 : 1.5 / Math.sqrt(shape[1]);
-  return Float32Array.from({ length: count }, () => centre + deviation * random.normal());
+const drawn = new Map<string, Float32Array>();
+
+/** Uniform values, drawn once per process for a seed, name and shape; callers must not write into them. */
+function randomValues(seed: number, name: string, shape: readonly number[]): Float32Array {
+  const key = `${seed} ${name} ${shape.join('x')}`;
+  let values = drawn.get(key);
+  if (!values) {
+    const random = new Random(seed).fork(name);
+    values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    const centre = name.includes('norm') ? 1 : 0;
+    const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape[1]);
+    for (let i = 0; i < values.length; i++) values[i] = centre + width * (2 * random.uniform() - 1);
+    drawn.set(key, values);
+  }
+  return values;
 }
 
 /** A safetensors-like file in memory, F32. */
-export function memoryFile(tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>): TensorFile {
+export function memoryFile(
+  tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>,
+): TensorFile {
   const entries = new Map<string, TensorEntry>();
   for (const [name, { shape, values }] of tensors) {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -93,7 +107,15 @@ export function memoryFile(tensors: ReadonlyMap<string, { shape: readonly number
 }
 
 /** A random model of a HF architecture with the embedded model's vocabulary. */
-export async function syntheticModel(architecture: string, overrides: Record<string, unknown> = {}, seed = 1): Promise<Model> {
+export async function syntheticModel(
+  architecture: string,
+  overrides: Record<string, unknown> = {},
+  seed = 1,
+): Promise<Model> {
   const config = syntheticConfig(architecture, overrides);
-  return modelFromTensorFile(syntheticFile(config, seed), { tokenizer: await tinyTokenizer(), config, name: 'synthetic' });
+  return modelFromTensorFile(syntheticFile(config, seed), {
+    tokenizer: await tinyTokenizer(),
+    config,
+    name: 'synthetic',
+  });
 }
