@@ -10,14 +10,13 @@
  */
 import { ByteCursor } from '../core/bytes.ts';
 import { BitbudgetError, FormatError } from '../core/errors.ts';
-import type { TypedMetadata } from '../text/types.ts';
 import { limits } from './gguf/format.ts';
 import type { GgufFile } from './gguf/read.ts';
 import { readGguf } from './gguf/read.ts';
 import type { GgufTensorPlan } from './gguf/write.ts';
 import { GgufWriter } from './gguf/write.ts';
 import { checkName, shown } from './names.ts';
-import type { ByteSink, ByteSource, TensorEntry } from './types.ts';
+import type { ByteSink, ByteSource, TensorEntry, TypedMetadata } from './types.ts';
 
 export interface ImatrixEntry {
   /** Σx² per input column, of each matrix of the tensor. [matrices, columns] */
@@ -53,7 +52,7 @@ export async function readImatrix(source: ByteSource): Promise<Imatrix> {
 }
 
 /** Writes the GGUF form and commits the sink. llama-quantize --imatrix takes it. */
-export async function writeImatrix(sink: ByteSink, imatrix: Imatrix): Promise<void> {
+export async function writeImatrix(imatrix: Imatrix, sink: ByteSink): Promise<void> {
   const metadata = new Map<string, TypedMetadata>([
     ['general.type', { type: 'string', value: 'imatrix' }],
     ['imatrix.datasets', { type: 'array:string', value: imatrix.datasets }],

@@ -20,4 +20,12 @@ export type { HttpOptions } from './source/http.ts';
 export { httpFolder, httpSource } from './source/http.ts';
 export { MemorySink, memorySource } from './source/memory.ts';
 export type { SourceFolder } from './source/range.ts';
-export type { ByteSink, ByteSource, MetadataArray, MetadataValue, TensorEntry, TensorFile } from './types.ts';
+export type {
+  ByteSink,
+  ByteSource,
+  MetadataArray,
+  MetadataValue,
+  TensorEntry,
+  TensorFile,
+  TypedMetadata,
+} from './types.ts';

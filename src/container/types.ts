@@ -29,7 +29,7 @@ export interface TensorEntry {
   read(start?: number, end?: number): Promise<Uint8Array>;
 }
 
-/** GGUF metadata values. Typed arrays stand for numeric arrays; bigint for 64-bit integers beyond 2^53. */
+/** GGUF metadata values. 64-bit integers are numbers where that is exact (in an array: for all of it), bigint otherwise. */
 export type MetadataValue = number | bigint | boolean | string | MetadataArray;
 export type MetadataArray =
   | readonly string[]
@@ -37,6 +37,13 @@ export type MetadataArray =
   | readonly number[]
   | readonly bigint[]
   | readonly MetadataArray[];
+
+/** A metadata value with the GGUF value type it must be written as. */
+export interface TypedMetadata {
+  /** GGUF spec names: uint8 int8 uint16 int16 uint32 int32 float32 bool string uint64 int64 float64, or `array:T`. */
+  type: string;
+  value: MetadataValue;
+}
 
 /** A readable model file, possibly of several shards. */
 export interface TensorFile {

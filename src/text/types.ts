@@ -1,4 +1,6 @@
-import type { MetadataValue } from '../container/types.ts';
+import type { TypedMetadata } from '../container/types.ts';
+
+export type { TypedMetadata };
 
 /** Text ↔ token ids, identical to llama.cpp's for the same vocabulary. */
 export interface Tokenizer {
@@ -29,11 +31,4 @@ export interface EncodeOptions {
   special?: boolean;
   /** Reads `<|im_end|>`-like text as control tokens; default false. */
   parseSpecial?: boolean;
-}
-
-/** A metadata value with the GGUF value type it must be written as. */
-export interface TypedMetadata {
-  /** GGUF spec names: uint8 int8 uint16 int16 uint32 int32 float32 bool string uint64 int64 float64, or `array:T`. */
-  type: string;
-  value: MetadataValue;
 }

@@ -219,7 +219,7 @@ async function statisticsSeeds(): Promise<
   const sink = new MemorySink();
   const entry = { sums: Float32Array.of(1, 2, 3), counts: Float32Array.of(2) };
   const entries = new Map([['blk.0.attn_q.weight', entry]]);
-  await writeImatrix(sink, { datasets: ['a'], chunkCount: 1, chunkSize: 512, entries });
+  await writeImatrix({ datasets: ['a'], chunkCount: 1, chunkSize: 512, entries }, sink);
   const legacy = [1, 0, 0, 0, 1, 0, 0, 0, 0x78, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 128, 63, 3, 0, 0, 0, 1, 0, 0, 0, 0x77];
   const klBase = [
     ...new TextEncoder().encode('_logits_'),

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { readGguf } from '../../src/container/gguf/read.ts';
-import { ggmlTypes } from '../../src/container/gguf/types.ts';
+import { ggmlTypeByName, ggmlTypes } from '../../src/container/gguf/types.ts';
 import { GgufWriter, ggufSize } from '../../src/container/gguf/write.ts';
 import { MemorySink, memorySource } from '../../src/container/source/memory.ts';
 import { Random } from '../../src/core/random.ts';
+import { formats } from '../../src/numeric/table.ts';
 import type { TypedMetadata } from '../../src/text/types.ts';
 import { needsShared, shared } from '../support/shared.ts';
 import { randomBytes, writeGguf } from './support.ts';
@@ -67,6 +68,17 @@ for (const options of [{ version: 3 }, { version: 2 }, { version: 3, littleEndia
     assert.equal(compared, 35);
   });
 }
+
+test('types that bitbudget computes with have the sizes that the number formats say', () => {
+  let compared = 0;
+  for (const { name, blockSize, blockBytes, gguf } of formats.values()) {
+    if (gguf === undefined) continue;
+    const { id, ...sizes } = ggmlTypeByName(name, 'registry');
+    assert.deepEqual([id, sizes.blockSize, sizes.blockBytes], [gguf.type, blockSize, blockBytes], name);
+    compared++;
+  }
+  assert.ok(compared >= 16, `${compared} formats`);
+});
 
 test('the size is known before the data exists, to the byte, at any alignment', async () => {
   let cases = 0;

@@ -20,7 +20,7 @@ const imatrix: Imatrix = {
 
 test('an importance matrix is read as it was written', async () => {
   const sink = new MemorySink();
-  await writeImatrix(sink, imatrix);
+  await writeImatrix(imatrix, sink);
   const read = await readImatrix(memorySource(sink.bytes()));
   assert.deepEqual(read, imatrix);
   assert.deepEqual(meanSquares(read.entries.get('blk.0.attn_q.weight')!), Float32Array.of(1, 2, 3));

@@ -1,8 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
-import type { TypedMetadata } from '../../text/types.ts';
 import { checkName } from '../names.ts';
 import type { SourceWindow } from '../source/window.ts';
-import type { MetadataArray, MetadataValue } from '../types.ts';
+import type { MetadataArray, MetadataValue, TypedMetadata } from '../types.ts';
 import type { ValueType } from './format.ts';
 import { leastBytes, leastKeyValueBytes, limits, valueTypes } from './format.ts';
 import { readStrings } from './strings.ts';

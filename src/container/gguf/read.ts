@@ -1,9 +1,8 @@
 import { alignUp } from '../../core/bytes.ts';
 import { FormatError } from '../../core/errors.ts';
-import type { TypedMetadata } from '../../text/types.ts';
 import { shown } from '../names.ts';
 import { SourceWindow } from '../source/window.ts';
-import type { ByteSource, MetadataValue, TensorEntry, TensorFile } from '../types.ts';
+import type { ByteSource, MetadataValue, TensorEntry, TensorFile, TypedMetadata } from '../types.ts';
 import { defaultAlignment, leastKeyValueBytes, leastTensorInfoBytes, limits } from './format.ts';
 import { readKeyValues, readText } from './metadata.ts';
 import { GgufTensor } from './tensor.ts';

@@ -1,7 +1,6 @@
 import type { ByteWriter } from '../../core/bytes.ts';
 import { BitbudgetError } from '../../core/errors.ts';
-import type { TypedMetadata } from '../../text/types.ts';
-import type { MetadataValue } from '../types.ts';
+import type { MetadataValue, TypedMetadata } from '../types.ts';
 import type { ScalarType } from './format.ts';
 import { limits, valueTypes } from './format.ts';
 

@@ -1,9 +1,8 @@
 import { alignUp, ByteWriter } from '../../core/bytes.ts';
 import { BitbudgetError } from '../../core/errors.ts';
-import type { TypedMetadata } from '../../text/types.ts';
 import type { Slot } from '../stream.ts';
 import { SlotStream } from '../stream.ts';
-import type { ByteSink } from '../types.ts';
+import type { ByteSink, TypedMetadata } from '../types.ts';
 import { defaultAlignment, limits } from './format.ts';
 import type { GgmlType } from './types.ts';
 import { ggmlBytes, ggmlTypeByName, swapBlocks } from './types.ts';
