@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { register as inspect } from './inspect.ts';
 import { register as evaluate } from './eval.ts';
+import { register as inspect } from './inspect.ts';
 import { register as measure } from './measure.ts';
 import { register as plan } from './plan.ts';
 import { register as pull } from './pull.ts';
@@ -12,4 +12,13 @@ import { register as run } from './run.ts';
  * Every verb, in the order of the help. A verb's file imports nothing heavy until its action runs, so that `--help` and
  * errors in the command line come at once.
  */
-export const verbs: readonly ((program: Command) => void)[] = [inspect, measure, plan, quantize, evaluate, run, report, pull];
+export const verbs: readonly ((program: Command) => void)[] = [
+  inspect,
+  measure,
+  plan,
+  quantize,
+  evaluate,
+  run,
+  report,
+  pull,
+];

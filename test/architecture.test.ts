@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * The direction of imports: lower rooms know nothing of higher ones. What a room may import stands here once, and a new
+ * file falls under it by its folder.
+ */
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * Rooms and single files that a room's files may import; `type:` allows types alone. Every room may import itself.
+ * `kernels/contract` is the devices' interface: rooms that compute know it, and not which device they get.
+ */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  numeric: ['core'],
+  container: ['core', 'numeric'],
+  kernels: ['core', 'numeric'],
+  text: ['core', 'type:container'],
+  model: ['core', 'numeric', 'text', 'type:container'],
+  run: ['core', 'numeric', 'text', 'model', 'type:kernels/contract'],
+  measure: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
+  evaluate: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
+  allocate: ['core'],
+  // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
+  quantize: ['core', 'numeric', 'model', 'measure', 'type:allocate', 'type:kernels/contract'],
+  report: ['core'],
+  pipeline: [
+    'core',
+    'numeric',
+    'container',
+    'kernels',
+    'text',
+    'model',
+    'run',
+    'measure',
+    'evaluate',
+    'allocate',
+    'quantize',
+    'type:report',
+  ],
+};
+
+/** Files that join two rooms on purpose, with what they may import beyond their room's rule. */
+const JOINTS: Readonly<Record<string, readonly string[]>> = {
+  'model/open.node.ts': ['container'],
+  'model/write-gguf.ts': ['container/gguf/write'],
+  'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
+  // Workers are processes of their own and must get themselves a device.
+  'quantize/worker.node.ts': ['kernels'],
+};
+
+/** Rooms and files that may import everything, and that nobody else imports. */
+const TOPS = ['cli', 'index.ts', 'node.ts'];
+
+/** Packages that run in browsers too; all others belong into Node-only files. */
+const BROWSER_PACKAGES = [
+  '@huggingface/jinja',
+  '@huggingface/tokenizers',
+  '@observablehq/plot',
+  'linkedom',
+  'hyparquet-writer',
+];
+
+interface Import {
+  /** Importing file below `src/`. */
+  readonly from: string;
+  /** Imported file below `src/`, or a package's specifier. */
+  readonly to: string;
+  readonly isFile: boolean;
+  readonly typeOnly: boolean;
+}
+
+const files = globSync('**/*.ts', { cwd: join(root, 'src') })
+  .map((file) => file.replaceAll('\\', '/'))
+  .sort();
+const imports = files.flatMap(readImports);
+
+function readImports(from: string): Import[] {
+  const source = readFileSync(join(root, 'src', from), 'utf8');
+  const found: Import[] = [];
+  const add = (specifier: string, typeOnly: boolean) => {
+    const isFile = specifier.startsWith('.');
+    found.push({ from, to: isFile ? posix.join(posix.dirname(from), specifier) : specifier, isFile, typeOnly });
+  };
+  for (const [, type, specifier] of source.matchAll(/^(?:import|export)( type)?\b[^;'"]*?from '([^']+)'/gm))
+    add(specifier, type !== undefined);
+  for (const [, specifier] of source.matchAll(/^import '([^']+)'/gm)) add(specifier, false);
+  for (const [, type, specifier] of source.matchAll(/(typeof )?\bimport\('([^']+)'\)/g))
+    add(specifier, type !== undefined);
+  return found;
+}
+
+function roomOf(file: string): string {
+  return file.split('/')[0];
+}
+
+function isAllowed({ from, to, typeOnly }: Import): boolean {
+  const room = roomOf(from);
+  if (room === roomOf(to) || TOPS.includes(room)) return true;
+  return [...ALLOWED[room], ...(JOINTS[from] ?? [])].some((rule) => {
+    const target = rule.replace('type:', '');
+    return (typeOnly || !rule.startsWith('type:')) && (to.startsWith(`${target}/`) || to === `${target}.ts`);
+  });
+}
+
+/** Node-only by name: `x.node.ts`, `node.ts`, a `node/` folder, and the command line. */
+function isNodeOnly(file: string): boolean {
+  return /(^|[./])node\.ts$|\/node\//.test(file) || roomOf(file) === 'cli';
+}
+
+test('imports follow the rooms', () => {
+  const wrong = imports
+    .filter((entry) => entry.isFile && !isAllowed(entry))
+    .map(({ from, to }) => `${from} imports ${to}`);
+  assert.deepEqual(wrong, []);
+  assert.ok(imports.length > 300, `${imports.length} imports`);
+});
+
+test('every folder of src is a room with a rule', () => {
+  const rooms = new Set(files.map(roomOf));
+  assert.deepEqual(
+    [...rooms].filter((room) => !(room in ALLOWED) && !TOPS.includes(room)),
+    [],
+  );
+  assert.ok(rooms.size >= 14, `${rooms.size} rooms`);
+});
+
+test('joints are files, and need what they are allowed', () => {
+  for (const [file, rules] of Object.entries(JOINTS)) {
+    const targets = imports.filter(({ from }) => from === file).map(({ to }) => to);
+    for (const rule of rules)
+      assert.ok(
+        targets.some((to) => to.startsWith(rule.replace('type:', ''))),
+        `${file}: ${rule} is not needed`,
+      );
+  }
+});
+
+test('imported files exist', () => {
+  const missing = imports
+    .filter(({ to, isFile }) => isFile && !files.includes(to))
+    .map(({ from, to }) => `${from} imports ${to}`);
+  assert.deepEqual(missing, []);
+});
+
+test('what browsers load needs nothing of Node', () => {
+  const browserSafe = imports.filter(({ from, typeOnly }) => !isNodeOnly(from) && !typeOnly);
+  const wrong = browserSafe.filter(({ to, isFile }) => (isFile ? isNodeOnly(to) : !BROWSER_PACKAGES.includes(to)));
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+  assert.ok(browserSafe.length > 150, `${browserSafe.length} imports`);
+});
+
+test('docs/dependencies.md tells of every dependency, and of no other', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >;
+  const text = readFileSync(join(root, 'docs/dependencies.md'), 'utf8');
+  const section = (title: string) => text.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
+  const listed = (title: string) => [
+    ...section(title).matchAll(/^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm),
+  ];
+  for (const [field, title] of [
+    ['dependencies', 'Dependencies'],
+    ['devDependencies', 'Development'],
+  ]) {
+    const rows = listed(title);
+    assert.deepEqual(rows.map(([, name]) => name).sort(), Object.keys(manifest[field] ?? {}).sort(), title);
+    for (const [, name, ...cells] of rows)
+      assert.ok(
+        cells.every((cell) => cell.trim().length > 2),
+        `${name}: an empty cell`,
+      );
+  }
+});
