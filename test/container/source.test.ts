@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { blobFolder, blobSource } from '../../src/container/source/blob.ts';
@@ -147,6 +147,14 @@ test('an output file has its name only when whole', async () => {
     await dropped.write(data);
     await dropped.abort();
     assert.deepEqual(await readdir(folder), ['out.gguf']);
+    // No process has this number: it is above the kernel's largest.
+    await writeFile(join(folder, `.out.gguf.${hostname()}-99999999-abcd.partial`), data);
+    await writeFile(join(folder, `.out.gguf.${hostname()}-${process.pid}-abcd.partial`), data);
+    await (await fileSink(path)).abort();
+    assert.deepEqual((await readdir(folder)).sort(), [
+      `.out.gguf.${hostname()}-${process.pid}-abcd.partial`,
+      'out.gguf',
+    ]);
     await assert.rejects(fileSink(join(folder, 'none', 'out.gguf')), /cannot be written \(ENOENT\)/);
   });
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
 import type { ByteSink, ByteSource } from '../types.ts';
@@ -45,36 +46,73 @@ export async function fileSource(path: string): Promise<ByteSource> {
 
 /**
  * Output file: written under a temporary name in the same folder, fsynced and renamed to `path` on commit, so that
- * `path` never names half a file, not even after a power cut.
+ * `path` never names half a file, not even after a power cut. What a killed process left of the same output is removed.
  */
 export async function fileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+  await removeOrphans(path);
+  const temporary = join(
+    folder,
+    `${orphanPrefix(path)}${process.pid}-${randomBytes(4).toString('hex')}${orphanSuffix}`,
+  );
   const handle = await open(temporary, 'wx').catch((cause: NodeJS.ErrnoException) => {
     throw new BitbudgetError(`${path}: cannot be written (${cause.code})`, { cause });
   });
-  let open_ = true;
+  let isOpen = true;
+  let isNamed = false;
+  const close = async () => {
+    if (isOpen) await handle.close();
+    isOpen = false;
+  };
   return {
     async write(bytes) {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, largestTransfer));
-        done += bytesWritten;
+      try {
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, largestTransfer));
+          done += bytesWritten;
+        }
+      } catch (cause) {
+        throw new BitbudgetError(`${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
       }
     },
     async commit() {
       await handle.sync();
-      open_ = false;
-      await handle.close();
+      await close();
       await rename(temporary, path);
+      isNamed = true;
       await syncFolder(folder);
     },
     async abort() {
-      if (!open_) return;
-      open_ = false;
-      await handle.close();
-      await rm(temporary, { force: true });
+      await close();
+      if (!isNamed) await rm(temporary, { force: true });
     },
   };
+}
+
+const orphanSuffix = '.partial';
+
+function orphanPrefix(path: string): string {
+  return `.${basename(path)}.${hostname()}-`;
+}
+
+/** Removes what processes of this machine that were killed left of the same output. */
+async function removeOrphans(path: string): Promise<void> {
+  const prefix = orphanPrefix(path);
+  const names = await readdir(dirname(path)).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(prefix) || !name.endsWith(orphanSuffix)) continue;
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (pid > 0 && !isRunning(pid)) await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Somebody else's process may not be signalled, but it is there.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** A folder on disk; only bare file names are opened. */
