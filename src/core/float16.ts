@@ -35,6 +35,17 @@ export function writeF16(bytes: Uint8Array, at: number, value: number): number {
   return halfValues[bits];
 }
 
+const LARGEST_F16 = 65504;
+const SMALLEST_F16 = 2 ** -24;
+
+/** A block's scale as binary16 stores it: saturated, and never rounded to 0 unless it is 0. */
+export function roundScale(scale: number): number {
+  if (scale === 0) return 0;
+  const magnitude = Math.min(Math.max(Math.abs(scale), SMALLEST_F16), LARGEST_F16);
+  half[0] = scale < 0 ? -magnitude : magnitude;
+  return halfValues[halfBits[0]];
+}
+
 /** binary16 bytes [2 n] → values [n]. */
 export function decodeF16(bytes: Uint8Array, values: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] = halfValues[bytes[2 * i] | (bytes[2 * i + 1] << 8)];

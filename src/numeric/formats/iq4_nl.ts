@@ -1,7 +1,7 @@
 import { readF16 } from '../../core/float16.ts';
 import { gridFormat } from '../grid.ts';
 import { packNibbles } from '../nibbles.ts';
-import { tableCorrelate } from '../search/scale.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitScale } from '../search/symmetric.ts';
 
 /**
@@ -15,8 +15,8 @@ const BLOCK_BYTES = 18;
 /** The 16 levels of IQ4_NL and IQ4_XS, denser near 0. @see llama.cpp ggml-common.h, kvalues_iq4nl */
 export const IQ4_LEVELS = Float32Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 
-/** Starts of the scale search: both ends of the levels, some steps outside and inside. */
-export const IQ4_STARTS = Float64Array.of(-134, -127, -120, -113, -106, -99, 119, 113, 107, 100, 93);
+/** The scale search of IQ4_NL and IQ4_XS. */
+export const IQ4_SEARCH = scaleSearch(IQ4_LEVELS, [-130, -143, -120.6, -106, -136, 116, 127, 110]);
 
 export const IQ4_NL = gridFormat({
   name: 'IQ4_NL',
@@ -35,7 +35,7 @@ export const IQ4_NL = gridFormat({
   grid: {
     subBlock: 32,
     levels: IQ4_LEVELS,
-    fit: fitScale(32, BLOCK_BYTES, 0, { correlate: tableCorrelate(IQ4_LEVELS), starts: IQ4_STARTS, rounds: 4 }),
+    fit: fitScale(32, BLOCK_BYTES, 0, IQ4_SEARCH),
     pack(codes, blocks) {
       for (let i = 0, at = 2; i < codes.length; i += 32, at += BLOCK_BYTES) packNibbles(codes, i, blocks, at);
     },

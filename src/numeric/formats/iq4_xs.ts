@@ -1,9 +1,8 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
 import { gridFormat } from '../grid.ts';
 import { packNibbles } from '../nibbles.ts';
-import { tableCorrelate } from '../search/scale.ts';
 import { fitSuperScale } from '../search/symmetric.ts';
-import { IQ4_LEVELS, IQ4_STARTS } from './iq4_nl.ts';
+import { IQ4_LEVELS, IQ4_SEARCH } from './iq4_nl.ts';
 
 /**
  *   0        2                    4                  8                    136
@@ -43,8 +42,8 @@ export const IQ4_XS = gridFormat({
         subBlock: 32,
         lowest: -32,
         highest: 31,
-        search: { correlate: tableCorrelate(IQ4_LEVELS), starts: IQ4_STARTS, rounds: 3 },
-        rounds: 2,
+        search: IQ4_SEARCH,
+        reach: 1,
       },
       BLOCK_BYTES,
       writeScales,

@@ -1,6 +1,6 @@
 import { gridFormat } from '../grid.ts';
 import { loadBlock } from '../search/block.ts';
-import { tableCorrelate } from '../search/scale.ts';
+import { correlate, levelTable, QQ, SUMS, XQ } from '../search/correlate.ts';
 
 /**
  *   0       1                                 17
@@ -21,8 +21,8 @@ const LARGEST = 12;
 /** Largest stored exponent at which every level is finite. */
 const MAXIMUM_EXPONENT = 252;
 
-const correlate = tableCorrelate(LEVELS);
-const sums = new Float64Array(2);
+const TABLE = levelTable(LEVELS);
+const sums = new Float64Array(SUMS);
 const x = new Float64Array(32);
 const w = new Float64Array(32);
 
@@ -77,8 +77,8 @@ function searchExponent(): number {
   for (let exponent = reaching; exponent > reaching - 4; exponent--) {
     const stored = Math.min(Math.max(exponent, 0), MAXIMUM_EXPONENT);
     const s = halfScale(stored);
-    correlate(x, w, 0, 32, 1 / s, sums);
-    const error = s * (s * sums[1] - 2 * sums[0]);
+    correlate(TABLE, x, w, 0, 32, s, 0, sums, 0);
+    const error = s * (s * sums[QQ] - 2 * sums[XQ]);
     if (error < bestError) {
       bestError = error;
       best = stored;

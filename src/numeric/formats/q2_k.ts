@@ -1,6 +1,8 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packTwoBits } from '../nibbles.ts';
+import { affineSearch } from '../search/affine.ts';
 import { fitSuperAffine } from '../search/asymmetric.ts';
 
 /**
@@ -38,8 +40,7 @@ export const Q2_K = gridFormat({
         subBlocks: 16,
         subBlock: 16,
         highest: 15,
-        search: { maximum: 3, starts: Float64Array.of(-0.8, -0.4, 0, 0.4, 0.9), rounds: 3, anySign: false },
-        rounds: 3,
+        search: affineSearch(3, false),
       },
       BLOCK_BYTES,
       (blocks, at, { d, dmin, a, b }) => {

@@ -1,7 +1,8 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packTwoBits } from '../nibbles.ts';
-import { uniformCorrelate } from '../search/scale.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitSuperScale } from '../search/symmetric.ts';
 
 /**
@@ -14,6 +15,7 @@ import { fitSuperScale } from '../search/symmetric.ts';
  * @see llama.cpp ggml-common.h, block_q3_K
  */
 const BLOCK_BYTES = 110;
+const LEVELS = integerLevels(-4, 3);
 
 export const Q3_K = gridFormat({
   name: 'Q3_K',
@@ -37,19 +39,15 @@ export const Q3_K = gridFormat({
   },
   grid: {
     subBlock: 16,
-    levels: integerLevels(-4, 3),
+    levels: LEVELS,
     fit: fitSuperScale(
       {
         subBlocks: 16,
         subBlock: 16,
         lowest: -32,
         highest: 31,
-        search: {
-          correlate: uniformCorrelate(-4, 3),
-          starts: Float64Array.of(-4.6, -4.1, -3.6, -3.1, 3.4, 2.9, 2.5),
-          rounds: 3,
-        },
-        rounds: 3,
+        search: scaleSearch(LEVELS, [-4.2, -5.2, -3.2, -3.8, 5, -6, 2.8]),
+        reach: 1,
       },
       BLOCK_BYTES,
       writeScales,

@@ -1,7 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packNibbles } from '../nibbles.ts';
-import { uniformCorrelate } from '../search/scale.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitScale } from '../search/symmetric.ts';
 
 /**
@@ -11,6 +12,7 @@ import { fitScale } from '../search/symmetric.ts';
  * @see llama.cpp ggml-common.h, block_q4_0
  */
 const BLOCK_BYTES = 18;
+const LEVELS = integerLevels(-8, 7);
 
 export const Q4_0 = gridFormat({
   name: 'Q4_0',
@@ -28,12 +30,8 @@ export const Q4_0 = gridFormat({
   },
   grid: {
     subBlock: 32,
-    levels: integerLevels(-8, 7),
-    fit: fitScale(32, BLOCK_BYTES, 0, {
-      correlate: uniformCorrelate(-8, 7),
-      starts: Float64Array.of(-8.6, -8, -7.4, -6.8, 7.8, 7.2, 6.6),
-      rounds: 4,
-    }),
+    levels: LEVELS,
+    fit: fitScale(32, BLOCK_BYTES, 0, scaleSearch(LEVELS, [-8.4, -7.8, -9.8, -7, -9, 8.6, 7.4, 6.2])),
     pack(codes, blocks) {
       for (let i = 0, at = 0; i < codes.length; i += 32, at += BLOCK_BYTES) {
         packNibbles(codes, i, blocks, at + 2);

@@ -1,6 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packNibbles } from '../nibbles.ts';
+import { affineSearch } from '../search/affine.ts';
 import { fitAffine } from '../search/asymmetric.ts';
 
 /**
@@ -29,12 +31,7 @@ export const Q4_1 = gridFormat({
   grid: {
     subBlock: 32,
     levels: integerLevels(0, 15),
-    fit: fitAffine(32, BLOCK_BYTES, {
-      maximum: 15,
-      starts: Float64Array.of(-0.8, 0, 0.6, 1.4, 2.4),
-      rounds: 4,
-      anySign: true,
-    }),
+    fit: fitAffine(32, BLOCK_BYTES, affineSearch(15, true)),
     pack(codes, blocks) {
       for (let i = 0, at = 0; i < codes.length; i += 32, at += BLOCK_BYTES) {
         packNibbles(codes, i, blocks, at + 4);

@@ -1,7 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packHighBits, packNibbles, readHighBits } from '../nibbles.ts';
-import { uniformCorrelate } from '../search/scale.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitScale } from '../search/symmetric.ts';
 
 /**
@@ -11,6 +12,7 @@ import { fitScale } from '../search/symmetric.ts';
  * @see llama.cpp ggml-common.h, block_q5_0
  */
 const BLOCK_BYTES = 22;
+const LEVELS = integerLevels(-16, 15);
 
 export const Q5_0 = gridFormat({
   name: 'Q5_0',
@@ -29,12 +31,8 @@ export const Q5_0 = gridFormat({
   },
   grid: {
     subBlock: 32,
-    levels: integerLevels(-16, 15),
-    fit: fitScale(32, BLOCK_BYTES, 0, {
-      correlate: uniformCorrelate(-16, 15),
-      starts: Float64Array.of(-16.4, -15.8, -15, -14.2, 15.4, 14.8, 14),
-      rounds: 4,
-    }),
+    levels: LEVELS,
+    fit: fitScale(32, BLOCK_BYTES, 0, scaleSearch(LEVELS, [-16.2, -15, -17.2, 14, -15.8, -18, -13, 15.4])),
     pack(codes, blocks) {
       for (let i = 0, at = 0; i < codes.length; i += 32, at += BLOCK_BYTES) {
         packHighBits(codes, i, blocks, at + 2);

@@ -1,6 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
 import { packHighBits, packNibbles, readHighBits } from '../nibbles.ts';
+import { affineSearch } from '../search/affine.ts';
 import { fitAffine } from '../search/asymmetric.ts';
 
 /**
@@ -30,12 +32,7 @@ export const Q5_1 = gridFormat({
   grid: {
     subBlock: 32,
     levels: integerLevels(0, 31),
-    fit: fitAffine(32, BLOCK_BYTES, {
-      maximum: 31,
-      starts: Float64Array.of(-0.8, 0, 0.6, 1.4, 2.4),
-      rounds: 4,
-      anySign: true,
-    }),
+    fit: fitAffine(32, BLOCK_BYTES, affineSearch(31, true)),
     pack(codes, blocks) {
       for (let i = 0, at = 0; i < codes.length; i += 32, at += BLOCK_BYTES) {
         packHighBits(codes, i, blocks, at + 4);

@@ -1,5 +1,7 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { affineSearch } from '../search/affine.ts';
 import { fitSuperAffine } from '../search/asymmetric.ts';
 import { readMinimum, readScale, writeScales } from './k_scales.ts';
 
@@ -41,8 +43,7 @@ export const Q5_K = gridFormat({
         subBlocks: 8,
         subBlock: 32,
         highest: 63,
-        search: { maximum: 31, starts: Float64Array.of(-0.8, 0, 0.6, 1.4), rounds: 3, anySign: false },
-        rounds: 2,
+        search: affineSearch(31, false),
       },
       BLOCK_BYTES,
       writeScales,

@@ -1,6 +1,7 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
-import { uniformCorrelate } from '../search/scale.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitSuperScale } from '../search/symmetric.ts';
 
 /**
@@ -12,6 +13,7 @@ import { fitSuperScale } from '../search/symmetric.ts';
  * @see llama.cpp ggml-common.h, block_q6_K
  */
 const BLOCK_BYTES = 210;
+const LEVELS = integerLevels(-32, 31);
 
 export const Q6_K = gridFormat({
   name: 'Q6_K',
@@ -37,19 +39,15 @@ export const Q6_K = gridFormat({
   },
   grid: {
     subBlock: 16,
-    levels: integerLevels(-32, 31),
+    levels: LEVELS,
     fit: fitSuperScale(
       {
         subBlocks: 16,
         subBlock: 16,
         lowest: -128,
         highest: 127,
-        search: {
-          correlate: uniformCorrelate(-32, 31),
-          starts: Float64Array.of(-32.4, -32, -31.5, -31, 31.4, 31, 30.5),
-          rounds: 2,
-        },
-        rounds: 2,
+        search: scaleSearch(LEVELS, [-32, 30, 31, 28, -29, -27, -32.8, -26]),
+        reach: 2,
       },
       BLOCK_BYTES,
       (blocks, at, d, integers) => {

@@ -1,6 +1,7 @@
 import { readF16 } from '../../core/float16.ts';
-import { gridFormat, integerLevels } from '../grid.ts';
-import { uniformCorrelate } from '../search/scale.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { scaleSearch } from '../search/scale.ts';
 import { fitScale } from '../search/symmetric.ts';
 
 /**
@@ -10,6 +11,7 @@ import { fitScale } from '../search/symmetric.ts';
  * @see llama.cpp ggml-common.h, block_q8_0
  */
 const BLOCK_BYTES = 34;
+const LEVELS = integerLevels(-127, 127);
 
 export const Q8_0 = gridFormat({
   name: 'Q8_0',
@@ -24,12 +26,8 @@ export const Q8_0 = gridFormat({
   },
   grid: {
     subBlock: 32,
-    levels: integerLevels(-127, 127),
-    fit: fitScale(32, BLOCK_BYTES, 0, {
-      correlate: uniformCorrelate(-127, 127),
-      starts: Float64Array.of(127, 127.5, 126.6),
-      rounds: 1,
-    }),
+    levels: LEVELS,
+    fit: fitScale(32, BLOCK_BYTES, 0, scaleSearch(LEVELS, [-127, -124, -126, -122, 125, -120.2, -123, 127.6])),
     pack(codes, blocks) {
       for (let i = 0, at = 0; i < codes.length; i += 32, at += BLOCK_BYTES) {
         for (let j = 0; j < 32; j++) blocks[at + 2 + j] = codes[i + j] - 127;

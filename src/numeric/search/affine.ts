@@ -1,89 +1,81 @@
-/**
- * Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. For given codes the error is
- * quadratic in (scale, minimum); five sums per sub-block say everything. As for symmetric grids the search tries several
- * starts, keeps the best and alternates.
- */
+import { integerLevels } from '../levels.ts';
+import { correlate, levelTable, ONE, Q, QQ, SUMS, X, XQ } from './correlate.ts';
 
-/** Σ w, Σ w x and, for the codes chosen last, Σ w q, Σ w q², Σ w x q. */
-export const W = 0;
-export const WX = 1;
-export const WQ = 2;
-export const WQQ = 3;
-export const WXQ = 4;
-export const SUMS = 5;
-
-/** Fills WQ, WQQ, WXQ of `sums` at `at` with codes nearest to (x − minimum)·inverse. */
-export function correlateAffine(
-  x: Float64Array,
-  w: Float64Array,
-  from: number,
-  n: number,
-  maximum: number,
-  inverse: number,
-  minimum: number,
-  sums: Float64Array,
-  at: number,
-): void {
-  const shift = 0.5 - minimum * inverse;
-  let sumQ = 0;
-  let sumQQ = 0;
-  let sumXQ = 0;
-  for (let i = from; i < from + n; i++) {
-    let position = x[i] * inverse + shift;
-    position = position > 0 ? position : 0;
-    const code = position < maximum ? position | 0 : maximum;
-    const wq = w[i] * code;
-    sumQ += wq;
-    sumQQ += wq * code;
-    sumXQ += wq * x[i];
-  }
-  sums[at + WQ] = sumQ;
-  sums[at + WQQ] = sumQQ;
-  sums[at + WXQ] = sumXQ;
-}
-
-/** Σ w (s·q + m − x)² − Σ w x² at the codes of the sums. */
-export function affineError(sums: Float64Array, at: number, s: number, m: number): number {
-  return (
-    s * (s * sums[at + WQQ] + 2 * m * sums[at + WQ] - 2 * sums[at + WXQ]) + m * (m * sums[at + W] - 2 * sums[at + WX])
-  );
-}
-
+/** Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. */
 export interface AffineSearch {
   /** Largest code. */
   readonly maximum: number;
-  /** Starting ranges: the block's range is spread over `maximum + start` steps. */
+  /** `levelTable` of the codes */
+  readonly table: Float64Array;
+  /**
+   * Pairs: how many steps of the grid are cut off below the smallest and above the largest x (negative: left over).
+   * Found by greedy choice on model weights: each next pair lowers the mean error most.
+   */
   readonly starts: Float64Array;
-  readonly rounds: number;
   /** Whether the minimum may be above 0; K types store −minimum without a sign. */
   readonly anySign: boolean;
 }
 
-/** Result of `solveAffine` and `searchAffine`: scale, minimum. */
+// biome-ignore format: pairs
+const STARTS: Record<number, readonly number[]> = {
+  3: [0.4, 0.4, 0.8, 0, 0, 0.8, 2, 0.4, 1.2, 2, 0, 0, 0, 1.6],
+  15: [0, 0.4, 0.4, 0, 0, -0.8, 1.2, 0, -0.8, -0.8, 0.4, 1.2, 0, 0, 1.2, 0.8, -0.8, 0, 0.8, 2.4],
+  31: [0, 0, 0, -0.8, 0, 0.8, -0.8, -0.8, 0.4, 0, -0.8, 0, 0.8, 0.8, -0.8, -1.2, -1.2, -0.8, 1.2, 0],
+};
+
+/** @param maximum 3, 15 or 31 */
+export function affineSearch(maximum: number, anySign: boolean): AffineSearch {
+  return {
+    maximum,
+    table: levelTable(integerLevels(0, maximum)),
+    starts: Float64Array.from(STARTS[maximum]),
+    anySign,
+  };
+}
+
+/** Σ w (scale·q + minimum − x)² − Σ w x² at the codes of the sums. */
+export function affineError(sums: Float64Array, at: number, scale: number, minimum: number): number {
+  return (
+    scale * (scale * sums[at + QQ] + 2 * (minimum * sums[at + Q] - sums[at + XQ])) +
+    minimum * (minimum * sums[at + ONE] - 2 * sums[at + X])
+  );
+}
+
+/** Results of `searchAffine`: scale, minimum. */
 export const solution = new Float64Array(2);
 
 /** Least squares (scale, minimum) for the codes of the sums → `solution`. Returns the error less Σ w x². */
-export function solveAffine(sums: Float64Array, at: number, anySign: boolean): number {
-  const determinant = sums[at + W] * sums[at + WQQ] - sums[at + WQ] * sums[at + WQ];
-  let s = 0;
-  let m = 0;
-  if (determinant > 1e-12 * sums[at + W] * sums[at + WQQ]) {
-    s = (sums[at + W] * sums[at + WXQ] - sums[at + WX] * sums[at + WQ]) / determinant;
-    m = (sums[at + WQQ] * sums[at + WX] - sums[at + WQ] * sums[at + WXQ]) / determinant;
+function solve(sums: Float64Array, anySign: boolean): number {
+  const one = sums[ONE];
+  const q = sums[Q];
+  const qq = sums[QQ];
+  const determinant = one * qq - q * q;
+  let scale = 0;
+  let minimum = 0;
+  if (determinant > 1e-12 * one * qq) {
+    scale = (one * sums[XQ] - sums[X] * q) / determinant;
+    minimum = (qq * sums[X] - q * sums[XQ]) / determinant;
   }
-  if (s <= 0 || (m > 0 && !anySign)) {
+  if (scale <= 0 || (minimum > 0 && !anySign)) {
     // on the edge of what can be stored
-    m = 0;
-    s = sums[at + WQQ] > 0 ? Math.max(sums[at + WXQ] / sums[at + WQQ], 0) : 0;
+    minimum = 0;
+    scale = qq > 0 && sums[XQ] > 0 ? sums[XQ] / qq : 0;
   }
-  solution[0] = s;
-  solution[1] = m;
-  return affineError(sums, at, s, m);
+  solution[0] = scale;
+  solution[1] = minimum;
+  return affineError(sums, 0, scale, minimum);
 }
 
 const trial = new Float64Array(SUMS);
 
-/** The (scale, minimum) with the least error → `solution`; sums at the result → `sums` at `at`. */
+/** Alternation stops when the error falls by less than this part of Σ w x²: far below the error of any format. */
+const LEAST_GAIN = 1e-7;
+
+/**
+ * The (scale, minimum) with the least error, not rounded → `solution`. From each start that beats the best so far, codes
+ * and least squares alternate until nothing improves.
+ * @param sums out, at `at`: all sums at the result
+ */
 export function searchAffine(
   search: AffineSearch,
   x: Float64Array,
@@ -93,40 +85,39 @@ export function searchAffine(
   sums: Float64Array,
   at: number,
 ): void {
-  const { maximum, starts, rounds, anySign } = search;
-  let low = anySign ? Infinity : 0;
-  let high = -Infinity;
+  const { maximum, table, starts, anySign } = search;
+  let low = anySign ? x[from] : 0;
+  let high = x[from];
   let sumW = 0;
   let sumWX = 0;
   for (let i = from; i < from + n; i++) {
-    if (x[i] < low) low = x[i];
-    if (x[i] > high) high = x[i];
+    const value = x[i];
+    if (value < low) low = value;
+    if (value > high) high = value;
     sumW += w[i];
-    sumWX += w[i] * x[i];
+    sumWX += w[i] * value;
   }
-  sums.fill(0, at, at + SUMS);
-  sums[at + W] = trial[W] = sumW;
-  sums[at + WX] = trial[WX] = sumWX;
-  if (high <= low) {
-    solution[0] = 0;
-    solution[1] = low;
-    return;
-  }
-  let bestError = Infinity;
+  sums[at + Q] = sums[at + QQ] = sums[at + XQ] = 0;
+  sums[at + ONE] = trial[ONE] = sumW;
+  sums[at + X] = trial[X] = sumWX;
   let bestScale = 0;
   let bestMinimum = low;
-  for (let k = 0; k < starts.length + rounds; k++) {
-    const isStart = k < starts.length;
-    const inverse = isStart ? (maximum + starts[k]) / (high - low) : 1 / bestScale;
-    correlateAffine(x, w, from, n, maximum, inverse, isStart ? low : bestMinimum, trial, 0);
-    const error = solveAffine(trial, 0, anySign);
-    if (error < bestError && solution[0] > 0) {
-      bestError = error;
-      bestScale = solution[0];
-      bestMinimum = solution[1];
-      for (let s = WQ; s < SUMS; s++) sums[at + s] = trial[s];
-    } else if (!isStart) break;
-    if (!isStart && bestScale === 0) break;
+  let least = high > low ? Infinity : -Infinity;
+  for (let k = 0; k < starts.length; k += 2) {
+    let scale = (high - low) / (maximum + starts[k] + starts[k + 1]);
+    let minimum = low + starts[k] * scale;
+    for (;;) {
+      if (!(scale > 0)) break;
+      correlate(table, x, w, from, n, scale, minimum, trial, 0);
+      const error = solve(trial, anySign);
+      if (error >= least - LEAST_GAIN * Math.abs(least)) break;
+      least = error;
+      scale = bestScale = solution[0];
+      minimum = bestMinimum = solution[1];
+      sums[at + Q] = trial[Q];
+      sums[at + QQ] = trial[QQ];
+      sums[at + XQ] = trial[XQ];
+    }
   }
   solution[0] = bestScale;
   solution[1] = bestMinimum;

@@ -1,9 +1,9 @@
-import { writeF16 } from '../../core/float16.ts';
+import { roundScale, writeF16 } from '../../core/float16.ts';
 import type { ScalarGrid } from '../types.ts';
-import { type AffineSearch, SUMS, searchAffine, solution } from './affine.ts';
+import { type AffineSearch, searchAffine, solution } from './affine.ts';
 import { loadBlock } from './block.ts';
+import { SUMS } from './correlate.ts';
 import { type SuperAffine, type SuperAffineResult, searchSuperAffine } from './superaffine.ts';
-import { roundScale } from './superscale.ts';
 
 type Fit = ScalarGrid['fit'];
 

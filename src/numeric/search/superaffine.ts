@@ -1,45 +1,39 @@
-import {
-  type AffineSearch,
-  affineError,
-  correlateAffine,
-  SUMS,
-  searchAffine,
-  solution,
-  W,
-  WQ,
-  WQQ,
-  WX,
-  WXQ,
-} from './affine.ts';
-import { roundScale } from './superscale.ts';
+import { roundScale } from '../../core/float16.ts';
+import { type AffineSearch, affineError, searchAffine, solution } from './affine.ts';
+import { correlate, ONE, Q, QQ, SUMS, X, XQ } from './correlate.ts';
 
 /** A block of sub-blocks with scale d·a and minimum −dmin·b, a and b integers from 0: Q2_K, Q4_K, Q5_K. */
 export interface SuperAffine {
+  /** At most 16. */
   readonly subBlocks: number;
+  /** Values per sub-block. */
   readonly subBlock: number;
   /** Largest integer of a and of b. */
   readonly highest: number;
   readonly search: AffineSearch;
-  readonly rounds: number;
 }
 
-/** Integers and binary16 factors of one block. */
+/** What one block's header holds. */
 export interface SuperAffineResult {
+  /** As binary16 stores them. */
   d: number;
   dmin: number;
-  /** [16] */
+  /** [16] integers of the scales and of the minimums */
   readonly a: Int32Array;
-  /** [16] */
   readonly b: Int32Array;
 }
 
+/** Rounds of (a, b) → (d, dmin) → (a, b) on the quadratic model. */
+const MODEL_ROUNDS = 2;
+
 const sums = new Float64Array(16 * SUMS);
 const trial = new Float64Array(SUMS);
-const scales = new Float64Array(16);
-const minimums = new Float64Array(16);
-const a = new Int32Array(16);
-const b = new Int32Array(16);
+const idealScale = new Float64Array(16);
 
+/**
+ * Searches one block: the ideal scale and minimum of every sub-block, then d and dmin on the quadratic model of the
+ * error, then the integers by their exact error.
+ */
 export function searchSuperAffine(
   spec: SuperAffine,
   x: Float64Array,
@@ -51,84 +45,86 @@ export function searchSuperAffine(
   let largestMinimum = 0;
   for (let j = 0; j < subBlocks; j++) {
     searchAffine(search, x, w, j * subBlock, subBlock, sums, j * SUMS);
-    scales[j] = solution[0];
-    minimums[j] = -solution[1];
-    largestScale = Math.max(largestScale, scales[j]);
-    largestMinimum = Math.max(largestMinimum, minimums[j]);
+    idealScale[j] = solution[0];
+    largestScale = Math.max(largestScale, solution[0]);
+    largestMinimum = Math.max(largestMinimum, -solution[1]);
   }
-  result.d = 0;
-  result.dmin = 0;
-  result.a.fill(0);
-  result.b.fill(0);
-  let d = roundScale(largestScale / highest);
-  let dmin = roundScale(largestMinimum / highest);
-  let bestError = 0;
-  for (let round = 0; round < spec.rounds; round++) {
-    for (let j = 0; j < subBlocks; j++) chooseIntegers(j, d, dmin, highest);
-    const factors = refineFactors(subBlocks, d, dmin);
-    d = factors.d;
-    dmin = factors.dmin;
-    let error = 0;
-    for (let j = 0; j < subBlocks; j++) {
-      chooseIntegers(j, d, dmin, highest);
-      error += exactSearch(spec, x, w, j, d, dmin);
-    }
-    if (!(error < bestError)) break;
-    bestError = error;
-    result.d = d;
-    result.dmin = dmin;
-    result.a.set(a);
-    result.b.set(b);
+  result.d = roundScale(largestScale / highest);
+  result.dmin = roundScale(largestMinimum / highest);
+  for (let round = 0; round < MODEL_ROUNDS; round++) {
+    for (let j = 0; j < subBlocks; j++) chooseIntegers(j, highest, result);
+    refineFactors(subBlocks, result);
+  }
+  for (let j = 0; j < subBlocks; j++) {
+    chooseIntegers(j, highest, result);
+    exactIntegers(spec, x, w, j, result);
   }
 }
 
 /** Best a, b of sub-block j by the quadratic model. */
-function chooseIntegers(j: number, d: number, dmin: number, highest: number): void {
-  const at = j * SUMS;
-  const a0 = d > 0 ? Math.floor(scales[j] / d) : 0;
-  let best = Infinity;
-  for (let i = Math.max(0, a0 - 1); i <= Math.min(highest, a0 + 2); i++) {
-    const s = d * i;
-    const m = (s * sums[at + WQ] - sums[at + WX]) / sums[at + W];
-    const k = dmin > 0 ? Math.min(Math.max(Math.round(m / dmin), 0), highest) : 0;
-    const error = affineError(sums, at, s, -dmin * k);
-    if (error < best) {
-      best = error;
-      a[j] = i;
-      b[j] = k;
-    }
+function chooseIntegers(j: number, highest: number, result: SuperAffineResult): void {
+  const { d, dmin } = result;
+  const ideal = d > 0 ? Math.min(Math.round(idealScale[j] / d), highest) : 0;
+  const last = d > 0 ? Math.min(highest, ideal + 1) : 0;
+  let least = Infinity;
+  for (let a = Math.max(0, ideal - 1); a <= last; a++) {
+    const b = bestMinimum(j, d * a, dmin, highest);
+    const error = affineError(sums, j * SUMS, d * a, -dmin * b);
+    if (error >= least) continue;
+    least = error;
+    result.a[j] = a;
+    result.b[j] = b;
   }
 }
 
-/** Exact errors of a few integers around a[j], b[j]; keeps the best and its sums. Returns the error less Σ w x². */
-function exactSearch(spec: SuperAffine, x: Float64Array, w: Float64Array, j: number, d: number, dmin: number): number {
+/** The integer b that suits a scale best by the quadratic model. */
+function bestMinimum(j: number, scale: number, dmin: number, highest: number): number {
+  if (dmin === 0) return 0;
+  const at = j * SUMS;
+  const position = (scale * sums[at + Q] - sums[at + X]) / (sums[at + ONE] * dmin);
+  if (!(position > 0)) return 0;
+  return position >= highest ? highest : Math.round(position);
+}
+
+/** Moves a[j] to the neighbour with the least exact error: the codes change too, which the model does not know. */
+function exactIntegers(
+  spec: SuperAffine,
+  x: Float64Array,
+  w: Float64Array,
+  j: number,
+  result: SuperAffineResult,
+): void {
   const { subBlock, highest, search } = spec;
-  const at = j * SUMS;
-  trial[W] = sums[at + W];
-  trial[WX] = sums[at + WX];
-  const a0 = a[j];
-  const b0 = b[j];
-  let best = Infinity;
-  for (let i = Math.max(0, a0 - 1); i <= Math.min(highest, a0 + 1); i++) {
-    for (let k = Math.max(0, b0 - 1); k <= Math.min(highest, b0 + 1); k++) {
-      const s = d * i;
-      const m = -dmin * k;
-      correlateAffine(x, w, j * subBlock, subBlock, search.maximum, s > 0 ? 1 / s : 0, m, trial, 0);
-      const error = affineError(trial, 0, s, m);
-      if (error >= best) continue;
-      best = error;
-      a[j] = i;
-      b[j] = k;
-      for (let t = WQ; t < SUMS; t++) sums[at + t] = trial[t];
-    }
+  const { d, dmin, a, b } = result;
+  const first = Math.max(1, a[j] - 1);
+  const last = Math.min(highest, a[j] + 1);
+  let least = a[j] === 0 ? affineError(zeroCodes(j), 0, 0, -dmin * b[j]) : Infinity;
+  if (d === 0) return;
+  for (let integer = first; integer <= last; integer++) {
+    const scale = d * integer;
+    const b0 = bestMinimum(j, scale, dmin, highest);
+    correlate(search.table, x, w, j * subBlock, subBlock, scale, -dmin * b0, trial, 0);
+    trial[ONE] = sums[j * SUMS + ONE];
+    trial[X] = sums[j * SUMS + X];
+    const error = affineError(trial, 0, scale, -dmin * b0);
+    if (error >= least) continue;
+    least = error;
+    a[j] = integer;
+    b[j] = b0;
   }
-  scales[j] = d * a[j];
-  minimums[j] = dmin * b[j];
-  return best;
 }
 
-/** Least squares d, dmin for the present integers and codes, as binary16. */
-function refineFactors(subBlocks: number, d: number, dmin: number): { d: number; dmin: number } {
+/** The sums of sub-block j when all codes are 0. */
+function zeroCodes(j: number): Float64Array {
+  trial[Q] = trial[QQ] = trial[XQ] = 0;
+  trial[ONE] = sums[j * SUMS + ONE];
+  trial[X] = sums[j * SUMS + X];
+  return trial;
+}
+
+/** Least squares d, dmin for the present integers and codes, as binary16; kept as they are where there is none. */
+function refineFactors(subBlocks: number, result: SuperAffineResult): void {
+  const { a, b } = result;
   let aa = 0;
   let ab = 0;
   let bb = 0;
@@ -136,17 +132,20 @@ function refineFactors(subBlocks: number, d: number, dmin: number): { d: number;
   let bx = 0;
   for (let j = 0; j < subBlocks; j++) {
     const at = j * SUMS;
-    aa += a[j] * a[j] * sums[at + WQQ];
-    ab -= a[j] * b[j] * sums[at + WQ];
-    bb += b[j] * b[j] * sums[at + W];
-    ax += a[j] * sums[at + WXQ];
-    bx -= b[j] * sums[at + WX];
+    aa += a[j] * a[j] * sums[at + QQ];
+    ab -= a[j] * b[j] * sums[at + Q];
+    bb += b[j] * b[j] * sums[at + ONE];
+    ax += a[j] * sums[at + XQ];
+    bx -= b[j] * sums[at + X];
   }
   const determinant = aa * bb - ab * ab;
   if (determinant > 1e-12 * aa * bb) {
-    const newD = (bb * ax - ab * bx) / determinant;
-    const newDmin = (aa * bx - ab * ax) / determinant;
-    if (newD > 0 && newDmin >= 0) return { d: roundScale(newD), dmin: roundScale(newDmin) };
-  } else if (aa > 0 && ax > 0) return { d: roundScale(ax / aa), dmin };
-  return { d, dmin };
+    const d = (bb * ax - ab * bx) / determinant;
+    const dmin = (aa * bx - ab * ax) / determinant;
+    if (d <= 0 || dmin < 0) return;
+    result.d = roundScale(d);
+    result.dmin = roundScale(dmin);
+  } else if (aa > 0 && ax > 0) {
+    result.d = roundScale(ax / aa);
+  }
 }

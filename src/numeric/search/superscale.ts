@@ -1,126 +1,108 @@
-import { f16ToNumber, numberToF16 } from '../../core/float16.ts';
+import { roundScale } from '../../core/float16.ts';
+import { correlate, QQ, SUMS, XQ } from './correlate.ts';
 import { type ScaleSearch, searchScale } from './scale.ts';
 
 /** A block of sub-blocks whose scales are d·integer, d in binary16: Q3_K, Q6_K, IQ4_XS. */
 export interface SuperScale {
+  /** At most 16. */
   readonly subBlocks: number;
+  /** Values per sub-block. */
   readonly subBlock: number;
+  /** Smallest and largest integer. */
   readonly lowest: number;
   readonly highest: number;
   readonly search: ScaleSearch;
-  /** Rounds of (codes → d → integers) at most. */
-  readonly rounds: number;
+  /** Integers tried exactly on each side of the one that the quadratic model prefers. */
+  readonly reach: number;
 }
 
-const MAXIMUM_F16 = 65504;
-const MINIMUM_F16 = 2 ** -24;
+/** Rounds of integers → d → integers on the quadratic model. */
+const MODEL_ROUNDS = 2;
+/** Values of d tried, in steps from a little below the one at which the largest scale just fits. */
+const D_STARTS = 6;
+const D_STEP = 0.03;
 
-/** A scale as binary16 stores it: saturated, and never rounded to 0 unless it is 0. */
-export function roundScale(scale: number): number {
-  if (scale === 0) return 0;
-  const magnitude = Math.min(Math.max(Math.abs(scale), MINIMUM_F16), MAXIMUM_F16);
-  return f16ToNumber(numberToF16(scale < 0 ? -magnitude : magnitude));
-}
-
-const sums = new Float64Array(2);
-const sumXQ = new Float64Array(16);
-const sumQQ = new Float64Array(16);
+const sums = new Float64Array(16 * SUMS);
+const trial = new Float64Array(SUMS);
 const ideal = new Float64Array(16);
-const integers = new Int32Array(16);
 
 /**
- * Searches d and the integers of one block.
- * @param result [subBlocks] out: integers
+ * Searches d and the integers of one block: the ideal scale of every sub-block, then d on the quadratic model of the
+ * error, then each integer and its neighbours by their exact error.
+ * @param integers [subBlocks] out
  * @returns d, exactly as binary16 stores it
  */
-export function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Array, result: Int32Array): number {
+export function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Array, integers: Int32Array): number {
   const { subBlocks, subBlock, lowest, highest, search } = spec;
   let extreme = 0;
   for (let j = 0; j < subBlocks; j++) {
-    ideal[j] = searchScale(search, x, w, j * subBlock, subBlock, sums);
-    sumXQ[j] = sums[0];
-    sumQQ[j] = sums[1];
+    ideal[j] = searchScale(search, x, w, j * subBlock, subBlock, sums, j * SUMS);
     if (Math.abs(ideal[j]) > Math.abs(extreme)) extreme = ideal[j];
   }
-  result.fill(0);
+  integers.fill(0);
   if (extreme === 0) return 0;
-  let d = bestStart(spec, extreme);
-  let bestD = 0;
-  let bestError = 0; // relative to Σ w x²: the error of all-zero integers
-  for (let round = 0; round < spec.rounds; round++) {
-    chooseIntegers(spec, d);
-    d = roundScale(leastSquares(subBlocks) || d);
-    chooseIntegers(spec, d);
-    let error = 0;
-    for (let j = 0; j < subBlocks; j++) {
-      // the neighbours too: the codes change with the integer, the quadratic model does not know
-      let best = 0;
-      let bestHere = 0;
-      for (let l = Math.max(integers[j] - 1, lowest); l <= Math.min(integers[j] + 1, highest); l++) {
-        if (l === 0) continue;
-        const scale = d * l;
-        search.correlate(x, w, j * subBlock, subBlock, 1 / scale, sums);
-        const here = scale * (scale * sums[1] - 2 * sums[0]);
-        if (here >= bestHere) continue;
-        bestHere = here;
-        best = l;
-        sumXQ[j] = sums[0];
-        sumQQ[j] = sums[1];
-      }
-      integers[j] = best;
-      if (sumQQ[j] > 0) ideal[j] = sumXQ[j] / sumQQ[j];
-      error += bestHere;
-    }
-    if (error >= bestError * (1 + 1e-6)) break;
-    bestError = error;
-    bestD = d;
-    for (let j = 0; j < subBlocks; j++) result[j] = integers[j];
+  let d = 0;
+  let least = Infinity;
+  for (let k = 0; k < 2 * D_STARTS; k++) {
+    const end = k < D_STARTS ? lowest : highest;
+    const start = roundScale((extreme / end) * (1 + ((k % D_STARTS) - 1) * D_STEP));
+    const error = chooseIntegers(spec, start, integers);
+    if (error >= least) continue;
+    least = error;
+    d = start;
   }
-  return bestD;
+  for (let round = 0; round < MODEL_ROUNDS; round++) {
+    chooseIntegers(spec, d, integers);
+    d = roundScale(leastSquares(subBlocks, integers) || d);
+  }
+  for (let j = 0; j < subBlocks; j++) integers[j] = exactInteger(spec, x, w, j, d);
+  return d;
 }
 
-/** Error of the quadratic model, relative to all-zero, at d with its best integers. */
-function modelError(spec: SuperScale, d: number): number {
+/** Best integers for d by the quadratic model. Returns its error, relative to that of all zeros. */
+function chooseIntegers(spec: SuperScale, d: number, integers: Int32Array): number {
+  const { subBlocks, lowest, highest } = spec;
   let error = 0;
-  for (let j = 0; j < spec.subBlocks; j++) {
-    const scale = d * clampRound(ideal[j] / d, spec.lowest, spec.highest);
-    error += scale * (scale * sumQQ[j] - 2 * sumXQ[j]);
+  for (let j = 0; j < subBlocks; j++) {
+    const integer = nearestInteger(ideal[j] / d, lowest, highest);
+    const scale = d * integer;
+    error += scale * (scale * sums[j * SUMS + QQ] - 2 * sums[j * SUMS + XQ]);
+    integers[j] = integer;
   }
   return error;
 }
 
-/** The best of several d around the one that puts the largest scale at the end of the integers' range. */
-function bestStart(spec: SuperScale, extreme: number): number {
-  let best = 0;
-  let bestError = Infinity;
-  for (const end of [spec.lowest, spec.highest]) {
-    for (let step = 0; step < 8; step++) {
-      const d = roundScale((extreme / end) * (1 + step * 0.025 - 0.025));
-      const error = modelError(spec, d);
-      if (error < bestError) {
-        bestError = error;
-        best = d;
-      }
-    }
-  }
-  return best;
-}
-
-function chooseIntegers(spec: SuperScale, d: number): void {
-  for (let j = 0; j < spec.subBlocks; j++) integers[j] = clampRound(ideal[j] / d, spec.lowest, spec.highest);
-}
-
 /** The d that is best for the present integers and codes. */
-function leastSquares(subBlocks: number): number {
+function leastSquares(subBlocks: number, integers: Int32Array): number {
   let numerator = 0;
   let denominator = 0;
   for (let j = 0; j < subBlocks; j++) {
-    numerator += integers[j] * sumXQ[j];
-    denominator += integers[j] * integers[j] * sumQQ[j];
+    numerator += integers[j] * sums[j * SUMS + XQ];
+    denominator += integers[j] * integers[j] * sums[j * SUMS + QQ];
   }
   return denominator > 0 ? numerator / denominator : 0;
 }
 
-function clampRound(value: number, low: number, high: number): number {
-  return Math.min(Math.max(Math.round(value), low), high);
+/** The integer of sub-block j with the least exact error, near the one that its ideal scale asks for. */
+function exactInteger(spec: SuperScale, x: Float64Array, w: Float64Array, j: number, d: number): number {
+  const { subBlock, reach, search, lowest, highest } = spec;
+  const middle = nearestInteger(ideal[j] / d, lowest, highest);
+  const last = Math.min(middle + reach, highest);
+  let best = 0;
+  let least = 0; // relative to Σ w x², the error of the integer 0
+  for (let integer = Math.max(middle - reach, lowest); integer <= last; integer++) {
+    if (integer === 0) continue;
+    const scale = d * integer;
+    correlate(search.table, x, w, j * subBlock, subBlock, scale, 0, trial, 0);
+    const error = scale * (scale * trial[QQ] - 2 * trial[XQ]);
+    if (error >= least) continue;
+    least = error;
+    best = integer;
+  }
+  return best;
+}
+
+function nearestInteger(position: number, lowest: number, highest: number): number {
+  if (position <= lowest) return lowest;
+  return position >= highest ? highest : Math.round(position);
 }

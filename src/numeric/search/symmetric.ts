@@ -1,12 +1,13 @@
-import { writeF16 } from '../../core/float16.ts';
+import { roundScale, writeF16 } from '../../core/float16.ts';
 import type { ScalarGrid } from '../types.ts';
 import { loadBlock } from './block.ts';
+import { SUMS } from './correlate.ts';
 import { type ScaleSearch, searchScale } from './scale.ts';
-import { roundScale, type SuperScale, searchSuperScale } from './superscale.ts';
+import { type SuperScale, searchSuperScale } from './superscale.ts';
 
 type Fit = ScalarGrid['fit'];
 
-const sums = new Float64Array(2);
+const sums = new Float64Array(SUMS);
 
 /** `fit` of a format with one binary16 scale per block, stored at byte `at`. */
 export function fitScale(blockSize: number, blockBytes: number, at: number, search: ScaleSearch): Fit {
@@ -17,7 +18,7 @@ export function fitScale(blockSize: number, blockBytes: number, at: number, sear
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       loadBlock(values, importance, i * blockSize, blockSize, x, w);
-      scale[i] = writeF16(blocks, i * blockBytes + at, roundScale(searchScale(search, x, w, 0, blockSize, sums)));
+      scale[i] = writeF16(blocks, i * blockBytes + at, roundScale(searchScale(search, x, w, 0, blockSize, sums, 0)));
       offset[i] = 0;
     }
   };
