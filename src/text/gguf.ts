@@ -39,8 +39,8 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
       `tokenizer.ggml.pre: found ${String(name)}, expected one of ${known} or their aliases; this pre-tokenizer is not supported`,
     );
   }
-  // llama.cpp's defaults for absent ids, kept although 11 is rarely a sentence mark: files that need one name it.
-  const vocabulary = readVocabulary(metadata, model, { bos: 11, eos: 11 }, pre.addBos ?? false);
+  // llama.cpp takes 11 for absent BOS and EOS ids, Falcon's; in any other vocabulary that is a comma or so.
+  const vocabulary = readVocabulary(metadata, model, {}, pre.addBos ?? false);
   const vocab: Record<string, number> = Object.create(null);
   for (const [id, token] of vocabulary.tokens.entries()) vocab[token] = id;
   const encoding = new BpeEncoding({
@@ -99,17 +99,16 @@ function strings(metadata: Metadata, key: string): readonly string[] {
   return value;
 }
 
-function numbers(metadata: Metadata, key: string, length: number): ArrayLike<number> | undefined {
+function numbers(metadata: Metadata, key: string, length: number): readonly number[] | undefined {
   const value = metadata.get(key);
   if (value === undefined) return undefined;
-  const list = Array.isArray(value) || ArrayBuffer.isView(value) ? (value as unknown as ArrayLike<unknown>) : undefined;
-  if (list === undefined || (list.length > 0 && typeof list[0] !== 'number')) {
+  if (!Array.isArray(value) || (value.length > 0 && typeof value[0] !== 'number')) {
     throw new FormatError(`${key}: found another type, expected an array of numbers; the file's vocabulary is damaged`);
   }
-  if (list.length < length) {
-    throw new FormatError(`${key}: found ${list.length} entries, expected one for each of ${length} tokens`);
+  if (value.length < length) {
+    throw new FormatError(`${key}: found ${value.length} entries, expected one for each of ${length} tokens`);
   }
-  return list as ArrayLike<number>;
+  return value;
 }
 
 /** Parts of a merge: the separator is the first space that is not the first character. */
@@ -135,17 +134,6 @@ function carried(metadata: Metadata, vocabularySize = 0): Map<string, TypedMetad
   return out;
 }
 
-const elementTypes: readonly (readonly [new (length: number) => ArrayBufferView, string])[] = [
-  [Uint8Array, 'uint8'],
-  [Int8Array, 'int8'],
-  [Uint16Array, 'uint16'],
-  [Int16Array, 'int16'],
-  [Uint32Array, 'uint32'],
-  [Int32Array, 'int32'],
-  [Float32Array, 'float32'],
-  [Float64Array, 'float64'],
-];
-
 /** GGUF type of a tokenizer's entry: by its key where llama.cpp insists, else by its value. */
 function typeOf(key: string, value: MetadataValue): string {
   if (key.endsWith('.scores')) return 'array:float32';
@@ -155,8 +143,6 @@ function typeOf(key: string, value: MetadataValue): string {
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'bigint') return value < 0n ? 'int64' : 'uint64';
   if (typeof value === 'number') return Number.isInteger(value) ? (value < 0 ? 'int32' : 'uint32') : 'float32';
-  const element = elementTypes.find(([type]) => value instanceof type);
-  if (element !== undefined) return `array:${element[1]}`;
   const first = value[0];
   return `array:${first === undefined ? 'string' : typeOf('', first as MetadataValue)}`;
 }

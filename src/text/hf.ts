@@ -99,17 +99,11 @@ function buildVocabulary(
   model: Record<string, unknown>,
   chatTemplate: string | undefined,
 ): Vocabulary {
-  const tokens: string[] = [];
-  const set = (id: number, text: string): void => {
-    while (tokens.length < id) tokens.push(`[PAD${tokens.length}]`);
-    tokens[id] = text;
-  };
-  // In order of ids, so that filling gaps never overwrites.
   const named = [
     ...Object.entries(json.vocab),
     ...json.addedTokens.map((token): [string, number] => [token.content, token.id]),
   ];
-  for (const [text, id] of named.sort((a, b) => a[1] - b[1])) set(id, text);
+  const tokens = tokensById(named);
   const ids = new Map(named);
   const types = new Uint8Array(tokens.length).fill(TokenType.unused);
   for (const [text, id] of named) types[id] = spm && /^<0x[0-9A-F]{2}>$/.test(text) ? TokenType.byte : TokenType.normal;
@@ -131,6 +125,22 @@ function buildVocabulary(
       spm && (typeof config.add_prefix_space === 'boolean' ? config.add_prefix_space : prependsSpace(json)),
     chatTemplate: templateOf(config) ?? chatTemplate,
   };
+}
+
+/** Gaps between ids that are filled; more would let a small damaged file claim any amount of memory. */
+const gapLimit = 100_000;
+
+/** Texts by id, gaps filled as llama.cpp's converter does. */
+function tokensById(named: readonly (readonly [string, number])[]): string[] {
+  const size = named.reduce((largest, [, id]) => Math.max(largest, id + 1), 0);
+  if (size > named.length + gapLimit) {
+    throw new FormatError(
+      `tokenizer.json: found ids up to ${size - 1} for ${named.length} tokens, expected few gaps; the file is damaged`,
+    );
+  }
+  const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`);
+  for (const [text, id] of named) tokens[id] = text;
+  return tokens;
 }
 
 /** Added tokens that some models forget to mark as special. @see llama.cpp conversion/base.py */

@@ -137,7 +137,11 @@ test('special ids come from the configuration, else from config.json', () => {
 
 test('ill-formed files are told in one line', () => {
   assert.throws(() => tiny({}, { model: { type: 'Unigram', vocab: [] } }), /found a Unigram model, expected BPE/);
-  assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 1e12 }, merges: [] } }), /token "a": found id/);
+  assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 0.5 }, merges: [] } }), /token "a": found id 0.5/);
+  assert.throws(
+    () => tiny({}, { model: { type: 'BPE', vocab: { a: 1e12 }, merges: [] } }),
+    /found ids up to 1000000000000/,
+  );
   assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 0 }, merges: ['a'] } }), /merge 0: found "a"/);
   assert.throws(() => tokenizerFromHf({ tokenizer: [] }), /tokenizer.json: found an array/);
   assert.throws(() => tokenizerFromGguf(new Map([['tokenizer.ggml.model', 'bert']])), /found bert, expected gpt2/);
