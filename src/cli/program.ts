@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorLine, exitCodeOf } from './support/failure.ts';
-import { Interruption, onInterrupt } from './support/interrupt.ts';
+import { INTERRUPTED, interruptSignal, onInterrupt } from './support/interrupt.ts';
 import { verbs } from './verbs.ts';
 
 /** Runs the command line. @returns the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted */
@@ -18,7 +18,9 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof Interruption)) console.error(errorLine(error));
+    // Whatever stopped work threw: libraries have their own abort errors.
+    if (interruptSignal().aborted) return INTERRUPTED;
+    console.error(errorLine(error));
     return exitCodeOf(error);
   } finally {
     stopListening();

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
@@ -69,7 +70,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
 async function readPrompt({ prompt }: RunOptions): Promise<string> {
   if (prompt !== undefined) return prompt;
   if (process.stdin.isTTY) throw new UsageError('nothing to continue: give -p "text", or text on standard input');
-  return readAll(process.stdin);
+  return readAll(addAbortSignal(interruptSignal(), process.stdin));
 }
 
 async function encodePrompt(

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../../src/cli/program.ts';
 import { sampleReport } from '../report/sample.ts';
-import { cli } from '../support/cli.ts';
+import { cli, startCli } from '../support/cli.ts';
 
 const tiny = fileURLToPath(new URL('../../assets/tiny', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'bitbudget-cli-'));
@@ -39,13 +42,15 @@ test('help and version succeed; no command at all is wrong usage', async () => {
 });
 
 test('wrong usage exits 2 with one line that says what to do', async () => {
-  await assertFails(['inspct'], 2, /unknown command 'inspct' \(Did you mean inspect\?\)/);
-  await assertFails(['inspect', tiny, '--tensrs'], 2, /unknown option '--tensrs' \(Did you mean --tensors\?\)/);
-  await assertFails(['inspect'], 2, /missing required argument 'model'/);
-  await assertFails(['inspect', tiny, 'more'], 2, /too many arguments/);
-  await assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i);
-  await assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/);
-  await assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/);
+  await Promise.all([
+    assertFails(['inspct'], 2, /unknown command 'inspct' \(Did you mean inspect\?\)/),
+    assertFails(['inspect', tiny, '--tensrs'], 2, /unknown option '--tensrs' \(Did you mean --tensors\?\)/),
+    assertFails(['inspect'], 2, /missing required argument 'model'/),
+    assertFails(['inspect', tiny, 'more'], 2, /too many arguments/),
+    assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i),
+    assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/),
+    assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/),
+  ]);
 });
 
 test('a damaged file exits 1 with one line', async () => {
@@ -95,4 +100,19 @@ test('report writes one page from a saved run and does not overwrite', async () 
   writeFileSync(run, '{"version":1}');
   await assertFails(['report', run, '-o', join(folder, 'other.html')], 1, /assignments is missing/);
   await assertFails(['report', join(folder, 'none.json')], 2, /cannot be read \(ENOENT\)/);
+});
+
+test('Ctrl-C stops work and exits 130', async () => {
+  // A hub that never answers.
+  const server = createServer(() => server.emit('asked')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const env = { HF_ENDPOINT: `http://127.0.0.1:${port}`, HF_HUB_CACHE: folder, HF_HUB_OFFLINE: '' };
+  const child = startCli(['pull', 'hf:someone/something'], { env });
+  const asked = once(server, 'asked');
+  const [result] = await Promise.all([child.result, asked.then(() => child.interrupt())]);
+  server.closeAllConnections();
+  server.close();
+  assert.equal(result.code, 130, result.stderr);
+  assert.match(result.stderr, /stopping, finished work is kept/);
 });

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
-import { Interruption } from '../../src/cli/support/interrupt.ts';
 import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
 import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
@@ -75,10 +74,7 @@ test('table aligns names left and numbers right', () => {
 test('errors become one line and an exit code', () => {
   assert.equal(errorLine(new FormatError('x.gguf: bad\n  magic')), 'bitbudget: x.gguf: bad magic');
   assert.match(errorLine(new TypeError('boom')), /^bitbudget: boom \(unexpected; set BITBUDGET_DEBUG=1/);
-  assert.deepEqual(
-    [new UsageError('x'), new FormatError('x'), new Error('x'), new Interruption()].map(exitCodeOf),
-    [2, 1, 1, 130],
-  );
+  assert.deepEqual([new UsageError('x'), new FormatError('x'), new Error('x')].map(exitCodeOf), [2, 1, 1]);
 });
 
 test('refuseOverwrite lets only --yes replace a file', () => {
@@ -91,10 +87,10 @@ test('refuseOverwrite lets only --yes replace a file', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('without a terminal, progress is one line per finished step and one every 15 s of a long one', () => {
+test('without a terminal, progress is one line per finished step and one every 15 s of a long one', async () => {
   let time = 0;
   const stream = new PassThrough();
-  const progress = createProgress({}, { stream, interactive: false, now: () => time });
+  const progress = await createProgress({}, { stream, interactive: false, now: () => time });
   for (let done = 0; done <= 4; done++, time += 10_000)
     progress.report({ stage: 'measuring', done, total: 4, unit: 'blocks' });
   progress.report({ stage: 'writing', done: 1, total: 1 });
@@ -108,14 +104,14 @@ test('without a terminal, progress is one line per finished step and one every 1
   ]);
 });
 
-test('on a terminal, progress is a bar; with --quiet there is none', () => {
+test('on a terminal, progress is a bar; with --quiet there is none', async () => {
   const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 120, cursorTo() {}, clearLine() {} });
-  const progress = createProgress({}, { stream, interactive: true });
+  const progress = await createProgress({}, { stream, interactive: true });
   progress.report({ stage: 'measuring', done: 1, total: 4, unit: 'blocks', detail: 'blk.3' });
   progress.finish();
   assert.match(String(stream.read()), /measuring .*25 % · 1\/4 blocks · ETA .* blk\.3/);
   const silent = new PassThrough();
-  createProgress({ quiet: true }, { stream: silent }).report({ stage: 'x', done: 1, total: 1 });
+  (await createProgress({ quiet: true }, { stream: silent })).report({ stage: 'x', done: 1, total: 1 });
   assert.equal(silent.read(), null);
 });
 

@@ -11,17 +11,29 @@ export interface CliResult {
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** Starts the command line from source as a user would; `input` is its standard input, default none. */
-export async function cli(
+export interface CliOptions {
+  /** Standard input, default none. */
+  readonly input?: string;
+  readonly env?: Record<string, string>;
+}
+
+/** Runs the command line from source as a user would. */
+export function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return startCli(args, options).result;
+}
+
+/** The same, with a way to press Ctrl-C. */
+export function startCli(
   args: readonly string[],
-  options: { input?: string; env?: Record<string, string> } = {},
-): Promise<CliResult> {
+  options: CliOptions = {},
+): { readonly result: Promise<CliResult>; readonly interrupt: () => void } {
   const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...options.env } });
   child.stdin.end(options.input ?? '');
-  const [stdout, stderr, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<[number | null, NodeJS.Signals | null]>((resolve) => child.on('close', (...ended) => resolve(ended))),
-  ]);
-  return { code, signal, stdout, stderr };
+  const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on('close', (...end) => resolve(end)),
+  );
+  const result = Promise.all([text(child.stdout), text(child.stderr), ended]).then(
+    ([stdout, stderr, [code, signal]]): CliResult => ({ code, signal, stdout, stderr }),
+  );
+  return { result, interrupt: () => void child.kill('SIGINT') };
 }

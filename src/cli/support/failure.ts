@@ -1,9 +1,7 @@
 import { BitbudgetError } from '../../core/errors.ts';
-import { Interruption } from './interrupt.ts';
 
-/** Exit code of a failed command: what the error asks for, 130 after Ctrl-C, else 1. */
+/** Exit code of a failed command: what the error asks for, else 1. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof Interruption) return Interruption.exitCode;
   return error instanceof BitbudgetError ? error.exitCode : 1;
 }
 

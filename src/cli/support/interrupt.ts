@@ -1,16 +1,9 @@
-/** Why work stopped when the user pressed Ctrl-C. */
-export class Interruption extends Error {
-  static readonly exitCode = 130;
-  override name = 'Interruption';
-
-  constructor() {
-    super('interrupted');
-  }
-}
+/** Exit code after Ctrl-C: 128 + SIGINT. */
+export const INTERRUPTED = 130;
 
 let controller = new AbortController();
 
-/** Aborted, with an `Interruption`, at the first Ctrl-C. */
+/** Aborted at the first Ctrl-C. */
 export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
@@ -22,9 +15,9 @@ export function interruptSignal(): AbortSignal {
 export function onInterrupt(): () => void {
   controller = new AbortController();
   const listener = () => {
-    if (controller.signal.aborted) process.exit(Interruption.exitCode);
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
     console.error('\nbitbudget: stopping, finished work is kept (Ctrl-C again quits at once)');
-    controller.abort(new Interruption());
+    controller.abort();
   };
   process.on('SIGINT', listener);
   return () => void process.off('SIGINT', listener);

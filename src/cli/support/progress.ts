@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { ProgressEvent } from '../../core/progress.ts';
 import type { OutputOptions } from './options.ts';
 
@@ -25,14 +25,15 @@ const LINE_INTERVAL_MS = 15_000;
  * A bar with the remaining time on a terminal; where there is none, or `CI` is set, one line per step when it is done and one every
  * 15 seconds of a long one. Nothing with --quiet.
  */
-export function createProgress(options: OutputOptions = {}, target: ProgressTarget = {}): Progress {
+export async function createProgress(options: OutputOptions = {}, target: ProgressTarget = {}): Promise<Progress> {
   const stream = target.stream ?? process.stderr;
   const interactive = target.interactive ?? (process.stderr.isTTY === true && !process.env.CI);
   if (options.quiet) return { report() {}, finish() {} };
-  return interactive ? barProgress(stream) : lineProgress(stream, target.now ?? (() => performance.now()));
+  if (interactive) return barProgress(stream, (await import('cli-progress')).SingleBar);
+  return lineProgress(stream, target.now ?? (() => performance.now()));
 }
 
-function barProgress(stream: NodeJS.WritableStream): Progress {
+function barProgress(stream: NodeJS.WritableStream, Bar: typeof SingleBar): Progress {
   let bar: SingleBar | undefined;
   let stage = '';
   const finish = () => {
@@ -45,7 +46,7 @@ function barProgress(stream: NodeJS.WritableStream): Progress {
       if (event.stage !== stage) {
         finish();
         stage = event.stage;
-        bar = new SingleBar({
+        bar = new Bar({
           stream: stream as NodeJS.WritableStream,
           format: `{stage} {bar} {percentage} % · {value}/{total} {unit} · ETA {eta_formatted} {detail}`,
           barsize: 24,

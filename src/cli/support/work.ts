@@ -8,7 +8,7 @@ export async function withProgress<T>(
   options: OutputOptions,
   work: (work: Required<WorkOptions>) => Promise<T>,
 ): Promise<T> {
-  const progress = createProgress(options);
+  const progress = await createProgress(options);
   try {
     return await work({ signal: interruptSignal(), onProgress: progress.report });
   } finally {
