@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import type { RopeShape } from '../../src/kernels/contract.ts';
-import { assertClose, awkwardLengths, normal, onEveryBuild, type Operation, reference, slope, special, weightedSum } from './support.ts';
+import {
+  assertClose,
+  awkwardLengths,
+  normal,
+  type Operation,
+  onEveryBuild,
+  reference,
+  slope,
+  special,
+  weightedSum,
+  worstError,
+} from './support.ts';
 
 const epsilon = 1e-5;
 
@@ -53,19 +64,19 @@ test('rmsNorm and rmsNormBackward are within 1e-6 of the reference', async () =>
   assert.equal(cases, 3 * awkwardLengths.length);
 });
 
-test('swiglu and swigluBackward are within 1e-6 of the reference, special values included', async () => {
+test('swiglu and swigluBackward are within 2e-6 of the reference, special values included', async () => {
   const random = new Random(4);
   let cases = 0;
   await onEveryBuild((kernels) => {
     for (const n of awkwardLengths) {
       const inputs = Array.from({ length: 5 }, () => normal(random, n).map((x) => 4 * x));
-      assertClose(kernels, swiglu, inputs.slice(0, 3), 1e-6, { label: `n ${n}` });
-      assertClose(kernels, swigluBackward, inputs, 1e-6, { label: `backward n ${n}` });
+      assertClose(kernels, swiglu, inputs.slice(0, 3), 2e-6, { label: `n ${n}` });
+      assertClose(kernels, swigluBackward, inputs, 2e-6, { label: `backward n ${n}` });
       cases++;
     }
     const gate = Float32Array.from([...special, 88, -88, 89, -89, 200, -200]);
     const up = new Float32Array(gate.length).fill(2);
-    assertClose(kernels, swiglu, [gate, up, up], 1e-6, { label: 'special' });
+    assertClose(kernels, swiglu, [gate, up, up], 2e-6, { label: 'special' });
   });
   assert.equal(cases, 3 * awkwardLengths.length);
 });
@@ -109,7 +120,7 @@ test('rope is within 1e-6 of the reference, and its inverse undoes it within 1e-
           (inverse: boolean): Operation =>
           (on, x, table) => {
             const positions = on.i32(tokens);
-            positions.forEach((_, i) => (positions[i] = (7 * i + 3) % 50));
+            positions.set(Array.from({ length: tokens }, (_, i) => (7 * i + 3) % 50));
             on.rope(x, positions, table, shape, inverse);
             return [x];
           };
@@ -119,7 +130,7 @@ test('rope is within 1e-6 of the reference, and its inverse undoes it within 1e-
         assertClose(kernels, rotate(true), [x, table], 1e-6);
         const there = rotate(false)(kernels, kernels.upload(x), kernels.upload(table))[0];
         const back = rotate(true)(kernels, there, kernels.upload(table))[0];
-        x.forEach((value, i) => assert.ok(Math.abs(back[i] - value) < 1e-6));
+        assert.ok(worstError(back, x, 1) < 1e-6);
         cases++;
       }
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Random } from '../../src/core/random.ts';
+import type { Random } from '../../src/core/random.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
@@ -36,7 +36,9 @@ export type Operation = (kernels: Kernels, ...inputs: Float32Array[]) => Float32
 
 /** Outputs of `operation` on these kernels and on the reference, copied out. */
 export function outputs(kernels: Kernels, operation: Operation, inputs: Float32Array[]) {
-  const found = kernels.scope(() => operation(kernels, ...inputs.map((input) => kernels.upload(input))).map((y) => y.slice()));
+  const found = kernels.scope(() =>
+    operation(kernels, ...inputs.map((input) => kernels.upload(input))).map((y) => y.slice()),
+  );
   const expected = operation(reference, ...inputs.map((input) => input.slice()));
   return { found, expected };
 }

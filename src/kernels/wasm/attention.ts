@@ -16,7 +16,8 @@ function scoreRow(keys: number): number {
 
 function check(shape: AttentionShape, queries: Float32Array[], keys: Float32Array[]): void {
   const { sequences, length, past, capacity, heads, kvHeads, headDim } = shape;
-  if (heads % kvHeads !== 0) throw new RangeError(`attention has ${heads} heads, which ${kvHeads} kvHeads do not divide`);
+  if (heads % kvHeads !== 0)
+    throw new RangeError(`attention has ${heads} heads, which ${kvHeads} kvHeads do not divide`);
   if (past + length > capacity) throw new RangeError(`attention sees ${past + length} tokens, capacity is ${capacity}`);
   for (const array of queries) requireLength('with queries', array, sequences * length * heads * headDim);
   // The last sequence may end with its last token.
@@ -53,7 +54,20 @@ export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'atten
       }
       check(shape, [q, dOut, dq], [k, v, dk, dv]);
       withScores(2, length, (work, row) => {
-        const args = [at(q), at(k), at(v), at(dOut), at(dq), at(dk), at(dv), sequences, length, heads, kvHeads, headDim];
+        const args = [
+          at(q),
+          at(k),
+          at(v),
+          at(dOut),
+          at(dq),
+          at(dk),
+          at(dv),
+          sequences,
+          length,
+          heads,
+          kvHeads,
+          headDim,
+        ];
         team.dispatch('attentionBackward', [...args, work, row], sequences * heads * length ** 2 * 2.5 * headDim);
       });
     },

@@ -47,11 +47,16 @@ function roundBlock(team: Team, task: RoundBlockTask): void {
   for (const array of [scale, offset]) requireLength('scale or offset', array, rows * subBlocks);
   requireLength('u', u, columns * columns);
   requireLength('subBlock', subBlock, columns);
-  if (levels.length < 1 || levels.length > 256) throw new RangeError(`roundBlock got ${levels.length} levels, takes 1 to 256`);
+  if (levels.length < 1 || levels.length > 256)
+    throw new RangeError(`roundBlock got ${levels.length} levels, takes 1 to 256`);
   if (subBlock.some((index) => index < 0 || index >= subBlocks)) {
     throw new RangeError(`roundBlock got a subBlock outside 0 to ${subBlocks - 1}`);
   }
   const consecutive = levels.every((level, i) => level === Math.round(levels[0]) + i) ? 1 : 0;
   const arrays = [weight, target, u, scale, offset, subBlock, levels, codes, error].map(team.address);
-  team.dispatch('roundBlock', [...arrays, rows, columns, subBlocks, levels.length, consecutive], rows * columns * (10 + columns / 8));
+  team.dispatch(
+    'roundBlock',
+    [...arrays, rows, columns, subBlocks, levels.length, consecutive],
+    rows * columns * (10 + columns / 8),
+  );
 }
