@@ -1,5 +1,5 @@
 import type { Kernels } from '../kernels/contract.ts';
-import { price, uploadTerms } from '../measure/price.ts';
+import { price, type RowSample, uploadTerms } from '../measure/price.ts';
 import type { KroneckerTerm } from '../measure/types.ts';
 import { decodeRows, format } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
@@ -24,9 +24,8 @@ export interface PriceJob {
   readonly kind: 'price';
   readonly formats: readonly string[];
   readonly rounding: RoundingName;
-  /** Which rows are sampled. */
-  readonly rowIndex: Int32Array;
-  /** [rowIndex.length, curvature.columns] */
+  readonly sample: RowSample;
+  /** The sampled rows. [sample.index.length, curvature.columns] */
   readonly weight: Float32Array;
   /** From the sequences that rounding may see. */
   readonly curvature: Curvature;
@@ -72,7 +71,7 @@ export function priceFormats(kernels: Kernels, job: PriceJob): Price[] {
       const target = format(name);
       decodeRows(target, roundSample(kernels, job, target, feedbacks), job.curvature.columns, delta);
       for (let i = 0; i < delta.length; i++) delta[i] = job.weight[i] - delta[i];
-      const { price: loss, standardError } = price(kernels, terms, delta, job.rowIndex);
+      const { price: loss, standardError } = price(kernels, terms, delta, job.sample.index, job.sample.inclusion);
       return { format: name, loss, samplingError: standardError };
     });
   });

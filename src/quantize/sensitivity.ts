@@ -1,5 +1,6 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
+import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { candidates } from './candidates.ts';
@@ -89,14 +90,14 @@ async function priceTensor(
   const remembered = await memory?.get(key);
   if (remembered !== undefined) return remembered;
   const measurement = await measured.read(tensor.name);
-  const sample = sampleRows(rows);
+  const sample = sampleRows(measurement.pricing, SAMPLED_ROWS);
   const prices = await runner.price(
     {
       kind: 'price',
       formats,
       rounding,
-      rowIndex: sample,
-      weight: await loadRows(tensor, sample),
+      sample,
+      weight: await loadRows(tensor, sample.index),
       curvature: curvatureOf(measurement.rounding),
       terms: measurement.pricing,
     },
@@ -113,12 +114,6 @@ async function priceTensor(
   };
   await memory?.put(key, result);
   return result;
-}
-
-/** Evenly spread rows, all of them when there are few. */
-function sampleRows(rows: number): Int32Array {
-  const count = Math.min(rows, SAMPLED_ROWS);
-  return Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * rows) / count));
 }
 
 async function loadRows(tensor: ModelTensor, rows: Int32Array): Promise<Float32Array> {
