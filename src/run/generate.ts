@@ -11,7 +11,7 @@ export interface GenerateOptions extends SamplerOptions {
   seed?: number;
   /** Ids that end the text, default the tokenizer's. */
   stop?: readonly number[];
-  /** Ends the text early, with `finish: 'aborted'`. */
+  /** Ends the text early, with `finish: 'aborted'`; while the prompt is still being read it throws `signal.reason`. */
   signal?: AbortSignal;
 }
 

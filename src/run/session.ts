@@ -58,6 +58,8 @@ interface LoadedModel {
   readonly blocks: readonly BlockWeights[];
   readonly outputNorm: Float32Array;
   readonly head: Weight;
+  /** Arrays outside the blocks, once each: what `close` gives back. */
+  readonly outer: readonly (Float32Array | Uint8Array)[];
 }
 
 async function loadModel(kernels: Kernels, model: Model, exact: boolean): Promise<LoadedModel> {
@@ -74,11 +76,15 @@ async function loadModel(kernels: Kernels, model: Model, exact: boolean): Promis
   const table = model.tensors.get('token_embd.weight') as ModelTensor;
   const norm = model.tensors.get('output_norm.weight') as ModelTensor;
   const embedding = await weight(table);
+  const outputNorm = kernels.upload(await norm.load());
+  const head = model.config.tied ? embedding : await weight(headTensor(model));
+  const arrays = new Set([embedding, head].map((matrix) => (matrix instanceof Float32Array ? matrix : matrix.blocks)));
   return {
     embedding: embedding instanceof Float32Array ? asPacked(embedding, table) : embedding,
     blocks,
-    outputNorm: kernels.upload(await norm.load()),
-    head: model.config.tied ? embedding : await weight(headTensor(model)),
+    outputNorm,
+    head,
+    outer: [...arrays, outputNorm],
   };
 }
 
@@ -179,13 +185,9 @@ class CachedSession implements Session {
 
   close(): void {
     const kernels = this.#kernels;
-    const { embedding, blocks, outputNorm, head } = this.#loaded;
-    for (const block of blocks) freeBlock(kernels, block);
+    for (const block of this.#loaded.blocks) freeBlock(kernels, block);
     for (const { k, v } of this.#caches) kernels.free(k, v);
-    const headArray = head instanceof Float32Array ? head : head.blocks;
-    if (!this.#model.config.tied) kernels.free(headArray);
-    // A float32 embedding is known as the array that was uploaded; a view of it would not be.
-    kernels.free(this.#model.config.tied ? headArray : embedding.blocks, outputNorm, this.#ropeTable, this.#logits);
+    kernels.free(...this.#loaded.outer, this.#ropeTable, this.#logits);
     const { ids, positions, x, activations } = this.#single;
     kernels.free(ids, positions, x);
     freeActivations(kernels, activations);

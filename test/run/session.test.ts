@@ -17,6 +17,7 @@ const vocabulary = 4096;
 test('prefill and decode give the logits of one pass over all tokens, within 1e-5', async () => {
   const kernels = await testKernels();
   const model = await syntheticModel('Qwen3ForCausalLM', { head_dim: 32 });
+  const used = kernels.memory().used;
   const session = await createSession(kernels, model, { contextLength: 16, exact: true });
   const all = await session.allLogits(tokens);
   assert.equal(session.position, tokens.length);
@@ -26,6 +27,7 @@ test('prefill and decode give the logits of one pass over all tokens, within 1e-
     assertClose(session.decode(tokens[i]), all.subarray(i * vocabulary, (i + 1) * vocabulary));
   }
   session.close();
+  assert.equal(kernels.memory().used, used, 'everything was given back');
 });
 
 test('block-streaming states and the head, kept or streamed, give the session’s logits within 1e-5', async () => {
