@@ -31,8 +31,8 @@
 @inline export function half(address: usize): f32 {
   const h = <u32>load<u16>(address);
   const n = reinterpret<f32>(((h & 0x7fff) << 13) + 0x38000000);
-  const lack = min<f32>(n - reinterpret<f32>(0x38800000), 0);
-  return reinterpret<f32>(reinterpret<u32>(n + lack) | ((h & 0x8000) << 16));
+  const lack = n - reinterpret<f32>(0x38800000);
+  return reinterpret<f32>(reinterpret<u32>(n + (lack < 0 ? lack : 0)) | ((h & 0x8000) << 16));
 }
 
 /** The binary16 at four addresses → f32x4. */
@@ -44,6 +44,12 @@
   h = v128.load_lane<u16>(c, h, 5);
   h = v128.load_lane<u16>(d, h, 7);
   return halves(h);
+}
+
+/** The binary16 at `address` → lane 0. */
+// @ts-ignore: decorator
+@inline export function halfInVector(address: usize): v128 {
+  return halves(v128.load_lane<u16>(address, i32x4.splat(0), 1));
 }
 
 /** Two consecutive binary16 → lanes 0 and 1. */

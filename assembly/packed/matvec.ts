@@ -1,7 +1,11 @@
-import { productAt, scaleAt, sumAt, wideAt } from './activations';
-import { sumsOfFour, timesZeroPoint } from './bits';
-import { dot16 } from './dot';
+import { extraAt, scaleAt, wideAt } from './activations';
+import { sumsOfFour } from './bits';
+import { dot16, dot32 } from './dot';
 import { shareStart } from '../share';
+
+/** Bytes that one activation takes in its wide form. */
+// @ts-ignore: decorator
+@inline function wideBytes(): usize { return ASC_FEATURE_RELAXED_SIMD ? 1 : 2; }
 
 /**
  * y[rows] = W · x for one row of rounded activations `x` (layout of activations.ts, m = 1), formats with one scale per
@@ -10,53 +14,50 @@ import { shareStart } from '../share';
 // @ts-ignore: decorator
 @inline export function matvec32<F>(x: usize, w: usize, y: usize, rows: i32, k: i32, ith: i32, nth: i32): void {
   const format = changetype<F>(0);
-  const wide = wideAt(x, 1, k);
-  const scales = scaleAt(x, 1, k);
-  const sums = sumAt(x, 1, k, 32);
-  const products = productAt(x, 1, k, 32);
-  const blocks = k >> 5;
-  const stride = <usize>blocks * format.bytes();
+  const extra = extraAt(x, k, 32) - scaleAt(x, k);
+  const stride = <usize>(k >> 5) * format.bytes();
   const end = shareStart(rows, 4, ith + 1, nth);
   for (let row = shareStart(rows, 4, ith, nth); row < end; row += 4) {
     let a = w + <usize>row * stride;
     let b = w + <usize>min(row + 1, rows - 1) * stride;
     let c = w + <usize>min(row + 2, rows - 1) * stride;
     let d = w + <usize>min(row + 3, rows - 1) * stride;
+    let code = x;
+    let wide = wideAt(x, k);
+    let scale = scaleAt(x, k);
     let total = f32x4.splat(0);
-    for (let block = 0; block < blocks; block++) {
-      const at = block << 5;
-      const index = <usize>block << 2;
+    for (const last = x + k; code < last; code += 32) {
       let sum = sumsOfFour(
-        dot32<F>(a, at, x, wide, k),
-        dot32<F>(b, at, x, wide, k),
-        dot32<F>(c, at, x, wide, k),
-        dot32<F>(d, at, x, wide, k),
+        blockOf32<F>(a, code, wide, wide + k),
+        blockOf32<F>(b, code, wide, wide + k),
+        blockOf32<F>(c, code, wide, wide + k),
+        blockOf32<F>(d, code, wide, wide + k),
       );
-      if (format.zero() != 0) sum = i32x4.sub(sum, timesZeroPoint(v128.load32_splat(sums + index), format.zero()));
-      const scale = f32x4.mul(changetype<F>(a).scaleOfRows(b, c, d), v128.load32_splat(scales + index));
-      total = f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sum), scale));
+      if (format.zero() != 0) sum = i32x4.add(sum, v128.load32_splat(scale + extra));
+      const factor = f32x4.mul(changetype<F>(a).scaleOfRows(b, c, d), v128.load32_splat(scale));
+      total = f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sum), factor));
       if (format.hasMinimum()) {
         const minimum = changetype<F>(a).minimumOfRows(b, c, d);
-        total = f32x4.add(total, f32x4.mul(minimum, v128.load32_splat(products + index)));
+        total = f32x4.add(total, f32x4.mul(minimum, v128.load32_splat(scale + extra)));
       }
       a += format.bytes();
       b += format.bytes();
       c += format.bytes();
       d += format.bytes();
+      wide += 32 * wideBytes();
+      scale += 4;
     }
     storeRows(y, row, rows, total);
   }
 }
 
 // @ts-ignore: decorator
-@inline function dot32<F>(block: usize, at: i32, x: usize, wide: usize, all: usize): v128 {
-  const half = dot16<F>(changetype<F>(block).codes(0), at, x, wide, all, i32x4.splat(0));
-  return dot16<F>(changetype<F>(block).codes(1), at + 16, x, wide, all, half);
+@inline function blockOf32<F>(block: usize, x: usize, wide: usize, negative: usize): v128 {
+  return dot32<F>(changetype<F>(block).codes(0), changetype<F>(block).codes(1), 0, x, wide, negative);
 }
 
 /** y[row … row + 3] = values, as far as there are rows. */
-// @ts-ignore: decorator
-@inline export function storeRows(y: usize, row: i32, rows: i32, values: v128): void {
+function storeRows(y: usize, row: i32, rows: i32, values: v128): void {
   const to = y + (<usize>row << 2);
   if (row + 4 <= rows) {
     v128.store(to, values);
@@ -71,41 +72,32 @@ import { shareStart } from '../share';
 // @ts-ignore: decorator
 @inline export function matvec256<F>(x: usize, w: usize, y: usize, rows: i32, k: i32, ith: i32, nth: i32): void {
   const format = changetype<F>(0);
-  const wide = wideAt(x, 1, k);
   const sub = format.sub();
-  const scales = scaleAt(x, 1, k);
-  const sums = sumAt(x, 1, k, sub);
-  const products = productAt(x, 1, k, sub);
-  const blocks = k >> 8;
+  const extra = extraAt(x, k, sub) - scaleAt(x, k);
   const end = shareStart(rows, 4, ith + 1, nth);
-  let block = w + <usize>shareStart(rows, 4, ith, nth) * blocks * format.bytes();
-  for (let row = shareStart(rows, 4, ith, nth); row < end; row++) {
+  let row = shareStart(rows, 4, ith, nth);
+  let block = w + <usize>row * (k >> 8) * format.bytes();
+  for (; row < end; row++) {
+    let code = x;
+    let wide = wideAt(x, k);
+    let scale = scaleAt(x, k);
     let total = f32x4.splat(0);
-    let at = 0;
-    for (let i = 0; i < blocks; i++) {
-      const parts = <usize>(at / sub) << 2;
-      let scaled = fourSubBlocks<F>(block, 0, at, x, wide, k, scales + parts, sums + parts);
-      scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 1, at, x, wide, k, scales + parts, sums + parts));
-      let offset = f32x4.splat(0);
-      if (format.hasMinimum()) {
-        offset = f32x4.mul(changetype<F>(block).minimums(0), v128.load(products + parts));
-        offset = f32x4.add(offset, f32x4.mul(changetype<F>(block).minimums(1), v128.load(products + parts, 16)));
-      }
+    for (const last = x + k; code < last; code += 256) {
+      let scaled = fourSubBlocks<F>(block, 0, code, wide, wide + k, scale, scale + extra);
+      scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 1, code, wide, wide + k, scale, scale + extra));
       if (sub == 16) {
-        scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 2, at, x, wide, k, scales + parts, sums + parts));
-        scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 3, at, x, wide, k, scales + parts, sums + parts));
-        if (format.hasMinimum()) {
-          offset = f32x4.add(offset, f32x4.mul(changetype<F>(block).minimums(2), v128.load(products + parts, 32)));
-          offset = f32x4.add(offset, f32x4.mul(changetype<F>(block).minimums(3), v128.load(products + parts, 48)));
-        }
+        scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 2, code, wide, wide + k, scale, scale + extra));
+        scaled = f32x4.add(scaled, fourSubBlocks<F>(block, 3, code, wide, wide + k, scale, scale + extra));
       }
       const factors = changetype<F>(block).factors();
       total = f32x4.add(total, f32x4.mul(scaled, v128.shuffle<i32>(factors, factors, 0, 0, 0, 0)));
       if (format.hasMinimum()) {
+        const offset = offsets<F>(block, scale + extra);
         total = f32x4.sub(total, f32x4.mul(offset, v128.shuffle<i32>(factors, factors, 1, 1, 1, 1)));
       }
-      at += 256;
       block += format.bytes();
+      wide += 256 * wideBytes();
+      scale += <usize>(1024 / sub);
     }
     total = f32x4.add(total, v128.shuffle<i32>(total, total, 2, 3, 0, 1));
     store<f32>(y + (<usize>row << 2), f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1));
@@ -115,27 +107,34 @@ import { shareStart } from '../share';
 /** Dot products of sub-blocks 4g … 4g + 3, times their scales and the activations' scales. */
 // @ts-ignore: decorator
 @inline function fourSubBlocks<F>(
-  block: usize, g: i32, at: i32, x: usize, wide: usize, all: usize, scales: usize, sums: usize,
+  block: usize, g: i32, x: usize, wide: usize, negative: usize, scales: usize, extra: usize,
 ): v128 {
   const format = changetype<F>(0);
   let sum = sumsOfFour(
-    subBlock<F>(block, 4 * g, at, x, wide, all),
-    subBlock<F>(block, 4 * g + 1, at, x, wide, all),
-    subBlock<F>(block, 4 * g + 2, at, x, wide, all),
-    subBlock<F>(block, 4 * g + 3, at, x, wide, all),
+    subBlock<F>(block, 4 * g, x, wide, negative),
+    subBlock<F>(block, 4 * g + 1, x, wide, negative),
+    subBlock<F>(block, 4 * g + 2, x, wide, negative),
+    subBlock<F>(block, 4 * g + 3, x, wide, negative),
   );
-  if (format.zero() != 0) {
-    sum = i32x4.sub(sum, timesZeroPoint(v128.load(sums + 16 * g), format.zero()));
-  }
+  if (format.zero() != 0) sum = i32x4.add(sum, v128.load(extra + 16 * g));
   const scale = f32x4.mul(changetype<F>(block).scales(g), v128.load(scales + 16 * g));
   return f32x4.mul(f32x4.convert_i32x4_s(sum), scale);
 }
 
 // @ts-ignore: decorator
-@inline function subBlock<F>(block: usize, j: i32, at: i32, x: usize, wide: usize, all: usize): v128 {
-  if (changetype<F>(0).sub() == 16) {
-    return dot16<F>(changetype<F>(block).codes(j), at + 16 * j, x, wide, all, i32x4.splat(0));
-  }
-  const half = dot16<F>(changetype<F>(block).codes(2 * j), at + 32 * j, x, wide, all, i32x4.splat(0));
-  return dot16<F>(changetype<F>(block).codes(2 * j + 1), at + 32 * j + 16, x, wide, all, half);
+@inline function subBlock<F>(block: usize, j: i32, x: usize, wide: usize, negative: usize): v128 {
+  const b = changetype<F>(block);
+  if (b.sub() == 16) return dot16<F>(b.codes(j), 16 * j, x, wide, negative);
+  return dot32<F>(b.codes(2 * j), b.codes(2 * j + 1), 32 * j, x, wide, negative);
+}
+
+/** Minimums times the sums of the activations they are added to. */
+// @ts-ignore: decorator
+@inline function offsets<F>(block: usize, products: usize): v128 {
+  const b = changetype<F>(block);
+  let sum = f32x4.mul(b.minimums(0), v128.load(products));
+  sum = f32x4.add(sum, f32x4.mul(b.minimums(1), v128.load(products, 16)));
+  if (b.sub() == 32) return sum;
+  sum = f32x4.add(sum, f32x4.mul(b.minimums(2), v128.load(products, 32)));
+  return f32x4.add(sum, f32x4.mul(b.minimums(3), v128.load(products, 48)));
 }

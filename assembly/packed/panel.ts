@@ -78,12 +78,21 @@ export const PANEL_COLUMNS: i32 = 1024;
   const factors = changetype<F>(block).factors();
   const d = v128.shuffle<i32>(factors, factors, 0, 0, 0, 0);
   const dmin = f32x4.neg(v128.shuffle<i32>(factors, factors, 1, 1, 1, 1));
-  for (let g = 0; g < 256 / 4 / changetype<F>(0).sub(); g++) {
-    const at = part + <usize>g * (4 * PANEL_ROWS * 4);
-    scatter(panelScales() + at, f32x4.mul(d, changetype<F>(block).scales(g)));
-    if (changetype<F>(0).hasMinimum()) {
-      scatter(panelMinimums() + at, f32x4.mul(dmin, changetype<F>(block).minimums(g)));
-    }
+  scaleFour<F>(block, 0, part, d, dmin);
+  scaleFour<F>(block, 1, part, d, dmin);
+  if (changetype<F>(0).sub() == 16) {
+    scaleFour<F>(block, 2, part, d, dmin);
+    scaleFour<F>(block, 3, part, d, dmin);
+  }
+}
+
+/** Scales and minimums of sub-blocks 4g … 4g + 3. */
+// @ts-ignore: decorator
+@inline function scaleFour<F>(block: usize, g: i32, part: usize, d: v128, dmin: v128): void {
+  const at = part + <usize>g * (4 * PANEL_ROWS * 4);
+  scatter(panelScales() + at, f32x4.mul(d, changetype<F>(block).scales(g)));
+  if (changetype<F>(0).hasMinimum()) {
+    scatter(panelMinimums() + at, f32x4.mul(dmin, changetype<F>(block).minimums(g)));
   }
 }
 
@@ -160,12 +169,24 @@ function interleaveSigned(columns: i32): void {
 /** y[from … to − 1, row …] (+)= the tile, as far as there are rows. */
 export function addTile(y: usize, from: i32, to: i32, row: i32, rows: i32, first: bool): void {
   const count = min(PANEL_ROWS, rows - row);
+  let tile = panelTile();
   for (let i = from; i < to; i++) {
     const out = y + ((<usize>i * rows + row) << 2);
-    const tile = panelTile() + <usize>(i - from) * 32;
-    for (let r: usize = 0; r < <usize>count; r++) {
-      const before: f32 = first ? 0 : load<f32>(out + 4 * r);
-      store<f32>(out + 4 * r, before + load<f32>(tile + 4 * r));
+    if (count == PANEL_ROWS) {
+      let low = v128.load(tile);
+      let high = v128.load(tile, 16);
+      if (!first) {
+        low = f32x4.add(low, v128.load(out));
+        high = f32x4.add(high, v128.load(out, 16));
+      }
+      v128.store(out, low);
+      v128.store(out, high, 16);
+    } else {
+      for (let r: usize = 0; r < <usize>count; r++) {
+        const before: f32 = first ? 0 : load<f32>(out + 4 * r);
+        store<f32>(out + 4 * r, before + load<f32>(tile + 4 * r));
+      }
     }
+    tile += 4 * PANEL_ROWS;
   }
 }

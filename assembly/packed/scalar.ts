@@ -1,4 +1,4 @@
-import { scaleAt, sumAt } from './activations';
+import { extraAt, rowBytes, scaleAt } from './activations';
 import { shareStart } from '../share';
 
 /** y[m, rows] = x[m, k] · Wᵀ for rounded activations without SIMD: one code at a time. */
@@ -6,25 +6,25 @@ import { shareStart } from '../share';
 @inline export function matmulScalar<F>(x: usize, w: usize, y: usize, m: i32, rows: i32, k: i32, ith: i32, nth: i32): void {
   const format = changetype<F>(0);
   const sub = format.sub();
-  const parts = k / sub;
   const stride = <usize>(k / format.values()) * format.bytes();
   const end = shareStart(rows, 4, ith + 1, nth);
   for (let row = shareStart(rows, 4, ith, nth); row < end; row++) {
     for (let i = 0; i < m; i++) {
+      const line = x + <usize>i * rowBytes(k, sub);
+      let code = line;
+      let scale = scaleAt(line, k);
+      let extra = extraAt(line, k, sub);
       let block = w + <usize>row * stride;
-      let code = x + <usize>i * k;
-      let at = <usize>i * parts << 2;
       let total: f32 = 0;
       for (let column = 0; column < k; column += format.values()) {
         for (let start = 0; start < format.values(); start += sub) {
-          let dot = 0;
+          let dot = format.zero() == 0 ? 0 : load<i32>(extra);
           for (let c = 0; c < sub; c++) dot += <i32>load<i8>(code + c) * changetype<F>(block).code(start + c);
-          const sum = load<i32>(sumAt(x, m, k, sub) + at);
-          const scale = load<f32>(scaleAt(x, m, k) + at);
-          const part = changetype<F>(block).scale(start / sub) * <f32>(dot - format.zero() * sum);
-          total += scale * (part + changetype<F>(block).minimum(start / sub) * <f32>sum);
+          total += load<f32>(scale) * changetype<F>(block).scale(start / sub) * <f32>dot;
+          if (format.hasMinimum()) total += changetype<F>(block).minimum(start / sub) * load<f32>(extra);
           code += sub;
-          at += 4;
+          scale += 4;
+          extra += 4;
         }
         block += format.bytes();
       }

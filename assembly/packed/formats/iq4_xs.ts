@@ -1,5 +1,13 @@
-import { highNibbles, lookUp, lowNibbles, NON_LINEAR, signedBytesToFloats } from '../bits';
-import { half } from '../half';
+import { highNibbles, lookUp, lowNibbles, NON_LINEAR, shortsToFloats } from '../bits';
+import { half, halfInVector } from '../half';
+
+// Vector constants in memory: see half.ts.
+// @ts-ignore: decorator
+@lazy const NIBBLES_TO_TOP: usize = memory.data<u16>([4096, 256, 16, 1, 4096, 256, 16, 1], 16);
+// @ts-ignore: decorator
+@lazy const PAIRS_TO_TOP: usize = memory.data<u16>([16384, 4096, 1024, 256, 64, 16, 4, 1], 16);
+// @ts-ignore: decorator
+@lazy const THIRTY_TWO: usize = memory.data<u16>([32, 32, 32, 32, 32, 32, 32, 32], 16);
 
 /*
  * IQ4_XS, 256 values in 8 sub-blocks of 32: value = d·(scale − 32)·table[code].
@@ -18,30 +26,27 @@ import { half } from '../half';
   @inline hasMinimum(): bool { return false; }
 
   @inline codes(i: i32): v128 {
-    const q = v128.load(changetype<usize>(this) + 16 * (i >> 1), 8);
+    const q = v128.load(changetype<usize>(this) + (8 + 16 * (i >> 1)));
     return lookUp(v128.load(NON_LINEAR), i & 1 ? highNibbles(q) : lowNibbles(q));
   }
   @inline code(i: i32): i32 {
     const q = <usize>load<u8>(changetype<usize>(this) + 16 * (i >> 5) + (i & 15), 8);
     return <i32>load<i8>(NON_LINEAR + (i & 16 ? q >> 4 : q & 15));
   }
-  @inline factors(): v128 {
-    return f32x4.splat(half(changetype<usize>(this) + 0));
+  @inline factors(): v128 { return halfInVector(changetype<usize>(this)); }
+  /** Eight scales of 16 bits, 32 taken away. Each lane shifts its bits to the top by a multiplication. */
+  @inline sixBits(): v128 {
+    const low = v128.load32_zero(changetype<usize>(this), 4);
+    const nibbles = i16x8.mul(v128.shuffle<i16>(low, low, 0, 0, 0, 0, 1, 1, 1, 1), v128.load(NIBBLES_TO_TOP));
+    const pairs = i16x8.mul(v128.load16_splat(changetype<usize>(this), 2), v128.load(PAIRS_TO_TOP));
+    const high = i16x8.shl(i16x8.shr_u(pairs, 14), 4);
+    return i16x8.sub(v128.or(i16x8.shr_u(nibbles, 12), high), v128.load(THIRTY_TWO));
   }
-  /** Four 6-bit scales of sub-blocks 4g …, one per byte. */
-  @inline sixBits(g: i32): u32 {
-    const low = <u32>load<u16>(changetype<usize>(this) + 2 * g, 4);
-    const high = <u32>load<u8>(changetype<usize>(this) + g, 2);
-    const low8 = (low | (low << 8)) & 0x00ff00ff;
-    const high4 = (high | (high << 12)) & 0x000f000f;
-    return ((low8 | (low8 << 4)) & 0x0f0f0f0f) | (((high4 | (high4 << 6)) & 0x03030303) << 4);
-  }
-  @inline scales(g: i32): v128 {
-    return f32x4.sub(signedBytesToFloats(this.sixBits(g)), f32x4.splat(32));
-  }
+  @inline scales(g: i32): v128 { return shortsToFloats(this.sixBits(), g); }
   @inline scale(j: i32): f32 {
-    const six = <i32>(this.sixBits(j >> 2) >> (8 * (j & 3))) & 63;
-    return half(changetype<usize>(this)) * <f32>(six - 32);
+    const low = <i32>load<u8>(changetype<usize>(this) + (j >> 1), 4) >> (4 * (j & 1));
+    const high = <i32>load<u16>(changetype<usize>(this), 2) >> (2 * j);
+    return half(changetype<usize>(this)) * <f32>(((low & 15) | ((high & 3) << 4)) - 32);
   }
   @inline minimums(g: i32): v128 { return f32x4.splat(0); }
   @inline minimum(j: i32): f32 { return 0; }

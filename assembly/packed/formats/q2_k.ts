@@ -1,4 +1,4 @@
-import { bitField, bytesToFloats } from '../bits';
+import { bitField, bytesToFloats, highNibbles, lowNibbles } from '../bits';
 import { half, halvesPair } from '../half';
 
 /*
@@ -18,7 +18,7 @@ import { half, halvesPair } from '../half';
   @inline hasMinimum(): bool { return true; }
 
   @inline codes(i: i32): v128 {
-    const q = v128.load(changetype<usize>(this) + 32 * (i >> 3) + 16 * (i & 1), 16);
+    const q = v128.load(changetype<usize>(this) + (16 + 32 * (i >> 3) + 16 * (i & 1)));
     return bitField(q, 2 * ((i >> 1) & 3), 3);
   }
   @inline code(i: i32): i32 {
@@ -28,10 +28,10 @@ import { half, halvesPair } from '../half';
     return halvesPair(changetype<usize>(this) + 80);
   }
   @inline scales(g: i32): v128 {
-    return bytesToFloats(load<u32>(changetype<usize>(this) + 4 * g) & 0x0f0f0f0f);
+    return bytesToFloats(lowNibbles(v128.load(changetype<usize>(this))), g);
   }
   @inline minimums(g: i32): v128 {
-    return bytesToFloats((load<u32>(changetype<usize>(this) + 4 * g) >> 4) & 0x0f0f0f0f);
+    return bytesToFloats(highNibbles(v128.load(changetype<usize>(this))), g);
   }
   @inline scale(j: i32): f32 {
     return half(changetype<usize>(this) + 80) * <f32>(load<u8>(changetype<usize>(this) + j) & 15);

@@ -1,6 +1,6 @@
 import { bytesToFloats, highNibbles, lowNibbles } from '../bits';
 import { half, halvesPair } from '../half';
-import { sixBitMinimums, sixBitScales } from '../sixbit';
+import { sixBitMinimum, sixBitScale, sixBits } from '../sixbit';
 
 /*
  * Q4_K, 256 values in 8 sub-blocks of 32: value = d·scale·code − dmin·minimum.
@@ -19,7 +19,7 @@ import { sixBitMinimums, sixBitScales } from '../sixbit';
   @inline hasMinimum(): bool { return true; }
 
   @inline codes(i: i32): v128 {
-    const q = v128.load(changetype<usize>(this) + 32 * (i >> 2) + 16 * (i & 1), 16);
+    const q = v128.load(changetype<usize>(this) + (16 + 32 * (i >> 2) + 16 * (i & 1)));
     return i & 2 ? highNibbles(q) : lowNibbles(q);
   }
   @inline code(i: i32): i32 {
@@ -29,18 +29,12 @@ import { sixBitMinimums, sixBitScales } from '../sixbit';
   @inline factors(): v128 {
     return halvesPair(changetype<usize>(this));
   }
-  @inline scales(g: i32): v128 {
-    return bytesToFloats(sixBitScales(changetype<usize>(this) + 4, g));
-  }
-  @inline minimums(g: i32): v128 {
-    return bytesToFloats(sixBitMinimums(changetype<usize>(this) + 4, g));
-  }
+  @inline scales(g: i32): v128 { return bytesToFloats(sixBits(changetype<usize>(this) + 4), 2 * g); }
+  @inline minimums(g: i32): v128 { return bytesToFloats(sixBits(changetype<usize>(this) + 4), 2 * g + 1); }
   @inline scale(j: i32): f32 {
-    const six = (sixBitScales(changetype<usize>(this) + 4, j >> 2) >> (8 * (j & 3))) & 63;
-    return half(changetype<usize>(this)) * <f32>six;
+    return half(changetype<usize>(this)) * <f32>sixBitScale(changetype<usize>(this) + 4, j);
   }
   @inline minimum(j: i32): f32 {
-    const six = (sixBitMinimums(changetype<usize>(this) + 4, j >> 2) >> (8 * (j & 3))) & 63;
-    return -half(changetype<usize>(this) + 2) * <f32>six;
+    return -half(changetype<usize>(this) + 2) * <f32>sixBitMinimum(changetype<usize>(this) + 4, j);
   }
 }

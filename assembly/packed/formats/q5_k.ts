@@ -1,6 +1,6 @@
-import { bytesToFloats, highNibbles, lowNibbles, moveBit } from '../bits';
+import { bitField, bytesToFloats, highNibbles, lowNibbles } from '../bits';
 import { half, halvesPair } from '../half';
-import { sixBitMinimums, sixBitScales } from '../sixbit';
+import { sixBitMinimum, sixBitScale, sixBits } from '../sixbit';
 
 /*
  * Q5_K, 256 values in 8 sub-blocks of 32: value = d·scale·code − dmin·minimum.
@@ -20,8 +20,8 @@ import { sixBitMinimums, sixBitScales } from '../sixbit';
   @inline hasMinimum(): bool { return true; }
 
   @inline codes(i: i32): v128 {
-    const q = v128.load(changetype<usize>(this) + 32 * (i >> 2) + 16 * (i & 1), 48);
-    const high = moveBit(v128.load(changetype<usize>(this) + 16 * (i & 1), 16), i >> 1, 4);
+    const q = v128.load(changetype<usize>(this) + (48 + 32 * (i >> 2) + 16 * (i & 1)));
+    const high = bitField(v128.load(changetype<usize>(this) + (16 + 16 * (i & 1))), (i >> 1) - 4, 16);
     return v128.or(high, i & 2 ? highNibbles(q) : lowNibbles(q));
   }
   @inline code(i: i32): i32 {
@@ -32,18 +32,12 @@ import { sixBitMinimums, sixBitScales } from '../sixbit';
   @inline factors(): v128 {
     return halvesPair(changetype<usize>(this));
   }
-  @inline scales(g: i32): v128 {
-    return bytesToFloats(sixBitScales(changetype<usize>(this) + 4, g));
-  }
-  @inline minimums(g: i32): v128 {
-    return bytesToFloats(sixBitMinimums(changetype<usize>(this) + 4, g));
-  }
+  @inline scales(g: i32): v128 { return bytesToFloats(sixBits(changetype<usize>(this) + 4), 2 * g); }
+  @inline minimums(g: i32): v128 { return bytesToFloats(sixBits(changetype<usize>(this) + 4), 2 * g + 1); }
   @inline scale(j: i32): f32 {
-    const six = (sixBitScales(changetype<usize>(this) + 4, j >> 2) >> (8 * (j & 3))) & 63;
-    return half(changetype<usize>(this)) * <f32>six;
+    return half(changetype<usize>(this)) * <f32>sixBitScale(changetype<usize>(this) + 4, j);
   }
   @inline minimum(j: i32): f32 {
-    const six = (sixBitMinimums(changetype<usize>(this) + 4, j >> 2) >> (8 * (j & 3))) & 63;
-    return -half(changetype<usize>(this) + 2) * <f32>six;
+    return -half(changetype<usize>(this) + 2) * <f32>sixBitMinimum(changetype<usize>(this) + 4, j);
   }
 }

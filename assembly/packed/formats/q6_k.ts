@@ -1,5 +1,5 @@
-import { highNibbles, lowNibbles, moveBitPair, signedBytesToFloats } from '../bits';
-import { half } from '../half';
+import { bitField, highNibbles, lowNibbles, signedBytesToFloats } from '../bits';
+import { half, halfInVector } from '../half';
 
 /*
  * Q6_K, 256 values in 16 sub-blocks of 16: value = d·scale·(code − 32). Per 128 values, in four groups g of 32:
@@ -18,8 +18,8 @@ import { half } from '../half';
   @inline hasMinimum(): bool { return false; }
 
   @inline codes(i: i32): v128 {
-    const q = v128.load(changetype<usize>(this) + 64 * (i >> 3) + 32 * ((i >> 1) & 1) + 16 * (i & 1));
-    const high = moveBitPair(v128.load(changetype<usize>(this) + 32 * (i >> 3) + 16 * (i & 1), 128), 2 * ((i >> 1) & 3), 4);
+    const q = v128.load(changetype<usize>(this) + (64 * (i >> 3) + 32 * ((i >> 1) & 1) + 16 * (i & 1)));
+    const high = bitField(v128.load(changetype<usize>(this) + (128 + 32 * (i >> 3) + 16 * (i & 1))), 2 * ((i >> 1) & 3) - 4, 48);
     return v128.or(high, i & 4 ? highNibbles(q) : lowNibbles(q));
   }
   @inline code(i: i32): i32 {
@@ -27,11 +27,9 @@ import { half } from '../half';
     const high = (<i32>load<u8>(changetype<usize>(this) + 32 * (i >> 7) + (i & 31), 128) >> (2 * ((i >> 5) & 3))) & 3;
     return (i & 64 ? q >> 4 : q & 15) | (high << 4);
   }
-  @inline factors(): v128 {
-    return f32x4.splat(half(changetype<usize>(this) + 208));
-  }
+  @inline factors(): v128 { return halfInVector(changetype<usize>(this) + 208); }
   @inline scales(g: i32): v128 {
-    return signedBytesToFloats(load<u32>(changetype<usize>(this) + 4 * g, 192));
+    return signedBytesToFloats(v128.load(changetype<usize>(this), 192), g);
   }
   @inline scale(j: i32): f32 {
     return half(changetype<usize>(this) + 208) * <f32>load<i8>(changetype<usize>(this) + j, 192);

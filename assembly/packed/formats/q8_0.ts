@@ -14,7 +14,7 @@ import { half, halvesAt } from '../half';
   @inline signed(): bool { return true; }
   @inline hasMinimum(): bool { return false; }
 
-  @inline codes(i: i32): v128 { return v128.load(changetype<usize>(this) + 16 * i, 2); }
+  @inline codes(i: i32): v128 { return v128.load(changetype<usize>(this) + (2 + 16 * i)); }
   @inline code(i: i32): i32 { return <i32>load<i8>(changetype<usize>(this) + i, 2); }
   @inline scale(j: i32): f32 { return half(changetype<usize>(this)); }
   @inline minimum(j: i32): f32 { return 0; }

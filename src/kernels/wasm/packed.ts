@@ -1,4 +1,3 @@
-import { format } from '../../numeric/table.ts';
 import type { Kernels, PackedMatrix } from '../contract.ts';
 import { checkPacked, gatherRows, packedFormats, roundsActivations } from '../packedFormats.ts';
 import type { Team } from './team.ts';
@@ -17,13 +16,12 @@ export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'mat
         return;
       }
       const rowsAtOnce = m < TOGETHER_FROM ? 1 : m;
-      const subBlock = format(w.format).grid?.subBlock ?? 32;
-      const rounded = team.allocate(activationBytes(rowsAtOnce, w.columns, subBlock));
+      const rounded = team.allocate(activationBytes(rowsAtOnce, w.columns));
       try {
         for (let row = 0; row < m; row += rowsAtOnce) {
           const from = team.address(x) + 4 * row * w.columns;
           const values = rowsAtOnce * w.columns;
-          team.dispatch('quantizeActivations', [from, rounded, rowsAtOnce, w.columns, subBlock], values);
+          team.dispatch(`round${w.format}`, [from, rounded, rowsAtOnce, w.columns], values);
           multiply(team, w, rounded, team.address(y) + 4 * row * w.rows, rowsAtOnce);
         }
       } finally {
@@ -39,9 +37,7 @@ function multiply(team: Team, w: PackedMatrix, x: number, y: number, m: number):
   team.dispatch(`packed${w.format}`, args, m * w.rows * w.columns);
 }
 
-/** Bytes of x[m, k] rounded, in the layout of assembly/packed/activations.ts. */
-function activationBytes(m: number, k: number, subBlock: number): number {
-  const codes = 3 * m * k;
-  const scaleSumProduct = (3 * 4 * m * k) / subBlock;
-  return codes + scaleSumProduct;
+/** Most bytes that x[m, k] rounded takes in any layout of assembly/packed/activations.ts. */
+function activationBytes(m: number, k: number): number {
+  return Math.ceil(m / 4) * 4 * k * 3.5 + 16;
 }
