@@ -35,7 +35,8 @@ export function writeF16(bytes: Uint8Array, at: number, value: number): number {
   return halfValues[bits];
 }
 
-const LARGEST_F16 = 65504;
+/** Largest finite binary16. */
+export const LARGEST_F16 = 65504;
 const SMALLEST_F16 = 2 ** -24;
 
 /** A block's scale as binary16 stores it: saturated, and never rounded to 0 unless it is 0. */

@@ -1,23 +1,92 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { formats } from '../../src/numeric/table.ts';
+import { F8_E4M3, F8_E5M2 } from '../../src/core/float16.ts';
+import { decodeRows, encodeRows, formats } from '../../src/numeric/table.ts';
 import { needsShared, shared } from '../support/shared.ts';
+import { weightedError } from './samples.ts';
+
+function golden(path: string): Uint8Array | undefined {
+  const file = shared(`golden/${path}`);
+  return file === undefined ? undefined : new Uint8Array(readFileSync(file));
+}
 
 test('decode equals ggml bit for bit', needsShared('golden/ggml'), () => {
   let checked = 0;
   for (const format of formats.values()) {
-    const file = shared(`golden/ggml/${format.name}.bytes`);
-    if (file === undefined) continue;
-    const bytes = new Uint8Array(readFileSync(file));
-    const expected = new Uint32Array(new Uint8Array(readFileSync(shared(`golden/ggml/${format.name}.f32`)!)).buffer);
-    const values = new Float32Array(expected.length);
-    format.decodeBlocks(bytes, values);
-    const bits = new Uint32Array(values.buffer);
-    for (let i = 0; i < bits.length; i++) {
-      if (bits[i] !== expected[i]) assert.equal(bits[i], expected[i], `${format.name} value ${i}`);
-    }
+    const bytes = golden(`ggml/${format.name}.bytes`);
+    if (bytes === undefined) continue;
+    const expected = new Uint32Array(golden(`ggml/${format.name}.f32`)!.buffer);
+    const bits = new Uint32Array(decodeRows(format, bytes, format.blockSize).buffer);
+    assert.equal(bits.length, expected.length);
+    const wrong = bits.findIndex((value, i) => value !== expected[i]);
+    assert.equal(wrong, -1, `${format.name} value ${wrong}`);
     checked++;
   }
   assert.ok(checked >= 14, `${checked} formats`);
+});
+
+test('encoding without importance has at most the error of the ggml reference', needsShared('golden/ggml'), () => {
+  const input = new Float32Array(golden('ggml/encode-input.f32')!.buffer);
+  const equal = new Float32Array(1).fill(1);
+  let checked = 0;
+  for (const format of formats.values()) {
+    const reference = golden(`ggml/${format.name}.encoded`);
+    if (reference === undefined || format.encodeBlocks === undefined) continue;
+    const columns = Math.max(format.blockSize, 32);
+    const ours = weightedError(decodeRows(format, encodeRows(format, input, columns), columns), input, equal);
+    const theirs = weightedError(decodeRows(format, reference, columns), input, equal);
+    assert.ok(ours <= theirs, `${format.name}: ${ours} against ${theirs}`);
+    if (format.name === 'BF16') assert.deepEqual(encodeRows(format, input, columns), reference);
+    checked++;
+  }
+  assert.ok(checked >= 7, `${checked} formats`);
+});
+
+test('decode what encode made of any blocks: at most 1e-3 of their energy is lost', needsShared('golden/ggml'), () => {
+  let checked = 0;
+  for (const format of formats.values()) {
+    const bytes = golden(`ggml/${format.name}.bytes`);
+    if (bytes === undefined || format.encodeBlocks === undefined) continue;
+    const values = decodeRows(format, bytes, format.blockSize);
+    const once = decodeRows(format, encodeRows(format, values, format.blockSize), format.blockSize);
+    const one = new Float32Array(1).fill(1);
+    const loss = weightedError(once, values, one) / weightedError(values, new Float32Array(values.length), one);
+    assert.ok(loss <= 1e-3, `${format.name} loses ${loss}`);
+    checked++;
+  }
+  assert.ok(checked >= 14, `${checked} formats`);
+});
+
+test('16-bit and 8-bit floats round as NumPy and ml_dtypes do', needsShared('golden/minifloat'), () => {
+  const cases = [
+    ['F16', 'float16', 2],
+    ['BF16', 'bfloat16', 2],
+    ['F8_E4M3', 'float8_e4m3fn', 1],
+    ['F8_E5M2', 'float8_e5m2', 1],
+  ] as const;
+  let checked = 0;
+  for (const [name, golden16, width] of cases) {
+    const input = new Float32Array(golden(`minifloat/${golden16}.in.f32`)!.buffer);
+    const expected = golden(`minifloat/${golden16}.out`)!;
+    const found = encodeRows(formats.get(name)!, input, input.length);
+    for (let i = 0; i < input.length; i++) {
+      if (Number.isNaN(input[i])) continue; // any NaN is right
+      for (let k = 0; k < width; k++) {
+        assert.equal(found[width * i + k], expected[width * i + k], `${name} of ${input[i]}, byte ${k}`);
+      }
+      checked++;
+    }
+  }
+  assert.ok(checked > 6000, `${checked} values`);
+  for (const [float, name] of [
+    [F8_E4M3, 'float8_e4m3fn'],
+    [F8_E5M2, 'float8_e5m2'],
+  ] as const) {
+    const expected = new Float32Array(golden(`minifloat/${name}.codes.f32`)!.buffer);
+    assert.equal(expected.length, 256);
+    expected.forEach((value, code) => {
+      assert.ok(Object.is(float.values[code], value), `${name} code ${code}`);
+    });
+  }
 });

@@ -1,6 +1,6 @@
 import { gridFormat } from '../grid.ts';
 import { loadBlock } from '../search/block.ts';
-import { correlate, levelTable, QQ, SUMS, XQ } from '../search/correlate.ts';
+import { CodeSums, correlate, levelTable } from '../search/correlate.ts';
 
 /**
  *   0       1                                 17
@@ -22,7 +22,7 @@ const LARGEST = 12;
 const MAXIMUM_EXPONENT = 252;
 
 const TABLE = levelTable(LEVELS);
-const sums = new Float64Array(SUMS);
+const sums = new CodeSums();
 const x = new Float64Array(32);
 const w = new Float64Array(32);
 
@@ -77,8 +77,8 @@ function searchExponent(): number {
   for (let exponent = reaching; exponent > reaching - 4; exponent--) {
     const stored = Math.min(Math.max(exponent, 0), MAXIMUM_EXPONENT);
     const s = halfScale(stored);
-    correlate(TABLE, x, w, 0, 32, s, 0, sums, 0);
-    const error = s * (s * sums[QQ] - 2 * sums[XQ]);
+    correlate(TABLE, x, w, 0, 32, s, 0, sums);
+    const error = sums.error(s, 0);
     if (error < bestError) {
       bestError = error;
       best = stored;

@@ -1,5 +1,5 @@
 import { integerLevels } from '../levels.ts';
-import { correlate, levelTable, ONE, Q, QQ, SUMS, X, XQ } from './correlate.ts';
+import { CodeSums, correlate, levelTable } from './correlate.ts';
 
 /** Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. */
 export interface AffineSearch {
@@ -33,40 +33,30 @@ export function affineSearch(maximum: number, anySign: boolean): AffineSearch {
   };
 }
 
-/** Σ w (scale·q + minimum − x)² − Σ w x² at the codes of the sums. */
-export function affineError(sums: Float64Array, at: number, scale: number, minimum: number): number {
-  return (
-    scale * (scale * sums[at + QQ] + 2 * (minimum * sums[at + Q] - sums[at + XQ])) +
-    minimum * (minimum * sums[at + ONE] - 2 * sums[at + X])
-  );
-}
-
 /** Results of `searchAffine`: scale, minimum. */
 export const solution = new Float64Array(2);
 
 /** Least squares (scale, minimum) for the codes of the sums → `solution`. Returns the error less Σ w x². */
-function solve(sums: Float64Array, anySign: boolean): number {
-  const one = sums[ONE];
-  const q = sums[Q];
-  const qq = sums[QQ];
+function solve(sums: CodeSums, anySign: boolean): number {
+  const { one, x, q, qq, xq } = sums;
   const determinant = one * qq - q * q;
   let scale = 0;
   let minimum = 0;
   if (determinant > 1e-12 * one * qq) {
-    scale = (one * sums[XQ] - sums[X] * q) / determinant;
-    minimum = (qq * sums[X] - q * sums[XQ]) / determinant;
+    scale = (one * xq - x * q) / determinant;
+    minimum = (qq * x - q * xq) / determinant;
   }
   if (scale <= 0 || (minimum > 0 && !anySign)) {
     // on the edge of what can be stored
     minimum = 0;
-    scale = qq > 0 && sums[XQ] > 0 ? sums[XQ] / qq : 0;
+    scale = qq > 0 && xq > 0 ? xq / qq : 0;
   }
   solution[0] = scale;
   solution[1] = minimum;
-  return affineError(sums, 0, scale, minimum);
+  return sums.error(scale, minimum);
 }
 
-const trial = new Float64Array(SUMS);
+const trial = new CodeSums();
 
 /** Alternation stops when the error falls by less than this part of Σ w x²: far below the error of any format. */
 const LEAST_GAIN = 1e-7;
@@ -74,7 +64,7 @@ const LEAST_GAIN = 1e-7;
 /**
  * The (scale, minimum) with the least error, not rounded → `solution`. From each start that beats the best so far, codes
  * and least squares alternate until nothing improves.
- * @param sums out, at `at`: all sums at the result
+ * @param sums out: at the result
  */
 export function searchAffine(
   search: AffineSearch,
@@ -82,8 +72,7 @@ export function searchAffine(
   w: Float64Array,
   from: number,
   n: number,
-  sums: Float64Array,
-  at: number,
+  sums: CodeSums,
 ): void {
   const { maximum, table, starts, anySign } = search;
   let low = anySign ? x[from] : 0;
@@ -97,9 +86,9 @@ export function searchAffine(
     sumW += w[i];
     sumWX += w[i] * value;
   }
-  sums[at + Q] = sums[at + QQ] = sums[at + XQ] = 0;
-  sums[at + ONE] = trial[ONE] = sumW;
-  sums[at + X] = trial[X] = sumWX;
+  sums.q = sums.qq = sums.xq = 0;
+  sums.one = trial.one = sumW;
+  sums.x = trial.x = sumWX;
   let bestScale = 0;
   let bestMinimum = low;
   let least = high > low ? Infinity : -Infinity;
@@ -108,15 +97,13 @@ export function searchAffine(
     let minimum = low + starts[k] * scale;
     for (;;) {
       if (!(scale > 0)) break;
-      correlate(table, x, w, from, n, scale, minimum, trial, 0);
+      correlate(table, x, w, from, n, scale, minimum, trial);
       const error = solve(trial, anySign);
       if (error >= least - LEAST_GAIN * Math.abs(least)) break;
       least = error;
       scale = bestScale = solution[0];
       minimum = bestMinimum = solution[1];
-      sums[at + Q] = trial[Q];
-      sums[at + QQ] = trial[QQ];
-      sums[at + XQ] = trial[XQ];
+      sums.takeCodes(trial);
     }
   }
   solution[0] = bestScale;

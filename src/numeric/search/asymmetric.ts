@@ -1,13 +1,13 @@
-import { roundScale, writeF16 } from '../../core/float16.ts';
+import { LARGEST_F16, roundScale, writeF16 } from '../../core/float16.ts';
 import type { ScalarGrid } from '../types.ts';
 import { type AffineSearch, searchAffine, solution } from './affine.ts';
 import { loadBlock } from './block.ts';
-import { SUMS } from './correlate.ts';
+import { CodeSums } from './correlate.ts';
 import { type SuperAffine, type SuperAffineResult, searchSuperAffine } from './superaffine.ts';
 
 type Fit = ScalarGrid['fit'];
 
-const sums = new Float64Array(SUMS);
+const sums = new CodeSums();
 
 /** `fit` of a format with a binary16 scale and a binary16 minimum at the start of each block: Q4_1, Q5_1. */
 export function fitAffine(blockSize: number, blockBytes: number, search: AffineSearch): Fit {
@@ -18,9 +18,17 @@ export function fitAffine(blockSize: number, blockBytes: number, search: AffineS
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       loadBlock(values, importance, i * blockSize, blockSize, x, w);
-      searchAffine(search, x, w, 0, blockSize, sums, 0);
-      scale[i] = writeF16(blocks, i * blockBytes, roundScale(solution[0]));
-      offset[i] = writeF16(blocks, i * blockBytes + 2, roundScale(solution[1]));
+      searchAffine(search, x, w, 0, blockSize, sums);
+      let d = solution[0];
+      let minimum = solution[1];
+      const opposite = minimum + d * search.maximum;
+      if (Math.abs(minimum) > LARGEST_F16 && Math.abs(opposite) < LARGEST_F16) {
+        // the other end of the grid can be stored: count from there
+        d = -d;
+        minimum = opposite;
+      }
+      scale[i] = writeF16(blocks, i * blockBytes, roundScale(d));
+      offset[i] = writeF16(blocks, i * blockBytes + 2, roundScale(minimum));
     }
   };
 }

@@ -1,21 +1,33 @@
-import { nearestTable, TABLE_SIZE } from '../levels.ts';
+import { nearestTable } from '../levels.ts';
 
 /**
  * What a scale search needs to know of codes: for given codes q the error Σ w (scale·q + offset − x)² is quadratic in
- * (scale, offset), so a few sums say everything about it. Their places in the arrays called `sums`:
+ * (scale, offset), so a few sums say everything about it.
  */
-/** Σ w q */
-export const Q = 0;
-/** Σ w q² */
-export const QQ = 1;
-/** Σ w x q */
-export const XQ = 2;
-/** Σ w */
-export const ONE = 3;
-/** Σ w x */
-export const X = 4;
-/** Sums per sub-block. */
-export const SUMS = 5;
+export class CodeSums {
+  /** Σ w */
+  one = 0;
+  /** Σ w x */
+  x = 0;
+  /** Σ w q */
+  q = 0;
+  /** Σ w q² */
+  qq = 0;
+  /** Σ w x q */
+  xq = 0;
+
+  /** Takes over the sums that depend on codes. */
+  takeCodes(other: CodeSums): void {
+    this.q = other.q;
+    this.qq = other.qq;
+    this.xq = other.xq;
+  }
+
+  /** Error less Σ w x². */
+  error(scale: number, offset: number): number {
+    return scale * (scale * this.qq + 2 * (offset * this.q - this.xq)) + offset * (offset * this.one - 2 * this.x);
+  }
+}
 
 /** [512] the level itself of each entry of `nearestTable`. */
 export function levelTable(levels: Float32Array): Float64Array {
@@ -23,7 +35,7 @@ export function levelTable(levels: Float32Array): Float64Array {
 }
 
 /**
- * Fills Q, QQ and XQ of `sums` at `at`, with q the level nearest to (x − offset)/scale, for elements [from, from + n).
+ * Fills q, qq and xq of `sums`, with q the level nearest to (x − offset)/scale, for elements [from, from + n).
  * The searches spend nearly all their time here: 32-bit integers and a table cost 1.6 times less than clamping doubles.
  * A position beyond ±2^31 wraps around: it takes a wrong level, which is then seen as a large error.
  */
@@ -35,11 +47,11 @@ export function correlate(
   n: number,
   scale: number,
   offset: number,
-  sums: Float64Array,
-  at: number,
+  sums: CodeSums,
 ): void {
   const halfSteps = 2 / scale;
-  const zero = TABLE_SIZE / 2 - offset * halfSteps;
+  const last = table.length - 1;
+  const zero = table.length / 2 - offset * halfSteps;
   const end = from + n;
   let sumQ = 0;
   let sumQQ = 0;
@@ -48,14 +60,14 @@ export function correlate(
     const value = x[i];
     let entry = (value * halfSteps + zero) | 0;
     if (entry < 0) entry = 0;
-    if (entry >= TABLE_SIZE) entry = TABLE_SIZE - 1;
+    if (entry > last) entry = last;
     const q = table[entry];
     const wq = w[i] * q;
     sumQ += wq;
     sumQQ += wq * q;
     sumXQ += wq * value;
   }
-  sums[at + Q] = sumQ;
-  sums[at + QQ] = sumQQ;
-  sums[at + XQ] = sumXQ;
+  sums.q = sumQ;
+  sums.qq = sumQQ;
+  sums.xq = sumXQ;
 }

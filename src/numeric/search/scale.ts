@@ -1,4 +1,4 @@
-import { correlate, levelTable, QQ, SUMS, XQ } from './correlate.ts';
+import { CodeSums, correlate, levelTable } from './correlate.ts';
 
 /**
  * Scale search of symmetric grids, value = scale·level. At the best scale for given codes the error is
@@ -18,7 +18,7 @@ export function scaleSearch(levels: Float32Array, starts: readonly number[]): Sc
   return { table: levelTable(levels), starts: Float64Array.from(starts) };
 }
 
-const trial = new Float64Array(SUMS);
+const trial = new CodeSums();
 
 /** Alternation stops when the gain, nearly Σ w x², grows by less: far below the error of any format. */
 const LEAST_GAIN = 1 + 1e-7;
@@ -26,7 +26,7 @@ const LEAST_GAIN = 1 + 1e-7;
 /**
  * The scale that minimizes Σ w (x − scale·nearest level)², not rounded; 0 when all x are 0. From each start that beats
  * the best so far, codes and scale alternate until nothing improves.
- * @param sums QQ and XQ at `at` out: at the result
+ * @param sums out: q, qq and xq at the result
  */
 export function searchScale(
   search: ScaleSearch,
@@ -34,11 +34,10 @@ export function searchScale(
   w: Float64Array,
   from: number,
   n: number,
-  sums: Float64Array,
-  at: number,
+  sums: CodeSums,
 ): number {
-  sums[at + QQ] = 0;
-  sums[at + XQ] = 0;
+  sums.qq = 0;
+  sums.xq = 0;
   let extreme = 0;
   let largest = 0;
   for (let i = from; i < from + n; i++) {
@@ -54,15 +53,14 @@ export function searchScale(
   for (let k = 0; k < starts.length; k++) {
     let scale = extreme / starts[k];
     for (;;) {
-      correlate(table, x, w, from, n, scale, 0, trial, 0);
-      if (!(trial[QQ] > 0)) break;
-      const gain = (trial[XQ] * trial[XQ]) / trial[QQ];
+      correlate(table, x, w, from, n, scale, 0, trial);
+      if (!(trial.qq > 0)) break;
+      const gain = (trial.xq * trial.xq) / trial.qq;
       if (gain <= bestGain * LEAST_GAIN) break;
       bestGain = gain;
-      sums[at + QQ] = trial[QQ];
-      sums[at + XQ] = trial[XQ];
-      scale = trial[XQ] / trial[QQ];
+      sums.takeCodes(trial);
+      scale = trial.xq / trial.qq;
     }
   }
-  return sums[at + QQ] > 0 ? sums[at + XQ] / sums[at + QQ] : 0;
+  return sums.qq > 0 ? sums.xq / sums.qq : 0;
 }

@@ -1,6 +1,6 @@
 import { roundScale } from '../../core/float16.ts';
-import { type AffineSearch, affineError, searchAffine, solution } from './affine.ts';
-import { correlate, ONE, Q, QQ, SUMS, X, XQ } from './correlate.ts';
+import { type AffineSearch, searchAffine, solution } from './affine.ts';
+import { CodeSums, correlate } from './correlate.ts';
 
 /** A block of sub-blocks with scale d·a and minimum −dmin·b, a and b integers from 0: Q2_K, Q4_K, Q5_K. */
 export interface SuperAffine {
@@ -26,8 +26,8 @@ export interface SuperAffineResult {
 /** Rounds of (a, b) → (d, dmin) → (a, b) on the quadratic model. */
 const MODEL_ROUNDS = 2;
 
-const sums = new Float64Array(16 * SUMS);
-const trial = new Float64Array(SUMS);
+const sums = Array.from({ length: 16 }, () => new CodeSums());
+const trial = new CodeSums();
 const idealScale = new Float64Array(16);
 
 /**
@@ -44,7 +44,7 @@ export function searchSuperAffine(
   let largestScale = 0;
   let largestMinimum = 0;
   for (let j = 0; j < subBlocks; j++) {
-    searchAffine(search, x, w, j * subBlock, subBlock, sums, j * SUMS);
+    searchAffine(search, x, w, j * subBlock, subBlock, sums[j]);
     idealScale[j] = solution[0];
     largestScale = Math.max(largestScale, solution[0]);
     largestMinimum = Math.max(largestMinimum, -solution[1]);
@@ -69,7 +69,7 @@ function chooseIntegers(j: number, highest: number, result: SuperAffineResult): 
   let least = Infinity;
   for (let a = Math.max(0, ideal - 1); a <= last; a++) {
     const b = bestMinimum(j, d * a, dmin, highest);
-    const error = affineError(sums, j * SUMS, d * a, -dmin * b);
+    const error = sums[j].error(d * a, -dmin * b);
     if (error >= least) continue;
     least = error;
     result.a[j] = a;
@@ -80,8 +80,7 @@ function chooseIntegers(j: number, highest: number, result: SuperAffineResult): 
 /** The integer b that suits a scale best by the quadratic model. */
 function bestMinimum(j: number, scale: number, dmin: number, highest: number): number {
   if (dmin === 0) return 0;
-  const at = j * SUMS;
-  const position = (scale * sums[at + Q] - sums[at + X]) / (sums[at + ONE] * dmin);
+  const position = (scale * sums[j].q - sums[j].x) / (sums[j].one * dmin);
   if (!(position > 0)) return 0;
   return position >= highest ? highest : Math.round(position);
 }
@@ -98,28 +97,21 @@ function exactIntegers(
   const { d, dmin, a, b } = result;
   const first = Math.max(1, a[j] - 1);
   const last = Math.min(highest, a[j] + 1);
-  let least = a[j] === 0 ? affineError(zeroCodes(j), 0, 0, -dmin * b[j]) : Infinity;
+  trial.one = sums[j].one;
+  trial.x = sums[j].x;
+  trial.q = trial.qq = trial.xq = 0;
+  let least = a[j] === 0 ? trial.error(0, -dmin * b[j]) : Infinity;
   if (d === 0) return;
   for (let integer = first; integer <= last; integer++) {
     const scale = d * integer;
     const b0 = bestMinimum(j, scale, dmin, highest);
-    correlate(search.table, x, w, j * subBlock, subBlock, scale, -dmin * b0, trial, 0);
-    trial[ONE] = sums[j * SUMS + ONE];
-    trial[X] = sums[j * SUMS + X];
-    const error = affineError(trial, 0, scale, -dmin * b0);
+    correlate(search.table, x, w, j * subBlock, subBlock, scale, -dmin * b0, trial);
+    const error = trial.error(scale, -dmin * b0);
     if (error >= least) continue;
     least = error;
     a[j] = integer;
     b[j] = b0;
   }
-}
-
-/** The sums of sub-block j when all codes are 0. */
-function zeroCodes(j: number): Float64Array {
-  trial[Q] = trial[QQ] = trial[XQ] = 0;
-  trial[ONE] = sums[j * SUMS + ONE];
-  trial[X] = sums[j * SUMS + X];
-  return trial;
 }
 
 /** Least squares d, dmin for the present integers and codes, as binary16; kept as they are where there is none. */
@@ -131,12 +123,12 @@ function refineFactors(subBlocks: number, result: SuperAffineResult): void {
   let ax = 0;
   let bx = 0;
   for (let j = 0; j < subBlocks; j++) {
-    const at = j * SUMS;
-    aa += a[j] * a[j] * sums[at + QQ];
-    ab -= a[j] * b[j] * sums[at + Q];
-    bb += b[j] * b[j] * sums[at + ONE];
-    ax += a[j] * sums[at + XQ];
-    bx -= b[j] * sums[at + X];
+    const { one, x, q, qq, xq } = sums[j];
+    aa += a[j] * a[j] * qq;
+    ab -= a[j] * b[j] * q;
+    bb += b[j] * b[j] * one;
+    ax += a[j] * xq;
+    bx -= b[j] * x;
   }
   const determinant = aa * bb - ab * ab;
   if (determinant > 1e-12 * aa * bb) {

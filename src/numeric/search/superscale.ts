@@ -1,5 +1,5 @@
 import { roundScale } from '../../core/float16.ts';
-import { correlate, QQ, SUMS, XQ } from './correlate.ts';
+import { CodeSums, correlate } from './correlate.ts';
 import { type ScaleSearch, searchScale } from './scale.ts';
 
 /** A block of sub-blocks whose scales are d·integer, d in binary16: Q3_K, Q6_K, IQ4_XS. */
@@ -22,8 +22,8 @@ const MODEL_ROUNDS = 2;
 const D_STARTS = 6;
 const D_STEP = 0.03;
 
-const sums = new Float64Array(16 * SUMS);
-const trial = new Float64Array(SUMS);
+const sums = Array.from({ length: 16 }, () => new CodeSums());
+const trial = new CodeSums();
 const ideal = new Float64Array(16);
 
 /**
@@ -36,7 +36,7 @@ export function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Ar
   const { subBlocks, subBlock, lowest, highest, search } = spec;
   let extreme = 0;
   for (let j = 0; j < subBlocks; j++) {
-    ideal[j] = searchScale(search, x, w, j * subBlock, subBlock, sums, j * SUMS);
+    ideal[j] = searchScale(search, x, w, j * subBlock, subBlock, sums[j]);
     if (Math.abs(ideal[j]) > Math.abs(extreme)) extreme = ideal[j];
   }
   integers.fill(0);
@@ -66,7 +66,7 @@ function chooseIntegers(spec: SuperScale, d: number, integers: Int32Array): numb
   for (let j = 0; j < subBlocks; j++) {
     const integer = nearestInteger(ideal[j] / d, lowest, highest);
     const scale = d * integer;
-    error += scale * (scale * sums[j * SUMS + QQ] - 2 * sums[j * SUMS + XQ]);
+    error += sums[j].error(scale, 0);
     integers[j] = integer;
   }
   return error;
@@ -77,8 +77,8 @@ function leastSquares(subBlocks: number, integers: Int32Array): number {
   let numerator = 0;
   let denominator = 0;
   for (let j = 0; j < subBlocks; j++) {
-    numerator += integers[j] * sums[j * SUMS + XQ];
-    denominator += integers[j] * integers[j] * sums[j * SUMS + QQ];
+    numerator += integers[j] * sums[j].xq;
+    denominator += integers[j] * integers[j] * sums[j].qq;
   }
   return denominator > 0 ? numerator / denominator : 0;
 }
@@ -93,8 +93,8 @@ function exactInteger(spec: SuperScale, x: Float64Array, w: Float64Array, j: num
   for (let integer = Math.max(middle - reach, lowest); integer <= last; integer++) {
     if (integer === 0) continue;
     const scale = d * integer;
-    correlate(search.table, x, w, j * subBlock, subBlock, scale, 0, trial, 0);
-    const error = scale * (scale * trial[QQ] - 2 * trial[XQ]);
+    correlate(search.table, x, w, j * subBlock, subBlock, scale, 0, trial);
+    const error = trial.error(scale, 0);
     if (error >= least) continue;
     least = error;
     best = integer;

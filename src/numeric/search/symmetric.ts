@@ -1,13 +1,15 @@
 import { roundScale, writeF16 } from '../../core/float16.ts';
 import type { ScalarGrid } from '../types.ts';
 import { loadBlock } from './block.ts';
-import { SUMS } from './correlate.ts';
+import { CodeSums, correlate } from './correlate.ts';
 import { type ScaleSearch, searchScale } from './scale.ts';
 import { type SuperScale, searchSuperScale } from './superscale.ts';
 
 type Fit = ScalarGrid['fit'];
 
-const sums = new Float64Array(SUMS);
+const SMALLEST_NORMAL_F16 = 2 ** -14;
+
+const sums = new CodeSums();
 
 /** `fit` of a format with one binary16 scale per block, stored at byte `at`. */
 export function fitScale(blockSize: number, blockBytes: number, at: number, search: ScaleSearch): Fit {
@@ -18,7 +20,13 @@ export function fitScale(blockSize: number, blockBytes: number, at: number, sear
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       loadBlock(values, importance, i * blockSize, blockSize, x, w);
-      scale[i] = writeF16(blocks, i * blockBytes + at, roundScale(searchScale(search, x, w, 0, blockSize, sums, 0)));
+      let d = roundScale(searchScale(search, x, w, 0, blockSize, sums));
+      if (Math.abs(d) < SMALLEST_NORMAL_F16) {
+        // so coarse that all zeros may be better, where no level is 0
+        correlate(search.table, x, w, 0, blockSize, d || 1, 0, sums);
+        if (sums.error(d, 0) >= 0) d = 0;
+      }
+      scale[i] = writeF16(blocks, i * blockBytes + at, d);
       offset[i] = 0;
     }
   };

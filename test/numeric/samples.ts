@@ -1,0 +1,72 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { decodeBF16 } from '../../src/core/float16.ts';
+import { Random } from '../../src/core/random.ts';
+import { shared } from '../support/shared.ts';
+
+/** Rows of weights with an importance per column, the same wherever they are made. */
+export interface Sample {
+  readonly name: string;
+  readonly columns: number;
+  /** [rows, columns] */
+  readonly values: Float32Array;
+  /** [columns] */
+  readonly importance: Float32Array;
+}
+
+/** Heavy-tailed rows that need no file: Student's t with 4 degrees of freedom. */
+export function studentSample(): Sample {
+  const random = new Random(5);
+  const values = Float32Array.from({ length: 32 * 512 }, () => {
+    let chi = 0;
+    for (let i = 0; i < 4; i++) chi += random.normal() ** 2;
+    return (0.03 * random.normal()) / Math.sqrt(chi / 4);
+  });
+  return { name: 'student', columns: 512, values, importance: logNormal(512, 1.5, 6) };
+}
+
+const TINY = 'models/tiny/model.safetensors';
+
+/** Rows of the small test model; none where it is absent. */
+export function tinySamples(): Sample[] {
+  const path = shared(TINY);
+  if (path === undefined) return [];
+  const layer = (name: string) => `model.layers.${name}.weight`;
+  return [
+    sample('query', readRows(path, layer('0.self_attn.q_proj'), 64), 256, 1.2, 1),
+    sample('down', readRows(path, layer('3.mlp.down_proj'), 24), 768, 1.2, 2),
+    sample('embedding', readRows(path, 'model.embed_tokens.weight', 64), 256, 0.6, 3),
+    sample('gate, equal importance', readRows(path, layer('1.mlp.gate_proj'), 64), 256, 0, 4),
+  ];
+}
+
+function sample(name: string, values: Float32Array, columns: number, spread: number, seed: number): Sample {
+  return { name, columns, values, importance: logNormal(columns, spread, seed) };
+}
+
+function logNormal(length: number, spread: number, seed: number): Float32Array {
+  const random = new Random(seed);
+  return Float32Array.from({ length }, () => Math.exp(spread * random.normal()));
+}
+
+/** The first rows of a BF16 tensor of a safetensors file. */
+function readRows(path: string, name: string, rows: number): Float32Array {
+  const file = openSync(path, 'r');
+  const read = (position: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    readSync(file, bytes, 0, length, position);
+    return bytes;
+  };
+  const headerBytes = Number(new DataView(read(0, 8).buffer).getBigUint64(0, true));
+  const info = JSON.parse(new TextDecoder().decode(read(8, headerBytes)))[name];
+  const values = new Float32Array(rows * info.shape[1]);
+  decodeBF16(read(8 + headerBytes + info.data_offsets[0], 2 * values.length), values);
+  closeSync(file);
+  return values;
+}
+
+/** Σ importance·(a − b)², importance per column. */
+export function weightedError(a: Float32Array, b: Float32Array, importance: Float32Array): number {
+  let error = 0;
+  for (let i = 0; i < a.length; i++) error += importance[i % importance.length] * (a[i] - b[i]) ** 2;
+  return error;
+}
