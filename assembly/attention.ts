@@ -6,8 +6,8 @@ import { NO_DIAGONAL, product } from './gemm';
 import { dadd, dmadd, dsum, dzero, LANES, vloadPart, vmax, vmaximum, vmul, vsplat, vstorePart, vsub } from './lanes';
 import { vexp } from './exp';
 
-/** Queries per tile. Longer ones would pack keys more rarely but compute more scores above the diagonal. */
-const QUERIES: i32 = 64;
+/** Queries per tile, whole tiles of the micro-kernel. Longer ones would pack keys more rarely but compute more scores above the diagonal. */
+const QUERIES: i32 = 66;
 
 /**
  * q, out [sequences·length, heads·headDim]; k, v [sequences, capacity, kvHeads·headDim].

@@ -1,6 +1,6 @@
 /** Matrix products of float32 matrices with any strides, blocked for the caches and shared between threads. */
 import { MR, NR, tile } from './tile';
-import { pack, paddedSteps } from './pack';
+import { pack } from './pack';
 import { scratch, shareStart } from './share';
 import { FEW_ROWS, gemv } from './gemv';
 
@@ -9,7 +9,7 @@ const KC: i32 = 512;
 /** Columns of b packed at once: NC · KC floats (512 KiB) stay in the second-level cache. */
 const NC: i32 = 256;
 /** Rows of a packed at once. */
-const MC: i32 = 64;
+const MC: i32 = 96;
 
 /** No limit: larger than any size, and still far from overflow. */
 export const NO_DIAGONAL: i32 = 1 << 29;
@@ -22,7 +22,7 @@ export const GEMM_SCRATCH: usize = PACKED_B_BYTES + PACKED_A_BYTES + 256;
 /** Length of each pass over k: equal passes of at most KC. */
 export function passLength(k: i32): i32 {
   const passes = max(1, (k + KC - 1) / KC);
-  return paddedSteps((k + passes - 1) / passes);
+  return (k + passes - 1) / passes;
 }
 
 /**
@@ -70,15 +70,14 @@ export function multiplyPacked(
   c: usize, cRow: i32, rows: i32, columns: i32, k: i32, accumulate: bool,
   columnDiagonal: i32 = NO_DIAGONAL, stepDiagonal: i32 = NO_DIAGONAL,
 ): void {
-  const steps = paddedSteps(k);
   const spare = scratch + PACKED_B_BYTES + PACKED_A_BYTES;
   const rowBytes = <usize>cRow * 4;
   for (let j = 0; j < columns; j += NR) {
-    const b = scratch + <usize>j * <usize>steps * 4;
-    for (let i = max(0, j - columnDiagonal) & -MR; i < rows; i += MR) {
-      const needed = min(steps, paddedSteps(i + MR + stepDiagonal));
+    const b = scratch + <usize>j * <usize>k * 4;
+    for (let i = (max(0, j - columnDiagonal) / MR) * MR; i < rows; i += MR) {
+      const needed = min(k, i + MR + stepDiagonal);
       if (needed <= 0) continue;
-      const a = scratch + PACKED_B_BYTES + <usize>i * <usize>steps * 4;
+      const a = scratch + PACKED_B_BYTES + <usize>i * <usize>k * 4;
       const to = c + <usize>i * rowBytes + <usize>j * 4;
       if (i + MR <= rows && j + NR <= columns) tile(a, b, needed, to, rowBytes, accumulate);
       else tileEdge(a, b, needed, to, rowBytes, accumulate, min(MR, rows - i), min(NR, columns - j), spare);

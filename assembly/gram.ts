@@ -4,7 +4,7 @@ import { shareStart } from './share';
 
 /** Columns of a that are packed at once, and rows per item of work. */
 const STRIP: i32 = 256;
-const CHUNK: i32 = 32;
+const CHUNK: i32 = 36;
 
 /**
  * Lower triangle of a[n,n] += Σ_t weight_t·x_t·x_tᵀ over rows of x[t,n]; `weight` [t] or 0. Rows of both are `stride`

@@ -1,18 +1,12 @@
-/** Copies a part of an operand into panels, so that the micro-kernel reads it in order. Tails are filled with zeros. */
+/** Copies a part of an operand into panels, so that the micro-kernel reads it in order. Missing rows and columns
+ * are filled with zeros. */
 import { LANES, VECTOR, vload, vmul, vsplat, vstore, vtranspose } from './lanes';
-import { K_STEP } from './tile';
-
-/** Length of a panel that holds k steps. */
-// @ts-ignore: decorator
-@inline export function paddedSteps(k: i32): i32 {
-  return (k + K_STEP - 1) & -K_STEP;
-}
 
 /**
- * Packs `count` × `k` values of an operand into panels `[paddedSteps(k)][width]`, one after the other.
+ * Packs `count` × `k` values of an operand into panels `[k][width]`, one after the other.
  * @param stride elements between neighbours across the panel (rows of a, columns of b)
  * @param kStride elements between neighbours along k; this or `stride` is 1
- * @param width a multiple of LANES
+ * @param width at least LANES
  * @param weight [k] factor of each step, or 0; only with stride 1
  */
 export function pack(
@@ -26,13 +20,15 @@ export function pack(
 function packAlong(to: usize, from: usize, stride: i32, count: i32, k: i32, width: i32): void {
   const step = <usize>width * 4;
   const row = <usize>stride * 4;
-  const panelBytes = <usize>paddedSteps(k) * step;
+  const panelBytes = <usize>k * step;
   const whole = k & -LANES;
   for (let first = 0; first < count; first += width, to += panelBytes) {
-    for (let lane = 0; lane < width; lane += LANES) {
+    for (let at = 0; at < width; at += LANES) {
+      // The last vector overlaps the one before it when LANES does not divide the width.
+      const lane = min(at, width - LANES);
       const column = to + <usize>lane * 4;
       const source = from + <usize>(first + lane) * row;
-      const lanes = min(LANES, count - first - lane);
+      const lanes = max(0, min(LANES, count - first - lane));
       if (lanes == LANES) {
         for (let l = 0; l < whole; l += LANES) {
           vtranspose(column + <usize>l * step, step, source + <usize>l * 4, row);
@@ -40,7 +36,6 @@ function packAlong(to: usize, from: usize, stride: i32, count: i32, k: i32, widt
       }
       for (let l = lanes == LANES ? whole : 0; l < k; l++) packStep(column + <usize>l * step, source + <usize>l * 4, row, lanes);
     }
-    memory.fill(to + <usize>k * step, 0, panelBytes - <usize>k * step);
   }
 }
 
@@ -52,14 +47,17 @@ function packStep(to: usize, from: usize, stride: usize, lanes: i32): void {
 /** Values across the panel are neighbours in memory: copy, row of memory by row of memory. */
 function packAcross(to: usize, from: usize, kStride: i32, count: i32, k: i32, width: i32, weight: usize): void {
   const step = <usize>width * 4;
-  const panelBytes = <usize>paddedSteps(k) * step;
+  const panelBytes = <usize>k * step;
   for (let l = 0; l < k; l++) {
     const factor = vsplat(weight ? load<f32>(weight + <usize>l * 4) : 1);
     let source = from + <usize>l * <usize>kStride * 4;
     let target = to + <usize>l * step;
     let remaining = count;
     for (; remaining >= width; remaining -= width, source += step, target += panelBytes) {
-      for (let at: usize = 0; at < step; at += VECTOR) vstore(target + at, vmul(vload(source + at), factor));
+      for (let at: usize = 0; at < step; at += VECTOR) {
+        const lane = min(at, step - VECTOR);
+        vstore(target + lane, vmul(vload(source + lane), factor));
+      }
     }
     if (remaining > 0) {
       for (let i = 0; i < width; i++) {
@@ -68,9 +66,5 @@ function packAcross(to: usize, from: usize, kStride: i32, count: i32, k: i32, wi
         store<f32>(target + at, value);
       }
     }
-  }
-  const panels = (count + width - 1) / width;
-  for (let panel = 0; panel < panels; panel++) {
-    memory.fill(to + <usize>panel * panelBytes + <usize>k * step, 0, panelBytes - <usize>k * step);
   }
 }

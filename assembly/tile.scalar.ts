@@ -1,7 +1,6 @@
 /** `tile.ts` for machines without SIMD: 4 × 2 elements. */
 export const MR: i32 = 4;
 export const NR: i32 = 2;
-export const K_STEP: i32 = 4;
 
 export function tile(a: usize, b: usize, k: i32, c: usize, cRow: usize, accumulate: bool): void {
   let c00: f32 = 0, c01: f32 = 0, c10: f32 = 0, c11: f32 = 0;

@@ -5,7 +5,7 @@ import { assertClose, awkwardLengths, normal, type Operation, onEveryBuild, refe
 
 const products = ['matmulNT', 'matmulNN', 'matmulTN'] as const;
 
-/** [m, n, k]: every awkward length in every place, around tiles (4 × 8), panels (64, 256) and passes (512). */
+/** [m, n, k]: every awkward length in every place, around tiles (6 × 8), panels (96, 256) and passes (512). */
 const shapes: [number, number, number][] = [
   ...awkwardLengths.map((n): [number, number, number] => [3, n, 5]),
   ...awkwardLengths.map((n): [number, number, number] => [n, 9, 6]),
@@ -13,7 +13,7 @@ const shapes: [number, number, number][] = [
   ...awkwardLengths.map((n): [number, number, number] => [1, n, 33]),
   ...awkwardLengths.map((n): [number, number, number] => [2, 7, n]),
   [65, 257, 33],
-  [70, 264, 9],
+  [100, 264, 9],
   [6, 31, 513],
   [4, 8, 1025],
 ];

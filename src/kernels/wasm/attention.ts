@@ -3,7 +3,7 @@ import { requireLength } from './matmul.ts';
 import type { Team } from './team.ts';
 
 /** Queries per tile, as in assembly/attention.ts. */
-const QUERIES = 64;
+const QUERIES = 66;
 
 /**
  * Floats from one row of scores to the next: a multiple of 16 and no multiple of 1024, whose rows would fall on the
