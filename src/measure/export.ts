@@ -4,12 +4,12 @@ import type { Measurement, UseSummary } from './types.ts';
 
 /**
  * The sensitivity table as a Parquet file, one row per use of a matrix. Losses are those of the sketch's reference
- * perturbation (4-bit rounding of `sketch_rows` rows), nats per token; `kronecker` before calibration.
+ * perturbation (4-bit rounding of `sketch_rows` rows), nats per token; `kronecker` is multiplied with `factor` already.
  */
 export function measurementToParquet(measurement: Measurement): ArrayBuffer {
   const { summaries, key } = measurement;
   const perToken = 1 / (2 * key.sequenceLength);
-  const unbiased = ({ sketch }: UseSummary) => estimate(sketch.innerProducts.map((v) => v * v * perToken));
+  const unbiased = ({ sketch }: UseSummary) => estimate(sketch.squares.map((v) => v * perToken));
   const mean = (values: Float64Array): number => estimate(values).mean * perToken;
   return parquetWriteBuffer({
     columnData: [
@@ -23,6 +23,8 @@ export function measurementToParquet(measurement: Measurement): ArrayBuffer {
       { name: 'row_products', type: 'DOUBLE', data: summaries.map(({ sketch }) => mean(sketch.rowProducts)) },
       { name: 'token_products', type: 'DOUBLE', data: summaries.map(({ sketch }) => mean(sketch.tokenProducts)) },
       { name: 'kronecker', type: 'DOUBLE', data: summaries.map(({ sketch }) => sketch.kronecker) },
+      { name: 'factor', type: 'DOUBLE', data: summaries.map(({ factor }) => factor.value) },
+      { name: 'factor_error', type: 'DOUBLE', data: summaries.map(({ factor }) => factor.standardError) },
       { name: 'relative_error', type: 'DOUBLE', data: summaries.map(({ tensor }) => relativeError(summaries, tensor)) },
     ],
     kvMetadata: [{ key: 'measurement', value: JSON.stringify(key) }],

@@ -87,7 +87,7 @@ export function addLinear(
     addRowEnergy(g, sums.rowEnergy, weight);
     kernels.gram(x, weight, sums.a, tokens, sums.columns);
   });
-  addToSketch(kernels, sums.sketch, sums.perturbation, x, g, sums.rows, order);
+  addToSketch(kernels, sums.sketch, sums.perturbation, { x, g, width: sums.rows, order });
   addInputEnergy(sums, inputEnergy, tokens);
   sums.tokens += tokens;
 }

@@ -8,7 +8,7 @@ import {
   measuredUse,
   openFactors,
 } from './factors.ts';
-import { addToSketch } from './sketch.ts';
+import { addHeadToSketch } from './sketch.ts';
 import type { UseMeasurement } from './types.ts';
 
 /** Logits in memory at once. */
@@ -108,7 +108,12 @@ export function headChunk(
     kernels.sampledScore(logits, uniform, curvature, head.probability, vocabulary);
     addProbabilitySquares(logits, head.squares);
     kernels.gram(normed, curvature, factors.a, tokens, hidden);
-    addToSketch(kernels, factors.sketch, factors.perturbation, normed, logits, vocabulary, chunk.order);
+    addHeadToSketch(kernels, factors.sketch, factors.perturbation, {
+      x: normed,
+      g: logits,
+      width: vocabulary,
+      order: chunk.order,
+    });
     addInputEnergy(factors, columnEnergy(normed, hidden), tokens);
     factors.tokens += tokens;
     const normedGradient = kernels.f32(tokens * hidden);

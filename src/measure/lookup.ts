@@ -179,6 +179,7 @@ function addLookupSketch(
   });
   for (const [sequence, perToken] of perSequence)
     for (const dot of perToken.values()) sums.rowProducts[sequence] += dot * dot;
+  for (const sequence of batch.order) sums.squares[sequence] = sums.innerProducts[sequence] ** 2;
 }
 
 /** Calls with token id, sequence number and row of the batch. */

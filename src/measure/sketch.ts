@@ -53,6 +53,7 @@ export function sketchStride(rows: number, most = 256): number {
 /** Sums of a sketch while it is being filled. */
 export interface SketchSums {
   readonly innerProducts: Float64Array;
+  readonly squares: Float64Array;
   readonly rowProducts: Float64Array;
   readonly tokenProducts: Float64Array;
 }
@@ -60,66 +61,116 @@ export interface SketchSums {
 export function sketchSums(sequences: number): SketchSums {
   return {
     innerProducts: new Float64Array(sequences),
+    squares: new Float64Array(sequences),
     rowProducts: new Float64Array(sequences),
     tokenProducts: new Float64Array(sequences),
   };
 }
 
-/**
- * Adds whole sequences of one linear layer to its sketch.
- * @param x inputs, [order.length·length, columns]
- * @param g gradients at the outputs, [order.length·length, width]
- * @param order number of each sequence
- */
+/** Rows of a linear layer's inputs and output gradients, in the backend's memory. */
+export interface SketchRows {
+  /** Inputs, [order.length·length, columns]. */
+  readonly x: Float32Array;
+  /** Gradients at the outputs, [order.length·length, width]. */
+  readonly g: Float32Array;
+  readonly width: number;
+  /** Number of each sequence. */
+  readonly order: readonly number[];
+}
+
+/** Adds whole sequences of one linear layer to its sketch. */
 export function addToSketch(
   kernels: Kernels,
   sums: SketchSums,
   perturbation: ReferencePerturbation,
-  x: Float32Array,
-  g: Float32Array,
-  width: number,
-  order: readonly number[],
+  rows: SketchRows,
 ): void {
-  const { delta, rows, columns, stride } = perturbation;
+  withChange(kernels, perturbation, rows, (change, length) => {
+    const perRow = new Float64Array(perturbation.rows);
+    rows.order.forEach((sequence, s) => {
+      perRow.fill(0);
+      for (let t = s * length; t < (s + 1) * length; t++)
+        sums.tokenProducts[sequence] += addToken(perRow, change, rows.g, t, rows.width, perturbation.stride);
+      let inner = 0;
+      for (const value of perRow) {
+        inner += value;
+        sums.rowProducts[sequence] += value * value;
+      }
+      sums.innerProducts[sequence] += inner;
+      sums.squares[sequence] += inner * inner;
+    });
+  });
+}
+
+/** perRow_r += g_r·(δw_r·x) of one token; returns the sum of their squares. */
+function addToken(
+  perRow: Float64Array,
+  change: Float32Array,
+  g: Float32Array,
+  token: number,
+  width: number,
+  stride: number,
+): number {
+  const rows = perRow.length;
+  let squares = 0;
+  for (let r = 0, at = token * rows, from = token * width; r < rows; r++, at++, from += stride) {
+    const product = change[at] * g[from];
+    perRow[r] += product;
+    squares += product * product;
+  }
+  return squares;
+}
+
+/**
+ * Adds tokens of the output head. Labels of different tokens are independent, so products of tokens vanish, and the mean
+ * over labels is known: E⟨g, δy⟩² is the variance of δy under p. Sequences may come in parts.
+ * @param rows.g onehot(ŷ) − p
+ */
+export function addHeadToSketch(
+  kernels: Kernels,
+  sums: SketchSums,
+  perturbation: ReferencePerturbation,
+  rows: SketchRows,
+): void {
+  const count = perturbation.rows;
+  withChange(kernels, perturbation, rows, (change, length) => {
+    rows.order.forEach((sequence, s) => {
+      for (let t = s * length; t < (s + 1) * length; t++) {
+        let inner = 0;
+        let mean = 0;
+        let square = 0;
+        let byRows = 0;
+        for (let r = 0, at = t * count, from = t * rows.width; r < count; r++, at++, from += perturbation.stride) {
+          const g = rows.g[from];
+          const p = g > 0 ? 1 - g : -g;
+          const y = change[at];
+          inner += g * y;
+          mean += p * y;
+          square += p * y * y;
+          byRows += p * (1 - p) * y * y;
+        }
+        sums.innerProducts[sequence] += inner;
+        sums.squares[sequence] += square - mean * mean;
+        sums.rowProducts[sequence] += byRows;
+        sums.tokenProducts[sequence] += byRows;
+      }
+    });
+  });
+}
+
+/** Calls with δy = x·δWᵀ, [tokens, perturbed rows], and tokens per sequence. */
+function withChange(
+  kernels: Kernels,
+  { delta, rows, columns }: ReferencePerturbation,
+  { x, order }: SketchRows,
+  use: (change: Float32Array, length: number) => void,
+): void {
   const tokens = x.length / columns;
   kernels.scope(() => {
     const change = kernels.f32(tokens * rows);
     kernels.matmulNT(x, delta, change, tokens, rows, columns);
-    addProducts(sums, change, g, { rows, width, stride, length: tokens / order.length, order });
+    use(change, tokens / order.length);
   });
-}
-
-interface ProductShape {
-  readonly rows: number;
-  readonly width: number;
-  readonly stride: number;
-  readonly length: number;
-  readonly order: readonly number[];
-}
-
-function addProducts(sums: SketchSums, change: Float32Array, g: Float32Array, shape: ProductShape): void {
-  const { rows, width, stride, length, order } = shape;
-  const perRow = new Float64Array(rows);
-  for (let s = 0; s < order.length; s++) {
-    perRow.fill(0);
-    let squares = 0;
-    for (let t = s * length; t < (s + 1) * length; t++) {
-      for (let r = 0, at = t * rows, from = t * width; r < rows; r++, at++, from += stride) {
-        const product = change[at] * g[from];
-        perRow[r] += product;
-        squares += product * product;
-      }
-    }
-    let inner = 0;
-    let rowSquares = 0;
-    for (let r = 0; r < rows; r++) {
-      inner += perRow[r];
-      rowSquares += perRow[r] * perRow[r];
-    }
-    sums.innerProducts[order[s]] += inner;
-    sums.rowProducts[order[s]] += rowSquares;
-    sums.tokenProducts[order[s]] += squares;
-  }
 }
 
 export function finishSketch(sums: SketchSums, kronecker: number, rows: number): Sketch {

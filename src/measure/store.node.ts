@@ -172,6 +172,7 @@ class FileStore implements MeasurementStore {
     write('pricing.b', pricing.b);
     write('importance', use.importance);
     write('sketch.inner', sketch.innerProducts);
+    write('sketch.squares', sketch.squares);
     write('sketch.rows', sketch.rowProducts);
     write('sketch.tokens', sketch.tokenProducts);
   }
@@ -186,6 +187,7 @@ class FileStore implements MeasurementStore {
       rows: row.rows,
       columns: row.columns,
       importance: new Float32Array(this.#readArray('matrix_array', row.id, 'importance')),
+      factor: { value: 1, standardError: 0 },
       sketch: this.#sketch(row),
     }));
     return measurementOf(key, summaries, async (tensor) =>
@@ -197,6 +199,7 @@ class FileStore implements MeasurementStore {
     const read = (name: string) => new Float64Array(this.#readArray('matrix_array', row.id, name));
     return {
       innerProducts: read('sketch.inner'),
+      squares: read('sketch.squares'),
       rowProducts: read('sketch.rows'),
       tokenProducts: read('sketch.tokens'),
       kronecker: row.sketch_kronecker,

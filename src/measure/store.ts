@@ -1,22 +1,25 @@
 import { BitbudgetError } from '../core/errors.ts';
-import { calibration, relativeError } from './calibrate.ts';
+import { useFactors } from './calibrate.ts';
 import type {
+  KroneckerTerm,
   Measurement,
   MeasurementKey,
   MeasurementStore,
   ResumePoint,
+  Sketch,
   TensorMeasurement,
   UseMeasurement,
   UseSummary,
 } from './types.ts';
 
 /** Changes whenever the meaning of what is stored changes; older files are measured anew. */
-export const MEASUREMENT_VERSION = 1;
+export const MEASUREMENT_VERSION = 2;
 
 export function keyText(key: MeasurementKey): string {
   return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed].join('/');
 }
 
+/** Before calibration: the factor is 1. */
 export function summaryOf(use: UseMeasurement): UseSummary {
   return {
     tensor: use.tensor,
@@ -24,6 +27,7 @@ export function summaryOf(use: UseMeasurement): UseSummary {
     rows: use.rounding.b.length,
     columns: use.importance.length,
     importance: use.importance,
+    factor: { value: 1, standardError: 0 },
     sketch: use.sketch,
   };
 }
@@ -42,18 +46,46 @@ export function joinUses(tensor: string, uses: readonly UseMeasurement[]): Tenso
   };
 }
 
-/** A measurement over whatever holds its uses. */
+/**
+ * A measurement over whatever holds its uses. Every use's Kronecker form is multiplied with its factor.
+ * @param raw as measured
+ * @param load the uses of a tensor as measured, in the order of `raw`
+ */
 export function measurementOf(
   key: MeasurementKey,
-  summaries: readonly UseSummary[],
+  raw: readonly UseSummary[],
   load: (tensor: string) => Promise<UseMeasurement[]>,
 ): Measurement {
+  const factors = useFactors(raw, key.sequenceLength);
+  const summaries = raw.map((summary, i) => ({
+    ...summary,
+    factor: factors[i],
+    sketch: scaledSketch(summary.sketch, factors[i].value),
+  }));
+  const factorOf = ({ tensor, use }: UseMeasurement): number =>
+    factors[raw.findIndex((summary) => summary.tensor === tensor && summary.use === use)].value;
   return {
     key,
     summaries,
-    read: async (tensor) => joinUses(tensor, await load(tensor)),
-    calibration: () => calibration(summaries, key.sequenceLength),
-    relativeError: (tensor) => relativeError(summaries, tensor),
+    read: async (tensor) =>
+      joinUses(
+        tensor,
+        (await load(tensor)).map((use) => scaledUse(use, factorOf(use))),
+      ),
+  };
+}
+
+function scaledSketch(sketch: Sketch, factor: number): Sketch {
+  return { ...sketch, kronecker: sketch.kronecker * factor };
+}
+
+function scaledUse(use: UseMeasurement, factor: number): UseMeasurement {
+  const scaled = ({ a, b }: KroneckerTerm): KroneckerTerm => ({ a, b: b.map((value) => value * factor) });
+  return {
+    ...use,
+    rounding: scaled(use.rounding),
+    pricing: scaled(use.pricing),
+    sketch: scaledSketch(use.sketch, factor),
   };
 }
 

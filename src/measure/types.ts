@@ -5,8 +5,14 @@
 export interface KroneckerTerm {
   /** E[|g|²·x·xᵀ], [columns, columns], symmetric. */
   readonly a: Float32Array;
-  /** E[g_i²] / E[|g|²], [rows]. */
+  /** E[g_i²] / E[|g|²], times the use's factor once a measurement is finished (calibrate.ts). [rows] */
   readonly b: Float32Array;
+}
+
+/** A factor with its standard error. */
+export interface Factor {
+  readonly value: number;
+  readonly standardError: number;
 }
 
 /** How a matrix is used: as a linear layer, or as a table of rows looked up by token. */
@@ -17,8 +23,13 @@ export type MatrixUse = 'linear' | 'lookup';
  * the unbiased one. G_s is the gradient of Σ_t log p(ŷ_t) of sequence s, g_t the gradient at the layer's output.
  */
 export interface Sketch {
-  /** ⟨G_s, δW⟩ per sequence. The unbiased KL of δW is Σ_s ⟨G_s, δW⟩² / (2·sequences·length). [sequences] */
+  /** ⟨G_s, δW⟩ per sequence. [sequences] */
   readonly innerProducts: Float64Array;
+  /**
+   * Their squares, for the output head the squares' means over labels: the unbiased KL of δW is
+   * Σ_s squares_s / (2·sequences·length). [sequences]
+   */
+  readonly squares: Float64Array;
   /** Σ_i ⟨G_s, δw_i⟩² over rows i: the same with the (mean zero) products of different rows left out. [sequences] */
   readonly rowProducts: Float64Array;
   /** Σ_t Σ_i (g_ti·δw_i·x_t)²: products of different tokens left out as well. [sequences] */
@@ -60,6 +71,9 @@ export interface UseSummary {
   readonly columns: number;
   /** E[x²] per column, [columns] */
   readonly importance: Float32Array;
+  /** What the Kronecker form of this use was multiplied with to agree with its sketch (calibrate.ts). */
+  readonly factor: Factor;
+  /** `kronecker` with the factor. */
   readonly sketch: Sketch;
 }
 
@@ -82,10 +96,6 @@ export interface Measurement {
   readonly summaries: readonly UseSummary[];
   /** Throws BitbudgetError when the tensor was not measured. */
   read(tensor: string): Promise<TensorMeasurement>;
-  /** What prices are multiplied with to be unbiased (calibrate.ts). */
-  calibration(): { readonly value: number; readonly standardError: number };
-  /** Standard error of a tensor's prices relative to them (calibrate.ts). */
-  relativeError(tensor: string): number;
 }
 
 /** What an interrupted measurement goes on from. */

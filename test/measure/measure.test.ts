@@ -110,22 +110,22 @@ test('inner products of every matrix equal central differences of the sampled lo
 });
 
 test('the unbiased form predicts the true KL of small steps to 30 %, as its low-variance companions do', async () => {
-  const setup = setUp(80, 8, false, 1);
+  const setup = setUp(64, 6, false, 1);
   const { model, values, tokens } = setup;
   const measurement = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
   const reference = await logProbabilities(setup);
   const sums = { true: 0, unbiased: 0, byRows: 0, kronecker: 0 };
   const step = 0.3;
-  for (const { tensor, columns, sketch } of measurement.summaries) {
+  for (const { tensor, columns, sketch, factor } of measurement.summaries) {
     if (tensor === 'token_embd.weight') continue;
     const matrix = values.get(tensor)!.values;
     const logQ = await perturbed(matrix, sketchedPerturbation(matrix, columns), step, () => logProbabilities(setup));
     const kl = reference.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - logQ[i]), 0);
     sums.true += kl / tokens.ids.length / step ** 2;
     const perToken = 0.5 / tokens.ids.length;
-    sums.unbiased += sketch.innerProducts.reduce((sum, v) => sum + v * v, 0) * perToken;
+    sums.unbiased += sketch.squares.reduce((sum, v) => sum + v, 0) * perToken;
     sums.byRows += sketch.rowProducts.reduce((sum, v) => sum + v, 0) * perToken;
-    sums.kronecker += sketch.kronecker;
+    sums.kronecker += sketch.kronecker / factor.value;
   }
   assert.ok(Math.abs(sums.unbiased / sums.true - 1) < 0.3, `unbiased ÷ true ${sums.unbiased / sums.true}`);
   assert.ok(Math.abs(sums.byRows / sums.true - 1) < 0.3, `by rows ÷ true ${sums.byRows / sums.true}`);
@@ -203,14 +203,20 @@ test('a finished measurement is reused; another seed or text is not', async () =
   assert.equal(work, 3 * once);
 });
 
-test('a tied embedding has two terms, each with shares that sum to 1', async () => {
+test('a tied embedding has two terms, each with shares that sum to its factor', async () => {
   const { model, tokens, config } = setUp(4, 6, true);
   const measurement = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
   const embedding = await measurement.read('token_embd.weight');
   assert.equal(embedding.pricing.length, 2);
-  for (const { b } of [...embedding.pricing, ...embedding.rounding]) {
-    assert.equal(b.length, config.vocabulary);
-    assert.ok(Math.abs(b.reduce((sum, value) => sum + value, 0) - 1) < 1e-5);
+  const factors = measurement.summaries
+    .filter(({ tensor }) => tensor === embedding.tensor)
+    .map(({ factor }) => factor.value);
+  assert.equal(factors.length, 2);
+  for (const terms of [embedding.pricing, embedding.rounding]) {
+    terms.forEach(({ b }, i) => {
+      assert.equal(b.length, config.vocabulary);
+      assert.ok(Math.abs(b.reduce((sum, value) => sum + value, 0) / factors[i] - 1) < 1e-5);
+    });
   }
 });
 

@@ -27,7 +27,6 @@ async function assertEqual(a: Measurement, b: Measurement): Promise<void> {
   assert.deepEqual(a.summaries, b.summaries);
   assert.ok(a.summaries.length > 0);
   for (const { tensor } of a.summaries) assert.deepEqual(await a.read(tensor), await b.read(tensor));
-  assert.deepEqual(a.calibration(), b.calibration());
 }
 
 test('a packed triangle holds a symmetric matrix of 1 to 33 columns exactly', () => {
@@ -63,8 +62,8 @@ test('a measurement killed with SIGKILL at several moments ends with the same fa
   const path = join(folder, 'killed.sqlite');
   const script = fileURLToPath(new URL('./interruptible.ts', import.meta.url));
   let killed = 0;
-  // Each run lives a little longer, so that the kills fall before, into and after saved blocks.
-  for (const events of [3, 7, 9]) {
+  // In the forward pass; in the last block, behind the saved head; in the first block, behind the saved last one.
+  for (const events of [3, 7, 5]) {
     const child = spawn(process.execPath, [script, path, String(events)], { stdio: 'ignore' });
     const signal = await new Promise((resolve) => child.on('exit', (_, name) => resolve(name)));
     if (signal === 'SIGKILL') killed++;
