@@ -22,10 +22,12 @@ export interface TokenRows {
   readonly values: Float32Array;
 }
 
-/** Reads the rows that `tokens` use, chunk by chunk: the whole matrix is never in memory. */
+/** Reads the rows that `tokens` use, chunk by chunk: the whole matrix is never in memory. Throws RangeError for ids outside it. */
 export async function tokenRows(tensor: ModelTensor, tokens: Int32Array): Promise<TokenRows> {
   const [rows, columns] = tensor.shape;
   const ids = Int32Array.from(new Set(tokens)).sort();
+  if (ids[0] < 0 || ids[ids.length - 1] >= rows)
+    throw new RangeError(`token ids run from ${ids[0]} to ${ids[ids.length - 1]}, the vocabulary has ${rows} tokens`);
   const values = new Float32Array(ids.length * columns);
   for (let start = 0, i = 0; start < rows && i < ids.length; start += CHUNK_ROWS) {
     const end = Math.min(start + CHUNK_ROWS, rows);

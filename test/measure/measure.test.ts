@@ -224,3 +224,12 @@ test('rejects a single sequence, naming what is missing', async () => {
   const { model, tokens } = setUp(1, 4);
   await assert.rejects(measureModel(kernels, model, tokens, { store: memoryStore() }), /1 sequence.*at least 2/);
 });
+
+test('rejects token ids outside the vocabulary', async () => {
+  const { model, tokens } = setUp(2, 4);
+  const ids = tokens.ids.with(3, smallConfig.vocabulary);
+  await assert.rejects(
+    measureModel(kernels, model, { ...tokens, ids }, { store: memoryStore() }),
+    /to 20, .* has 20 tokens/,
+  );
+});
