@@ -1,6 +1,6 @@
 /**
  * Exact allocation beside HiGHS on the same problems, both proving optimality: milliseconds (median of runs), their
- * ratio, and whether the losses agree. `npm run bench -- allocate`; `--quick` leaves out HiGHS on the largest size.
+ * ratio, and whether the losses agree. `npm run bench -- allocate`; `--quick` asks HiGHS on the small size only.
  */
 import { cpus } from 'node:os';
 import { solve } from '../src/allocate/solve.ts';
@@ -30,7 +30,7 @@ function compare(
   const problem: Problem = { groups: built, budget: budgetAt(built, 0.4) };
   const first = time(() => solve(problem));
   const ours = median(Array.from({ length: RUNS }, () => time(() => solve(problem)).milliseconds));
-  const withHighs = !quick || groups < 1000;
+  const withHighs = !quick || groups < 100;
   const highs = withHighs ? time(() => solveByHighs(problem)) : undefined;
   return {
     kind,
@@ -47,5 +47,9 @@ function compare(
 
 console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}, seed 1`);
 console.table(
-  (['tensors', 'layers', 'uncorrelated'] as const).flatMap((kind) => [compare(kind, 211, 12), compare(kind, 1000, 20)]),
+  (['tensors', 'layers', 'uncorrelated'] as const).flatMap((kind) => [
+    compare(kind, 60, 8),
+    compare(kind, 211, 12),
+    compare(kind, 1000, 20),
+  ]),
 );
