@@ -80,9 +80,24 @@ function compare(peer: Row, rounding: string): { peer: Row; ours: Row; rounding:
   const result = `${file}.json`;
   if (!existsSync(result)) {
     const start = performance.now();
-    bitbudget('quantize', model!, '--target-size', `${peer.bytes}`, '--rounding', rounding, '--calibration', calibration!, '-o', file, '--yes');
+    bitbudget(
+      'quantize',
+      model!,
+      '--target-size',
+      `${peer.bytes}`,
+      '--rounding',
+      rounding,
+      '--calibration',
+      calibration!,
+      '-o',
+      file,
+      '--yes',
+    );
     const seconds = (performance.now() - start) / 1000;
-    const line = execFileSync(join(tools!, 'kl.sh'), [reference, evaluation!, options.chunks, file], { env: environment, encoding: 'utf8' });
+    const line = execFileSync(join(tools!, 'kl.sh'), [reference, evaluation!, options.chunks, file], {
+      env: environment,
+      encoding: 'utf8',
+    });
     writeFileSync(result, JSON.stringify({ ...parseRow(line.trim()), seconds }));
   }
   return { peer, ours: JSON.parse(readFileSync(result, 'utf8')) as Row, rounding };
@@ -106,7 +121,9 @@ function print(): void {
     console.log(`| ${cells.join(' | ')} |`);
   }
   for (const rounding of options.roundings.split(',')) {
-    const ratios = table.filter((row) => row.rounding === rounding).map(({ ours, peer }) => Math.log(ours.kl / peer.kl));
+    const ratios = table
+      .filter((row) => row.rounding === rounding)
+      .map(({ ours, peer }) => Math.log(ours.kl / peer.kl));
     const mean = Math.exp(ratios.reduce((sum, value) => sum + value, 0) / ratios.length);
     console.log(`geometric mean of ours ÷ llama.cpp, ${rounding}: ${mean.toFixed(3)} over ${ratios.length} sizes`);
   }

@@ -28,7 +28,11 @@ export function register(program: Command): void {
     .option('--save-base <file>', 'write <model>’s own logits in that form instead, for llama-perplexity or --base')
     .option('--evaluation <files...>', 'text, plain or .gz; default the package’s own public-domain books')
     .option('--evaluation-tokens <n>', 'most tokens of it', wholeNumber(2), 8192)
-    .option('--context <n>', 'tokens per window, of which the second half is scored; default 512 or the model’s', wholeNumber(4))
+    .option(
+      '--context <n>',
+      'tokens per window, of which the second half is scored; default 512 or the model’s',
+      wholeNumber(4),
+    )
     .option('--yes', 'overwrite');
   addThreadsOption(command);
   addOutputOptions(command).action(evaluate);
@@ -58,7 +62,14 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   else printResult(options, evaluation, () => evaluationLines(evaluation));
 }
 
-function evaluationLines({ tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement }: Evaluation): string[] {
+function evaluationLines({
+  tokens,
+  kl,
+  klQuantiles,
+  perplexity,
+  referencePerplexity,
+  topAgreement,
+}: Evaluation): string[] {
   const { median, p90, p99, max } = klQuantiles;
   return [
     `tokens     ${tokens} scored`,

@@ -21,7 +21,10 @@ export function register(program: Command): void {
     .command('measure')
     .description('measure what the precision of every matrix is worth; quantize and plan reuse the result')
     .argument('<model>', MODEL_ARGUMENT)
-    .option('-o, --output <file>', 'also export: sensitivities as .parquet, or an importance matrix for llama-quantize as .gguf')
+    .option(
+      '-o, --output <file>',
+      'also export: sensitivities as .parquet, or an importance matrix for llama-quantize as .gguf',
+    )
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
@@ -33,7 +36,8 @@ export function register(program: Command): void {
 async function measure(modelName: string, options: MeasureCommandOptions): Promise<void> {
   const { output } = options;
   if (output !== undefined) {
-    if (!/\.(parquet|gguf)$/.test(output)) throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
+    if (!/\.(parquet|gguf)$/.test(output))
+      throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
     refuseOverwrite(output, options.yes);
   }
   const model = await openModelArgument(modelName, options);
@@ -41,7 +45,12 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');
   await withProgress(options, async (work) => {
-    const session = await Session.open(model, { ...work, folder: options.workDir, threads: options.threads, seed: options.seed });
+    const session = await Session.open(model, {
+      ...work,
+      folder: options.workDir,
+      threads: options.threads,
+      seed: options.seed,
+    });
     try {
       const choice = { files: options.calibration, tokens: options.calibrationTokens };
       const measurement = await session.measure(await calibrationTokens(model, choice, options.seed));

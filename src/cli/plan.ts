@@ -35,7 +35,11 @@ export function register(program: Command): void {
     .option('--frontier', 'the best predicted loss at every size')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
     .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
-    .addOption(new Option('--rounding <method>', 'rounding that the prices are for').choices(['gptq', 'nearest']).default('gptq'))
+    .addOption(
+      new Option('--rounding <method>', 'rounding that the prices are for')
+        .choices(['gptq', 'nearest'])
+        .default('gptq'),
+    )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
@@ -62,12 +66,18 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
       ...options,
       sizeIn: bytes === undefined ? 'bitsPerWeight' : 'bytes',
       folder: options.workDir,
-      calibration: () => calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
+      calibration: () =>
+        calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
     }),
   );
   if (options.output) await writeFile(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);
   if (options.tensorTypeFile) await writeFile(options.tensorTypeFile, tensorTypes(plans[0]));
-  if (options.frontier) printResult(options, plans.map(({ prediction }) => prediction), () => frontierTable(plans));
+  if (options.frontier)
+    printResult(
+      options,
+      plans.map(({ prediction }) => prediction),
+      () => frontierTable(plans),
+    );
   else printResult(options, plans[0], () => planTable(plans[0]));
 }
 
@@ -79,7 +89,11 @@ function tensorTypes({ formats }: BitPlan): string {
 }
 
 function frontierTable(plans: readonly BitPlan[]): string[] {
-  const rows = plans.map(({ prediction }) => [groupDigits(prediction!.fileBytes), prediction!.kl.toFixed(5), prediction!.klError.toFixed(5)]);
+  const rows = plans.map(({ prediction }) => [
+    groupDigits(prediction!.fileBytes),
+    prediction!.kl.toFixed(5),
+    prediction!.klError.toFixed(5),
+  ]);
   return table(['bytes', 'predicted KL', '±'], rows);
 }
 

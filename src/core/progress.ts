@@ -24,6 +24,8 @@ export interface WorkOptions {
  * Kernels are synchronous, so loops around them call this every few tens of milliseconds.
  */
 export async function checkpoint(signal?: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve)));
+  await new Promise<void>((resolve) =>
+    typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve),
+  );
   signal?.throwIfAborted();
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { fileSink, fileSource } from '../container/node.ts';
 import { readKlBase } from '../container/kl-base.ts';
+import { fileSink, fileSource } from '../container/node.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { evaluateModels } from '../evaluate/evaluate.ts';
 import { evaluateAgainstBase, writeKlBase } from '../evaluate/kl-base.ts';
@@ -37,7 +37,8 @@ export async function evaluateFiles(model: Model, options: EvaluateFilesOptions)
       }
     }
     const tokens = await evaluationTokens(model, options.text);
-    if (original !== undefined) return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
+    if (original !== undefined)
+      return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
     await writeKlBase(kernels, model, tokens, await fileSink(saveBase!), { length, signal, onProgress });
     return undefined;
   } finally {

@@ -20,15 +20,23 @@ export function readPlan(text: string, name: string): BitPlan {
   } catch {
     throw new UsageError(`${name}: is not JSON; give a plan made by bitbudget plan`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError(`${name}: expected a JSON object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`${name}: expected a JSON object`);
   const plan = value as Record<string, unknown>;
   if (plan['version'] !== undefined && plan['version'] !== 1) {
-    throw new UsageError(`${name}: version ${String(plan['version'])}, expected 1; make it with this version of bitbudget`);
+    throw new UsageError(
+      `${name}: version ${String(plan['version'])}, expected 1; make it with this version of bitbudget`,
+    );
   }
   const formats = plan['formats'] ?? {};
-  if (typeof formats !== 'object' || formats === null) throw new UsageError(`${name}: "formats" must map tensor names to formats`);
-  const checked = Object.entries(formats).map(([tensor, chosen]) => [tensor, knownFormat(chosen, `${name}: ${tensor}`)]);
-  if (plan['default'] === undefined && checked.length === 0) throw new UsageError(`${name}: has neither "formats" nor "default"`);
+  if (typeof formats !== 'object' || formats === null)
+    throw new UsageError(`${name}: "formats" must map tensor names to formats`);
+  const checked = Object.entries(formats).map(([tensor, chosen]) => [
+    tensor,
+    knownFormat(chosen, `${name}: ${tensor}`),
+  ]);
+  if (plan['default'] === undefined && checked.length === 0)
+    throw new UsageError(`${name}: has neither "formats" nor "default"`);
   return {
     ...(plan as object),
     version: 1,
@@ -41,6 +49,7 @@ export function readPlan(text: string, name: string): BitPlan {
 function knownFormat(value: unknown, subject: string): string {
   if (typeof value !== 'string') throw new UsageError(`${subject}: expected the name of a format, such as Q4_K`);
   const known = format(value.toUpperCase());
-  if (known.encodeBlocks === undefined || known.gguf === undefined) throw new UsageError(`${subject}: ${known.name} cannot be written to GGUF`);
+  if (known.encodeBlocks === undefined || known.gguf === undefined)
+    throw new UsageError(`${subject}: ${known.name} cannot be written to GGUF`);
   return known.name;
 }

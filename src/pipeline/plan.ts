@@ -50,7 +50,10 @@ export type Notes = ReadonlyMap<string, TypedMetadata>;
 /** Bytes of the file that no choice changes: header, metadata, vectors. */
 export function fixedBytes(model: Model, table: SensitivityTable, metadata?: Notes): number {
   const smallest = new Map(table.tensors.map(({ tensor, prices }) => [tensor, prices[0].format]));
-  const chosen = table.tensors.reduce((sum, { rows, columns, prices }) => sum + storedBytes(prices[0].format, rows, columns), 0);
+  const chosen = table.tensors.reduce(
+    (sum, { rows, columns, prices }) => sum + storedBytes(prices[0].format, rows, columns),
+    0,
+  );
   return modelFileSize(model, { formatOf: ({ name }) => smallest.get(name) ?? 'F32', metadata }) - chosen;
 }
 
@@ -63,7 +66,12 @@ export interface PlanOptions {
  * The best plan whose finished file has at most `targetBytes`.
  * @throws BitbudgetError when no plan fits, with the achievable range
  */
-export function makePlan(model: Model, table: SensitivityTable, targetBytes: number, options: PlanOptions = {}): BitPlan {
+export function makePlan(
+  model: Model,
+  table: SensitivityTable,
+  targetBytes: number,
+  options: PlanOptions = {},
+): BitPlan {
   const groups = groupsOf(table, options.corrections);
   const fixed = fixedBytes(model, table, options.notes);
   const solution = solve({ groups, budget: targetBytes - fixed });
@@ -82,7 +90,9 @@ export function frontierPlans(model: Model, table: SensitivityTable, options: Pl
     groups.reduce((sum, { options: all }) => sum + pick(...all.map(({ bytes }) => bytes)), 0);
   const least = total(Math.min);
   const most = total(Math.max);
-  const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) => Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)));
+  const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) =>
+    Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)),
+  );
   return solveMany(groups, budgets).map((solution) => planOf(table, groups, solution, fixed));
 }
 

@@ -70,7 +70,10 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
 
 /** Weights of all tensors: what bits per weight are counted over. */
 export function weightCount(model: Model): number {
-  return [...model.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  return [...model.tensors.values()].reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
 }
 
 class QuantizeRun {
@@ -120,7 +123,13 @@ class QuantizeRun {
       probe: async (plan, only) => (await measurer(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
     });
     const { plan, evaluation: result } = verification.best;
-    return { ...(await this.#write(plan, workspace, notes, result)), targetBytes: bytes, verification, table, measurement };
+    return {
+      ...(await this.#write(plan, workspace, notes, result)),
+      targetBytes: bytes,
+      verification,
+      table,
+      measurement,
+    };
   }
 
   /** Rounds and writes a plan that was given. */
@@ -137,7 +146,9 @@ class QuantizeRun {
     const { output, signal, onProgress } = this.#options;
     const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
     const sink = await fileSink(output);
-    const fileBytes = await this.#timed('write', () => writeModelGguf(this.#model, sink, { formatOf, signal, onProgress }));
+    const fileBytes = await this.#timed('write', () =>
+      writeModelGguf(this.#model, sink, { formatOf, signal, onProgress }),
+    );
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
 
@@ -152,10 +163,17 @@ class QuantizeRun {
     const { kernels } = this.#session;
     const tokens = await heldOut();
     const { evaluationLength: length, signal, onProgress } = this.#options;
-    const states = await this.#timed('verify', () => referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }));
+    const states = await this.#timed('verify', () =>
+      referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }),
+    );
     return (candidate) =>
       this.#timed('verify', () =>
-        evaluateModels(kernels, this.#model, candidate, tokens, { length, referenceStates: states, signal, onProgress }),
+        evaluateModels(kernels, this.#model, candidate, tokens, {
+          length,
+          referenceStates: states,
+          signal,
+          onProgress,
+        }),
       );
   }
 
@@ -170,7 +188,13 @@ class QuantizeRun {
       writeModelGguf(candidate, await fileSink(output), { ...written, signal, onProgress }),
     );
     workspace.forgetBlocks();
-    return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), evaluation, timings: this.#timings };
+    return {
+      plan,
+      fileBytes,
+      bitsPerWeight: (8 * fileBytes) / weightCount(this.#model),
+      evaluation,
+      timings: this.#timings,
+    };
   }
 
   async #timed<T>(step: string, work: () => Promise<T>): Promise<T> {
@@ -189,9 +213,7 @@ function targetBytes(model: Model, target: Exclude<Target, { kind: 'plan' }>): n
 
 /** Plain floats, and blocks copied as they are, learn nothing from text. */
 function isConversion(model: Model, plan: BitPlan): boolean {
-  return matrices(model).every((tensor) =>
-    ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)),
-  );
+  return matrices(model).every((tensor) => ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)));
 }
 
 /** Notes of the file, with places for what is known only at the end; their bytes are part of the plan. */

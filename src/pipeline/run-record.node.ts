@@ -29,7 +29,15 @@ function reportData(model: Model, name: string, output: string, result: Quantize
   return {
     version: 1,
     title: `${model.config.name ?? name} in ${result.fileBytes} bytes`,
-    model: { name: model.config.name ?? name, architecture, layers, hidden, vocabulary, parameters: weightCount(model), originalBytes: originalBytes(model) },
+    model: {
+      name: model.config.name ?? name,
+      architecture,
+      layers,
+      hidden,
+      vocabulary,
+      parameters: weightCount(model),
+      originalBytes: originalBytes(model),
+    },
     result: {
       file: output,
       fileBytes: result.fileBytes,
@@ -69,7 +77,9 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
     const chosen = plannedFormat(plan, tensor);
     const options = groups.get(tensor.name)?.options ?? [];
     const option = options.find(({ id }) => id === chosen);
-    const common = COMMON_FORMATS.map((id) => options.find((other) => other.id === id)).find((found) => found !== undefined);
+    const common = COMMON_FORMATS.map((id) => options.find((other) => other.id === id)).find(
+      (found) => found !== undefined,
+    );
     return {
       tensor: tensor.name,
       role: tensor.role,
@@ -89,7 +99,12 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
 function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
   return frontierPlans(model, table).map(({ prediction }) => {
     const { fileBytes, kl, klError } = prediction!;
-    return { bytes: fileBytes, predictedKl: kl, low: Math.max(0, kl - INTERVAL * klError), high: kl + INTERVAL * klError };
+    return {
+      bytes: fileBytes,
+      predictedKl: kl,
+      low: Math.max(0, kl - INTERVAL * klError),
+      high: kl + INTERVAL * klError,
+    };
   });
 }
 
@@ -102,16 +117,21 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
       standardError: kl.standardError,
     }));
   }
-  return evaluation ? [{ label: 'plan', bytes: fileBytes, kl: evaluation.kl.mean, standardError: evaluation.kl.standardError }] : [];
+  return evaluation
+    ? [{ label: 'plan', bytes: fileBytes, kl: evaluation.kl.mean, standardError: evaluation.kl.standardError }]
+    : [];
 }
 
 function notes({ measurement, verification, table }: QuantizeResult): string[] {
   const lines: string[] = [];
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
-    lines.push(`measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`);
+    lines.push(
+      `measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`,
+    );
   }
-  if (table) lines.push(`Kronecker prices times ${table.scale.value.toFixed(3)} ± ${table.scale.standardError.toFixed(3)}`);
+  if (table)
+    lines.push(`Kronecker prices times ${table.scale.value.toFixed(3)} ± ${table.scale.standardError.toFixed(3)}`);
   if (verification && verification.tried.length > 1) {
     const factors = Object.entries(verification.corrections).map(([kind, factor]) => `${kind} ${factor.toFixed(2)}`);
     lines.push(`prediction corrected by kind of matrix (${factors.join(', ')}) and solved again`);

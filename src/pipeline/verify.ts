@@ -66,7 +66,11 @@ function agrees({ plan, evaluation: { kl } }: VerifiedPlan): boolean {
  * Measured ÷ predicted of each kind by itself, scaled so that together they give the whole plan's measured KL (kinds
  * interact). A kind predicted to cost nothing keeps its price.
  */
-async function correct(table: SensitivityTable, { plan, evaluation }: VerifiedPlan, verifier: Verifier): Promise<Corrections> {
+async function correct(
+  table: SensitivityTable,
+  { plan, evaluation }: VerifiedPlan,
+  verifier: Verifier,
+): Promise<Corrections> {
   const predicted = predictedByKind(table, plan);
   const measured = { embedding: 0, attention: 0, feedForward: 0 };
   for (const kind of KINDS) {

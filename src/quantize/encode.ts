@@ -34,7 +34,9 @@ const SLICE_WEIGHTS = 1 << 22;
 export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
   const name = plan.formats[tensor.name] ?? plan.default;
   if (name === undefined) {
-    throw new BitbudgetError(`plan names no format for ${tensor.name} and has no default; add it to "formats" or set "default"`);
+    throw new BitbudgetError(
+      `plan names no format for ${tensor.name} and has no default; add it to "formats" or set "default"`,
+    );
   }
   return storable(format(name), tensor.shape[1]).name;
 }

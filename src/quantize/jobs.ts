@@ -77,7 +77,12 @@ export function priceFormats(kernels: Kernels, job: PriceJob): Price[] {
   });
 }
 
-function roundSample(kernels: Kernels, job: PriceJob, target: NumberFormat, feedbacks: Map<number, Feedback>): Uint8Array {
+function roundSample(
+  kernels: Kernels,
+  job: PriceJob,
+  target: NumberFormat,
+  feedbacks: Map<number, Feedback>,
+): Uint8Array {
   const { columns } = job.curvature;
   const rows = job.weight.length / columns;
   if (job.rounding !== 'gptq' || target.grid === undefined || job.curvature.matrix === undefined) {
@@ -89,6 +94,11 @@ function roundSample(kernels: Kernels, job: PriceJob, target: NumberFormat, feed
     feedbacks.set(target.blockSize, plan);
   }
   const blocks = new Uint8Array(rows * (columns / target.blockSize) * target.blockBytes);
-  roundWithFeedback({ kernels, format: target, rows, columns, weight: job.weight, curvature: job.curvature }, target.grid, plan, blocks);
+  roundWithFeedback(
+    { kernels, format: target, rows, columns, weight: job.weight, curvature: job.curvature },
+    target.grid,
+    plan,
+    blocks,
+  );
   return blocks;
 }

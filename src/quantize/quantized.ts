@@ -24,7 +24,12 @@ export function quantizedModel(
   return { config, tokenizer, metadata, tensors, fingerprint: () => model.fingerprint(), close: async () => {} };
 }
 
-function quantizedTensor(tensor: ModelTensor, formatName: string, parts: readonly Slice[], store: BlockStore): ModelTensor {
+function quantizedTensor(
+  tensor: ModelTensor,
+  formatName: string,
+  parts: readonly Slice[],
+  store: BlockStore,
+): ModelTensor {
   const [rows, columns] = tensor.shape;
   const target = format(formatName);
   const stride = rowBytes(target, columns);
@@ -35,8 +40,12 @@ function quantizedTensor(tensor: ModelTensor, formatName: string, parts: readonl
       const to = Math.min(end, part.endRow);
       if (from >= to) continue;
       const stored = await store.get(part.key);
-      if (stored === undefined) throw new BitbudgetError(`${tensor.name} rows ${from} to ${to} are not rounded yet; run quantize again`);
-      blocks.set(stored.subarray((from - part.startRow) * stride, (to - part.startRow) * stride), (from - start) * stride);
+      if (stored === undefined)
+        throw new BitbudgetError(`${tensor.name} rows ${from} to ${to} are not rounded yet; run quantize again`);
+      blocks.set(
+        stored.subarray((from - part.startRow) * stride, (to - part.startRow) * stride),
+        (from - start) * stride,
+      );
     }
     return blocks;
   };

@@ -66,7 +66,13 @@ export async function priceModel(
   const priced = await concurrently(tensors, runner.concurrency + 1, async (tensor) => {
     await checkpoint(options.signal);
     const result = await priceTensor(tensor, measured, runner, options);
-    options.onProgress?.({ stage: 'pricing', done: ++done, total: tensors.length, unit: 'tensors', detail: tensor.name });
+    options.onProgress?.({
+      stage: 'pricing',
+      done: ++done,
+      total: tensors.length,
+      unit: 'tensors',
+      detail: tensor.name,
+    });
     return result;
   });
   return {

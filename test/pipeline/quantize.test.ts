@@ -23,7 +23,10 @@ async function run(model: string, output: string, target: Target, folder: string
   });
 }
 
-const sha256 = async (path: string): Promise<string> => createHash('sha256').update(await readFile(path)).digest('hex');
+const sha256 = async (path: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 
 test('a size is met to within 0.5 %, never exceeded; the file is what the plan says and loads again', async (context) => {
   const folder = await temporaryFolder(context);
@@ -35,11 +38,15 @@ test('a size is met to within 0.5 %, never exceeded; the file is what the plan s
     const { size } = await stat(output);
     assert.equal(size, result.fileBytes);
     assert.equal(size, result.plan.prediction!.fileBytes);
-    assert.ok(size <= result.targetBytes! && size >= 0.995 * result.targetBytes!, `${size} of ${result.targetBytes} bytes`);
+    assert.ok(
+      size <= result.targetBytes! && size >= 0.995 * result.targetBytes!,
+      `${size} of ${result.targetBytes} bytes`,
+    );
     assert.equal(result.plan.prediction!.status, 'optimal');
     assert.ok(result.evaluation!.kl.mean > 0 && Number.isFinite(result.evaluation!.kl.mean));
     const reopened = await openModel(output);
-    for (const [name, format] of Object.entries(result.plan.formats)) assert.equal(reopened.tensors.get(name)!.format, format);
+    for (const [name, format] of Object.entries(result.plan.formats))
+      assert.equal(reopened.tensors.get(name)!.format, format);
     await reopened.close();
     cases++;
   }
@@ -73,7 +80,12 @@ test('a budget below the smallest file says what can be had, and leaves no outpu
 test('conversion to F32 keeps every value and measures nothing', async (context) => {
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
-  const result = await run(source, join(folder, 'f32.gguf'), { kind: 'plan', plan: uniformPlan('F32', 'gptq') }, folder);
+  const result = await run(
+    source,
+    join(folder, 'f32.gguf'),
+    { kind: 'plan', plan: uniformPlan('F32', 'gptq') },
+    folder,
+  );
   assert.equal(result.measurement, undefined);
   const [before, after] = [await openModel(source), await openModel(join(folder, 'f32.gguf'))];
   let compared = 0;

@@ -23,7 +23,8 @@ function correlatedCurvature(columns: number, seed: number): Curvature {
       const z = random.normal();
       for (let j = 0; j < columns; j++) x[j] += (z * mixing[r * columns + j]) / Math.sqrt(rank);
     }
-    for (let i = 0; i < columns; i++) for (let j = 0; j < columns; j++) matrix[i * columns + j] += (x[i] * x[j]) / samples;
+    for (let i = 0; i < columns; i++)
+      for (let j = 0; j < columns; j++) matrix[i * columns + j] += (x[i] * x[j]) / samples;
   }
   return { columns, matrix, diagonal: Float32Array.from({ length: columns }, (_, j) => matrix[j * columns + j]) };
 }

@@ -9,7 +9,9 @@ export const roundingMethods: readonly RoundingMethod[] = [gptq, nearest];
 export function roundingMethod(name: string): RoundingMethod {
   const method = roundingMethods.find((candidate) => candidate.name === name);
   if (method === undefined) {
-    throw new UsageError(`rounding ${name} is not known; expected one of ${roundingMethods.map((m) => m.name).join(', ')}`);
+    throw new UsageError(
+      `rounding ${name} is not known; expected one of ${roundingMethods.map((m) => m.name).join(', ')}`,
+    );
   }
   return method;
 }
