@@ -49,35 +49,39 @@ export function roundScale(scale: number): number {
 
 /** binary16 bytes [2 n] → values [n]. */
 export function decodeF16(bytes: Uint8Array, values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) values[i] = halfValues[bytes[2 * i] | (bytes[2 * i + 1] << 8)];
+  const bits = words(bytes, values.length);
+  for (let i = 0; i < values.length; i++) values[i] = halfValues[bits[i]];
 }
 
 /** values [n] → binary16 bytes [2 n]. */
 export function encodeF16(values: Float32Array, bytes: Uint8Array): void {
-  for (let i = 0; i < values.length; i++) {
-    half[0] = values[i];
-    const bits = halfBits[0];
-    bytes[2 * i] = bits;
-    bytes[2 * i + 1] = bits >> 8;
-  }
+  const rounded = new Float16Array(values);
+  bytes.set(new Uint8Array(rounded.buffer));
 }
 
 /** bfloat16 bytes [2 n] → values [n]. */
 export function decodeBF16(bytes: Uint8Array, values: Float32Array): void {
+  const upper = words(bytes, values.length);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = (bytes[2 * i] | (bytes[2 * i + 1] << 8)) << 16;
+  for (let i = 0; i < bits.length; i++) bits[i] = upper[i] << 16;
 }
 
 /** values [n] → bfloat16 bytes [2 n]. A NaN keeps its sign and upper payload, made quiet. */
 export function encodeBF16(values: Float32Array, bytes: Uint8Array): void {
-  for (let i = 0; i < values.length; i++) {
-    single[0] = values[i];
-    const bits = singleBits[0];
+  const wide = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const rounded = new Uint16Array(values.length);
+  for (let i = 0; i < wide.length; i++) {
+    const bits = wide[i];
     const isNotANumber = (bits & 0x7fffffff) > 0x7f800000;
-    const rounded = isNotANumber ? (bits >>> 16) | 64 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
-    bytes[2 * i] = rounded;
-    bytes[2 * i + 1] = rounded >> 8;
+    rounded[i] = isNotANumber ? (bits >>> 16) | 64 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
   }
+  bytes.set(new Uint8Array(rounded.buffer));
+}
+
+/** The first `length` 16-bit words of bytes at any alignment; a view where that is possible. */
+function words(bytes: Uint8Array, length: number): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice(0, 2 * length);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, length);
 }
 
 /** An 8-bit float as its 256 values and its rounding. */

@@ -3,9 +3,19 @@ import { BF16 } from './formats/bf16.ts';
 import { F8_E4M3, F8_E5M2 } from './formats/f8.ts';
 import { F16 } from './formats/f16.ts';
 import { F32 } from './formats/f32.ts';
+import { IQ1_M } from './formats/iq1_m.ts';
+import { IQ1_S } from './formats/iq1_s.ts';
+import { IQ2_S } from './formats/iq2_s.ts';
+import { IQ2_XS } from './formats/iq2_xs.ts';
+import { IQ2_XXS } from './formats/iq2_xxs.ts';
+import { IQ3_S } from './formats/iq3_s.ts';
+import { IQ3_XXS } from './formats/iq3_xxs.ts';
 import { IQ4_NL } from './formats/iq4_nl.ts';
 import { IQ4_XS } from './formats/iq4_xs.ts';
 import { MXFP4 } from './formats/mxfp4.ts';
+import { NVFP4 } from './formats/nvfp4.ts';
+import { Q1_0 } from './formats/q1_0.ts';
+import { Q2_0 } from './formats/q2_0.ts';
 import { Q2_K } from './formats/q2_k.ts';
 import { Q3_K } from './formats/q3_k.ts';
 import { Q4_0 } from './formats/q4_0.ts';
@@ -16,6 +26,8 @@ import { Q5_1 } from './formats/q5_1.ts';
 import { Q5_K } from './formats/q5_k.ts';
 import { Q6_K } from './formats/q6_k.ts';
 import { Q8_0 } from './formats/q8_0.ts';
+import { TQ1_0 } from './formats/tq1_0.ts';
+import { TQ2_0 } from './formats/tq2_0.ts';
 import type { NumberFormat } from './types.ts';
 
 /** Every number format, by name. A new one is a file and its line here. */
@@ -39,6 +51,19 @@ export const formats: ReadonlyMap<string, NumberFormat> = new Map(
     MXFP4,
     Q3_K,
     Q2_K,
+    // read only
+    IQ3_S,
+    IQ3_XXS,
+    IQ2_S,
+    IQ2_XS,
+    IQ2_XXS,
+    IQ1_M,
+    IQ1_S,
+    TQ2_0,
+    TQ1_0,
+    NVFP4,
+    Q2_0,
+    Q1_0,
   ].map((format) => [format.name, format]),
 );
 

@@ -14,7 +14,8 @@ export interface NumberFormat {
   decodeBlocks(blocks: Uint8Array, values: Float32Array): void;
   /**
    * Nearest rounding with scales searched to minimize Σ importance·(x − q)².
-   * `importance` has one entry per value (same length as `values`), default all ones.
+   * `importance` has one entry per value (same length as `values`), default all ones; what is negative or not finite
+   * counts as 0. Formats with a grid take NaN as 0 and ±Inf as their outermost level; the float formats keep both.
    * Absent on formats that can only be read.
    */
   encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array): void;
@@ -36,11 +37,15 @@ export interface GgufIds {
 export interface ScalarGrid {
   /** Values that share one scale and offset; divides blockSize. */
   readonly subBlock: number;
-  /** The levels in ascending order of value, index = position used in `codes`; before scale and offset. */
+  /**
+   * The levels in ascending order, index = position used in `codes`; before scale and offset. Integers within
+   * −128 … 127, so that scale·level is exact in float32 and the value is rounded once, by + offset.
+   */
   readonly levels: Float32Array;
   /**
    * Searches scales (and offsets) of `values.length / blockSize` blocks, stores them in the blocks' header bytes, and
-   * returns them exactly as `decodeBlocks` will use them. Code bytes of the blocks are left zero.
+   * returns them exactly as `decodeBlocks` will use them: a value decodes to fround(scale·level + offset) bit for bit.
+   * Code bytes of the blocks are left zero.
    * @param scale [blocks, blockSize/subBlock] out; may be negative or zero
    * @param offset [blocks, blockSize/subBlock] out; 0 for symmetric formats
    */

@@ -104,6 +104,20 @@ test('decode gives exactly fround(scale·level + offset) of the fitted grid, for
   assert.ok(checked >= 13, `${checked} formats`);
 });
 
+test('blocks may start at any byte', () => {
+  let checked = 0;
+  for (const f of writable) {
+    const values = normal(9, 256);
+    const length = rowBytes(f, 256);
+    const bytes = new Uint8Array(length + 1).subarray(1);
+    encodeRows(f, values, 256, undefined, bytes);
+    assert.deepEqual(bytes.slice(), encodeRows(f, values, 256), f.name);
+    assert.deepEqual(decodeRows(f, bytes, 256), decodeRows(f, bytes.slice(), 256), f.name);
+    checked++;
+  }
+  assert.ok(checked >= 18, `${checked} formats`);
+});
+
 test('zeros stay zeros', () => {
   for (const f of writable)
     assert.ok(

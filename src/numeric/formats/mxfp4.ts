@@ -12,7 +12,7 @@ import { CodeSums, correlate, levelTable } from '../search/correlate.ts';
 const BLOCK_BYTES = 17;
 
 /** [16] doubled E2M1 value of each stored code */
-const VALUES = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+export const E2M1_DOUBLED = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 /** [15] ascending: two codes mean 0 */
 const LEVELS = Float32Array.of(-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12);
 /** [15] stored code of each level */
@@ -40,8 +40,8 @@ export const MXFP4 = gridFormat({
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = halfScale(blocks[at]);
       for (let j = 0; j < 16; j++) {
-        values[i + j] = d * VALUES[blocks[at + 1 + j] & 15];
-        values[i + j + 16] = d * VALUES[blocks[at + 1 + j] >> 4];
+        values[i + j] = d * E2M1_DOUBLED[blocks[at + 1 + j] & 15];
+        values[i + j + 16] = d * E2M1_DOUBLED[blocks[at + 1 + j] >> 4];
       }
     }
   },

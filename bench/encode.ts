@@ -1,0 +1,101 @@
+/**
+ * Time of every number format's scale search, encoding and decoding, and the error they reach, on normal weights with
+ * log-normal importance: `node bench/encode.ts [FORMAT…]`. Times are the best of many short runs; the ratio is to one
+ * multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
+ */
+import { cpus } from 'node:os';
+import { Random } from '../src/core/random.ts';
+import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
+import type { NumberFormat } from '../src/numeric/types.ts';
+
+const LENGTH = 2048;
+const PARTS = 24;
+const REPEATS = 60;
+
+const random = new Random(1);
+const values = Float32Array.from({ length: LENGTH * PARTS }, () => 0.02 * random.normal());
+const importance = Float32Array.from(values, () => Math.exp(random.normal()));
+
+/** Mean over parts of the best time, in ns per value. */
+function time(work: (start: number, end: number) => void): number {
+  const best = new Float64Array(PARTS).fill(Infinity);
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (let part = 0; part < PARTS; part++) {
+      const begin = performance.now();
+      work(part * LENGTH, (part + 1) * LENGTH);
+      best[part] = Math.min(best[part], performance.now() - begin);
+    }
+  }
+  return (best.reduce((sum, t) => sum + t, 0) * 1e6) / values.length;
+}
+
+let sink = 0;
+function multiplyAdd(start: number, end: number): void {
+  let sum = 0;
+  for (let i = start; i < end; i++) sum += values[i] * importance[i];
+  sink += sum;
+}
+
+interface Row {
+  'bits per weight': number;
+  'fit + pack, ns': number | string;
+  'encode, ns': number;
+  'decode, ns': number;
+  'fit + pack ÷ multiply-add': number | string;
+  'relative error': string;
+}
+
+function measure(f: NumberFormat): Row {
+  const bytes = (f.blockBytes * LENGTH) / f.blockSize;
+  const blocks = new Uint8Array(bytes * PARTS);
+  const decoded = new Float32Array(values.length);
+  const byte = (start: number) => (start / LENGTH) * bytes;
+  const encode = time((start, end) => {
+    f.encodeBlocks!(
+      values.subarray(start, end),
+      blocks.subarray(byte(start), byte(end)),
+      importance.subarray(start, end),
+    );
+  });
+  const decode = time((start, end) =>
+    f.decodeBlocks(blocks.subarray(byte(start), byte(end)), decoded.subarray(start, end)),
+  );
+  let error = 0;
+  let energy = 0;
+  for (let i = 0; i < values.length; i++) {
+    error += importance[i] * (values[i] - decoded[i]) ** 2;
+    energy += importance[i] * values[i] ** 2;
+  }
+  const fit = f.grid === undefined ? undefined : timeFit(f, byte);
+  return {
+    'bits per weight': bitsPerWeight(f),
+    'fit + pack, ns': fit === undefined ? '' : round(fit),
+    'encode, ns': round(encode),
+    'decode, ns': round(decode),
+    'fit + pack ÷ multiply-add': fit === undefined ? '' : round(fit / time(multiplyAdd)),
+    'relative error': (error / energy).toExponential(2),
+  };
+}
+
+function timeFit(f: NumberFormat, byte: (start: number) => number): number {
+  const grid = f.grid!;
+  const blocks = new Uint8Array(byte(LENGTH));
+  const scale = new Float32Array(LENGTH / grid.subBlock);
+  const offset = new Float32Array(LENGTH / grid.subBlock);
+  const codes = new Uint8Array(LENGTH);
+  return time((start, end) => {
+    grid.fit(values.subarray(start, end), importance.subarray(start, end), blocks, scale, offset);
+    grid.pack(codes, blocks);
+  });
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+const names = process.argv.slice(2);
+const chosen = names.length > 0 ? names.map(format) : [...formats.values()].filter((f) => f.encodeBlocks);
+console.log(`${cpus()[0].model}, ${cpus().length} CPUs, Node ${process.version}, one thread`);
+console.log(`one multiply-add: ${round(time(multiplyAdd))} ns`);
+console.table(Object.fromEntries(chosen.map((f) => [f.name, measure(f)])));
+if (!Number.isFinite(sink)) throw new Error('unreachable: keeps the multiply-add from being removed');

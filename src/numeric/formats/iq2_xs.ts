@@ -1,0 +1,30 @@
+import { readF16 } from '../../core/float16.ts';
+import type { NumberFormat } from '../types.ts';
+import { EVEN_SIGNS, IQ2_XS_BOOK } from './iq_books.ts';
+import { writePoint } from './iq_points.ts';
+
+/**
+ *   0        2                                66               74
+ *   ├ d  f16 ┼ 32 × u16: entry, signs ────────┼ 8 bytes: a ────┤   value = ±d·(a + ½)/4·IQ2_XS_BOOK[entry]
+ * word: entry in the low 9 bits, signs (EVEN_SIGNS) above; a: 4 bits per 16 values, low half first.
+ * @see llama.cpp ggml-common.h, block_iq2_xs
+ */
+const BLOCK_BYTES = 74;
+
+export const IQ2_XS: NumberFormat = {
+  name: 'IQ2_XS',
+  blockSize: 256,
+  blockBytes: BLOCK_BYTES,
+  gguf: { type: 17, fileType: 20 },
+  decodeBlocks(blocks, values) {
+    for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
+      const d = readF16(blocks, at);
+      for (let k = 0; k < 32; k++) {
+        const a = (blocks[at + 66 + (k >> 2)] >> (4 * ((k >> 1) & 1))) & 15;
+        const word = blocks[at + 2 + 2 * k] | (blocks[at + 3 + 2 * k] << 8);
+        const scale = d * (0.5 + a) * 0.25;
+        writePoint(values, i + 8 * k, IQ2_XS_BOOK, word & 511, 8, scale, EVEN_SIGNS[word >> 9]);
+      }
+    }
+  },
+};

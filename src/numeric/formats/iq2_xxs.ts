@@ -1,0 +1,33 @@
+import { readF16 } from '../../core/float16.ts';
+import type { NumberFormat } from '../types.ts';
+import { EVEN_SIGNS, IQ2_XXS_BOOK } from './iq_books.ts';
+import { writePoint } from './iq_points.ts';
+
+/**
+ *   0        2                                          66
+ *   ├ d  f16 ┼ 8 × (4 entries u8, signs and scale u32) ──┤   value = ±d·(a + ½)/4·IQ2_XXS_BOOK[entry]
+ * per 32 values: bits 7 k … 7 k + 6 of the word are the signs of entry k (EVEN_SIGNS), bits 28 … 31 are a.
+ * @see llama.cpp ggml-common.h, block_iq2_xxs
+ */
+const BLOCK_BYTES = 66;
+
+export const IQ2_XXS: NumberFormat = {
+  name: 'IQ2_XXS',
+  blockSize: 256,
+  blockBytes: BLOCK_BYTES,
+  gguf: { type: 16, fileType: 19 },
+  decodeBlocks(blocks, values) {
+    for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
+      const d = readF16(blocks, at);
+      for (let j = 0; j < 8; j++) {
+        const from = at + 2 + 8 * j;
+        const word = blocks[from + 4] | (blocks[from + 5] << 8) | (blocks[from + 6] << 16) | (blocks[from + 7] << 24);
+        const scale = d * (0.5 + (word >>> 28)) * 0.25;
+        for (let k = 0; k < 4; k++) {
+          const signs = EVEN_SIGNS[(word >>> (7 * k)) & 127];
+          writePoint(values, i + 32 * j + 8 * k, IQ2_XXS_BOOK, blocks[from + k], 8, scale, signs);
+        }
+      }
+    }
+  },
+};

@@ -1,0 +1,22 @@
+import { readF16 } from '../../core/float16.ts';
+import type { NumberFormat } from '../types.ts';
+
+/**
+ *   0        2                  18
+ *   ├ d  f16 ┼ 128 bits ────────┤   value = bit ? d : −d, first value lowest
+ * @see llama.cpp ggml-common.h, block_q1_0
+ */
+const BLOCK_BYTES = 18;
+
+export const Q1_0: NumberFormat = {
+  name: 'Q1_0',
+  blockSize: 128,
+  blockBytes: BLOCK_BYTES,
+  gguf: { type: 41, fileType: 40 },
+  decodeBlocks(blocks, values) {
+    for (let i = 0, at = 0; i < values.length; i += 128, at += BLOCK_BYTES) {
+      const d = readF16(blocks, at);
+      for (let j = 0; j < 128; j++) values[i + j] = (blocks[at + 2 + (j >> 3)] >> (j & 7)) & 1 ? d : -d;
+    }
+  },
+};
