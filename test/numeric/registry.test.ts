@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import {
@@ -58,6 +59,19 @@ test('bits per weight are counted from stored bytes', () => {
     ['Q2_K', 2.625],
   ]; // prettier-ignore
   for (const [name, bits] of expected) assert.equal(bitsPerWeight(format(name)), bits, name);
+});
+
+test('docs/formats.md lists every format as it is', () => {
+  const lines = readFileSync(new URL('../../docs/formats.md', import.meta.url), 'utf8').split('\n');
+  for (const f of all) {
+    const line = lines.find((text) => text.startsWith(`| ${f.name} |`));
+    assert.ok(line, `${f.name} has no row`);
+    const cells = line.split('|').map((cell) => cell.trim());
+    assert.deepEqual(cells.slice(2, 4), [`${bitsPerWeight(f)}`, `${f.blockSize} → ${f.blockBytes}`], f.name);
+    assert.equal(cells[5], f.grid ? `${f.grid.subBlock}` : cells[5], f.name);
+    assert.equal(cells[7], `${f.gguf?.type ?? ''}`, f.name);
+    assert.equal(cells[9], f.encodeBlocks ? 'yes' : '', f.name);
+  }
 });
 
 test('stored bytes are the declared bytes, and encoding does not depend on what stands beside', () => {
