@@ -1,21 +1,16 @@
-/** `tile.ts` for machines without SIMD: 4 × 2 elements. */
-export const MR: i32 = 4;
+/** `tile.ts` for machines without SIMD: 2 × 2 elements. */
+export const MR: i32 = 2;
 export const NR: i32 = 2;
 
 export function tile(a: usize, b: usize, k: i32, c: usize, cRow: usize, accumulate: bool): void {
   let c00: f32 = 0, c01: f32 = 0, c10: f32 = 0, c11: f32 = 0;
-  let c20: f32 = 0, c21: f32 = 0, c30: f32 = 0, c31: f32 = 0;
-  for (const end = a + <usize>k * 16; a < end; a += 16, b += 8) {
-    const b0 = load<f32>(b), b1 = load<f32>(b, 4);
-    let x = load<f32>(a); c00 += x * b0; c01 += x * b1;
-    x = load<f32>(a, 4); c10 += x * b0; c11 += x * b1;
-    x = load<f32>(a, 8); c20 += x * b0; c21 += x * b1;
-    x = load<f32>(a, 12); c30 += x * b0; c31 += x * b1;
+  for (const end = a + <usize>k * 8; a < end; a += 8, b += 8) {
+    const a0 = load<f32>(a), a1 = load<f32>(a, 4), b0 = load<f32>(b), b1 = load<f32>(b, 4);
+    c00 += a0 * b0; c01 += a0 * b1;
+    c10 += a1 * b0; c11 += a1 * b1;
   }
   storeRow(c, c00, c01, accumulate);
   storeRow(c + cRow, c10, c11, accumulate);
-  storeRow(c + 2 * cRow, c20, c21, accumulate);
-  storeRow(c + 3 * cRow, c30, c31, accumulate);
 }
 
 // @ts-ignore: decorator
