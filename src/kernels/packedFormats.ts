@@ -22,15 +22,18 @@ export function roundsActivations(formatName: string): boolean {
  */
 export function checkPacked(w: PackedMatrix, m: number, y: Float32Array, x?: Float32Array): void {
   const { blockSize, blockBytes } = format(w.format);
-  const name = `${w.format} matrix of ${w.rows} x ${w.columns}`;
-  if (w.columns % blockSize !== 0) throw new RangeError(`${name}: columns are not a multiple of ${blockSize}`);
   const bytes = (w.rows * w.columns * blockBytes) / blockSize;
-  if (w.blocks.length !== bytes) throw new RangeError(`${name}: ${w.blocks.length} bytes found, ${bytes} expected`);
-  if (x && x.length < m * w.columns) {
-    throw new RangeError(`${name}: x holds ${x.length} values, ${m} rows of ${w.columns} expected`);
-  }
   const width = x ? w.rows : w.columns;
-  if (y.length < m * width) throw new RangeError(`${name}: y holds ${y.length} values, ${m} rows of ${width} expected`);
+  if (w.columns % blockSize !== 0) throw shapeError(w, `columns are not a multiple of ${blockSize}`);
+  if (w.blocks.length !== bytes) throw shapeError(w, `${w.blocks.length} bytes found, ${bytes} expected`);
+  if (x && x.length < m * w.columns) {
+    throw shapeError(w, `x holds ${x.length} values, ${m} rows of ${w.columns} expected`);
+  }
+  if (y.length < m * width) throw shapeError(w, `y holds ${y.length} values, ${m} rows of ${width} expected`);
+}
+
+function shapeError(w: PackedMatrix, what: string): RangeError {
+  return new RangeError(`${w.format} matrix of ${w.rows} x ${w.columns}: ${what}`);
 }
 
 /** Decodes rows `ids` of w into y [ids, columns]. */
