@@ -7,12 +7,19 @@ export interface Feedback {
   readonly order: Int32Array;
   /** Unit upper triangular: column j aims at w_j + Σ_{i<j} e_i·u[i,j], in rounding order. [columns, columns] */
   readonly u: Float32Array;
-  /** Loss of one unit of squared error at each place, once later columns have answered: the D of H = U·D·Uᵀ. [columns] */
-  readonly conditional: Float32Array;
+  /**
+   * Weight of a squared error at each place in the search for scales: √(H_jj·D_j), between what it costs alone and what
+   * it costs once later columns have answered (the D of H = U·D·Uᵀ). [columns]
+   */
+  readonly importance: Float32Array;
 }
 
-/** Share of the mean diagonal added to it, so that directions the calibration never saw cost something. */
-export const DAMPING = 0.01;
+/**
+ * Share of the mean diagonal added to it, so that directions the calibration never saw cost something. On held-out
+ * sequences of tiny, 10 formats and 6 matrices, loss relative to 0.01: 1.011 at 0.003, 0.989 at 0.03, 0.988 at 0.05 and
+ * at 0.1, where 2-bit formats still gain and 5-bit ones lose.
+ */
+export const DAMPING = 0.05;
 
 /**
  * Prepares rounding with feedback for all formats of one block size. More damping is tried, tenfold each time, until the
@@ -23,7 +30,7 @@ export function feedback(kernels: Kernels, curvature: Curvature, blockSize: numb
   const n = curvature.columns;
   const order = roundingOrder(curvature.diagonal, blockSize);
   const u = new Float32Array(n * n);
-  const conditional = new Float32Array(n);
+  const importance = new Float32Array(n);
   for (let damping = DAMPING; ; damping *= 10) {
     const done = kernels.scope(() => {
       const h = kernels.f32(n * n);
@@ -32,14 +39,17 @@ export function feedback(kernels: Kernels, curvature: Curvature, blockSize: numb
       const factor = kernels.f32(n * n);
       if (!kernels.feedbackFactor(h, factor, n)) return false;
       u.set(factor);
-      conditionalLoss(u, diagonal, conditional);
+      geometricMean(diagonal, conditionalLoss(u, diagonal), importance);
       return true;
     });
-    if (done) return { order, u, conditional };
+    if (done) return { order, u, importance };
   }
 }
 
-/** Blocks by falling total curvature, columns of a block likewise: what costs most is rounded while others can still answer. */
+/**
+ * Blocks by falling total curvature, columns of a block likewise: what costs most is rounded while others can still
+ * answer. The natural order costs 1.05 times as much, the reverse 1.18 times.
+ */
 function roundingOrder(diagonal: Float32Array, blockSize: number): Int32Array {
   const blocks = diagonal.length / blockSize;
   const total = Float64Array.from({ length: blocks }, (_, b) =>
@@ -69,11 +79,17 @@ function permuteDamped(curvature: Curvature, order: Int32Array, damping: number,
 }
 
 /** D_j = H_jj − Σ_{k>j} U_jk²·D_k, from the last column backwards. */
-function conditionalLoss(u: Float32Array, diagonal: Float32Array, conditional: Float32Array): void {
+function conditionalLoss(u: Float32Array, diagonal: Float32Array): Float32Array {
   const n = diagonal.length;
+  const conditional = new Float32Array(n);
   for (let j = n - 1; j >= 0; j--) {
     let loss = diagonal[j];
     for (let k = j + 1; k < n; k++) loss -= u[j * n + k] * u[j * n + k] * conditional[k];
     conditional[j] = Math.max(loss, 1e-6 * diagonal[j]);
   }
+  return conditional;
+}
+
+function geometricMean(a: Float32Array, b: Float32Array, mean: Float32Array): void {
+  for (let j = 0; j < mean.length; j++) mean[j] = Math.sqrt(a[j] * b[j]);
 }

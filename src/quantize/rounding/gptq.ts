@@ -125,9 +125,9 @@ class FeedbackPass {
     }
   }
 
-  /** The format's scale search on the targets, each error weighted by what it costs after later columns have answered. */
+  /** The format's scale search on the targets. */
   #search(first: number): void {
-    const { order, conditional } = this.#plan;
+    const { order, importance } = this.#plan;
     const size = this.#format.blockSize;
     const base = Math.floor(order[first] / size) * size;
     for (let j = 0; j < size; j++) {
@@ -135,7 +135,7 @@ class FeedbackPass {
       this.#subBlock[j] = Math.floor(natural / this.#grid.subBlock);
       for (let row = 0; row < this.#rows; row++) {
         this.#values[row * size + natural] = this.#target[row * size + j];
-        this.#importance[row * size + natural] = conditional[first + j];
+        this.#importance[row * size + natural] = importance[first + j];
       }
     }
     this.#blocks.fill(0);
