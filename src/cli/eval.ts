@@ -5,14 +5,13 @@ import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
+import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface EvalCommandOptions extends OutputOptions {
+interface EvalCommandOptions extends OutputOptions, EvaluationOptions {
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
-  readonly evaluation?: readonly string[];
-  readonly evaluationTokens: number;
   readonly context?: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -26,14 +25,13 @@ export function register(program: Command): void {
     .option('--reference <model>', 'the original')
     .option('--base <file>', 'the original’s logits, as llama-perplexity --kl-divergence-base writes them')
     .option('--save-base <file>', 'write <model>’s own logits in that form instead, for llama-perplexity or --base')
-    .option('--evaluation <files...>', 'text, plain or .gz; default the package’s own public-domain books')
-    .option('--evaluation-tokens <n>', 'most tokens of it', wholeNumber(2), 8192)
     .option(
       '--context <n>',
       'tokens per window, of which the second half is scored; default 512 or the model’s',
       wholeNumber(4),
     )
     .option('--yes', 'overwrite');
+  addEvaluationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(evaluate);
 }

@@ -1,14 +1,13 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addTextOptions, type TextOptions } from './support/texts.ts';
+import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface MeasureCommandOptions extends OutputOptions, TextOptions {
+interface MeasureCommandOptions extends OutputOptions, CalibrationOptions {
   readonly output?: string;
   readonly workDir: string;
   readonly seed: number;
@@ -28,7 +27,7 @@ export function register(program: Command): void {
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
-  addTextOptions(command);
+  addCalibrationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(measure);
 }
@@ -56,7 +55,8 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
       const measurement = await session.measure(await calibrationTokens(model, choice, options.seed));
       if (output?.endsWith('.parquet')) {
         const { measurementToParquet } = await import('../measure/export.ts');
-        await writeFile(output, new Uint8Array(measurementToParquet(measurement)));
+        const { writeWhole } = await import('../container/node.ts');
+        await writeWhole(output, new Uint8Array(measurementToParquet(measurement)));
       } else if (output !== undefined) {
         const { writeMeasuredImatrix } = await import('../pipeline/imatrix.node.ts');
         await writeMeasuredImatrix(measurement, output);

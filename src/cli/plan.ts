@@ -1,17 +1,16 @@
-import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
-import type { RoundingName } from '../quantize/types.ts';
+import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { parseSize } from './support/size.ts';
-import { addTextOptions, type TextOptions } from './support/texts.ts';
+import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface PlanCommandOptions extends OutputOptions, TextOptions {
+interface PlanCommandOptions extends OutputOptions, CalibrationOptions {
   readonly targetSize?: string;
   readonly targetBpw?: number;
   readonly frontier?: boolean;
@@ -37,14 +36,14 @@ export function register(program: Command): void {
     .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
     .addOption(
       new Option('--rounding <method>', 'rounding that the prices are for')
-        .choices(['gptq', 'nearest'])
-        .default('gptq'),
+        .choices(roundingNames)
+        .default(roundingNames[0]),
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
-  addTextOptions(command);
+  addCalibrationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(plan);
 }
@@ -60,6 +59,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const model = await openModelArgument(modelName, options);
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
+  const { writeWhole } = await import('../container/node.ts');
   const plans = await withProgress(options, (work) =>
     solveFor(model, bytes ?? options.targetBpw, {
       ...work,
@@ -70,8 +70,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
     }),
   );
-  if (options.output) await writeFile(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);
-  if (options.tensorTypeFile) await writeFile(options.tensorTypeFile, tensorTypes(plans[0]));
+  if (options.output) await writeWhole(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);
+  if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(plans[0]));
   if (options.frontier)
     printResult(
       options,

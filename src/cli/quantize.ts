@@ -4,17 +4,22 @@ import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { QuantizeResult, Target } from '../pipeline/quantize.node.ts';
-import type { RoundingName } from '../quantize/types.ts';
+import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize, parseSize } from './support/size.ts';
-import { addTextOptions, type TextOptions } from './support/texts.ts';
+import {
+  addCalibrationOptions,
+  addEvaluationOptions,
+  type CalibrationOptions,
+  type EvaluationOptions,
+} from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface QuantizeCommandOptions extends OutputOptions, TextOptions {
+interface QuantizeCommandOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
   readonly output: string;
   readonly targetSize?: string;
   readonly targetBpw?: number;
@@ -40,7 +45,7 @@ export function register(program: Command): void {
     .option('--type <format>', 'one format everywhere, such as Q4_K; F32, F16 and BF16 convert')
     .option('--plan <file>', 'a saved or hand-made plan')
     .addOption(
-      new Option('--rounding <method>', 'how weights are rounded').choices(['gptq', 'nearest']).default('gptq'),
+      new Option('--rounding <method>', 'how weights are rounded').choices(roundingNames).default(roundingNames[0]),
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--no-verify', 'do not measure the result against the original')
@@ -50,7 +55,8 @@ export function register(program: Command): void {
     )
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
-  addTextOptions(command);
+  addCalibrationOptions(command);
+  addEvaluationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(quantize);
 }

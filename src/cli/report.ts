@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { ReportData } from '../report/types.ts';
@@ -28,7 +28,8 @@ export function register(program: Command): void {
     const data: ReportData = checkReportData(await readJson(run), run);
     const { reportHtml } = await import('../report/html.ts');
     const { reportMarkdown } = await import('../report/markdown.ts');
-    await writeFile(output, options.markdown ? reportMarkdown(data) : reportHtml(data));
+    const { writeWhole } = await import('../container/node.ts');
+    await writeWhole(output, options.markdown ? reportMarkdown(data) : reportHtml(data));
     printResult(options, { output }, () => [output]);
   });
 }

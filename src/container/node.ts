@@ -6,4 +6,4 @@ export type { PulledModel, PullOptions } from './hub/pull.node.ts';
 export { pullModel, resolveModel } from './hub/pull.node.ts';
 export * from './index.ts';
 export { openTensorFile } from './open.node.ts';
-export { diskFolder, fileSink, fileSource } from './source/file.node.ts';
+export { diskFolder, fileSink, fileSource, writeWhole } from './source/file.node.ts';

@@ -1,5 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises';
 import type { BitPlan } from '../allocate/types.ts';
+import { writeWhole } from '../container/node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
@@ -17,8 +17,7 @@ const COMMON_FORMATS = ['Q4_K', 'Q4_0'];
 export async function saveRun(model: Model, name: string, output: string, result: QuantizeResult): Promise<ReportData> {
   const record = reportData(model, name, output, result);
   const path = `${output.replace(/\.gguf$/, '')}.bitbudget.json`;
-  await writeFile(`${path}.tmp`, `${JSON.stringify(record, null, 1)}\n`);
-  await rename(`${path}.tmp`, path);
+  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
 

@@ -1,10 +1,7 @@
 import type { Kernels } from '../kernels/contract.ts';
 import { price, type RowSample, uploadTerms } from '../measure/price.ts';
 import type { KroneckerTerm } from '../measure/types.ts';
-import { decodeRows, format } from '../numeric/table.ts';
-import type { NumberFormat } from '../numeric/types.ts';
-import { type Feedback, feedback } from './rounding/feedback.ts';
-import { roundWithFeedback } from './rounding/gptq.ts';
+import { decodeRows, format, rowBytes } from '../numeric/table.ts';
 import { roundingMethod } from './rounding/table.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
@@ -53,52 +50,25 @@ export interface JobRunner {
 
 export function roundRows(kernels: Kernels, job: RoundJob): Uint8Array {
   const target = format(job.format);
-  const columns = job.curvature.columns;
-  const blocks = new Uint8Array(job.rows * (columns / target.blockSize) * target.blockBytes);
-  roundingMethod(job.rounding).round(
-    { kernels, format: target, rows: job.rows, columns, weight: job.weight, curvature: job.curvature },
-    blocks,
-  );
+  const blocks = new Uint8Array(job.rows * rowBytes(target, job.curvature.columns));
+  roundingMethod(job.rounding).prepare(kernels, job.curvature)(target, job.weight, blocks);
   return blocks;
 }
 
 export function priceFormats(kernels: Kernels, job: PriceJob): Price[] {
-  const feedbacks = new Map<number, Feedback>();
+  const { weight, sample, curvature } = job;
+  const round = roundingMethod(job.rounding).prepare(kernels, curvature);
   return kernels.scope(() => {
     const terms = uploadTerms(kernels, job.terms);
-    const delta = kernels.f32(job.weight.length);
+    const delta = kernels.f32(weight.length);
     return job.formats.map((name) => {
       const target = format(name);
-      decodeRows(target, roundSample(kernels, job, target, feedbacks), job.curvature.columns, delta);
-      for (let i = 0; i < delta.length; i++) delta[i] = job.weight[i] - delta[i];
-      const { price: loss, standardError } = price(kernels, terms, delta, job.sample.index, job.sample.inclusion);
+      const blocks = new Uint8Array(sample.index.length * rowBytes(target, curvature.columns));
+      round(target, weight, blocks);
+      decodeRows(target, blocks, curvature.columns, delta);
+      for (let i = 0; i < delta.length; i++) delta[i] = weight[i] - delta[i];
+      const { price: loss, standardError } = price(kernels, terms, delta, sample.index, sample.inclusion);
       return { format: name, loss, samplingError: standardError };
     });
   });
-}
-
-function roundSample(
-  kernels: Kernels,
-  job: PriceJob,
-  target: NumberFormat,
-  feedbacks: Map<number, Feedback>,
-): Uint8Array {
-  const { columns } = job.curvature;
-  const rows = job.weight.length / columns;
-  if (job.rounding !== 'gptq' || target.grid === undefined || job.curvature.matrix === undefined) {
-    return roundRows(kernels, { ...job, kind: 'round', format: target.name, rows });
-  }
-  let plan = feedbacks.get(target.blockSize);
-  if (plan === undefined) {
-    plan = feedback(kernels, job.curvature, target.blockSize);
-    feedbacks.set(target.blockSize, plan);
-  }
-  const blocks = new Uint8Array(rows * (columns / target.blockSize) * target.blockBytes);
-  roundWithFeedback(
-    { kernels, format: target, rows, columns, weight: job.weight, curvature: job.curvature },
-    target.grid,
-    plan,
-    blocks,
-  );
-  return blocks;
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
-import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { decodeRows, format, formats } from '../../src/numeric/table.ts';
 import { candidates, storable } from '../../src/quantize/candidates.ts';
 import { gptq } from '../../src/quantize/rounding/gptq.ts';
 import { nearest } from '../../src/quantize/rounding/nearest.ts';
 import type { Curvature, RoundingMethod } from '../../src/quantize/types.ts';
+import { testKernels } from '../support/kernels.ts';
 
-const kernels = createReferenceKernels();
+const kernels = await testKernels();
 
 /** Inputs whose columns are correlated, as hidden states are: x = z·M with a decaying spectrum. */
 function correlatedCurvature(columns: number, seed: number): Curvature {
@@ -34,7 +34,7 @@ function loss(method: RoundingMethod, name: string, curvature: Curvature, weight
   const rows = weight.length / columns;
   const target = format(name);
   const blocks = new Uint8Array(rows * (columns / target.blockSize) * target.blockBytes);
-  method.round({ kernels, format: target, rows, columns, weight, curvature }, blocks);
+  method.prepare(kernels, curvature)(target, weight, blocks);
   const rounded = new Float32Array(weight.length);
   decodeRows(target, blocks, columns, rounded);
   let total = 0;

@@ -89,6 +89,18 @@ export async function fileSink(path: string): Promise<ByteSink> {
   };
 }
 
+/** Writes a small file whole, by the same rules. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const sink = await fileSink(path);
+  try {
+    await sink.write(typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    await sink.commit();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
 const orphanSuffix = '.partial';
 
 function orphanPrefix(path: string): string {

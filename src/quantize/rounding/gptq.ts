@@ -1,6 +1,7 @@
 import type { Kernels } from '../../kernels/contract.ts';
+import { encodeRows } from '../../numeric/table.ts';
 import type { NumberFormat, ScalarGrid } from '../../numeric/types.ts';
-import type { RoundingMethod, RoundingTask } from '../types.ts';
+import type { RoundingMethod } from '../types.ts';
 import { type Feedback, feedback } from './feedback.ts';
 
 /**
@@ -10,22 +11,33 @@ import { type Feedback, feedback } from './feedback.ts';
  */
 export const gptq: RoundingMethod = {
   name: 'gptq',
-  round(task, blocks) {
-    const grid = task.format.grid;
-    if (grid === undefined || task.curvature.matrix === undefined) {
-      task.format.encodeBlocks!(task.weight, blocks);
-      return;
-    }
-    roundWithFeedback(task, grid, feedback(task.kernels, task.curvature, task.format.blockSize), blocks);
+  prepare(kernels, curvature) {
+    const plans = new Map<number, Feedback>();
+    return (format, weight, blocks) => {
+      if (format.grid === undefined || curvature.matrix === undefined) {
+        encodeRows(format, weight, curvature.columns, curvature.diagonal, blocks);
+        return;
+      }
+      const plan = plans.get(format.blockSize) ?? feedback(kernels, curvature, format.blockSize);
+      plans.set(format.blockSize, plan);
+      roundWithFeedback(kernels, format, format.grid, plan, weight, blocks);
+    };
   },
 };
 
 /** Rows rounded together: bounds the memory of a pass, keeps the products wide. */
 const ROW_CHUNK = 2048;
 
-/** As `gptq.round`, with a feedback that several formats of one block size share. */
-export function roundWithFeedback(task: RoundingTask, grid: ScalarGrid, plan: Feedback, blocks: Uint8Array): void {
-  const { kernels, format, rows, columns, weight } = task;
+function roundWithFeedback(
+  kernels: Kernels,
+  format: NumberFormat,
+  grid: ScalarGrid,
+  plan: Feedback,
+  weight: Float32Array,
+  blocks: Uint8Array,
+): void {
+  const columns = plan.order.length;
+  const rows = weight.length / columns;
   const rowBytes = (columns / format.blockSize) * format.blockBytes;
   for (let start = 0; start < rows; start += ROW_CHUNK) {
     const end = Math.min(rows, start + ROW_CHUNK);

@@ -7,7 +7,7 @@ import type { RoundingMethod } from '../types.ts';
  */
 export const nearest: RoundingMethod = {
   name: 'nearest',
-  round({ format, weight, columns, curvature }, blocks) {
-    encodeRows(format, weight, columns, curvature.diagonal, blocks);
+  prepare(_kernels, { columns, diagonal }) {
+    return (format, weight, blocks) => void encodeRows(format, weight, columns, diagonal, blocks);
   },
 };

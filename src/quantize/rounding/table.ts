@@ -1,17 +1,14 @@
 import { UsageError } from '../../core/errors.ts';
-import type { RoundingMethod } from '../types.ts';
+import { type RoundingMethod, type RoundingName, roundingNames } from '../types.ts';
 import { gptq } from './gptq.ts';
 import { nearest } from './nearest.ts';
 
-/** Every rounding method; the first is the default. */
-export const roundingMethods: readonly RoundingMethod[] = [gptq, nearest];
+/** Every rounding method by name. */
+export const roundingMethods: Readonly<Record<RoundingName, RoundingMethod>> = { gptq, nearest };
 
 export function roundingMethod(name: string): RoundingMethod {
-  const method = roundingMethods.find((candidate) => candidate.name === name);
-  if (method === undefined) {
-    throw new UsageError(
-      `rounding ${name} is not known; expected one of ${roundingMethods.map((m) => m.name).join(', ')}`,
-    );
-  }
-  return method;
+  const known = roundingNames.find((candidate) => candidate === name);
+  if (known === undefined)
+    throw new UsageError(`rounding ${name} is not known; expected one of ${roundingNames.join(', ')}`);
+  return roundingMethods[known];
 }
