@@ -1,10 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
 import type { PricedTensor, PriceMemory } from '../quantize/sensitivity.ts';
 
-const SCHEMA_VERSION = 1;
+/** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
+const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 2;
 
 /**
  * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
@@ -19,11 +21,11 @@ export class Workspace {
     this.#database = new DatabaseSync(path);
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
     const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version !== SCHEMA_VERSION) this.#database.exec('DROP TABLE IF EXISTS prices; DROP TABLE IF EXISTS blocks');
+    if (version !== WORK_VERSION) this.#database.exec('DROP TABLE IF EXISTS prices; DROP TABLE IF EXISTS blocks');
     this.#database.exec(`
       CREATE TABLE IF NOT EXISTS prices (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS blocks (key TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-      PRAGMA user_version = ${SCHEMA_VERSION};`);
+      PRAGMA user_version = ${WORK_VERSION};`);
   }
 
   prices(): PriceMemory {
