@@ -18,7 +18,7 @@ import { Random } from '../src/core/random.ts';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
 import type { Estimate } from '../src/evaluate/types.ts';
 import { openModel } from '../src/model/open.node.ts';
-import { format } from '../src/numeric/table.ts';
+import { bitsPerWeight, format } from '../src/numeric/table.ts';
 import { groupsOf } from '../src/pipeline/plan.ts';
 import { Session } from '../src/pipeline/session.node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
@@ -46,18 +46,17 @@ interface Point {
   readonly measured: Estimate;
 }
 
-function bits(formatName: string): number {
-  const { blockBytes, blockSize } = format(formatName);
-  return (8 * blockBytes) / blockSize;
-}
-
 function randomPlan(groups: readonly Group[], model: string, random: Random, wide: boolean): [BitPlan, number] {
   const least = wide ? 2 + 6 * random.uniform() : 0;
   const most = wide ? least + 3 : 16;
   let predicted = 0;
   const formats = groups.map(({ id, options: all }) => {
-    const allowed = all.filter((option) => bits(option.id) >= least && bits(option.id) <= most);
-    const option = (allowed.length > 0 ? allowed : all)[random.integer((allowed.length > 0 ? allowed : all).length)];
+    const inRange = all.filter(({ id }) => {
+      const bits = bitsPerWeight(format(id));
+      return bits >= least && bits <= most;
+    });
+    const allowed = inRange.length > 0 ? inRange : all;
+    const option = allowed[random.integer(allowed.length)];
     predicted += option.loss;
     return [id, option.id];
   });

@@ -15,30 +15,39 @@ export type { Factor } from './types.ts';
  * @see DerSimonian and Laird, "Meta-analysis in clinical trials" (1986), for the spread between blocks
  */
 export function useFactors(summaries: readonly UseSummary[], tokens: number): Factor[] {
-  const own = summaries.map(({ sketch }) => rowFactor([sketch], tokens));
-  const kinds = summaries.map(({ tensor, use }) => `${tensor.replace(/^blk\.\d+\./, '')} ${use}`);
-  return summaries.map((_, i) => {
-    const same = summaries.filter((_, j) => kinds[j] === kinds[i]);
-    if (same.length === 1) return own[i];
-    const pooled = rowFactor(
-      same.map(({ sketch }) => sketch),
+  const own = summaries.map(({ sketch }) => ratioToKronecker([sketch], 'rowProducts', tokens));
+  const factors = [...own];
+  const kinds = Map.groupBy(
+    summaries.keys(),
+    (i) => `${summaries[i].tensor.replace(/^blk\.\d+\./, '')} ${summaries[i].use}`,
+  );
+  for (const same of kinds.values()) {
+    if (same.length === 1) continue;
+    const pooled = ratioToKronecker(
+      same.map((i) => summaries[i].sketch),
+      'rowProducts',
       tokens,
     );
     const spread = spreadBetween(
-      own.filter((_, j) => kinds[j] === kinds[i]),
+      same.map((i) => own[i]),
       pooled.value,
     );
-    return shrink(own[i], pooled, spread);
-  });
+    for (const i of same) factors[i] = shrink(own[i], pooled, spread);
+  }
+  return factors;
 }
 
-/** Row products of several reference perturbations over their Kronecker prices, with its error over sequences. */
-function rowFactor(sketches: readonly UseSummary['sketch'][], tokens: number): Factor {
+/** Products of several reference perturbations over their Kronecker prices, with its error over sequences. */
+function ratioToKronecker(
+  sketches: readonly UseSummary['sketch'][],
+  products: 'rowProducts' | 'squares',
+  tokens: number,
+): Factor {
   const kronecker = sketches.reduce((sum, sketch) => sum + sketch.kronecker, 0);
   if (!(kronecker > 0)) return { value: 1, standardError: 0 };
-  const perSequence = new Float64Array(sketches[0].rowProducts.length);
-  for (const { rowProducts } of sketches)
-    for (let s = 0; s < perSequence.length; s++) perSequence[s] += rowProducts[s] / (2 * tokens * kronecker);
+  const perSequence = new Float64Array(sketches[0][products].length);
+  for (const sketch of sketches)
+    for (let s = 0; s < perSequence.length; s++) perSequence[s] += sketch[products][s] / (2 * tokens * kronecker);
   const { mean, standardError } = estimate(perSequence);
   return { value: mean, standardError };
 }
@@ -67,8 +76,9 @@ function shrink(own: Factor, pooled: Factor, spread: number): Factor {
  * @param tokens per sequence
  */
 export function calibration(summaries: readonly UseSummary[], tokens: number): Factor {
-  return rowFactor(
+  return ratioToKronecker(
     summaries.map(({ sketch }) => sketch),
+    'rowProducts',
     tokens,
   );
 }
@@ -79,12 +89,11 @@ export function calibration(summaries: readonly UseSummary[], tokens: number): F
  * @param tokens per sequence
  */
 export function unbiasedRatio(summaries: readonly UseSummary[], tokens: number): Factor {
-  const kronecker = summaries.reduce((sum, { sketch }) => sum + sketch.kronecker, 0);
-  const perSequence = new Float64Array(summaries[0].sketch.squares.length);
-  for (const { sketch } of summaries)
-    for (let s = 0; s < perSequence.length; s++) perSequence[s] += sketch.squares[s] / (2 * tokens * kronecker);
-  const { mean, standardError } = estimate(perSequence);
-  return { value: mean, standardError };
+  return ratioToKronecker(
+    summaries.map(({ sketch }) => sketch),
+    'squares',
+    tokens,
+  );
 }
 
 /**

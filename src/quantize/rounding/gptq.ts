@@ -1,5 +1,5 @@
 import type { Kernels } from '../../kernels/contract.ts';
-import { encodeRows } from '../../numeric/table.ts';
+import { encodeRows, rowBytes } from '../../numeric/table.ts';
 import type { NumberFormat, ScalarGrid } from '../../numeric/types.ts';
 import type { RoundingMethod } from '../types.ts';
 import { type Feedback, feedback } from './feedback.ts';
@@ -38,12 +38,12 @@ function roundWithFeedback(
 ): void {
   const columns = plan.order.length;
   const rows = weight.length / columns;
-  const rowBytes = (columns / format.blockSize) * format.blockBytes;
+  const stride = rowBytes(format, columns);
   for (let start = 0; start < rows; start += ROW_CHUNK) {
     const end = Math.min(rows, start + ROW_CHUNK);
     kernels.scope(() => {
       const pass = new FeedbackPass(kernels, format, grid, plan, end - start);
-      pass.run(weight.subarray(start * columns, end * columns), blocks.subarray(start * rowBytes, end * rowBytes));
+      pass.run(weight.subarray(start * columns, end * columns), blocks.subarray(start * stride, end * stride));
     });
   }
 }
@@ -183,7 +183,7 @@ class FeedbackPass {
     const { order } = this.#plan;
     const { blockSize: size, blockBytes } = this.#format;
     const block = Math.floor(order[first] / size);
-    const rowBytes = (order.length / size) * blockBytes;
+    const stride = rowBytes(this.#format, order.length);
     for (let j = 0; j < size; j++) {
       const natural = order[first + j] - block * size;
       const kept = (first + j) * this.#rows;
@@ -194,7 +194,7 @@ class FeedbackPass {
     }
     this.#grid.pack(this.#naturalCodes, this.#blocks);
     for (let row = 0; row < this.#rows; row++) {
-      blocks.set(this.#blocks.subarray(row * blockBytes, (row + 1) * blockBytes), row * rowBytes + block * blockBytes);
+      blocks.set(this.#blocks.subarray(row * blockBytes, (row + 1) * blockBytes), row * stride + block * blockBytes);
     }
   }
 }
