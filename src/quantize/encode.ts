@@ -6,7 +6,7 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
-import { curvatureOf, diagonalCurvature } from './curvature.ts';
+import { diagonalCurvature, fullCurvature } from './curvature.ts';
 import type { JobRunner } from './jobs.ts';
 import { matrices } from './sensitivity.ts';
 import type { Curvature, RoundingName } from './types.ts';
@@ -125,7 +125,7 @@ class CurvatureCache {
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
     if (this.#last?.tensor !== tensor.name) {
-      const curvature = measured.read(tensor.name).then((found) => curvatureOf(found.rounding, found.pricing));
+      const curvature = measured.read(tensor.name).then(fullCurvature);
       this.#last = { tensor: tensor.name, curvature };
     }
     return this.#last.curvature;

@@ -5,7 +5,7 @@ import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { candidates } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
-import { curvatureOf } from './curvature.ts';
+import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
 import type { RoundingName } from './types.ts';
 
@@ -104,7 +104,7 @@ async function priceTensor(
       rounding,
       sample,
       weight: await loadRows(tensor, sample.index),
-      curvature: curvatureOf(measurement.rounding),
+      curvature: halfCurvature(measurement),
       terms: measurement.pricing,
     },
     signal,

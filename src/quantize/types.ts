@@ -8,6 +8,11 @@ export interface Curvature {
   readonly matrix?: Float32Array;
   /** [columns] */
   readonly diagonal: Float32Array;
+  /**
+   * Share of the mean diagonal to add to the diagonal, so that directions which the text hardly showed cost something:
+   * the more, the less sure the matrix is.
+   */
+  readonly damping: number;
 }
 
 /** A way to turn weights into blocks of a format. One file each in `rounding/`. */

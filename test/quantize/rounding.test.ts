@@ -26,7 +26,12 @@ function correlatedCurvature(columns: number, seed: number): Curvature {
     for (let i = 0; i < columns; i++)
       for (let j = 0; j < columns; j++) matrix[i * columns + j] += (x[i] * x[j]) / samples;
   }
-  return { columns, matrix, diagonal: Float32Array.from({ length: columns }, (_, j) => matrix[j * columns + j]) };
+  return {
+    columns,
+    matrix,
+    diagonal: Float32Array.from({ length: columns }, (_, j) => matrix[j * columns + j]),
+    damping: 0.05,
+  };
 }
 
 function loss(method: RoundingMethod, name: string, curvature: Curvature, weight: Float32Array): number {
@@ -68,7 +73,7 @@ test('without correlations feedback changes nothing that matters: within 10 % of
   const columns = 256;
   const matrix = new Float32Array(columns * columns);
   for (let j = 0; j < columns; j++) matrix[j * columns + j] = 1;
-  const curvature = { columns, matrix, diagonal: new Float32Array(columns).fill(1) };
+  const curvature = { columns, matrix, diagonal: new Float32Array(columns).fill(1), damping: 0.05 };
   const random = new Random(3);
   const weight = Float32Array.from({ length: 4 * columns }, () => random.normal());
   for (const name of ['Q4_0', 'Q4_K', 'Q6_K']) {

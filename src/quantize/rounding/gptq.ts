@@ -1,200 +1,217 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { encodeRows, rowBytes } from '../../numeric/table.ts';
 import type { NumberFormat, ScalarGrid } from '../../numeric/types.ts';
-import type { RoundingMethod } from '../types.ts';
+import type { Curvature, RoundingMethod } from '../types.ts';
+import { BlockRounder } from './block-rounder.ts';
 import { type Feedback, feedback } from './feedback.ts';
+import { type BlockRefinement, refinements } from './refinement.ts';
 
 /**
  * GPTQ into any scalar grid, K-quants included. Along a row, block by block: the block's scales are searched on the
  * weights as compensated so far, then its columns are rounded one after the other, each error fed back to all later ones.
+ * Afterwards every block is rounded anew, scales and codes, given all the others.
  * @see Frantar et al., GPTQ (2022); feedback in the LDLQ form of QuIP (2023)
  */
 export const gptq: RoundingMethod = {
   name: 'gptq',
   prepare(kernels, curvature) {
-    const plans = new Map<number, Feedback>();
+    const plans = new Map<number, RowPlan>();
     return (format, weight, blocks) => {
       if (format.grid === undefined || curvature.matrix === undefined) {
         encodeRows(format, weight, curvature.columns, curvature.diagonal, blocks);
         return;
       }
-      const plan = plans.get(format.blockSize) ?? feedback(kernels, curvature, format.blockSize);
+      const plan = plans.get(format.blockSize) ?? rowPlan(kernels, curvature, format.blockSize);
       plans.set(format.blockSize, plan);
-      roundWithFeedback(kernels, format, format.grid, plan, weight, blocks);
+      roundInChunks(kernels, format, format.grid, plan, weight, blocks);
     };
   },
 };
 
+interface RowPlan {
+  readonly curvature: Curvature;
+  readonly feedback: Feedback;
+  /** Empty for rows of a single block. */
+  readonly refinements: readonly BlockRefinement[];
+}
+
+/** Times every block is rounded anew; what each is worth stands in docs/decisions/002. */
+const REFINEMENT_PASSES = 2;
+
 /** Rows rounded together: bounds the memory of a pass, keeps the products wide. */
 const ROW_CHUNK = 2048;
 
-function roundWithFeedback(
+function rowPlan(kernels: Kernels, curvature: Curvature, blockSize: number): RowPlan {
+  const plan = feedback(kernels, curvature, blockSize);
+  const alone = plan.blocks.length === 1;
+  return { curvature, feedback: plan, refinements: alone ? [] : refinements(kernels, curvature, plan) };
+}
+
+function roundInChunks(
   kernels: Kernels,
   format: NumberFormat,
   grid: ScalarGrid,
-  plan: Feedback,
+  plan: RowPlan,
   weight: Float32Array,
   blocks: Uint8Array,
 ): void {
-  const columns = plan.order.length;
+  const { columns } = plan.curvature;
   const rows = weight.length / columns;
   const stride = rowBytes(format, columns);
   for (let start = 0; start < rows; start += ROW_CHUNK) {
     const end = Math.min(rows, start + ROW_CHUNK);
     kernels.scope(() => {
-      const pass = new FeedbackPass(kernels, format, grid, plan, end - start);
-      pass.run(weight.subarray(start * columns, end * columns), blocks.subarray(start * stride, end * stride));
+      const part = weight.subarray(start * columns, end * columns);
+      const chunk = new RowChunk(kernels, format, grid, plan, part, blocks.subarray(start * stride, end * stride));
+      chunk.round();
+      for (let pass = 0; pass < REFINEMENT_PASSES; pass++) chunk.refine();
     });
   }
 }
 
-/** The rounding of some rows of one matrix; its arrays live in one kernel scope. */
-class FeedbackPass {
+/** Some rows of one matrix on their way into blocks; its arrays live in one kernel scope. */
+class RowChunk {
   readonly #kernels: Kernels;
   readonly #format: NumberFormat;
-  readonly #grid: ScalarGrid;
-  readonly #plan: Feedback;
-  readonly #rows: number;
-  /** Errors w − q of finished columns, rounding order. [columns, rows] */
-  readonly #errors: Float32Array;
-  /** Columns of u that the current block receives. [finished, blockSize] */
-  readonly #received: Float32Array;
-  /** [blockSize, rows] */
-  readonly #feedback: Float32Array;
-  /** The current block in rounding order. [rows, blockSize] */
+  readonly #plan: RowPlan;
   readonly #weight: Float32Array;
-  readonly #target: Float32Array;
-  readonly #error: Float32Array;
-  readonly #codes: Uint8Array;
-  /** [blockSize, blockSize] */
-  readonly #u: Float32Array;
-  readonly #scale: Float32Array;
-  readonly #offset: Float32Array;
-  readonly #subBlock: Int32Array;
-  readonly #levels: Float32Array;
-  /** The current block in natural order, for the format's own search. [rows, blockSize] */
-  readonly #values: Float32Array;
-  readonly #importance: Float32Array;
-  readonly #naturalCodes: Uint8Array;
   readonly #blocks: Uint8Array;
+  readonly #rows: number;
+  readonly #rounder: BlockRounder;
+  /** Errors w − q, rounding order. [columns, rows] */
+  readonly #errors: Float32Array;
+  /** How much of every column's error the block at hand receives. [columns, blockSize] */
+  readonly #received: Float32Array;
+  /** What it receives. [blockSize, rows] */
+  readonly #sum: Float32Array;
+  /** By how much it aims beside its weights. [blockSize, rows] */
+  readonly #shift: Float32Array;
+  /** What a change of its errors costs. [blockSize, rows] */
+  readonly #slope: Float32Array;
+  /** [blockSize, blockSize] */
+  readonly #square: Float32Array;
 
-  constructor(kernels: Kernels, format: NumberFormat, grid: ScalarGrid, plan: Feedback, rows: number) {
-    const size = format.blockSize;
-    const columns = plan.order.length;
-    const subBlocks = size / grid.subBlock;
+  constructor(
+    kernels: Kernels,
+    format: NumberFormat,
+    grid: ScalarGrid,
+    plan: RowPlan,
+    weight: Float32Array,
+    blocks: Uint8Array,
+  ) {
+    const { columns } = plan.curvature;
+    const { blockSize } = format;
     this.#kernels = kernels;
     this.#format = format;
-    this.#grid = grid;
     this.#plan = plan;
-    this.#rows = rows;
-    this.#errors = kernels.f32(columns * rows);
-    this.#received = kernels.f32(columns * size);
-    this.#feedback = kernels.f32(size * rows);
-    this.#weight = kernels.f32(rows * size);
-    this.#target = kernels.f32(rows * size);
-    this.#error = kernels.f32(rows * size);
-    this.#codes = kernels.u8(rows * size);
-    this.#u = kernels.f32(size * size);
-    this.#scale = kernels.f32(rows * subBlocks);
-    this.#offset = kernels.f32(rows * subBlocks);
-    this.#subBlock = kernels.i32(size);
-    this.#levels = kernels.upload(grid.levels);
-    this.#values = new Float32Array(rows * size);
-    this.#importance = new Float32Array(rows * size);
-    this.#naturalCodes = new Uint8Array(rows * size);
-    this.#blocks = new Uint8Array(rows * format.blockBytes);
+    this.#weight = weight;
+    this.#blocks = blocks;
+    this.#rows = weight.length / columns;
+    this.#rounder = new BlockRounder(kernels, format, grid, this.#rows);
+    this.#errors = kernels.f32(columns * this.#rows);
+    this.#received = kernels.f32(columns * blockSize);
+    this.#sum = kernels.f32(blockSize * this.#rows);
+    this.#shift = kernels.f32(blockSize * this.#rows);
+    this.#slope = kernels.f32(blockSize * this.#rows);
+    this.#square = kernels.f32(blockSize * blockSize);
   }
 
-  run(weight: Float32Array, blocks: Uint8Array): void {
-    const columns = this.#plan.order.length;
-    const size = this.#format.blockSize;
-    for (let first = 0; first < columns; first += size) {
-      this.#aim(weight, first);
-      this.#search(first);
-      this.#round(first);
-      this.#store(blocks, first);
-    }
-  }
-
-  /** Targets of the block at `first`: its weights plus the feedback of all finished columns. */
-  #aim(weight: Float32Array, first: number): void {
-    const { order, u } = this.#plan;
+  /** From the first block to the last, every block answering the errors of those before it. */
+  round(): void {
+    const { order, u, blocks } = this.#plan.feedback;
     const columns = order.length;
     const size = this.#format.blockSize;
-    for (let i = 0; i < first; i++) {
-      this.#received.set(u.subarray(i * columns + first, i * columns + first + size), i * size);
+    for (const [i, plan] of blocks.entries()) {
+      const first = i * size;
+      for (let k = 0; k < first; k++) {
+        const from = k * columns + first;
+        this.#received.set(u.subarray(from, from + size), k * size);
+      }
+      if (first > 0) this.#kernels.matmulTN(this.#received, this.#errors, this.#shift, size, this.#rows, first);
+      else this.#shift.fill(0);
+      this.#aim(first);
+      this.#rounder.round(plan);
+      for (let row = 0; row < this.#rows; row++) this.#keep(row, first, plan.block);
     }
-    if (first > 0) this.#kernels.matmulTN(this.#received, this.#errors, this.#feedback, size, this.#rows, first);
-    else this.#feedback.fill(0);
+  }
+
+  /** Every block once more, answering the errors of all others; a row keeps what it had where that was better. */
+  refine(): void {
+    const size = this.#format.blockSize;
+    for (const [i, plan] of this.#plan.refinements.entries()) {
+      const first = i * size;
+      this.#receiveAll(first);
+      this.#kernels.matmulTN(this.#received, this.#errors, this.#sum, size, this.#rows, this.#plan.curvature.columns);
+      this.#square.set(plan.inverse);
+      this.#kernels.matmulTN(this.#square, this.#sum, this.#shift, size, this.#rows, size);
+      this.#aim(first);
+      this.#rounder.weight.set(this.#rounder.target); // errors count from what the block aims at
+      this.#rounder.round(plan);
+      this.#keepGains(first, plan);
+    }
+  }
+
+  /** Curvature between all columns and the block's, none within it. */
+  #receiveAll(first: number): void {
+    const { curvature, feedback } = this.#plan;
+    const size = this.#format.blockSize;
+    const { order } = feedback;
+    for (let k = 0; k < order.length; k++) {
+      const own = k >= first && k < first + size;
+      const row = order[k] * order.length;
+      for (let j = 0; j < size; j++) {
+        this.#received[k * size + j] = own ? 0 : curvature.matrix![row + order[first + j]];
+      }
+    }
+  }
+
+  /** The block's weights, and its targets: weights plus shift. */
+  #aim(first: number): void {
+    const { order } = this.#plan.feedback;
+    const columns = order.length;
+    const size = this.#format.blockSize;
+    const { weight, target } = this.#rounder;
     for (let j = 0; j < size; j++) {
       const column = order[first + j];
-      const fed = j * this.#rows;
       for (let row = 0; row < this.#rows; row++) {
-        const w = weight[row * columns + column];
-        this.#weight[row * size + j] = w;
-        this.#target[row * size + j] = w + this.#feedback[fed + row];
+        const w = this.#weight[row * columns + column];
+        weight[row * size + j] = w;
+        target[row * size + j] = w + this.#shift[j * this.#rows + row];
       }
     }
   }
 
-  /** The format's scale search on the targets. */
-  #search(first: number): void {
-    const { order, importance } = this.#plan;
+  /** Keeps the refined block in the rows where it costs less: s'Hs falls, s being the error from what it aims at. */
+  #keepGains(first: number, plan: BlockRefinement): void {
+    const rows = this.#rows;
     const size = this.#format.blockSize;
-    const base = Math.floor(order[first] / size) * size;
+    const { error } = this.#rounder;
     for (let j = 0; j < size; j++) {
-      const natural = order[first + j] - base;
-      this.#subBlock[j] = Math.floor(natural / this.#grid.subBlock);
-      for (let row = 0; row < this.#rows; row++) {
-        this.#values[row * size + natural] = this.#target[row * size + j];
-        this.#importance[row * size + natural] = importance[first + j];
+      for (let row = 0; row < rows; row++) {
+        const before = this.#errors[(first + j) * rows + row] + this.#shift[j * rows + row];
+        this.#sum[j * rows + row] = before + error[row * size + j];
       }
     }
-    this.#blocks.fill(0);
-    this.#grid.fit(this.#values, this.#importance, this.#blocks, this.#scale, this.#offset);
-  }
-
-  #round(first: number): void {
-    const { u } = this.#plan;
-    const columns = this.#plan.order.length;
-    const size = this.#format.blockSize;
-    for (let i = 0; i < size; i++) {
-      const row = (first + i) * columns + first;
-      this.#u.set(u.subarray(row, row + size), i * size);
+    this.#square.set(plan.curvature);
+    this.#kernels.matmulTN(this.#square, this.#sum, this.#slope, size, rows, size);
+    for (let row = 0; row < rows; row++) {
+      let change = 0;
+      for (let j = 0; j < size; j++) {
+        const at = j * rows + row;
+        const before = this.#errors[first * rows + at] + this.#shift[at];
+        change += (error[row * size + j] - before) * this.#slope[at];
+      }
+      if (change >= 0) continue;
+      for (let j = 0; j < size; j++) error[row * size + j] -= this.#shift[j * rows + row];
+      this.#keep(row, first, plan.block);
     }
-    this.#kernels.roundBlock({
-      rows: this.#rows,
-      columns: size,
-      weight: this.#weight,
-      target: this.#target,
-      u: this.#u,
-      scale: this.#scale,
-      offset: this.#offset,
-      subBlocks: size / this.#grid.subBlock,
-      subBlock: this.#subBlock,
-      levels: this.#levels,
-      codes: this.#codes,
-      error: this.#error,
-    });
   }
 
-  /** Packs the codes into the rows' blocks and keeps the errors for later columns. */
-  #store(blocks: Uint8Array, first: number): void {
-    const { order } = this.#plan;
+  /** Takes the rounder's block of one row, with its errors. */
+  #keep(row: number, first: number, block: number): void {
     const { blockSize: size, blockBytes } = this.#format;
-    const block = Math.floor(order[first] / size);
-    const stride = rowBytes(this.#format, order.length);
-    for (let j = 0; j < size; j++) {
-      const natural = order[first + j] - block * size;
-      const kept = (first + j) * this.#rows;
-      for (let row = 0; row < this.#rows; row++) {
-        this.#naturalCodes[row * size + natural] = this.#codes[row * size + j];
-        this.#errors[kept + row] = this.#error[row * size + j];
-      }
-    }
-    this.#grid.pack(this.#naturalCodes, this.#blocks);
-    for (let row = 0; row < this.#rows; row++) {
-      blocks.set(this.#blocks.subarray(row * blockBytes, (row + 1) * blockBytes), row * stride + block * blockBytes);
-    }
+    for (let j = 0; j < size; j++) this.#errors[(first + j) * this.#rows + row] = this.#rounder.error[row * size + j];
+    const at = row * rowBytes(this.#format, this.#plan.curvature.columns) + block * blockBytes;
+    this.#blocks.set(this.#rounder.blocks.subarray(row * blockBytes, (row + 1) * blockBytes), at);
   }
 }
