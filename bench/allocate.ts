@@ -2,18 +2,15 @@
  * Exact allocation beside HiGHS on the same problems, both proving optimality: milliseconds (median of runs), their
  * ratio, and whether the losses agree. `npm run bench -- allocate`; `--quick` asks HiGHS on the small size only.
  */
-import { cpus } from 'node:os';
 import { solve } from '../src/allocate/solve.ts';
 import type { Problem } from '../src/allocate/types.ts';
 import { solveByHighs } from '../test/allocate/highs.ts';
 import { budgetAt, randomGroups } from '../test/allocate/instances.ts';
+import { machine } from './support/machine.ts';
+import { median } from './support/median.ts';
 
 const RUNS = 15;
 const quick = process.argv.includes('--quick');
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
-}
 
 function time<T>(work: () => T): { result: T; milliseconds: number } {
   const begin = performance.now();
@@ -45,7 +42,7 @@ function compare(
   };
 }
 
-console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}, seed 1`);
+console.log(`${machine()}, seed 1`);
 console.table(
   (['tensors', 'layers', 'uncorrelated'] as const).flatMap((kind) => [
     compare(kind, 60, 8),

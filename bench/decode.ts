@@ -9,7 +9,6 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileSink } from '../src/container/node.ts';
@@ -21,6 +20,8 @@ import { fitsRows, format, rowBytes } from '../src/numeric/table.ts';
 import { type BrowserBench, openBrowser } from './browser/browser.ts';
 import { startProcess } from './speed/processes.ts';
 import type { Contender, Speed, Workload } from './speed/types.ts';
+import { machine } from './support/machine.ts';
+import { median } from './support/median.ts';
 
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 1 : 5;
@@ -54,10 +55,6 @@ async function inspect(path: string): Promise<{ workload: Workload; bytes: numbe
   }
   await model.close();
   return { workload: { prompt: tokens(PROMPT), generated: tokens(GENERATED) }, bytes };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 /** Measures in turns: A B C D, D C B A, …, after one turn that does not count. */
@@ -106,7 +103,7 @@ const tiny = fileURLToPath(new URL('../assets/tiny', import.meta.url));
 const path = await asGguf(process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? tiny);
 const opened = await openBrowser(path);
 const browser = typeof opened === 'string' ? undefined : opened;
-console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}`);
+console.log(machine());
 console.log(browser ? `Chromium ${browser.version}` : `no browser: ${opened}`);
 console.log(`${basename(path)}: ${PROMPT} tokens of prompt, ${GENERATED} decoded one by one, seed 1, ${rounds} rounds`);
 for (const threads of [1, 2]) await compare(path, browser, threads);

@@ -1,16 +1,16 @@
 /**
  * Time of every number format's scale search, encoding and decoding, and the error they reach, on normal weights with
- * log-normal importance: `node bench/encode.ts [FORMAT…]`. Times are the best of many short runs; the ratio is to one
+ * log-normal importance: `node bench/encode.ts [FORMAT…] [--quick]`. Times are the best of many short runs; the ratio is to one
  * multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
  */
-import { cpus } from 'node:os';
 import { Random } from '../src/core/random.ts';
 import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
 import type { NumberFormat } from '../src/numeric/types.ts';
+import { machine } from './support/machine.ts';
 
 const LENGTH = 2048;
 const PARTS = 24;
-const REPEATS = 60;
+const REPEATS = process.argv.includes('--quick') ? 6 : 60;
 
 const random = new Random(1);
 const values = Float32Array.from({ length: LENGTH * PARTS }, () => 0.02 * random.normal());
@@ -93,9 +93,9 @@ function round(value: number): number {
   return Number(value.toPrecision(3));
 }
 
-const names = process.argv.slice(2);
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const chosen = names.length > 0 ? names.map(format) : [...formats.values()].filter((f) => f.encodeBlocks);
-console.log(`${cpus()[0].model}, ${cpus().length} CPUs, Node ${process.version}, one thread`);
+console.log(`${machine()}, one thread`);
 console.log(`one multiply-add: ${round(time(multiplyAdd))} ns`);
 console.table(Object.fromEntries(chosen.map((f) => [f.name, measure(f)])));
 if (!Number.isFinite(sink)) throw new Error('unreachable: keeps the multiply-add from being removed');

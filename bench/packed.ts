@@ -3,12 +3,13 @@
  * (prefill: billion multiply-adds per second), 1 thread and 2, beside the machine's read bandwidth (memchr over as many
  * bytes). Matrices do not fit the caches. `npm run bench -- packed`; `--quick`: smaller and fewer.
  */
-import { availableParallelism, cpus } from 'node:os';
 import { Random } from '../src/core/random.ts';
 import type { PackedMatrix } from '../src/kernels/contract.ts';
 import { packedFormats } from '../src/kernels/packedFormats.ts';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { format, rowBytes } from '../src/numeric/table.ts';
+import { machine } from './support/machine.ts';
+import { median } from './support/median.ts';
 
 const quick = process.argv.includes('--quick');
 const COLUMNS = 2048;
@@ -24,7 +25,7 @@ function seconds(work: () => void): number {
     work();
     return (performance.now() - begin) / 1000;
   });
-  return times.slice(1).sort((a, b) => a - b)[RUNS >> 1];
+  return median(times.slice(1));
 }
 
 function readBandwidth(): number {
@@ -59,7 +60,7 @@ async function measure(threads: number, table: Map<string, Record<string, string
   kernels.close();
 }
 
-console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, seed 1`);
+console.log(`${machine()}, seed 1`);
 const table = new Map<string, Record<string, string>>();
 for (const threads of [1, 2]) await measure(threads, table);
 console.table(Object.fromEntries(table));

@@ -9,7 +9,6 @@
  * hard. Those of the second half first draw the fewest bits allowed, so that they span the whole range of budgets.
  * `--quick`: 8 plans and fewer tokens. Work in `--work` is kept, so the bench goes on where it stopped.
  */
-import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,6 +23,8 @@ import { Session } from '../src/pipeline/session.node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { encodePlan } from '../src/quantize/encode.ts';
 import { quantizedModel } from '../src/quantize/quantized.ts';
+import { machine } from './support/machine.ts';
+import { median } from './support/median.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -82,11 +83,10 @@ function print(name: string, points: readonly Point[]): void {
   const predicted = points.map((point) => point.predicted);
   const measured = points.map((point) => point.measured.mean);
   const ratios = points.map((point) => point.measured.mean / point.predicted).sort((a, b) => a - b);
-  const middle = ratios[ratios.length >> 1];
   console.log(
     `${name}: ${points.length} plans, KL ${Math.min(...measured).toFixed(5)} to ${Math.max(...measured).toFixed(5)}, ` +
       `rank correlation ${rankCorrelation(predicted, measured).toFixed(4)}, true ÷ predicted ` +
-      `${ratios[0].toFixed(2)} to ${ratios[ratios.length - 1].toFixed(2)}, median ${middle.toFixed(2)}`,
+      `${ratios[0].toFixed(2)} to ${ratios[ratios.length - 1].toFixed(2)}, median ${median(ratios).toFixed(2)}`,
   );
 }
 
@@ -101,10 +101,7 @@ const groups = groupsOf(table);
 const tokens = await evaluationTokens(model, { files: text(options.evaluation), tokens: evaluated });
 const length = sequenceLength(model);
 const states = await referenceStates(session.kernels, model, tokens, { length });
-console.log(
-  `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, seed ${SEED}; ` +
-    `${calibrated} calibration and ${evaluated} evaluation tokens`,
-);
+console.log(`${machine()}, seed ${SEED}; ` + `${calibrated} calibration and ${evaluated} evaluation tokens`);
 const random = new Random(SEED);
 const points: Point[] = [];
 for (let i = 0; i < plans; i++) {

@@ -10,10 +10,10 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { machine } from './support/machine.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     chunks: { type: 'string', default: '16' },
     types: { type: 'string', default: 'Q2_K,Q3_K_M,Q4_K_M,Q5_K_M,IQ4_XS' },
     roundings: { type: 'string', default: 'gptq,nearest' },
+    quick: { type: 'boolean' }, // accepted by every bench; nothing here can be shortened
   },
 });
 
@@ -104,7 +105,7 @@ function compare(peer: Row, rounding: string): { peer: Row; ours: Row; rounding:
 }
 
 function print(): void {
-  console.log(`machine: ${cpus().length} x ${cpus()[0].model}; context ${options.context}, ${options.chunks} chunks`);
+  console.log(`${machine()}; context ${options.context}, ${options.chunks} chunks`);
   console.log('| size of | rounding | bytes | llama.cpp KL | ours bytes | ours KL | ratio | seconds |');
   console.log('|---|---|---|---|---|---|---|---|');
   for (const { peer, ours, rounding } of table) {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import type { Contender } from '../speed/types.ts';
-import type { Bench } from './page.ts';
 import { serveBench } from './server.ts';
+import type { PageBench } from './types.ts';
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -28,7 +28,7 @@ export async function openBrowser(modelPath: string): Promise<BrowserBench | str
   await page.waitForFunction('globalThis.bench !== undefined');
   const call = <T>(body: string, argument?: unknown) =>
     page.evaluate(`(${body})(${JSON.stringify(argument)})`) as Promise<T>;
-  if (!(await call<Bench['isolated']>('() => bench.isolated'))) throw new Error('bench page is not isolated');
+  if (!(await call<PageBench['isolated']>('() => bench.isolated'))) throw new Error('bench page is not isolated');
   return {
     version: browser.version(),
     start: async (kind, threads) => {

@@ -1,6 +1,7 @@
 /** What the bench calls in the page: `load` a contender, then `measure` it by the number that `load` gave. */
 import { Wllama } from '@wllama/wllama';
 import { CONTEXT, type Speed, type Workload } from '../speed/types.ts';
+import type { PageBench } from './types.ts';
 
 type Measure = (workload: Workload) => Promise<Speed>;
 const loaded: Measure[] = [];
@@ -34,11 +35,10 @@ async function loadWllama(url: string, threads: number): Promise<Measure> {
   };
 }
 
-const bench = {
+const bench: PageBench = {
   isolated: globalThis.crossOriginIsolated,
-  load: async (kind: 'ours' | 'wllama', url: string, threads: number) =>
+  load: async (kind, url, threads) =>
     loaded.push(kind === 'ours' ? await loadOurs(url, threads) : await loadWllama(url, threads)) - 1,
-  measure: (index: number, workload: Workload) => loaded[index](workload),
+  measure: (index, workload) => loaded[index](workload),
 };
-export type Bench = typeof bench;
 Object.assign(globalThis, { bench });
