@@ -61,7 +61,7 @@ export interface CurvatureSource {
   read(tensor: string): Promise<TensorMeasurement>;
 }
 
-/** Rounds every matrix of the model as the plan says, on all cores, into the store. */
+/** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
 export async function encodePlan(
   model: Model,
   plan: BitPlan,
@@ -70,15 +70,15 @@ export async function encodePlan(
   store: BlockStore,
   options: WorkOptions = {},
 ): Promise<void> {
-  const work = slices(model, plan);
+  const wanted = slices(model, plan);
+  const kept = await Promise.all(wanted.map(({ key }) => store.has(key)));
+  const work = wanted.filter((_, i) => !kept[i]);
   const total = work.reduce((sum, slice) => sum + weights(slice), 0);
   let done = 0;
   const curvatures = new CurvatureCache(measured);
   await concurrently(work, runner.concurrency + 1, async (slice) => {
     await checkpoint(options.signal);
-    if (!(await store.has(slice.key))) {
-      await store.put(slice.key, await encodeSlice(slice, plan, curvatures, runner, options.signal));
-    }
+    await store.put(slice.key, await encodeSlice(slice, plan, curvatures, runner, options.signal));
     done += weights(slice);
     options.onProgress?.({ stage: 'quantizing', done, total, unit: 'weights', detail: slice.tensor.name });
   });

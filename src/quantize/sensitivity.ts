@@ -62,17 +62,15 @@ export async function priceModel(
   options: PriceOptions,
 ): Promise<SensitivityTable> {
   const tensors = matrices(model);
+  const remembered = await Promise.all(tensors.map((tensor) => options.memory?.get(priceKey(tensor, options))));
+  const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
-  const priced = await concurrently(tensors, runner.concurrency + 1, async (tensor) => {
+  const priced = await concurrently(tensors, runner.concurrency + 1, async (tensor, i) => {
+    if (remembered[i] !== undefined) return remembered[i];
     await checkpoint(options.signal);
     const result = await priceTensor(tensor, measured, runner, options);
-    options.onProgress?.({
-      stage: 'pricing',
-      done: ++done,
-      total: tensors.length,
-      unit: 'tensors',
-      detail: tensor.name,
-    });
+    await options.memory?.put(priceKey(tensor, options), result);
+    options.onProgress?.({ stage: 'pricing', done: ++done, total, unit: 'tensors', detail: tensor.name });
     return result;
   });
   return {
@@ -84,32 +82,36 @@ export async function priceModel(
   };
 }
 
+function candidateNames({ shape }: ModelTensor, { palette }: PriceOptions): string[] {
+  return candidates(shape[1], palette).map((format) => format.name);
+}
+
+function priceKey(tensor: ModelTensor, options: PriceOptions): string {
+  return JSON.stringify([tensor.name, options.rounding, candidateNames(tensor, options)]);
+}
+
 async function priceTensor(
   tensor: ModelTensor,
   measured: Measurement,
   runner: JobRunner,
-  { rounding, palette, memory, signal }: PriceOptions,
+  options: PriceOptions,
 ): Promise<PricedTensor> {
   const [rows, columns] = tensor.shape;
-  const formats = candidates(columns, palette).map((format) => format.name);
-  const key = JSON.stringify([tensor.name, rounding, formats]);
-  const remembered = await memory?.get(key);
-  if (remembered !== undefined) return remembered;
   const measurement = await measured.read(tensor.name);
   const sample = sampleRows(measurement.pricing, SAMPLED_ROWS);
   const prices = await runner.price(
     {
       kind: 'price',
-      formats,
-      rounding,
+      formats: candidateNames(tensor, options),
+      rounding: options.rounding,
       sample,
       weight: await loadRows(tensor, sample.index),
       curvature: halfCurvature(measurement),
       terms: measurement.pricing,
     },
-    signal,
+    options.signal,
   );
-  const result = {
+  return {
     tensor: tensor.name,
     role: tensor.role,
     layer: tensor.layer,
@@ -118,8 +120,6 @@ async function priceTensor(
     relativeError: relativeError(measured.summaries, tensor.name),
     prices,
   };
-  await memory?.put(key, result);
-  return result;
 }
 
 async function loadRows(tensor: ModelTensor, rows: Int32Array): Promise<Float32Array> {
