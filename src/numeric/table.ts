@@ -51,12 +51,12 @@ export const formats: ReadonlyMap<string, NumberFormat> = new Map(
     MXFP4,
     Q3_K,
     Q2_K,
-    // read only
     IQ3_S,
     IQ3_XXS,
     IQ2_S,
     IQ2_XS,
     IQ2_XXS,
+    // read only
     IQ1_M,
     IQ1_S,
     TQ2_0,

@@ -1,3 +1,5 @@
+import type { PointBook, PointCodes } from './search/points.ts';
+
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
 export interface NumberFormat {
   /** The field's name: `F32`, `Q4_K`, `IQ4_XS`. Unique in the registry. */
@@ -24,6 +26,11 @@ export interface NumberFormat {
    * format whose elements are rounded one by one; rounding methods with feedback (GPTQ) work on it.
    */
   readonly grid?: ScalarGrid;
+  /**
+   * The format as points: value = ±scale[sub-block]·magnitude, magnitudes of several values together out of a book.
+   * Present where `grid` cannot be.
+   */
+  readonly points?: PointGrid;
 }
 
 export interface GgufIds {
@@ -31,6 +38,21 @@ export interface GgufIds {
   readonly type: number;
   /** llama_ftype for `general.file_type` when this is the majority type. */
   readonly fileType: number;
+}
+
+/** A block format seen as points of a code book under a scale per sub-block, so that groups can be rounded one at a time. */
+export interface PointGrid {
+  /** Values that share one scale: whole groups; divides blockSize. */
+  readonly subBlock: number;
+  readonly book: PointBook;
+  /**
+   * Searches scales of `values.length / blockSize` blocks, stores them in the blocks' header bytes and returns them as
+   * `decodeBlocks` will use them: a value decodes to ±scale·magnitude bit for bit. All other bytes are left zero.
+   * @param scale [blocks, blockSize/subBlock] out, not negative
+   */
+  fit(values: Float32Array, importance: Float32Array | undefined, blocks: Uint8Array, scale: Float32Array): void;
+  /** Writes codes, in the order of values, into blocks whose header `fit` wrote. */
+  pack(codes: PointCodes, blocks: Uint8Array): void;
 }
 
 /** A block format seen as scale·level + offset per sub-block, so that elements can be rounded one at a time. */

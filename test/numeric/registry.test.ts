@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
+import { pointCodes } from '../../src/numeric/points.ts';
+import { GROUP } from '../../src/numeric/search/points.ts';
 import {
   bitsPerWeight,
   decodeRows,
@@ -17,6 +19,7 @@ import type { NumberFormat } from '../../src/numeric/types.ts';
 const all = [...formats.values()];
 const writable = all.filter((f) => f.encodeBlocks !== undefined);
 const grids = all.filter((f) => f.grid !== undefined);
+const points = all.filter((f) => f.points !== undefined);
 /** Formats whose NaN and Inf are values of their own. */
 const floats = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'];
 
@@ -118,6 +121,56 @@ test('decode gives exactly fround(scale·level + offset) of the fitted grid, for
   assert.ok(checked >= 13, `${checked} formats`);
 });
 
+test('decode gives exactly ±scale·magnitude of the fitted points, for any codes', () => {
+  for (const f of points) {
+    const { subBlock, book, fit, pack } = f.points!;
+    const random = new Random(2);
+    const values = normal(3, 4 * 256, 0.02);
+    const packed = new Uint8Array((values.length / f.blockSize) * f.blockBytes).fill(0xff);
+    const scale = new Float32Array(values.length / subBlock);
+    fit(values, undefined, packed, scale);
+    const codes = pointCodes(f.points!, values.length);
+    const levels = new Float64Array(values.length);
+    const target = Float64Array.from({ length: values.length }, () => book.largest * random.normal());
+    const weight = new Float64Array(values.length).fill(1);
+    for (let at = 0; at < values.length; at += GROUP) {
+      book.nearest(target, weight, at, 1, codes, levels.subarray(at, at + GROUP));
+    }
+    pack(codes, packed);
+    const decoded = new Float32Array(values.length);
+    f.decodeBlocks(packed, decoded);
+    for (let i = 0; i < values.length; i++) {
+      const expected = scale[Math.floor(i / subBlock)] * levels[i];
+      assert.equal(decoded[i], Math.fround(expected), `${f.name} value ${i}`);
+      assert.equal(Math.fround(expected), expected, 'exact in float32');
+    }
+  }
+  assert.ok(points.length >= 5, `${points.length} formats`);
+});
+
+test('the nearest point is the one that trying all of them finds', () => {
+  for (const f of points) {
+    const { book } = f.points!;
+    const random = new Random(11);
+    const codes = pointCodes(f.points!, GROUP);
+    const q = new Float64Array(GROUP);
+    for (let trial = 0; trial < 20; trial++) {
+      const x = Float64Array.from({ length: GROUP }, () => Math.abs(random.normal()) * 0.6 * book.largest);
+      const w = Float64Array.from({ length: GROUP }, () => Math.exp(random.normal()));
+      book.nearest(x, w, 0, 1, codes, q);
+      for (let from = 0; from < GROUP; from += book.size) {
+        const cost = (level: (i: number) => number): number => {
+          let sum = 0;
+          for (let i = 0; i < book.size; i++) sum += w[from + i] * (x[from + i] - level(i)) ** 2;
+          return sum;
+        };
+        const best = Math.min(...book.points().map((point) => cost((i) => point[i])));
+        assert.ok(cost((i) => q[from + i]) <= best * (1 + 1e-12), f.name);
+      }
+    }
+  }
+});
+
 test('blocks may start at any byte', () => {
   let checked = 0;
   for (const f of writable) {
@@ -209,6 +262,38 @@ test('importance that is zero, negative or not finite counts as none, everywhere
     }
   }
   assert.ok(checked >= 52, `${checked} cases`);
+});
+
+test('points: odd values and odd importance stay finite, never worse than all zeros', () => {
+  for (const f of points) {
+    const plain = normal(5, 256);
+    for (const odd of [Number.NaN, Infinity, -Infinity]) {
+      const values = plain.map((v, i) => (i === 40 ? odd : v));
+      const q = roundTrip(f, values);
+      assert.ok(q.every(Number.isFinite), `${f.name}: ${odd}`);
+      const clean = roundTrip(f, plain);
+      for (let i = 64; i < 256; i++) assert.ok(Math.abs(q[i] - plain[i]) <= 2 * Math.abs(clean[i] - plain[i]) + 1.5);
+      assert.ok(roundTrip(f, new Float32Array(256).fill(odd)).every(Number.isFinite), `${f.name} all ${odd}`);
+    }
+    for (const scale of [1e-40, 1e-8, 1e-6, 1, 1e5, 1e37]) {
+      const values = normal(6, 256, scale);
+      const q = roundTrip(f, values);
+      const energy = values.reduce((sum, v) => sum + v * v, 0);
+      const error = values.reduce((sum, v, i) => sum + (v - q[i]) ** 2, 0);
+      assert.ok(q.every(Number.isFinite) && error <= energy * 1.000001, `${f.name} at ${scale}: ${error / energy}`);
+    }
+    for (const value of [3, -3]) {
+      const q = roundTrip(f, new Float32Array(256).fill(value));
+      assert.ok(
+        q.every((v) => Math.abs(v / value - 1) < 1e-3),
+        `${f.name} constant ${value}: ${q[0]}`,
+      );
+    }
+    for (const odd of [0, -1, Number.NaN, Infinity]) {
+      const q = decodeRows(f, encodeRows(f, plain, 256, new Float32Array(256).fill(odd)), 256);
+      assert.deepEqual(q, roundTrip(f, plain), `${f.name}, importance ${odd}`);
+    }
+  }
 });
 
 test('sizes are checked', () => {

@@ -1,7 +1,9 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { PointBook } from '../search/points.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { IQ2_S_BOOK } from './iq_books.ts';
-import { writePoint } from './iq_points.ts';
+import { packPairs, writePoint } from './iq_points.ts';
 
 /**
  *   0        2                    34              66                 74          82
@@ -11,8 +13,9 @@ import { writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq2_s
  */
 const BLOCK_BYTES = 82;
+const BOOK = new PointBook(IQ2_S_BOOK, 8, false);
 
-export const IQ2_S: NumberFormat = {
+export const IQ2_S = pointFormat({
   name: 'IQ2_S',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -28,4 +31,25 @@ export const IQ2_S: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 16,
+    book: BOOK,
+    fit: fitPointScale(
+      { book: BOOK, subBlock: 16, unit: 1 / 8, starts: [1, 0.8, 1.3] },
+      BLOCK_BYTES,
+      (blocks, at, d, a) => {
+        writeF16(blocks, at, d);
+        packPairs(a, blocks, at + 74, 16);
+      },
+    ),
+    pack({ entries, signs }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const at = BLOCK_BYTES * (k >> 5);
+        const l = k & 31;
+        blocks[at + 2 + l] = entries[k];
+        blocks[at + 34 + l] = signs[k];
+        blocks[at + 66 + (l >> 2)] |= (entries[k] >> 8) << (2 * (l & 3));
+      }
+    },
+  },
+});

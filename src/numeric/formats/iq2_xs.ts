@@ -1,7 +1,9 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { PointBook } from '../search/points.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { EVEN_SIGNS, IQ2_XS_BOOK } from './iq_books.ts';
-import { writePoint } from './iq_points.ts';
+import { packPairs, writePoint } from './iq_points.ts';
 
 /**
  *   0        2                                66               74
@@ -10,8 +12,9 @@ import { writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq2_xs
  */
 const BLOCK_BYTES = 74;
+const BOOK = new PointBook(IQ2_XS_BOOK, 8, true);
 
-export const IQ2_XS: NumberFormat = {
+export const IQ2_XS = pointFormat({
   name: 'IQ2_XS',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -27,4 +30,24 @@ export const IQ2_XS: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 16,
+    book: BOOK,
+    fit: fitPointScale(
+      { book: BOOK, subBlock: 16, unit: 1 / 8, starts: [1, 0.8, 1.3] },
+      BLOCK_BYTES,
+      (blocks, at, d, a) => {
+        writeF16(blocks, at, d);
+        packPairs(a, blocks, at + 66, 16);
+      },
+    ),
+    pack({ entries, signs }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const word = entries[k] | ((signs[k] & 127) << 9);
+        const at = BLOCK_BYTES * (k >> 5) + 2 + 2 * (k & 31);
+        blocks[at] = word;
+        blocks[at + 1] = word >> 8;
+      }
+    },
+  },
+});

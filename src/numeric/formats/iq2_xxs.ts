@@ -1,7 +1,9 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { PointBook } from '../search/points.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { EVEN_SIGNS, IQ2_XXS_BOOK } from './iq_books.ts';
-import { writePoint } from './iq_points.ts';
+import { orBits, writePoint } from './iq_points.ts';
 
 /**
  *   0        2                                          66
@@ -10,8 +12,9 @@ import { writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq2_xxs
  */
 const BLOCK_BYTES = 66;
+const BOOK = new PointBook(IQ2_XXS_BOOK, 8, true);
 
-export const IQ2_XXS: NumberFormat = {
+export const IQ2_XXS = pointFormat({
   name: 'IQ2_XXS',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -30,4 +33,23 @@ export const IQ2_XXS: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 32,
+    book: BOOK,
+    fit: fitPointScale(
+      { book: BOOK, subBlock: 32, unit: 1 / 8, starts: [1, 0.8, 1.3] },
+      BLOCK_BYTES,
+      (blocks, at, d, a) => {
+        writeF16(blocks, at, d);
+        for (let j = 0; j < 8; j++) blocks[at + 9 + 8 * j] = a[j] << 4;
+      },
+    ),
+    pack({ entries, signs }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const from = BLOCK_BYTES * (k >> 5) + 2 + 8 * ((k & 31) >> 2);
+        blocks[from + (k & 3)] = entries[k];
+        orBits(blocks, from + 4, 7 * (k & 3), signs[k] & 127);
+      }
+    },
+  },
+});

@@ -1,7 +1,9 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { PointBook } from '../search/points.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { IQ3_S_BOOK } from './iq_books.ts';
-import { writePoint } from './iq_points.ts';
+import { packPairs, writePoint } from './iq_points.ts';
 
 /**
  *   0        2                    66                   74            106       110
@@ -11,8 +13,9 @@ import { writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq3_s
  */
 const BLOCK_BYTES = 110;
+const BOOK = new PointBook(IQ3_S_BOOK, 4, false);
 
-export const IQ3_S: NumberFormat = {
+export const IQ3_S = pointFormat({
   name: 'IQ3_S',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -28,4 +31,25 @@ export const IQ3_S: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 32,
+    book: BOOK,
+    fit: fitPointScale(
+      { book: BOOK, subBlock: 32, unit: 1, starts: [1, 0.85, 1.15] },
+      BLOCK_BYTES,
+      (blocks, at, d, a) => {
+        writeF16(blocks, at, d);
+        packPairs(a, blocks, at + 106, 8);
+      },
+    ),
+    pack({ entries, signs }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const at = BLOCK_BYTES * (k >> 6);
+        const l = k & 63;
+        blocks[at + 2 + l] = entries[k];
+        blocks[at + 66 + (l >> 3)] |= (entries[k] >> 8) << (l & 7);
+      }
+      for (let k = 0; k < signs.length; k++) blocks[BLOCK_BYTES * (k >> 5) + 74 + (k & 31)] = signs[k];
+    },
+  },
+});

@@ -1,7 +1,9 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { PointBook } from '../search/points.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { EVEN_SIGNS, IQ3_XXS_BOOK } from './iq_books.ts';
-import { writePoint } from './iq_points.ts';
+import { orBits, writePoint } from './iq_points.ts';
 
 /**
  *   0        2                 66                            98
@@ -10,8 +12,9 @@ import { writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq3_xxs
  */
 const BLOCK_BYTES = 98;
+const BOOK = new PointBook(IQ3_XXS_BOOK, 4, true);
 
-export const IQ3_XXS: NumberFormat = {
+export const IQ3_XXS = pointFormat({
   name: 'IQ3_XXS',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -30,4 +33,22 @@ export const IQ3_XXS: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 32,
+    book: BOOK,
+    fit: fitPointScale(
+      { book: BOOK, subBlock: 32, unit: 1 / 4, starts: [1, 0.85, 1.15] },
+      BLOCK_BYTES,
+      (blocks, at, d, a) => {
+        writeF16(blocks, at, d);
+        for (let j = 0; j < 8; j++) blocks[at + 69 + 4 * j] = a[j] << 4;
+      },
+    ),
+    pack({ entries, signs }, blocks) {
+      for (let k = 0; k < entries.length; k++) blocks[BLOCK_BYTES * (k >> 6) + 2 + (k & 63)] = entries[k];
+      for (let k = 0; k < signs.length; k++) {
+        orBits(blocks, BLOCK_BYTES * (k >> 5) + 66 + 4 * ((k & 31) >> 2), 7 * (k & 3), signs[k] & 127);
+      }
+    },
+  },
+});

@@ -1,0 +1,155 @@
+import { roundScale } from '../../core/float16.ts';
+import type { PointGrid } from '../types.ts';
+import { loadBlock } from './block.ts';
+import { CodeSums } from './correlate.ts';
+import { correlatePoints, type PointBook } from './points.ts';
+
+/** A block of 256 points' values whose sub-blocks have scales d·unit·(2 a + 1), d in binary16 and a four bits. */
+export interface PointScale {
+  readonly book: PointBook;
+  /** Values per sub-block. */
+  readonly subBlock: 16 | 32;
+  /** A power of two. */
+  readonly unit: number;
+  /** Each start puts the largest |x| at that multiple of the book's largest level. */
+  readonly starts: readonly number[];
+}
+
+const BLOCK = 256;
+const LARGEST_A = 15;
+/** Rounds of codes → scale from each start. */
+const ALTERNATIONS = 3;
+/** Values of d tried, in steps from a little below the one at which the largest scale just fits. */
+const D_STARTS = 6;
+const D_STEP = 0.03;
+const MODEL_ROUNDS = 2;
+
+const x = new Float64Array(BLOCK);
+const w = new Float64Array(BLOCK);
+const sums = Array.from({ length: 16 }, () => new CodeSums());
+const trial = new CodeSums();
+const ideal = new Float64Array(16);
+const codes = new Int32Array(16);
+const kept = new Int32Array(16);
+
+/**
+ * `fit` of a format of points.
+ * @param writeHeader stores d and every sub-block's a in the block that starts at byte `at`
+ */
+export function fitPointScale(
+  spec: PointScale,
+  blockBytes: number,
+  writeHeader: (blocks: Uint8Array, at: number, d: number, a: Int32Array) => void,
+): PointGrid['fit'] {
+  const subBlocks = BLOCK / spec.subBlock;
+  return (values, importance, blocks, scale) => {
+    blocks.fill(0);
+    for (let i = 0; i * BLOCK < values.length; i++) {
+      loadBlock(values, importance, i * BLOCK, BLOCK, x, w);
+      const d = searchPointScale(spec, subBlocks);
+      writeHeader(blocks, i * blockBytes, d, codes);
+      for (let j = 0; j < subBlocks; j++) scale[i * subBlocks + j] = d * spec.unit * (2 * codes[j] + 1);
+    }
+  };
+}
+
+/**
+ * Searches d and the codes of the sub-blocks' scales: the ideal scale of every sub-block, then d on the quadratic model of
+ * the error, then each code and its neighbours by their exact error.
+ * @returns d, exactly as binary16 stores it; 0 where nothing is better than all zeros
+ */
+function searchPointScale(spec: PointScale, subBlocks: number): number {
+  const { subBlock, unit } = spec;
+  let largest = 0;
+  for (let j = 0; j < subBlocks; j++) {
+    ideal[j] = idealScale(spec, j * subBlock, sums[j]);
+    largest = Math.max(largest, ideal[j]);
+  }
+  codes.fill(0);
+  if (largest === 0) return 0;
+  let d = 0;
+  let least = Infinity;
+  for (let k = 0; k < D_STARTS; k++) {
+    const start = roundScale((largest / (unit * (2 * LARGEST_A + 1))) * (1 + (k - 1) * D_STEP));
+    const error = chooseCodes(spec, subBlocks, start);
+    if (error >= least) continue;
+    least = error;
+    d = start;
+    kept.set(codes);
+  }
+  codes.set(kept);
+  for (let round = 0; round < MODEL_ROUNDS; round++) {
+    d = roundScale(leastSquares(spec, subBlocks) || d);
+    chooseCodes(spec, subBlocks, d);
+  }
+  let error = 0;
+  for (let j = 0; j < subBlocks; j++) error += exactCode(spec, j, d);
+  return error < 0 ? d : 0;
+}
+
+/** The scale of one sub-block that minimizes the error; 0 when all x are 0. */
+function idealScale(spec: PointScale, from: number, best: CodeSums): number {
+  best.qq = 0;
+  best.xq = 0;
+  let largest = 0;
+  for (let i = from; i < from + spec.subBlock; i++) largest = Math.max(largest, Math.abs(x[i]));
+  if (largest === 0) return 0;
+  let bestGain = 0;
+  const { book, starts } = spec;
+  for (let k = 0; k <= starts.length; k++) {
+    // last, the point of smallest levels: constant values are exact under it
+    let scale = largest / (k < starts.length ? starts[k] * book.largest : book.smallest);
+    for (let round = 0; round < ALTERNATIONS && scale > 0; round++) {
+      correlatePoints(book, x, w, from, spec.subBlock, scale, trial);
+      const gain = trial.xq > 0 ? (trial.xq * trial.xq) / trial.qq : 0;
+      if (gain <= bestGain) break;
+      bestGain = gain;
+      best.takeCodes(trial);
+      scale = trial.xq / trial.qq;
+    }
+  }
+  return best.qq > 0 ? best.xq / best.qq : 0;
+}
+
+/** Best codes for d by the quadratic model. Returns its error, relative to that of all zeros. */
+function chooseCodes(spec: PointScale, subBlocks: number, d: number): number {
+  let error = 0;
+  for (let j = 0; j < subBlocks; j++) {
+    codes[j] = nearestCode(spec, ideal[j], d);
+    error += sums[j].error(d * spec.unit * (2 * codes[j] + 1), 0);
+  }
+  return error;
+}
+
+function nearestCode({ unit }: PointScale, scale: number, d: number): number {
+  const a = Math.round((scale / (d * unit) - 1) / 2);
+  return a > 0 ? Math.min(a, LARGEST_A) : 0;
+}
+
+/** The d that is best for the present codes. */
+function leastSquares({ unit }: PointScale, subBlocks: number): number {
+  let numerator = 0;
+  let denominator = 0;
+  for (let j = 0; j < subBlocks; j++) {
+    const integer = unit * (2 * codes[j] + 1);
+    numerator += integer * sums[j].xq;
+    denominator += integer * integer * sums[j].qq;
+  }
+  return denominator > 0 ? numerator / denominator : 0;
+}
+
+/** Sets the code of sub-block j to that with the least exact error among its neighbours; returns it, relative to zeros. */
+function exactCode(spec: PointScale, j: number, d: number): number {
+  const { book, subBlock, unit } = spec;
+  const middle = codes[j];
+  let least = Infinity;
+  for (let a = Math.max(middle - 1, 0); a <= Math.min(middle + 1, LARGEST_A); a++) {
+    const scale = d * unit * (2 * a + 1);
+    correlatePoints(book, x, w, j * subBlock, subBlock, scale, trial);
+    const error = trial.error(scale, 0);
+    if (error >= least) continue;
+    least = error;
+    codes[j] = a;
+  }
+  return least;
+}
