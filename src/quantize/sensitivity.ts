@@ -107,7 +107,8 @@ async function priceTensor(
       sample,
       weight: await loadRows(tensor, sample.index),
       curvature: halfCurvature(measurement),
-      terms: measurement.pricing,
+      seen: measurement.rounding,
+      unseen: measurement.pricing,
     },
     options.signal,
   );
