@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
-import type { Contender } from '../speed/types.ts';
+import type { Contender, Runtime } from '../speed/types.ts';
 import { serveBench } from './server.ts';
 import type { PageBench } from './types.ts';
 
@@ -13,7 +13,7 @@ const flags = [
 
 export interface BrowserBench {
   readonly version: string;
-  start(kind: 'ours' | 'wllama', threads: number): Promise<Contender>;
+  start(kind: 'ours' | 'wllama', threads: number): Promise<Contender & Runtime>;
   close(): Promise<void>;
 }
 
@@ -36,7 +36,8 @@ export async function openBrowser(modelPath: string): Promise<BrowserBench | str
       const index = await call<number>('(options) => bench.load(...options)', options);
       return {
         name: kind === 'ours' ? 'bitbudget, Chromium' : 'wllama, Chromium',
-        measure: (workload) => call('([index, workload]) => bench.measure(index, workload)', [index, workload]),
+        measure: (...given) => call('(given) => bench.ask(...given)', [index, 'measure', ...given]),
+        likeliest: (...given) => call('(given) => bench.ask(...given)', [index, 'likeliest', ...given]),
         close: async () => {},
       };
     },

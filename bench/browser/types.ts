@@ -1,4 +1,4 @@
-import type { Speed, Workload } from '../speed/types.ts';
+import type { Runtime } from '../speed/types.ts';
 
 /** What the page offers as `globalThis.bench`. */
 export interface PageBench {
@@ -6,5 +6,5 @@ export interface PageBench {
   readonly isolated: boolean;
   /** Loads the model into a runtime; the number names it. */
   load(kind: 'ours' | 'wllama', url: string, threads: number): Promise<number>;
-  measure(index: number, workload: Workload): Promise<Speed>;
+  ask<K extends keyof Runtime>(index: number, what: K, ...given: Parameters<Runtime[K]>): ReturnType<Runtime[K]>;
 }

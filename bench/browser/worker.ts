@@ -4,7 +4,7 @@ import { blobSource } from '../../src/container/source/blob.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
 import { tokenizerFromGguf } from '../../src/text/gguf.ts';
 import { loadRuntime } from '../speed/session.ts';
-import type { Workload } from '../speed/types.ts';
+import type { Runtime } from '../speed/types.ts';
 
 async function load(url: string, threads: number) {
   const blob = await (await fetch(url)).blob();
@@ -13,15 +13,22 @@ async function load(url: string, threads: number) {
   return loadRuntime(await modelFromTensorFile(file, { tokenizer: tokenizerFromGguf(file.metadata) }), threads);
 }
 
-let measure: Awaited<ReturnType<typeof load>> | undefined;
+let runtime: Runtime | undefined;
 
-globalThis.onmessage = async (event: MessageEvent<{ url: string; threads: number } | Workload>) => {
+/** Loads a model, or asks the loaded one. */
+export type Message =
+  | { readonly url: string; readonly threads: number }
+  | { readonly what: keyof Runtime; readonly given: readonly unknown[] };
+
+globalThis.onmessage = async (event: MessageEvent<Message>) => {
   try {
     if ('url' in event.data) {
-      measure = await load(event.data.url, event.data.threads);
+      runtime = await load(event.data.url, event.data.threads);
       globalThis.postMessage({ result: 'ready' });
     } else {
-      globalThis.postMessage({ result: await measure?.(event.data) });
+      const { what, given } = event.data;
+      const answer = runtime?.[what] as ((...given: readonly unknown[]) => Promise<unknown>) | undefined;
+      globalThis.postMessage({ result: await answer?.(...given) });
     }
   } catch (error) {
     globalThis.postMessage({ error: String(error) });

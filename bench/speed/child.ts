@@ -26,7 +26,7 @@ const [kind, path, threads] = process.argv.slice(2);
 const measure =
   kind === 'native'
     ? await loadNative(path, Number(threads))
-    : await loadRuntime(await openModel(path), Number(threads));
+    : (await loadRuntime(await openModel(path), Number(threads))).measure;
 process.on('message', (workload: Workload) => {
   measure(workload).then(
     (speed) => process.send?.(speed),

@@ -10,10 +10,22 @@ export interface Speed {
   readonly decode: number;
 }
 
-/** A runtime with the model loaded. */
-export interface Contender {
-  readonly name: string;
+/** A token with its probability of being the next one. */
+export interface LikelyToken {
+  readonly token: number;
+  readonly p: number;
+}
+
+/** What a runtime with a model loaded is asked for. */
+export interface Runtime {
   measure(workload: Workload): Promise<Speed>;
+  /** The likeliest tokens to follow the prompt, likeliest first. */
+  likeliest(prompt: number[], count: number): Promise<LikelyToken[]>;
+}
+
+/** A runtime that is measured beside others. */
+export interface Contender extends Pick<Runtime, 'measure'> {
+  readonly name: string;
   close(): Promise<void>;
 }
 
