@@ -101,7 +101,7 @@ async function encodeSlice(
       rounding: plan.rounding as RoundingName,
       rows: endRow - startRow,
       weight: await tensor.load(startRow, endRow),
-      curvature: await curvatures.of(tensor, target.grid !== undefined),
+      curvature: await curvatures.of(tensor, (target.grid ?? target.points) !== undefined),
     },
     signal,
   );

@@ -1,11 +1,14 @@
 import type { Kernels } from '../../kernels/contract.ts';
-import type { NumberFormat, ScalarGrid } from '../../numeric/types.ts';
+import { GROUP } from '../../numeric/search/points.ts';
+import type { NumberFormat } from '../../numeric/types.ts';
+import { PointRounder } from './point-rounder.ts';
+import { ScalarRounder } from './scalar-rounder.ts';
 
 /** How the columns of one block are rounded: their order and how errors of earlier ones move the targets of later ones. */
 export interface BlockPlan {
   /** Which block of the row. */
   readonly block: number;
-  /** Column within the block at each place of the rounding order. [blockSize] */
+  /** Column within the block at each place of the rounding order; what is rounded together stays together. [blockSize] */
   readonly order: Int32Array;
   /** Unit upper triangular, rounding order: column j aims at its target plus Σ_{i<j} e_i·u[i,j]. [blockSize, blockSize] */
   readonly u: Float32Array;
@@ -14,10 +17,10 @@ export interface BlockPlan {
 }
 
 /**
- * Rounds one block of many rows: the format's scales are searched on the targets, then the columns are rounded one after
+ * Rounds one block of many rows: the format's scales are searched on the targets, then its columns are rounded one after
  * the other with feedback. Its arrays live in the kernel scope it is made in; all but `blocks` are in rounding order.
  */
-export class BlockRounder {
+export interface BlockRounder {
   /** What the errors are counted from; filled by the caller. [rows, blockSize] */
   readonly weight: Float32Array;
   /** What the block aims at; filled by the caller, moved by feedback inside the block. [rows, blockSize] */
@@ -26,86 +29,17 @@ export class BlockRounder {
   readonly error: Float32Array;
   /** The rows' packed blocks. [rows, blockBytes] */
   readonly blocks: Uint8Array;
-  readonly #kernels: Kernels;
-  readonly #grid: ScalarGrid;
-  readonly #rows: number;
-  readonly #size: number;
-  readonly #codes: Uint8Array;
-  readonly #u: Float32Array;
-  readonly #scale: Float32Array;
-  readonly #offset: Float32Array;
-  readonly #subBlock: Int32Array;
-  readonly #levels: Float32Array;
-  /** Targets, their importance and codes in natural order, for the format's own search. [rows, blockSize] */
-  readonly #values: Float32Array;
-  readonly #importance: Float32Array;
-  readonly #naturalCodes: Uint8Array;
-
-  constructor(kernels: Kernels, format: NumberFormat, grid: ScalarGrid, rows: number) {
-    const size = format.blockSize;
-    const subBlocks = size / grid.subBlock;
-    this.#kernels = kernels;
-    this.#grid = grid;
-    this.#rows = rows;
-    this.#size = size;
-    this.weight = kernels.f32(rows * size);
-    this.target = kernels.f32(rows * size);
-    this.error = kernels.f32(rows * size);
-    this.blocks = new Uint8Array(rows * format.blockBytes);
-    this.#codes = kernels.u8(rows * size);
-    this.#u = kernels.f32(size * size);
-    this.#scale = kernels.f32(rows * subBlocks);
-    this.#offset = kernels.f32(rows * subBlocks);
-    this.#subBlock = kernels.i32(size);
-    this.#levels = kernels.upload(grid.levels);
-    this.#values = new Float32Array(rows * size);
-    this.#importance = new Float32Array(rows * size);
-    this.#naturalCodes = new Uint8Array(rows * size);
-  }
-
   /** From `weight` and `target` to `blocks` and `error`. */
-  round(plan: BlockPlan): void {
-    this.#search(plan);
-    this.#u.set(plan.u);
-    this.#kernels.roundBlock({
-      rows: this.#rows,
-      columns: this.#size,
-      weight: this.weight,
-      target: this.target,
-      u: this.#u,
-      scale: this.#scale,
-      offset: this.#offset,
-      subBlocks: this.#size / this.#grid.subBlock,
-      subBlock: this.#subBlock,
-      levels: this.#levels,
-      codes: this.#codes,
-      error: this.error,
-    });
-    this.#pack(plan);
-  }
+  round(plan: BlockPlan): void;
+}
 
-  #search({ order, importance }: BlockPlan): void {
-    const size = this.#size;
-    for (let j = 0; j < size; j++) {
-      const natural = order[j];
-      this.#subBlock[j] = Math.floor(natural / this.#grid.subBlock);
-      for (let row = 0; row < this.#rows; row++) {
-        this.#values[row * size + natural] = this.target[row * size + j];
-        this.#importance[row * size + natural] = importance[j];
-      }
-    }
-    this.blocks.fill(0);
-    this.#grid.fit(this.#values, this.#importance, this.blocks, this.#scale, this.#offset);
-  }
+/** Consecutive columns that the format rounds in one step; 0 when it knows no feedback. */
+export function roundedTogether({ grid, points }: NumberFormat): number {
+  return grid ? 1 : points ? GROUP : 0;
+}
 
-  #pack({ order }: BlockPlan): void {
-    const size = this.#size;
-    for (let j = 0; j < size; j++) {
-      const natural = order[j];
-      for (let row = 0; row < this.#rows; row++) {
-        this.#naturalCodes[row * size + natural] = this.#codes[row * size + j];
-      }
-    }
-    this.#grid.pack(this.#naturalCodes, this.blocks);
-  }
+/** A rounder for `rows` rows of a format that knows feedback. */
+export function blockRounder(kernels: Kernels, format: NumberFormat, rows: number): BlockRounder {
+  if (format.grid) return new ScalarRounder(kernels, format, format.grid, rows);
+  return new PointRounder(kernels, format, format.points!, rows);
 }

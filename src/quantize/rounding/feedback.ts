@@ -4,7 +4,7 @@ import type { BlockPlan } from './block-rounder.ts';
 
 /** How a row is rounded from its first block to its last. */
 export interface Feedback {
-  /** Natural column at each place of the rounding order; the columns of a block stay together. [columns] */
+  /** Natural column at each place of the rounding order; columns of a block, and of a group, stay together. [columns] */
   readonly order: Int32Array;
   /** Unit upper triangular: column j aims at w_j + Σ_{i<j} e_i·u[i,j], in rounding order. [columns, columns] */
   readonly u: Float32Array;
@@ -15,13 +15,14 @@ export interface Feedback {
 }
 
 /**
- * Prepares rounding with feedback for all formats of one block size. Where its damping leaves the matrix not positive
- * definite, it is raised tenfold.
+ * Prepares rounding with feedback for all formats of one block size that round as many columns together. Where its damping
+ * leaves the matrix not positive definite, it is raised tenfold.
+ * @param together consecutive columns that are rounded in one step, in their natural order; divides blockSize
  * @see Frantar et al., GPTQ (2022); Chee et al., QuIP (2023), LDLQ
  */
-export function feedback(kernels: Kernels, curvature: Curvature, blockSize: number): Feedback {
+export function feedback(kernels: Kernels, curvature: Curvature, blockSize: number, together: number): Feedback {
   const n = curvature.columns;
-  const order = roundingOrder(curvature.diagonal, blockSize);
+  const order = roundingOrder(curvature.diagonal, blockSize, together);
   const mean = curvature.diagonal.reduce((sum, value) => sum + value, 0) / n;
   for (let { damping } = curvature; ; damping *= 10) {
     const ridge = mean > 0 ? damping * mean : 1;
@@ -83,22 +84,24 @@ function blockPlan(order: Int32Array, { u, importance }: Factor, first: number, 
 }
 
 /**
- * Blocks by falling total curvature, columns of a block likewise: what costs most is rounded while others can still
+ * Blocks by falling total curvature, groups of a block likewise: what costs most is rounded while others can still
  * answer. The natural order costs 1.05 times as much, the reverse 1.18 times.
  */
-function roundingOrder(diagonal: Float32Array, blockSize: number): Int32Array {
-  const blocks = diagonal.length / blockSize;
-  const total = Float64Array.from({ length: blocks }, (_, b) =>
-    diagonal.subarray(b * blockSize, (b + 1) * blockSize).reduce((sum, value) => sum + value, 0),
-  );
-  const order = new Int32Array(diagonal.length);
-  const byTotal = Array.from(total.keys()).sort((a, b) => total[b] - total[a] || a - b);
-  byTotal.forEach((block, place) => {
-    const columns = Array.from({ length: blockSize }, (_, i) => block * blockSize + i);
-    columns.sort((a, b) => diagonal[b] - diagonal[a] || a - b);
-    order.set(columns, place * blockSize);
-  });
-  return order;
+function roundingOrder(diagonal: Float32Array, blockSize: number, together: number): Int32Array {
+  const order: number[] = [];
+  for (const block of byFallingTotal(diagonal, 0, diagonal.length, blockSize)) {
+    for (const group of byFallingTotal(diagonal, block, block + blockSize, together)) {
+      for (let i = 0; i < together; i++) order.push(group + i);
+    }
+  }
+  return Int32Array.from(order);
+}
+
+/** Starts of the parts of `size` columns within [start, end), by falling sum of their diagonal. */
+function byFallingTotal(diagonal: Float32Array, start: number, end: number, size: number): number[] {
+  const starts = Array.from({ length: (end - start) / size }, (_, i) => start + i * size);
+  const total = new Map(starts.map((at) => [at, diagonal.subarray(at, at + size).reduce((sum, v) => sum + v, 0)]));
+  return starts.sort((a, b) => total.get(b)! - total.get(a)! || a - b);
 }
 
 /** D_j = H_jj − Σ_{k>j} U_jk²·D_k, from the last column backwards. */

@@ -1,29 +1,32 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { encodeRows, rowBytes } from '../../numeric/table.ts';
-import type { NumberFormat, ScalarGrid } from '../../numeric/types.ts';
+import type { NumberFormat } from '../../numeric/types.ts';
 import type { Curvature, RoundingMethod } from '../types.ts';
-import { BlockRounder } from './block-rounder.ts';
+import { type BlockRounder, blockRounder, roundedTogether } from './block-rounder.ts';
 import { type Feedback, feedback } from './feedback.ts';
 import { type BlockRefinement, refinements } from './refinement.ts';
 
 /**
- * GPTQ into any scalar grid, K-quants included. Along a row, block by block: the block's scales are searched on the
- * weights as compensated so far, then its columns are rounded one after the other, each error fed back to all later ones.
+ * GPTQ into any scalar grid, K-quants included, and into points of a code book. Along a row, block by block: the block's
+ * scales are searched on the weights as compensated so far, then its columns (or groups of columns that share a point) are
+ * rounded one after the other, each error fed back to all later ones.
  * Afterwards every block is rounded anew, scales and codes, given all the others.
  * @see Frantar et al., GPTQ (2022); feedback in the LDLQ form of QuIP (2023)
  */
 export const gptq: RoundingMethod = {
   name: 'gptq',
   prepare(kernels, curvature) {
-    const plans = new Map<number, RowPlan>();
+    const plans = new Map<string, RowPlan>();
     return (format, weight, blocks) => {
-      if (format.grid === undefined || curvature.matrix === undefined) {
+      const together = roundedTogether(format);
+      if (together === 0 || curvature.matrix === undefined) {
         encodeRows(format, weight, curvature.columns, curvature.diagonal, blocks);
         return;
       }
-      const plan = plans.get(format.blockSize) ?? rowPlan(kernels, curvature, format.blockSize);
-      plans.set(format.blockSize, plan);
-      roundInChunks(kernels, format, format.grid, plan, weight, blocks);
+      const key = `${format.blockSize} ${together}`;
+      const plan = plans.get(key) ?? rowPlan(kernels, curvature, format.blockSize, together);
+      plans.set(key, plan);
+      roundInChunks(kernels, format, plan, weight, blocks);
     };
   },
 };
@@ -41,8 +44,8 @@ const REFINEMENT_PASSES = 2;
 /** Rows rounded together: bounds the memory of a pass, keeps the products wide. */
 const ROW_CHUNK = 2048;
 
-function rowPlan(kernels: Kernels, curvature: Curvature, blockSize: number): RowPlan {
-  const plan = feedback(kernels, curvature, blockSize);
+function rowPlan(kernels: Kernels, curvature: Curvature, blockSize: number, together: number): RowPlan {
+  const plan = feedback(kernels, curvature, blockSize, together);
   const alone = plan.blocks.length === 1;
   return { curvature, feedback: plan, refinements: alone ? [] : refinements(kernels, curvature, plan) };
 }
@@ -50,7 +53,6 @@ function rowPlan(kernels: Kernels, curvature: Curvature, blockSize: number): Row
 function roundInChunks(
   kernels: Kernels,
   format: NumberFormat,
-  grid: ScalarGrid,
   plan: RowPlan,
   weight: Float32Array,
   blocks: Uint8Array,
@@ -62,7 +64,7 @@ function roundInChunks(
     const end = Math.min(rows, start + ROW_CHUNK);
     kernels.scope(() => {
       const part = weight.subarray(start * columns, end * columns);
-      const chunk = new RowChunk(kernels, format, grid, plan, part, blocks.subarray(start * stride, end * stride));
+      const chunk = new RowChunk(kernels, format, plan, part, blocks.subarray(start * stride, end * stride));
       chunk.round();
       for (let pass = 0; pass < REFINEMENT_PASSES; pass++) chunk.refine();
     });
@@ -91,14 +93,7 @@ class RowChunk {
   /** [blockSize, blockSize] */
   readonly #square: Float32Array;
 
-  constructor(
-    kernels: Kernels,
-    format: NumberFormat,
-    grid: ScalarGrid,
-    plan: RowPlan,
-    weight: Float32Array,
-    blocks: Uint8Array,
-  ) {
+  constructor(kernels: Kernels, format: NumberFormat, plan: RowPlan, weight: Float32Array, blocks: Uint8Array) {
     const { columns } = plan.curvature;
     const { blockSize } = format;
     this.#kernels = kernels;
@@ -107,7 +102,7 @@ class RowChunk {
     this.#weight = weight;
     this.#blocks = blocks;
     this.#rows = weight.length / columns;
-    this.#rounder = new BlockRounder(kernels, format, grid, this.#rows);
+    this.#rounder = blockRounder(kernels, format, this.#rows);
     this.#errors = kernels.f32(columns * this.#rows);
     this.#received = kernels.f32(columns * blockSize);
     this.#sum = kernels.f32(blockSize * this.#rows);
