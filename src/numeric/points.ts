@@ -8,8 +8,9 @@ export type PointFormat = Omit<NumberFormat, 'encodeBlocks' | 'grid' | 'points'>
 /** A format whose elements are rounded in groups: the nearest points under the fitted scales are its encoder. */
 export function pointFormat(format: PointFormat): NumberFormat {
   const { blockSize, blockBytes, points } = format;
-  const { book, subBlock } = points;
+  const { books, subBlock } = points;
   const scale = new Float32Array(blockSize / subBlock);
+  const which = new Uint8Array(blockSize / subBlock);
   const x = new Float64Array(blockSize);
   const w = new Float64Array(blockSize);
   const q = new Float64Array(GROUP);
@@ -22,11 +23,12 @@ export function pointFormat(format: PointFormat): NumberFormat {
         const block = blocks.subarray(i * blockBytes, (i + 1) * blockBytes);
         const part = values.subarray(from, from + blockSize);
         const partImportance = importance?.subarray(from, from + blockSize);
-        points.fit(part, partImportance, block, scale);
+        points.fit(part, partImportance, block, scale, which);
         loadBlock(part, partImportance, 0, blockSize, x, w);
         for (let k = 0; k < blockSize; k++) if (Math.abs(part[k]) === Infinity) x[k] = part[k];
         for (let at = 0; at < blockSize; at += GROUP) {
-          book.nearest(x, w, at, scale[Math.floor(at / subBlock)], codes, q);
+          const j = Math.floor(at / subBlock);
+          books[which[j]].nearest(x, w, at, scale[j], codes, q);
         }
         points.pack(codes, block);
       }
@@ -35,6 +37,6 @@ export function pointFormat(format: PointFormat): NumberFormat {
 }
 
 /** Room for the codes of `count` values. */
-export function pointCodes({ book }: PointGrid, count: number): PointCodes {
-  return { entries: new Uint16Array(count / book.size), signs: new Uint8Array(count / GROUP) };
+export function pointCodes({ books }: PointGrid, count: number): PointCodes {
+  return { entries: new Uint16Array(count / books[0].size), signs: new Uint8Array(count / GROUP) };
 }

@@ -56,7 +56,6 @@ export const formats: ReadonlyMap<string, NumberFormat> = new Map(
     IQ2_S,
     IQ2_XS,
     IQ2_XXS,
-    // read only
     IQ1_M,
     IQ1_S,
     TQ2_0,

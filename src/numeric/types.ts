@@ -44,13 +44,21 @@ export interface GgufIds {
 export interface PointGrid {
   /** Values that share one scale: whole groups; divides blockSize. */
   readonly subBlock: number;
-  readonly book: PointBook;
+  /** A sub-block keeps to one of them. */
+  readonly books: readonly PointBook[];
   /**
    * Searches scales of `values.length / blockSize` blocks, stores them in the blocks' header bytes and returns them as
    * `decodeBlocks` will use them: a value decodes to ±scale·magnitude bit for bit. All other bytes are left zero.
    * @param scale [blocks, blockSize/subBlock] out, not negative
+   * @param which [blocks, blockSize/subBlock] out: index of the sub-block's book
    */
-  fit(values: Float32Array, importance: Float32Array | undefined, blocks: Uint8Array, scale: Float32Array): void;
+  fit(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    blocks: Uint8Array,
+    scale: Float32Array,
+    which: Uint8Array,
+  ): void;
   /** Writes codes, in the order of values, into blocks whose header `fit` wrote. */
   pack(codes: PointCodes, blocks: Uint8Array): void;
 }

@@ -43,11 +43,16 @@ test('encoding without importance has at most the error of the ggml reference', 
   assert.ok(checked >= 7, `${checked} formats`);
 });
 
+/** The byte of a block with the sign of its scale, where the points under −d are not among those under d: no encoder writes d < 0. */
+const SIGN_OF_SCALE: Readonly<Record<string, number>> = { IQ1_S: 1, IQ1_M: 55 };
+
 test('decode what encode made of any blocks: at most 1e-3 of their energy is lost', needsShared('golden/ggml'), () => {
   let checked = 0;
   for (const format of formats.values()) {
     const bytes = golden(`ggml/${format.name}.bytes`);
     if (bytes === undefined || format.encodeBlocks === undefined) continue;
+    const sign = SIGN_OF_SCALE[format.name];
+    for (let at = sign; at < bytes.length; at += format.blockBytes) bytes[at] &= 0x7f;
     const values = decodeRows(format, bytes, format.blockSize);
     const once = decodeRows(format, encodeRows(format, values, format.blockSize), format.blockSize);
     const one = new Float32Array(1).fill(1);
@@ -55,7 +60,7 @@ test('decode what encode made of any blocks: at most 1e-3 of their energy is los
     assert.ok(loss <= 1e-3, `${format.name} loses ${loss}`);
     checked++;
   }
-  assert.ok(checked >= 14, `${checked} formats`);
+  assert.ok(checked >= 22, `${checked} formats`);
 });
 
 test('16-bit and 8-bit floats round as NumPy and ml_dtypes do', needsShared('golden/minifloat'), () => {

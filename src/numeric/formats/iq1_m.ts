@@ -1,7 +1,9 @@
-import { f16ToNumber } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { f16ToNumber, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { EitherBook } from '../search/eitherbook.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { IQ1_BOOK } from './iq_books.ts';
-import { IQ1_DELTA } from './iq1_s.ts';
+import { IQ1_DELTA, IQ1_SHIFTED, IQ1_STARTS } from './iq1_s.ts';
 
 /**
  *   0                    32                      48              56
@@ -11,8 +13,11 @@ import { IQ1_DELTA } from './iq1_s.ts';
  * @see llama.cpp ggml-common.h, block_iq1_m
  */
 const BLOCK_BYTES = 56;
+/** Bit 11 of an entry is the sign of its shift. */
+const BOOK = new EitherBook(IQ1_SHIFTED[0], IQ1_SHIFTED[1]);
+const half = new Uint8Array(2);
 
-export const IQ1_M: NumberFormat = {
+export const IQ1_M = pointFormat({
   name: 'IQ1_M',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -32,4 +37,29 @@ export const IQ1_M: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 16,
+    books: [BOOK],
+    fit: fitPointScale(
+      { books: [BOOK], subBlock: 16, unit: IQ1_DELTA, highest: 7, starts: IQ1_STARTS },
+      BLOCK_BYTES,
+      writeScales,
+    ),
+    pack({ entries }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const at = BLOCK_BYTES * (k >> 5);
+        blocks[at + (k & 31)] = entries[k];
+        blocks[at + 32 + ((k & 31) >> 1)] |= (entries[k] >> 8) << (4 * (k & 1));
+      }
+    },
+  },
+});
+
+function writeScales(blocks: Uint8Array, at: number, d: number, a: Int32Array): void {
+  writeF16(half, 0, d);
+  for (let j = 0; j < 4; j++) {
+    const word = a[4 * j] | (a[4 * j + 1] << 3) | (a[4 * j + 2] << 6) | (a[4 * j + 3] << 9);
+    blocks[at + 48 + 2 * j] = word;
+    blocks[at + 49 + 2 * j] = (word >> 8) | (((half[j >> 1] >> (4 * (j & 1))) & 15) << 4);
+  }
+}

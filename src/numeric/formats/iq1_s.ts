@@ -1,5 +1,7 @@
-import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { readF16, writeF16 } from '../../core/float16.ts';
+import { pointFormat } from '../points.ts';
+import { CodeBook } from '../search/codebook.ts';
+import { fitPointScale } from '../search/pointscale.ts';
 import { IQ1_BOOK } from './iq_books.ts';
 
 /**
@@ -13,7 +15,19 @@ const BLOCK_BYTES = 50;
 /** Shift of all points of a group. @see llama.cpp ggml-common.h, IQ1S_DELTA */
 export const IQ1_DELTA = 0.125;
 
-export const IQ1_S: NumberFormat = {
+/** IQ1_BOOK + IQ1_DELTA and IQ1_BOOK − IQ1_DELTA, in eighths. */
+export const IQ1_SHIFTED = [1, -1].map(
+  (sign) =>
+    new CodeBook(
+      IQ1_BOOK.map((level) => 8 * level + sign),
+      8,
+      'none',
+    ),
+);
+/** Starts of the scale search of both formats. */
+export const IQ1_STARTS = [1, 0.7, 0.5];
+
+export const IQ1_S = pointFormat({
   name: 'IQ1_S',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -30,4 +44,26 @@ export const IQ1_S: NumberFormat = {
       }
     }
   },
-};
+  points: {
+    subBlock: 32,
+    books: IQ1_SHIFTED,
+    fit: fitPointScale(
+      { books: IQ1_SHIFTED, subBlock: 32, unit: IQ1_DELTA, highest: 7, starts: IQ1_STARTS },
+      BLOCK_BYTES,
+      (blocks, at, d, a, which) => {
+        writeF16(blocks, at, d);
+        for (let j = 0; j < 8; j++) blocks[at + 35 + 2 * j] = (a[j] << 4) | (which[j] << 7);
+      },
+    ),
+    pack({ entries }, blocks) {
+      for (let k = 0; k < entries.length; k++) {
+        const at = BLOCK_BYTES * (k >> 5);
+        const word = at + 34 + 2 * ((k & 31) >> 2);
+        const high = (entries[k] >> 8) << (3 * (k & 3));
+        blocks[at + 2 + (k & 31)] = entries[k];
+        blocks[word] |= high;
+        blocks[word + 1] |= high >> 8;
+      }
+    },
+  },
+});

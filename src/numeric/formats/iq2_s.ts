@@ -1,6 +1,6 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
 import { pointFormat } from '../points.ts';
-import { PointBook } from '../search/points.ts';
+import { CodeBook } from '../search/codebook.ts';
 import { fitPointScale } from '../search/pointscale.ts';
 import { IQ2_S_BOOK } from './iq_books.ts';
 import { packPairs, writePoint } from './iq_points.ts';
@@ -13,7 +13,7 @@ import { packPairs, writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq2_s
  */
 const BLOCK_BYTES = 82;
-const BOOK = new PointBook(IQ2_S_BOOK, 8, false);
+const BOOK = new CodeBook(IQ2_S_BOOK, 8, 'free');
 
 export const IQ2_S = pointFormat({
   name: 'IQ2_S',
@@ -33,9 +33,9 @@ export const IQ2_S = pointFormat({
   },
   points: {
     subBlock: 16,
-    book: BOOK,
+    books: [BOOK],
     fit: fitPointScale(
-      { book: BOOK, subBlock: 16, unit: 1 / 8, starts: [1, 0.8, 1.3] },
+      { books: [BOOK], subBlock: 16, unit: 1 / 8, highest: 15, starts: [1, 0.8, 1.3] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

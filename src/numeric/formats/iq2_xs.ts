@@ -1,6 +1,6 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
 import { pointFormat } from '../points.ts';
-import { PointBook } from '../search/points.ts';
+import { CodeBook } from '../search/codebook.ts';
 import { fitPointScale } from '../search/pointscale.ts';
 import { EVEN_SIGNS, IQ2_XS_BOOK } from './iq_books.ts';
 import { packPairs, writePoint } from './iq_points.ts';
@@ -12,7 +12,7 @@ import { packPairs, writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq2_xs
  */
 const BLOCK_BYTES = 74;
-const BOOK = new PointBook(IQ2_XS_BOOK, 8, true);
+const BOOK = new CodeBook(IQ2_XS_BOOK, 8, 'even');
 
 export const IQ2_XS = pointFormat({
   name: 'IQ2_XS',
@@ -32,9 +32,9 @@ export const IQ2_XS = pointFormat({
   },
   points: {
     subBlock: 16,
-    book: BOOK,
+    books: [BOOK],
     fit: fitPointScale(
-      { book: BOOK, subBlock: 16, unit: 1 / 8, starts: [1, 0.8, 1.3] },
+      { books: [BOOK], subBlock: 16, unit: 1 / 8, highest: 15, starts: [1, 0.8, 1.3] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

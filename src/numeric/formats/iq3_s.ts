@@ -1,6 +1,6 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
 import { pointFormat } from '../points.ts';
-import { PointBook } from '../search/points.ts';
+import { CodeBook } from '../search/codebook.ts';
 import { fitPointScale } from '../search/pointscale.ts';
 import { IQ3_S_BOOK } from './iq_books.ts';
 import { packPairs, writePoint } from './iq_points.ts';
@@ -13,7 +13,7 @@ import { packPairs, writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq3_s
  */
 const BLOCK_BYTES = 110;
-const BOOK = new PointBook(IQ3_S_BOOK, 4, false);
+const BOOK = new CodeBook(IQ3_S_BOOK, 4, 'free');
 
 export const IQ3_S = pointFormat({
   name: 'IQ3_S',
@@ -33,9 +33,9 @@ export const IQ3_S = pointFormat({
   },
   points: {
     subBlock: 32,
-    book: BOOK,
+    books: [BOOK],
     fit: fitPointScale(
-      { book: BOOK, subBlock: 32, unit: 1, starts: [1, 0.85, 1.15] },
+      { books: [BOOK], subBlock: 32, unit: 1, highest: 15, starts: [1, 0.85, 1.15] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

@@ -1,6 +1,6 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
 import { pointFormat } from '../points.ts';
-import { PointBook } from '../search/points.ts';
+import { CodeBook } from '../search/codebook.ts';
 import { fitPointScale } from '../search/pointscale.ts';
 import { EVEN_SIGNS, IQ3_XXS_BOOK } from './iq_books.ts';
 import { orBits, writePoint } from './iq_points.ts';
@@ -12,7 +12,7 @@ import { orBits, writePoint } from './iq_points.ts';
  * @see llama.cpp ggml-common.h, block_iq3_xxs
  */
 const BLOCK_BYTES = 98;
-const BOOK = new PointBook(IQ3_XXS_BOOK, 4, true);
+const BOOK = new CodeBook(IQ3_XXS_BOOK, 4, 'even');
 
 export const IQ3_XXS = pointFormat({
   name: 'IQ3_XXS',
@@ -35,9 +35,9 @@ export const IQ3_XXS = pointFormat({
   },
   points: {
     subBlock: 32,
-    book: BOOK,
+    books: [BOOK],
     fit: fitPointScale(
-      { book: BOOK, subBlock: 32, unit: 1 / 4, starts: [1, 0.85, 1.15] },
+      { books: [BOOK], subBlock: 32, unit: 1 / 4, highest: 15, starts: [1, 0.85, 1.15] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

@@ -14,14 +14,14 @@ const BLOCK_BYTES = 17;
 /** [16] doubled E2M1 value of each stored code */
 export const E2M1_DOUBLED = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 /** [15] ascending: two codes mean 0 */
-const LEVELS = Float32Array.of(-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12);
+export const E2M1_LEVELS = Float32Array.of(-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12);
 /** [15] stored code of each level */
-const CODES = Uint8Array.of(15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7);
+export const E2M1_CODES = Uint8Array.of(15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7);
 const LARGEST = 12;
 /** Largest stored exponent at which every level is finite. */
 const MAXIMUM_EXPONENT = 252;
 
-const TABLE = levelTable(LEVELS);
+const TABLE = levelTable(E2M1_LEVELS);
 const sums = new CodeSums();
 const x = new Float64Array(32);
 const w = new Float64Array(32);
@@ -47,7 +47,7 @@ export const MXFP4 = gridFormat({
   },
   grid: {
     subBlock: 32,
-    levels: LEVELS,
+    levels: E2M1_LEVELS,
     fit(values, importance, blocks, scale, offset) {
       blocks.fill(0);
       for (let i = 0; i * 32 < values.length; i++) {
@@ -60,7 +60,7 @@ export const MXFP4 = gridFormat({
     },
     pack(codes, blocks) {
       for (let i = 0, at = 1; i < codes.length; i += 32, at += BLOCK_BYTES) {
-        for (let j = 0; j < 16; j++) blocks[at + j] = CODES[codes[i + j]] | (CODES[codes[i + j + 16]] << 4);
+        for (let j = 0; j < 16; j++) blocks[at + j] = E2M1_CODES[codes[i + j]] | (E2M1_CODES[codes[i + j + 16]] << 4);
       }
     },
   },

@@ -1,5 +1,7 @@
 import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { gridFormat } from '../grid.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { fitScale } from '../search/symmetric.ts';
 
 /**
  *   0        2                  18
@@ -8,7 +10,9 @@ import type { NumberFormat } from '../types.ts';
  */
 const BLOCK_BYTES = 18;
 
-export const Q1_0: NumberFormat = {
+const LEVELS = Float32Array.of(-1, 1);
+
+export const Q1_0 = gridFormat({
   name: 'Q1_0',
   blockSize: 128,
   blockBytes: BLOCK_BYTES,
@@ -19,4 +23,14 @@ export const Q1_0: NumberFormat = {
       for (let j = 0; j < 128; j++) values[i + j] = (blocks[at + 2 + (j >> 3)] >> (j & 7)) & 1 ? d : -d;
     }
   },
-};
+  grid: {
+    subBlock: 128,
+    levels: LEVELS,
+    fit: fitScale(128, BLOCK_BYTES, 0, scaleSearch(LEVELS, [1])),
+    pack(codes, blocks) {
+      for (let i = 0; i < codes.length; i++) {
+        blocks[BLOCK_BYTES * (i >> 7) + 2 + ((i & 127) >> 3)] |= codes[i] << (i & 7);
+      }
+    },
+  },
+});

@@ -1,5 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { fitScale } from '../search/symmetric.ts';
 
 /**
  *   0        2                          18
@@ -8,7 +11,9 @@ import type { NumberFormat } from '../types.ts';
  */
 const BLOCK_BYTES = 18;
 
-export const Q2_0: NumberFormat = {
+const LEVELS = integerLevels(-1, 2);
+
+export const Q2_0 = gridFormat({
   name: 'Q2_0',
   blockSize: 64,
   blockBytes: BLOCK_BYTES,
@@ -19,4 +24,14 @@ export const Q2_0: NumberFormat = {
       for (let j = 0; j < 64; j++) values[i + j] = d * (((blocks[at + 2 + (j >> 2)] >> (2 * (j & 3))) & 3) - 1);
     }
   },
-};
+  grid: {
+    subBlock: 64,
+    levels: LEVELS,
+    fit: fitScale(64, BLOCK_BYTES, 0, scaleSearch(LEVELS, [2, -1, 1.6, 2.4, -1.4, 1, -1.8, 3])),
+    pack(codes, blocks) {
+      for (let i = 0; i < codes.length; i++) {
+        blocks[BLOCK_BYTES * (i >> 6) + 2 + ((i & 63) >> 2)] |= codes[i] << (2 * (i & 3));
+      }
+    },
+  },
+});

@@ -1,5 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { fitScale } from '../search/symmetric.ts';
 
 /**
  *   0                                      48        52       54
@@ -16,7 +19,9 @@ const GROUPS = [
   [48, 4, 4],
 ] as const;
 
-export const TQ1_0: NumberFormat = {
+const LEVELS = integerLevels(-1, 1);
+
+export const TQ1_0 = gridFormat({
   name: 'TQ1_0',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -35,4 +40,24 @@ export const TQ1_0: NumberFormat = {
       }
     }
   },
-};
+  grid: {
+    subBlock: 256,
+    levels: LEVELS,
+    fit: fitScale(256, BLOCK_BYTES, 52, scaleSearch(LEVELS, [1, 1.5, 2, 2.5, 3])),
+    pack(codes, blocks) {
+      for (let i = 0, at = 0; i < codes.length; at += BLOCK_BYTES) {
+        for (const [first, bytes, digits] of GROUPS) {
+          for (let k = 0; k < bytes; k++) blocks[at + first + k] = fraction(codes, i + k, bytes, digits);
+          i += bytes * digits;
+        }
+      }
+    },
+  },
+});
+
+/** The byte of `digits` codes, `stride` apart: their base-3 number in 256ths of the range, rounded up. */
+function fraction(codes: Uint8Array, from: number, stride: number, digits: number): number {
+  let number = 0;
+  for (let n = 0; n < 5; n++) number = 3 * number + (n < digits ? codes[from + n * stride] : 0);
+  return Math.ceil((number * 256) / 243);
+}

@@ -1,5 +1,9 @@
 import { readF16 } from '../../core/float16.ts';
-import type { NumberFormat } from '../types.ts';
+import { gridFormat } from '../grid.ts';
+import { integerLevels } from '../levels.ts';
+import { packTwoBits } from '../nibbles.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { fitScale } from '../search/symmetric.ts';
 
 /**
  *   0                            64       66
@@ -9,7 +13,9 @@ import type { NumberFormat } from '../types.ts';
  */
 const BLOCK_BYTES = 66;
 
-export const TQ2_0: NumberFormat = {
+const LEVELS = integerLevels(-1, 2);
+
+export const TQ2_0 = gridFormat({
   name: 'TQ2_0',
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
@@ -24,4 +30,12 @@ export const TQ2_0: NumberFormat = {
       }
     }
   },
-};
+  grid: {
+    subBlock: 256,
+    levels: LEVELS,
+    fit: fitScale(256, BLOCK_BYTES, 64, scaleSearch(LEVELS, [2, -1.4, 2.6, -2.2, 1, -1, 3.2, -1.8])),
+    pack(codes, blocks) {
+      for (let i = 0, at = 0; i < codes.length; i += 256, at += BLOCK_BYTES) packTwoBits(codes, i, blocks, at);
+    },
+  },
+});

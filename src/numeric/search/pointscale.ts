@@ -4,19 +4,21 @@ import { loadBlock } from './block.ts';
 import { CodeSums } from './correlate.ts';
 import { correlatePoints, type PointBook } from './points.ts';
 
-/** A block of 256 points' values whose sub-blocks have scales d·unit·(2 a + 1), d in binary16 and a four bits. */
+/** A block of 256 points' values whose sub-blocks have scales d·unit·(2 a + 1), d in binary16, a from 0. */
 export interface PointScale {
-  readonly book: PointBook;
+  /** A sub-block keeps to one of them. */
+  readonly books: readonly PointBook[];
   /** Values per sub-block. */
   readonly subBlock: 16 | 32;
   /** A power of two. */
   readonly unit: number;
+  /** Largest a. */
+  readonly highest: number;
   /** Each start puts the largest |x| at that multiple of the book's largest level. */
   readonly starts: readonly number[];
 }
 
 const BLOCK = 256;
-const LARGEST_A = 15;
 /** Rounds of codes → scale from each start. */
 const ALTERNATIONS = 3;
 /** Values of d tried, in steps from a little below the one at which the largest scale just fits. */
@@ -31,24 +33,28 @@ const trial = new CodeSums();
 const ideal = new Float64Array(16);
 const codes = new Int32Array(16);
 const kept = new Int32Array(16);
+const chosen = new Uint8Array(16);
 
 /**
  * `fit` of a format of points.
- * @param writeHeader stores d and every sub-block's a in the block that starts at byte `at`
+ * @param writeHeader stores d, every sub-block's a and the index of its book in the block that starts at byte `at`
  */
 export function fitPointScale(
   spec: PointScale,
   blockBytes: number,
-  writeHeader: (blocks: Uint8Array, at: number, d: number, a: Int32Array) => void,
+  writeHeader: (blocks: Uint8Array, at: number, d: number, a: Int32Array, which: Uint8Array) => void,
 ): PointGrid['fit'] {
   const subBlocks = BLOCK / spec.subBlock;
-  return (values, importance, blocks, scale) => {
+  return (values, importance, blocks, scale, which) => {
     blocks.fill(0);
     for (let i = 0; i * BLOCK < values.length; i++) {
       loadBlock(values, importance, i * BLOCK, BLOCK, x, w);
       const d = searchPointScale(spec, subBlocks);
-      writeHeader(blocks, i * blockBytes, d, codes);
-      for (let j = 0; j < subBlocks; j++) scale[i * subBlocks + j] = d * spec.unit * (2 * codes[j] + 1);
+      writeHeader(blocks, i * blockBytes, d, codes, chosen);
+      for (let j = 0; j < subBlocks; j++) {
+        scale[i * subBlocks + j] = d * spec.unit * (2 * codes[j] + 1);
+        which[i * subBlocks + j] = chosen[j];
+      }
     }
   };
 }
@@ -59,10 +65,10 @@ export function fitPointScale(
  * @returns d, exactly as binary16 stores it; 0 where nothing is better than all zeros
  */
 function searchPointScale(spec: PointScale, subBlocks: number): number {
-  const { subBlock, unit } = spec;
+  const { unit, highest } = spec;
   let largest = 0;
   for (let j = 0; j < subBlocks; j++) {
-    ideal[j] = idealScale(spec, j * subBlock, sums[j]);
+    ideal[j] = idealScale(spec, j, sums[j]);
     largest = Math.max(largest, ideal[j]);
   }
   codes.fill(0);
@@ -70,7 +76,7 @@ function searchPointScale(spec: PointScale, subBlocks: number): number {
   let d = 0;
   let least = Infinity;
   for (let k = 0; k < D_STARTS; k++) {
-    const start = roundScale((largest / (unit * (2 * LARGEST_A + 1))) * (1 + (k - 1) * D_STEP));
+    const start = roundScale((largest / (unit * (2 * highest + 1))) * (1 + (k - 1) * D_STEP));
     const error = chooseCodes(spec, subBlocks, start);
     if (error >= least) continue;
     least = error;
@@ -87,25 +93,29 @@ function searchPointScale(spec: PointScale, subBlocks: number): number {
   return error < 0 ? d : 0;
 }
 
-/** The scale of one sub-block that minimizes the error; 0 when all x are 0. */
-function idealScale(spec: PointScale, from: number, best: CodeSums): number {
+/** The scale of sub-block j that minimizes the error, with the book it does so in; 0 when all x are 0. */
+function idealScale(spec: PointScale, j: number, best: CodeSums): number {
+  const from = j * spec.subBlock;
+  chosen[j] = 0;
   best.qq = 0;
   best.xq = 0;
   let largest = 0;
   for (let i = from; i < from + spec.subBlock; i++) largest = Math.max(largest, Math.abs(x[i]));
   if (largest === 0) return 0;
   let bestGain = 0;
-  const { book, starts } = spec;
-  for (let k = 0; k <= starts.length; k++) {
-    // last, the point of smallest levels: constant values are exact under it
-    let scale = largest / (k < starts.length ? starts[k] * book.largest : book.smallest);
-    for (let round = 0; round < ALTERNATIONS && scale > 0; round++) {
-      correlatePoints(book, x, w, from, spec.subBlock, scale, trial);
-      const gain = trial.xq > 0 ? (trial.xq * trial.xq) / trial.qq : 0;
-      if (gain <= bestGain) break;
-      bestGain = gain;
-      best.takeCodes(trial);
-      scale = trial.xq / trial.qq;
+  for (const [index, book] of spec.books.entries()) {
+    for (let k = 0; k <= spec.starts.length; k++) {
+      // last, the point of smallest levels: constant values are exact under it
+      let scale = largest / (k < spec.starts.length ? spec.starts[k] * book.largest : book.smallest);
+      for (let round = 0; round < ALTERNATIONS && scale > 0; round++) {
+        correlatePoints(book, x, w, from, spec.subBlock, scale, trial);
+        const gain = trial.xq > 0 ? (trial.xq * trial.xq) / trial.qq : 0;
+        if (gain <= bestGain) break;
+        bestGain = gain;
+        chosen[j] = index;
+        best.takeCodes(trial);
+        scale = trial.xq / trial.qq;
+      }
     }
   }
   return best.qq > 0 ? best.xq / best.qq : 0;
@@ -121,9 +131,9 @@ function chooseCodes(spec: PointScale, subBlocks: number, d: number): number {
   return error;
 }
 
-function nearestCode({ unit }: PointScale, scale: number, d: number): number {
+function nearestCode({ unit, highest }: PointScale, scale: number, d: number): number {
   const a = Math.round((scale / (d * unit) - 1) / 2);
-  return a > 0 ? Math.min(a, LARGEST_A) : 0;
+  return a > 0 ? Math.min(a, highest) : 0;
 }
 
 /** The d that is best for the present codes. */
@@ -140,12 +150,12 @@ function leastSquares({ unit }: PointScale, subBlocks: number): number {
 
 /** Sets the code of sub-block j to that with the least exact error among its neighbours; returns it, relative to zeros. */
 function exactCode(spec: PointScale, j: number, d: number): number {
-  const { book, subBlock, unit } = spec;
+  const { books, subBlock, unit, highest } = spec;
   const middle = codes[j];
   let least = Infinity;
-  for (let a = Math.max(middle - 1, 0); a <= Math.min(middle + 1, LARGEST_A); a++) {
+  for (let a = Math.max(middle - 1, 0); a <= Math.min(middle + 1, highest); a++) {
     const scale = d * unit * (2 * a + 1);
-    correlatePoints(book, x, w, j * subBlock, subBlock, scale, trial);
+    correlatePoints(books[chosen[j]], x, w, j * subBlock, subBlock, scale, trial);
     const error = trial.error(scale, 0);
     if (error >= least) continue;
     least = error;

@@ -14,6 +14,7 @@ export class PointRounder implements BlockRounder {
   readonly #rows: number;
   readonly #size: number;
   readonly #scale: Float32Array;
+  readonly #which: Uint8Array;
   readonly #codes: PointCodes;
   /** Targets and their importance in natural order. [rows, blockSize] */
   readonly #values: Float32Array;
@@ -33,6 +34,7 @@ export class PointRounder implements BlockRounder {
     this.error = kernels.f32(rows * size);
     this.blocks = new Uint8Array(rows * format.blockBytes);
     this.#scale = new Float32Array((rows * size) / points.subBlock);
+    this.#which = new Uint8Array(this.#scale.length);
     this.#codes = pointCodes(points, size);
     this.#values = new Float32Array(rows * size);
     this.#importance = new Float32Array(rows * size);
@@ -50,7 +52,7 @@ export class PointRounder implements BlockRounder {
         this.#importance[row * size + natural] = plan.importance[j];
       }
     }
-    this.#points.fit(this.#values, this.#importance, this.blocks, this.#scale);
+    this.#points.fit(this.#values, this.#importance, this.blocks, this.#scale, this.#which);
     const bytes = this.blocks.length / this.#rows;
     for (let row = 0; row < this.#rows; row++) {
       for (let first = 0; first < size; first += GROUP) {
@@ -63,12 +65,13 @@ export class PointRounder implements BlockRounder {
 
   /** The point nearest to the targets at places [first, first + GROUP) of one row, and the errors it leaves. */
   #roundGroup({ order }: BlockPlan, row: number, first: number): void {
-    const { subBlock, book } = this.#points;
+    const { subBlock, books } = this.#points;
     const at = order[first];
     const from = row * this.#size + first;
     for (let i = 0; i < GROUP; i++) this.#x[at + i] = this.target[from + i];
-    const scale = this.#scale[Math.floor((row * this.#size + at) / subBlock)];
-    book.nearest(this.#x, this.#w, at, scale, this.#codes, this.#q);
+    const j = Math.floor((row * this.#size + at) / subBlock);
+    const scale = this.#scale[j];
+    books[this.#which[j]].nearest(this.#x, this.#w, at, scale, this.#codes, this.#q);
     for (let i = 0; i < GROUP; i++) this.error[from + i] = this.weight[from + i] - scale * this.#q[i];
   }
 
