@@ -25,7 +25,7 @@ export const IQ1_SHIFTED = [1, -1].map(
     ),
 );
 /** Starts of the scale search of both formats. */
-export const IQ1_STARTS = [1, 0.7, 0.5];
+export const IQ1_STARTS = [1.8, 1.4, 1.1];
 
 export const IQ1_S = pointFormat({
   name: 'IQ1_S',

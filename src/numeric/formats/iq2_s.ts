@@ -35,7 +35,7 @@ export const IQ2_S = pointFormat({
     subBlock: 16,
     books: [BOOK],
     fit: fitPointScale(
-      { books: [BOOK], subBlock: 16, unit: 1 / 8, highest: 15, starts: [1, 0.8, 1.3] },
+      { books: [BOOK], subBlock: 16, unit: 1 / 8, highest: 15, starts: [1.2, 0.95, 1.6] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

@@ -37,7 +37,7 @@ export const IQ3_XXS = pointFormat({
     subBlock: 32,
     books: [BOOK],
     fit: fitPointScale(
-      { books: [BOOK], subBlock: 32, unit: 1 / 4, highest: 15, starts: [1, 0.85, 1.15] },
+      { books: [BOOK], subBlock: 32, unit: 1 / 4, highest: 15, starts: [1, 0.85, 1.2] },
       BLOCK_BYTES,
       (blocks, at, d, a) => {
         writeF16(blocks, at, d);

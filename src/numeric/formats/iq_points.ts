@@ -1,3 +1,6 @@
+/** ±1 for each of the 8 bits of a byte of signs, lowest first. [256, 8] */
+const FACTORS = Float32Array.from({ length: 256 * 8 }, (_, i) => ((i >> 3) & (1 << (i & 7)) ? -1 : 1));
+
 /** Writes book entry `entry` of n values, times scale, with signs (bit set = negative, first value lowest). */
 export function writePoint(
   values: Float32Array,
@@ -8,10 +11,9 @@ export function writePoint(
   scale: number,
   signs: number,
 ): void {
-  for (let i = 0; i < n; i++) {
-    const magnitude = scale * book[entry * n + i];
-    values[at + i] = (signs >> i) & 1 ? -magnitude : magnitude;
-  }
+  const point = entry * n;
+  const factors = (signs & 255) * 8;
+  for (let i = 0; i < n; i++) values[at + i] = scale * book[point + i] * FACTORS[factors + i];
 }
 
 /** Sets bits of the little-endian 32-bit word at byte `at`, from bit `shift` upwards; they were zero. */

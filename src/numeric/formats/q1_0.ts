@@ -20,7 +20,10 @@ export const Q1_0 = gridFormat({
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 128, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);
-      for (let j = 0; j < 128; j++) values[i + j] = (blocks[at + 2 + (j >> 3)] >> (j & 7)) & 1 ? d : -d;
+      for (let k = 0; k < 16; k++) {
+        const bits = blocks[at + 2 + k];
+        for (let j = 0; j < 8; j++) values[i + 8 * k + j] = d * (((bits >> j) & 1) * 2 - 1);
+      }
     }
   },
   grid: {

@@ -31,12 +31,16 @@ export class CodeBook implements PointBook {
   readonly #width: number;
   /** Values that a term takes. */
   readonly #terms: number;
-  /** Place of each term of each entry in the table of costs. [entries, TERMS] */
-  readonly #places: Uint8Array;
+  /** Places of the terms of each entry in the table of costs, a byte each. [entries] */
+  readonly #places: Uint32Array;
   /** Cost of each value of each term. [TERMS, terms] */
   readonly #costs: Float64Array;
+  /** Cost of each level of the second value of a pair. */
+  readonly #second: Float64Array;
   /** The entries nearest to every point of the lattice of levels, all weights equal; found when first asked for. */
   readonly #neighbours: Uint16Array;
+  /** Their places. */
+  readonly #neighbourPlaces: Uint32Array;
   readonly #known: Uint8Array;
   /** The group at hand, divided by the scale, without signs that are stored apart. */
   readonly #y = new Float64Array(GROUP);
@@ -54,15 +58,17 @@ export class CodeBook implements PointBook {
     const count = this.#levels.length;
     this.#width = size / TERMS;
     this.#terms = count ** this.#width;
-    this.#places = new Uint8Array((book.length / size) * TERMS);
-    for (let i = 0; i < this.#places.length; i++) {
+    this.#places = new Uint32Array(book.length / size);
+    for (let i = 0; i < this.#places.length * TERMS; i++) {
       let term = 0;
       for (let k = 0; k < this.#width; k++) term = term * count + this.#levels.indexOf(book[i * this.#width + k]);
-      this.#places[i] = (i % TERMS) * this.#terms + term;
+      this.#places[Math.floor(i / TERMS)] |= ((i % TERMS) * this.#terms + term) << (8 * (i % TERMS));
     }
     this.#costs = new Float64Array(TERMS * this.#terms);
+    this.#second = new Float64Array(count);
     this.#known = new Uint8Array(count ** size);
     this.#neighbours = new Uint16Array(count ** size * NEIGHBOURS);
+    this.#neighbourPlaces = new Uint32Array(this.#neighbours.length);
   }
 
   points(): Int8Array[] {
@@ -130,16 +136,18 @@ export class CodeBook implements PointBook {
   #nearestEntry(w: Float64Array, at: number, from: number, codes: PointCodes, q: Float64Array): number {
     const first = this.#neighboursOf(this.#cell(from)) * NEIGHBOURS;
     this.#addCosts(w, at, from);
-    let best = 0;
+    const costs = this.#costs;
+    const places = this.#neighbourPlaces;
+    let nearest = first;
     let least = Infinity;
     for (let k = first; k < first + NEIGHBOURS; k++) {
-      const entry = this.#neighbours[k];
-      const cost = this.#cost(entry * TERMS);
+      const cost = costOf(costs, places[k]);
       if (cost < least) {
         least = cost;
-        best = entry;
+        nearest = k;
       }
     }
+    const best = this.#neighbours[nearest];
     const { size } = this;
     codes.entries[(at + from) / size] = best;
     for (let i = 0; i < size; i++) q[from + i] = this.#book[best * size + i];
@@ -157,20 +165,24 @@ export class CodeBook implements PointBook {
   #addCosts(w: Float64Array, at: number, from: number): void {
     const levels = this.#levels;
     const costs = this.#costs;
+    const y = this.#y;
     const count = levels.length;
-    for (let t = 0, place = 0; t < TERMS; t++) {
-      const i = from + t * this.#width;
-      const y = this.#y[i];
+    let place = 0;
+    if (this.#width === 1) {
+      for (let i = from; i < from + TERMS; i++) {
+        const value = y[i];
+        const weight = w[at + i];
+        for (let l = 0; l < count; l++, place++) costs[place] = weight * (levels[l] - value) * (levels[l] - value);
+      }
+      return;
+    }
+    const second = this.#second;
+    for (let i = from; i < from + 2 * TERMS; i += 2) {
       const weight = w[at + i];
+      for (let m = 0; m < count; m++) second[m] = w[at + i + 1] * (levels[m] - y[i + 1]) * (levels[m] - y[i + 1]);
       for (let l = 0; l < count; l++) {
-        const cost = weight * (levels[l] - y) * (levels[l] - y);
-        if (this.#width === 1) costs[place++] = cost;
-        else {
-          for (let m = 0; m < count; m++, place++) {
-            const distance = levels[m] - this.#y[i + 1];
-            costs[place] = cost + w[at + i + 1] * distance * distance;
-          }
-        }
+        const cost = weight * (levels[l] - y[i]) * (levels[l] - y[i]);
+        for (let m = 0; m < count; m++, place++) costs[place] = cost + second[m];
       }
     }
   }
@@ -185,8 +197,8 @@ export class CodeBook implements PointBook {
     this.#y.set(this.#latticePoint(cell));
     this.#addCosts(EQUAL, 0, 0);
     this.#y.set(wanted);
-    for (let p = 0; p < this.#places.length; p += TERMS) {
-      const distance = this.#cost(p);
+    for (let entry = 0; entry < this.#places.length; entry++) {
+      const distance = costOf(this.#costs, this.#places[entry]);
       if (distance >= distances[NEIGHBOURS - 1]) continue;
       let place = NEIGHBOURS - 1;
       for (; place > 0 && distance < distances[place - 1]; place--) {
@@ -194,16 +206,10 @@ export class CodeBook implements PointBook {
         list[place] = list[place - 1];
       }
       distances[place] = distance;
-      list[place] = p / TERMS;
+      list[place] = entry;
     }
+    for (let k = 0; k < NEIGHBOURS; k++) this.#neighbourPlaces[cell * NEIGHBOURS + k] = this.#places[list[k]];
     return cell;
-  }
-
-  /** Cost of the entry whose terms begin at place p. */
-  #cost(p: number): number {
-    const costs = this.#costs;
-    const places = this.#places;
-    return costs[places[p]] + costs[places[p + 1]] + costs[places[p + 2]] + costs[places[p + 3]];
   }
 
   #latticePoint(cell: number): Float64Array {
@@ -214,4 +220,9 @@ export class CodeBook implements PointBook {
     }
     return point;
   }
+}
+
+/** Cost of an entry whose terms are at these places. */
+function costOf(costs: Float64Array, places: number): number {
+  return costs[places & 255] + costs[(places >> 8) & 255] + costs[(places >> 16) & 255] + costs[places >>> 24];
 }

@@ -19,12 +19,14 @@ export interface PointScale {
 }
 
 const BLOCK = 256;
-/** Rounds of codes → scale from each start. */
-const ALTERNATIONS = 3;
+/** Rounds of codes → scale from the best start. */
+const ALTERNATIONS = 2;
 /** Values of d tried, in steps from a little below the one at which the largest scale just fits. */
 const D_STARTS = 6;
 const D_STEP = 0.03;
 const MODEL_ROUNDS = 2;
+/** From this code on, scales of neighbours are so close that only the one towards the ideal scale is tried. */
+const CLOSE = 8;
 
 const x = new Float64Array(BLOCK);
 const w = new Float64Array(BLOCK);
@@ -100,23 +102,29 @@ function idealScale(spec: PointScale, j: number, best: CodeSums): number {
   best.qq = 0;
   best.xq = 0;
   let largest = 0;
-  for (let i = from; i < from + spec.subBlock; i++) largest = Math.max(largest, Math.abs(x[i]));
+  let smallest = Infinity;
+  for (let i = from; i < from + spec.subBlock; i++) {
+    largest = Math.max(largest, Math.abs(x[i]));
+    smallest = Math.min(smallest, Math.abs(x[i]));
+  }
   if (largest === 0) return 0;
   let bestGain = 0;
+  const attempt = (book: number, scale: number): boolean => {
+    correlatePoints(spec.books[book], x, w, from, spec.subBlock, scale, trial);
+    const gain = trial.xq > 0 ? (trial.xq * trial.xq) / trial.qq : 0;
+    if (gain <= bestGain) return false;
+    bestGain = gain;
+    chosen[j] = book;
+    best.takeCodes(trial);
+    return true;
+  };
   for (const [index, book] of spec.books.entries()) {
-    for (let k = 0; k <= spec.starts.length; k++) {
-      // last, the point of smallest levels: constant values are exact under it
-      let scale = largest / (k < spec.starts.length ? spec.starts[k] * book.largest : book.smallest);
-      for (let round = 0; round < ALTERNATIONS && scale > 0; round++) {
-        correlatePoints(book, x, w, from, spec.subBlock, scale, trial);
-        const gain = trial.xq > 0 ? (trial.xq * trial.xq) / trial.qq : 0;
-        if (gain <= bestGain) break;
-        bestGain = gain;
-        chosen[j] = index;
-        best.takeCodes(trial);
-        scale = trial.xq / trial.qq;
-      }
-    }
+    for (const start of spec.starts) attempt(index, largest / (start * book.largest));
+    // constant values are exact under the point of smallest levels
+    if (smallest === largest) attempt(index, largest / book.smallest);
+  }
+  for (let round = 0; round < ALTERNATIONS && best.qq > 0; round++) {
+    if (!attempt(chosen[j], best.xq / best.qq)) break;
   }
   return best.qq > 0 ? best.xq / best.qq : 0;
 }
@@ -152,8 +160,11 @@ function leastSquares({ unit }: PointScale, subBlocks: number): number {
 function exactCode(spec: PointScale, j: number, d: number): number {
   const { books, subBlock, unit, highest } = spec;
   const middle = codes[j];
+  const above = ideal[j] > d * unit * (2 * middle + 1);
+  const first = middle >= CLOSE && above ? middle : Math.max(middle - 1, 0);
+  const last = middle >= CLOSE && !above ? middle : Math.min(middle + 1, highest);
   let least = Infinity;
-  for (let a = Math.max(middle - 1, 0); a <= Math.min(middle + 1, highest); a++) {
+  for (let a = first; a <= last; a++) {
     const scale = d * unit * (2 * a + 1);
     correlatePoints(books[chosen[j]], x, w, j * subBlock, subBlock, scale, trial);
     const error = trial.error(scale, 0);
