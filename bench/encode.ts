@@ -1,16 +1,22 @@
 /**
  * Time of every number format's scale search, encoding and decoding, and the error they reach, on normal weights with
- * log-normal importance: `node bench/encode.ts [FORMAT…] [--quick]`. Times are the best of many short runs; the ratio is to one
- * multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
+ * log-normal importance: `node bench/encode.ts [FORMAT…] [--quick] [--llama-quantize=PATH]`. Times are the best of many short
+ * runs; the ratio is to one multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
+ * Given llama-quantize, also how many times its speed ours is on the matrices of the embedded model, by default of the
+ * K-quants, IQ4_XS and IQ3_S.
  */
 import { Random } from '../src/core/random.ts';
 import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
 import type { NumberFormat } from '../src/numeric/types.ts';
+import { compareEncoders } from './support/llama-quantize.ts';
 import { machine } from './support/machine.ts';
 
 const LENGTH = 2048;
 const PARTS = 24;
-const REPEATS = process.argv.includes('--quick') ? 6 : 60;
+const QUICK = process.argv.includes('--quick');
+const REPEATS = QUICK ? 6 : 60;
+const COMPARED = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_XS', 'IQ3_S'];
+const TOOL = '--llama-quantize=';
 
 const random = new Random(1);
 const values = Float32Array.from({ length: LENGTH * PARTS }, () => 0.02 * random.normal());
@@ -98,4 +104,13 @@ const chosen = names.length > 0 ? names.map(format) : [...formats.values()].filt
 console.log(`${machine()}, one thread`);
 console.log(`one multiply-add: ${round(time(multiplyAdd))} ns`);
 console.table(Object.fromEntries(chosen.map((f) => [f.name, measure(f)])));
+const tool = process.argv.find((argument) => argument.startsWith(TOOL))?.slice(TOOL.length);
+if (tool !== undefined) {
+  const times = await compareEncoders(tool, names.length > 0 ? names : COMPARED, QUICK ? 1 : 5);
+  const rows = Array.from(times, ([name, { ours, theirs }]) => [
+    name,
+    { 'ours, ns': round(ours), 'llama-quantize, ns': round(theirs), 'times its speed': round(theirs / ours) },
+  ]);
+  console.table(Object.fromEntries(rows));
+}
 if (!Number.isFinite(sink)) throw new Error('unreachable: keeps the multiply-add from being removed');
