@@ -22,6 +22,11 @@ export interface NumberFormat {
    */
   encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array): void;
   /**
+   * Bytes of a block at which its binary16 scales and offsets stand, when it has no others: a block with all of them times
+   * c decodes to c times its values.
+   */
+  readonly halves?: readonly number[];
+  /**
    * The format as a scalar grid: value = scale[sub-block]·level[code] + offset[sub-block]. Present on every block
    * format whose elements are rounded one by one; rounding methods with feedback (GPTQ) work on it.
    */

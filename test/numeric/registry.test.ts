@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { readF16, writeF16 } from '../../src/core/float16.ts';
 import { Random } from '../../src/core/random.ts';
 import { pointCodes } from '../../src/numeric/points.ts';
 import { GROUP } from '../../src/numeric/search/points.ts';
@@ -45,6 +46,21 @@ test('names and ids are unique and found again', () => {
   for (const f of all) assert.equal(format(f.name), f);
   assert.equal(formatByGgufType(999), undefined);
   assert.throws(() => format('Q9_Z'), /number format Q9_Z is not known: expected one of F32, /);
+});
+
+test('blocks whose binary16 scales are doubled decode to twice their values', () => {
+  const scaled = writable.filter((f) => f.halves !== undefined);
+  assert.ok(scaled.length >= 20, `${scaled.length} formats`);
+  for (const f of scaled) {
+    const blocks = encodeRows(f, normal(7, f.blockSize), f.blockSize);
+    const before = decodeRows(f, blocks, f.blockSize);
+    for (const at of f.halves!) writeF16(blocks, at, 2 * readF16(blocks, at));
+    assert.deepEqual(
+      decodeRows(f, blocks, f.blockSize),
+      before.map((value) => 2 * value),
+      f.name,
+    );
+  }
 });
 
 test('bits per weight are counted from stored bytes', () => {

@@ -32,6 +32,7 @@ export const IQ1_S = pointFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 19, fileType: 24 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -20,6 +20,7 @@ export const IQ2_S = pointFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 22, fileType: 28 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

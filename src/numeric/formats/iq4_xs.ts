@@ -18,6 +18,7 @@ export const IQ4_XS = gridFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 23, fileType: 30 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -17,6 +17,7 @@ export const Q1_0 = gridFormat({
   blockSize: 128,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 41, fileType: 40 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 128, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

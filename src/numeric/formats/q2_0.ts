@@ -18,6 +18,7 @@ export const Q2_0 = gridFormat({
   blockSize: 64,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 42, fileType: 41 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 64, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

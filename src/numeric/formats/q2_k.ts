@@ -19,6 +19,7 @@ export const Q2_K = gridFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 10, fileType: 10 },
+  halves: [80, 82],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at + 80);

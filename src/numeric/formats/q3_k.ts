@@ -22,6 +22,7 @@ export const Q3_K = gridFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 11, fileType: 12 },
+  halves: [108],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at + 108);

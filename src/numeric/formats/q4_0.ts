@@ -19,6 +19,7 @@ export const Q4_0 = gridFormat({
   blockSize: 32,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 2, fileType: 2 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -18,6 +18,7 @@ export const Q4_1 = gridFormat({
   blockSize: 32,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 3, fileType: 3 },
+  halves: [0, 2],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

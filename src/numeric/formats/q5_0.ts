@@ -19,6 +19,7 @@ export const Q5_0 = gridFormat({
   blockSize: 32,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 6, fileType: 8 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -18,6 +18,7 @@ export const Q5_1 = gridFormat({
   blockSize: 32,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 7, fileType: 9 },
+  halves: [0, 2],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

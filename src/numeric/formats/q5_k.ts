@@ -19,6 +19,7 @@ export const Q5_K = gridFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 13, fileType: 17 },
+  halves: [0, 2],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 256, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -18,6 +18,7 @@ export const Q8_0 = gridFormat({
   blockSize: 32,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 8, fileType: 7 },
+  halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 32, at += BLOCK_BYTES) {
       const d = readF16(blocks, at);

@@ -26,6 +26,7 @@ export const TQ1_0 = gridFormat({
   blockSize: 256,
   blockBytes: BLOCK_BYTES,
   gguf: { type: 34, fileType: 36 },
+  halves: [52],
   decodeBlocks(blocks, values) {
     let i = 0;
     for (let at = 0; i < values.length; at += BLOCK_BYTES) {

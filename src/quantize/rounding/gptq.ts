@@ -5,12 +5,14 @@ import type { Curvature, RoundingMethod } from '../types.ts';
 import { type BlockRounder, blockRounder, roundedTogether } from './block-rounder.ts';
 import { type Feedback, feedback } from './feedback.ts';
 import { type BlockRefinement, refinements } from './refinement.ts';
+import { unshrink } from './unshrink.ts';
 
 /**
  * GPTQ into any scalar grid, K-quants included, and into points of a code book. Along a row, block by block: the block's
  * scales are searched on the weights as compensated so far, then its columns (or groups of columns that share a point) are
  * rounded one after the other, each error fed back to all later ones.
- * Afterwards every block is rounded anew, scales and codes, given all the others.
+ * Afterwards every block is rounded anew, scales and codes, given all the others; last, rows get the size back that least
+ * squares took.
  * @see Frantar et al., GPTQ (2022); feedback in the LDLQ form of QuIP (2023)
  */
 export const gptq: RoundingMethod = {
@@ -64,9 +66,11 @@ function roundInChunks(
     const end = Math.min(rows, start + ROW_CHUNK);
     kernels.scope(() => {
       const part = weight.subarray(start * columns, end * columns);
-      const chunk = new RowChunk(kernels, format, plan, part, blocks.subarray(start * stride, end * stride));
+      const partBlocks = blocks.subarray(start * stride, end * stride);
+      const chunk = new RowChunk(kernels, format, plan, part, partBlocks);
       chunk.round();
       for (let pass = 0; pass < REFINEMENT_PASSES; pass++) chunk.refine();
+      unshrink(kernels, format, plan.curvature, part, partBlocks);
     });
   }
 }
