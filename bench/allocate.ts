@@ -2,10 +2,10 @@
  * Exact allocation beside HiGHS on the same problems, both proving optimality: milliseconds (median of runs), their
  * ratio, and whether the losses agree. `npm run bench -- allocate`; `--quick` asks HiGHS on the small size only.
  */
-import { solve } from '../src/allocate/solve.ts';
+import { solveMany } from '../src/allocate/solve.ts';
 import type { Problem } from '../src/allocate/types.ts';
 import { solveByHighs } from '../test/allocate/highs.ts';
-import { budgetAt, randomGroups } from '../test/allocate/instances.ts';
+import { bytesProblem, randomGroups } from '../test/allocate/instances.ts';
 import { machine } from './support/machine.ts';
 import { median } from './support/median.ts';
 
@@ -24,9 +24,11 @@ function compare(
   options: number,
 ): Record<string, unknown> {
   const built = randomGroups(kind, groups, options, 1);
-  const problem: Problem = { groups: built, budget: budgetAt(built, 0.4) };
-  const first = time(() => solve(problem));
-  const ours = median(Array.from({ length: RUNS }, () => time(() => solve(problem)).milliseconds));
+  const problem: Problem = bytesProblem(built, 0.4);
+  const first = time(() => solveMany(built, 'bytes', [problem.budgets.bytes])[0]);
+  const ours = median(
+    Array.from({ length: RUNS }, () => time(() => solveMany(built, 'bytes', [problem.budgets.bytes])[0]).milliseconds),
+  );
   const withHighs = !quick || groups < 100;
   const highs = withHighs ? time(() => solveByHighs(problem)) : undefined;
   return {

@@ -1,5 +1,6 @@
 /** bitbudget for any runtime, browsers included: the steps of the main job as functions. `node.ts` adds files and workers. */
 export { solve, solveMany } from './allocate/solve.ts';
+export type { SolveOptions, Solver } from './allocate/solvers/types.ts';
 export type * from './allocate/types.ts';
 export * from './container/index.ts';
 export type * from './container/types.ts';
@@ -18,7 +19,7 @@ export type * from './model/types.ts';
 export { modelFileSize, writeModelGguf } from './model/write-gguf.ts';
 export { bitsPerWeight, decodeRows, encodeRows, format, formats } from './numeric/table.ts';
 export type * from './numeric/types.ts';
-export { frontierPlans, makePlan } from './pipeline/plan.ts';
+export { frontierPlans, makeBudgetedPlan, makePlan } from './pipeline/plan.ts';
 export { readPlan, uniformPlan } from './pipeline/plan-file.ts';
 export { encodePlan } from './quantize/encode.ts';
 export { quantizedModel } from './quantize/quantized.ts';

@@ -64,6 +64,7 @@ const BROWSER_PACKAGES = [
   '@observablehq/plot',
   'linkedom',
   'hyparquet-writer',
+  'highs',
 ];
 
 interface Import {

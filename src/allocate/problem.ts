@@ -1,56 +1,20 @@
 import { UsageError } from '../core/errors.ts';
-import type { Group, Solution } from './types.ts';
+import { checkOption } from './knapsack/reduce.ts';
+import type { Coupling, Group, Problem, Range } from './types.ts';
 
-/**
- * Groups as the solver works on them: every group's useful options in ascending order of weight and strictly descending
- * order of loss, flattened. Option i of group g stands at `start[g] + i`, and option 0 of each group weighs nothing.
- */
-export interface ReducedGroups {
-  readonly groups: readonly Group[];
-  /** [groups + 1] */
-  readonly start: Int32Array;
-  /** Bytes above the group's smallest option, in units of `unit`. [options] */
-  readonly weight: Float64Array;
-  /** [options] */
-  readonly loss: Float64Array;
-  /** Index in `groups[g].options`. [options] */
-  readonly option: Int32Array;
-  /** Greatest common divisor of all differences in bytes. */
-  readonly unit: number;
-  readonly range: Solution['range'];
-}
-
-/**
- * Checks the groups and drops every option that another of its group beats or equals in bytes and in loss.
- *
- * @throws UsageError for a group without options, and for bytes or losses that are not usable numbers
- */
-export function reduceGroups(groups: readonly Group[]): ReducedGroups {
-  const start = new Int32Array(groups.length + 1);
-  const total = groups.reduce((sum, group) => sum + group.options.length, 0);
-  const bytes = new Float64Array(total);
-  const loss = new Float64Array(total);
-  const option = new Int32Array(total);
-  let count = 0;
+/** Fewest and most of a resource that any choice takes. */
+export function costRange(groups: readonly Group[], resource: string): Range {
   let least = 0;
   let most = 0;
   let largestGroup = '';
   let largest = -1;
-  for (let g = 0; g < groups.length; g++) {
-    const { id, options } = groups[g];
+  for (const { id, options } of groups) {
+    let groupLeast = options.length === 0 ? 0 : Infinity;
     let groupMost = 0;
-    for (const candidate of options) {
-      checkOption(id, candidate);
-      if (candidate.bytes > groupMost) groupMost = candidate.bytes;
+    for (const { costs } of options) {
+      groupLeast = Math.min(groupLeast, costs[resource]);
+      groupMost = Math.max(groupMost, costs[resource]);
     }
-    start[g] = count;
-    for (const index of undominated(options)) {
-      bytes[count] = options[index].bytes;
-      loss[count] = options[index].loss;
-      option[count++] = index;
-    }
-    if (count === start[g]) throw new UsageError(`group ${id} has no options; give it at least one`);
-    const groupLeast = bytes[start[g]];
     if (groupLeast > largest) {
       largest = groupLeast;
       largestGroup = id;
@@ -58,58 +22,65 @@ export function reduceGroups(groups: readonly Group[]): ReducedGroups {
     least += groupLeast;
     most += groupMost;
   }
-  start[groups.length] = count;
-  const unit = toWeights(bytes, start);
-  return {
-    groups,
-    start,
-    weight: bytes.subarray(0, count),
-    loss: loss.subarray(0, count),
-    option: option.subarray(0, count),
-    unit,
-    range: { least, most, largestGroup },
-  };
+  return { least, most, largestGroup };
 }
 
-function checkOption(group: string, candidate: Group['options'][number]): void {
-  if (!Number.isSafeInteger(candidate.bytes) || candidate.bytes < 0)
-    throw new UsageError(
-      `group ${group} option ${candidate.id}: bytes is ${candidate.bytes}, expected a whole number ≥ 0`,
-    );
-  if (!Number.isFinite(candidate.loss))
-    throw new UsageError(`group ${group} option ${candidate.id}: loss is ${candidate.loss}, expected a finite number`);
+/** `costRange` of every budgeted resource. */
+export function costRanges({ groups, budgets }: Problem): Record<string, Range> {
+  return Object.fromEntries(Object.keys(budgets).map((resource) => [resource, costRange(groups, resource)]));
 }
 
-/** Indices of the options no other option makes useless, ascending in bytes. The first of equals stays. */
-function undominated(options: Group['options']): number[] {
-  const order = options.map((_, index) => index);
-  const ascending = options.every((option, index) => index === 0 || options[index - 1].bytes < option.bytes);
-  if (!ascending)
-    order.sort((a, b) => options[a].bytes - options[b].bytes || options[a].loss - options[b].loss || a - b);
-  let best = Number.POSITIVE_INFINITY;
-  return order.filter((index) => {
-    if (options[index].loss >= best) return false;
-    best = options[index].loss;
-    return true;
-  });
-}
-
-/** Turns bytes into weights above the group's smallest option, in units of their common divisor, which it returns. */
-function toWeights(bytes: Float64Array, start: Int32Array): number {
-  let unit = 0;
-  for (let g = 0; g + 1 < start.length; g++) {
-    const base = bytes[start[g]];
-    for (let i = start[g]; i < start[g + 1]; i++) {
-      bytes[i] -= base;
-      unit = greatestCommonDivisor(bytes[i], unit);
-    }
+/**
+ * What makes a problem impossible at a glance: a group without options, or a budget below the smallest choices.
+ * @returns one line, or nothing when a plan may exist
+ */
+export function obstacle(problem: Problem, ranges: Readonly<Record<string, Range>>): string | undefined {
+  const empty = problem.groups.find((group) => group.options.length === 0);
+  if (empty) return `group ${empty.id} has no options; give it at least one`;
+  for (const [resource, budget] of Object.entries(problem.budgets)) {
+    const { least, most, largestGroup } = ranges[resource];
+    if (fits(least, budget)) continue;
+    const largest = largestGroup === '' ? '' : `the largest part is ${largestGroup}; `;
+    return `${resource}: the smallest choices take ${least}, the budget is ${budget} (${largest}ask for ${least} to ${most})`;
   }
-  unit = Math.max(unit, 1);
-  for (let i = 0; i < start[start.length - 1]; i++) bytes[i] /= unit;
-  return unit;
+  return undefined;
 }
 
-function greatestCommonDivisor(a: number, b: number): number {
-  while (b > 0) [a, b] = [b, a % b];
-  return a;
+/** Sums of fractional costs may differ by this share; whole numbers are compared exactly. */
+const FRACTIONAL_TOLERANCE = 1e-12;
+
+/** Whether a sum of costs stays within a budget. */
+export function fits(cost: number, budget: number): boolean {
+  return cost <= budget || (!Number.isInteger(cost) && cost <= budget + FRACTIONAL_TOLERANCE * Math.abs(budget));
+}
+
+/** @throws UsageError for numbers that no solver can use, and couplings of groups that do not exist */
+export function validate({ groups, budgets, objective, couplings = [] }: Problem): void {
+  for (const [resource, budget] of Object.entries(budgets)) {
+    if (Number.isNaN(budget)) throw new UsageError(`budget of ${resource} is ${budget}, expected a number`);
+    for (const { id, options } of groups) for (const option of options) checkOption(id, option, resource);
+  }
+  if (objective?.kind === 'worst' && !(Number.isSafeInteger(objective.count) && objective.count > 0))
+    throw new UsageError(`objective worst: count is ${objective.count}, expected a whole number ≥ 1`);
+  if (objective?.kind === 'quadratic') checkEffects(groups);
+  const ids = new Set(groups.map((group) => group.id));
+  for (const coupling of couplings) {
+    const unknown = groupsOf(coupling).find((id) => !ids.has(id));
+    if (unknown !== undefined) throw new UsageError(`coupling ${coupling.kind}: there is no group ${unknown}`);
+  }
+}
+
+function groupsOf(coupling: Coupling): readonly string[] {
+  if (coupling.kind === 'agree') return coupling.groups;
+  return coupling.kind === 'requires' ? [coupling.group, coupling.other] : [];
+}
+
+function checkEffects(groups: readonly Group[]): void {
+  const directions = groups[0]?.options[0]?.effect?.length ?? 0;
+  for (const { id, options } of groups)
+    for (const option of options)
+      if ((option.effect?.length ?? 0) !== directions)
+        throw new UsageError(
+          `group ${id} option ${option.id}: effect has ${option.effect?.length ?? 0} entries, expected ${directions}`,
+        );
 }

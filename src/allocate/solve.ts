@@ -1,84 +1,106 @@
 import { UsageError } from '../core/errors.ts';
-import { type Incumbent, solveCore } from './core.ts';
-import { type ReducedGroups, reduceGroups } from './problem.ts';
-import { hullSteps, type Relaxation, relax, type Steps } from './relaxation.ts';
+import { expandSolution, mergeAgreeing } from './agree.ts';
+import { infeasible, solutionOf } from './answer.ts';
+import { lowerBound } from './bound.ts';
+import { costRanges, obstacle, validate } from './problem.ts';
+import { prepareKnapsack } from './solvers/knapsack.ts';
+import { solvers } from './solvers/table.ts';
+import type { SolveOptions, Solver } from './solvers/types.ts';
 import type { Group, Problem, Solution } from './types.ts';
 
-export interface SolveOptions {
-  /** Milliseconds after which the best plan known is returned with its gap. Default 10,000. */
-  timeLimitMs?: number;
-}
-
-const DEFAULT_TIME_LIMIT_MS = 10_000;
-
 /**
- * Chooses one option per group so that the summed loss is least and the summed bytes stay within the budget: the
- * multiple-choice knapsack problem, solved to proven optimality (up to the rounding of float64 sums, 1e-12 of the loss).
- * Plans of equal loss are not ranked by bytes.
+ * Solves with the solver named, or with the first of the table that takes the problem: the exact knapsack for one budget
+ * of summed losses, HiGHS for several budgets and for couplings.
  *
- * An impossible budget is an answer (`infeasible` with the achievable range), not an exception.
- * @throws UsageError when a number is not usable or a group has no options
+ * An impossible budget is an answer (`infeasible` with the reason and the achievable ranges), not an exception.
+ * @throws UsageError when a number is not usable, or the solver does not exist or does not take such problems
  */
-export function solve(problem: Problem, options: SolveOptions = {}): Solution {
-  return solveMany(problem.groups, [problem.budget], options)[0];
+export async function solve(problem: Problem, options: SolveOptions & { solver?: string } = {}): Promise<Solution> {
+  validate(problem);
+  const merged = mergeAgreeing(problem);
+  const { problem: simpler } = merged;
+  const solver = chooseSolver(simpler, options.solver);
+  const ranges = costRanges(simpler);
+  const why = obstacle(simpler, ranges);
+  if (why !== undefined) return infeasible(ranges, why);
+  const evaluate = options.evaluate && ((choice: readonly number[]) => options.evaluate!(merged.expand(choice)));
+  const answer = await solver.solve(simpler, { ...options, evaluate });
+  if (answer.choice === undefined && answer.proven) return infeasible(ranges, await contradiction(simpler, options));
+  return expandSolution(
+    merged,
+    solutionOf(simpler, ranges, answer, () => lowerBound(simpler)),
+  );
 }
 
 /**
- * `solve` for several budgets over the same groups, which are prepared once.
- * @param budgets bytes, in any order; answers come in the same order
+ * The multiple-choice knapsack of summed losses under one budget, prepared once for many: `solve` without waiting.
+ * @param resource the one that is budgeted
+ * @param budgets in any order; answers come in the same order
+ * @throws UsageError when a number is not usable
  */
 export function solveMany(
   groups: readonly Group[],
+  resource: string,
   budgets: readonly number[],
-  options: SolveOptions = {},
+  options: Pick<SolveOptions, 'timeLimitMs'> = {},
 ): Solution[] {
-  const reduced = reduceGroups(groups);
-  const steps = hullSteps(reduced);
-  const limit = options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
-  return budgets.map((budget) => solveReduced(reduced, steps, budget, performance.now() + limit));
+  const problems = budgets.map((budget) => ({ groups, budgets: { [resource]: budget } }));
+  if (groups.some((group) => group.options.length === 0))
+    return problems.map((problem) => infeasible(costRanges(problem), obstacle(problem, costRanges(problem))!));
+  const prepared = prepareKnapsack(groups, resource);
+  const ranges = { [resource]: prepared.range };
+  return problems.map((problem) => {
+    if (Number.isNaN(problem.budgets[resource])) validate(problem);
+    const why = obstacle(problem, ranges);
+    if (why !== undefined) return infeasible(ranges, why);
+    const answer = prepared.solve(problem.budgets[resource], options.timeLimitMs);
+    return solutionOf(problem, ranges, answer, () => prepared.bound(problem.budgets[resource]));
+  });
 }
 
-function solveReduced(reduced: ReducedGroups, steps: Steps, budget: number, deadline: number): Solution {
-  if (!Number.isFinite(budget)) throw new UsageError(`budget is ${budget}, expected a finite number of bytes`);
-  const { range, unit } = reduced;
-  if (budget < range.least) {
-    return { status: 'infeasible', choice: [], bytes: 0, loss: Infinity, bound: Infinity, gap: 0, range };
-  }
-  const relaxation = relax(reduced, steps, Math.floor((budget - range.least) / unit));
-  const incumbent = fillSlack(reduced, steps, relaxation);
-  const { choice, excess, excessBound } = solveCore(reduced, relaxation, incumbent, deadline);
-  const proven = excessBound >= excess;
-  return {
-    ...describe(reduced, choice, proven ? 0 : excess - excessBound),
-    status: proven ? 'optimal' : 'feasible',
-    range,
-  };
+/** Why a solver does not take a problem; nothing when it does. */
+export function unfit(solver: Solver, problem: Problem): string | undefined {
+  const budgets = Object.keys(problem.budgets);
+  if (solver.budgets === 'one' && budgets.length !== 1)
+    return `takes one budget, the problem has ${budgets.length} (${budgets.join(', ')})`;
+  const objective = problem.objective?.kind ?? 'sum';
+  if (!solver.objectives.includes(objective))
+    return `takes the objective ${solver.objectives.join(' or ')}, the problem's is ${objective}`;
+  const coupling = problem.couplings?.find(({ kind }) => kind !== 'agree' && !solver.couplings.includes(kind));
+  return coupling && `does not heed couplings of the kind ${coupling.kind}`;
 }
 
-/** The whole steps of the relaxation, then every later step that still fits. */
-function fillSlack(reduced: ReducedGroups, steps: Steps, { base, slack, price, breakStep }: Relaxation): Incumbent {
-  const choice = base.slice();
-  let excess = price * slack;
-  for (let s = breakStep; s < steps.to.length && slack > 0; s++) {
-    const now = choice[steps.group[s]];
-    const then = steps.to[s];
-    const weight = reduced.weight[then] - reduced.weight[now];
-    if (weight > slack) continue;
-    choice[steps.group[s]] = then;
-    slack -= weight;
-    excess -= reduced.loss[now] - reduced.loss[then];
+function chooseSolver(problem: Problem, name: string | undefined): Solver {
+  const fit = [...solvers.values()].filter((solver) => unfit(solver, problem) === undefined);
+  const names = fit.map((solver) => solver.name).join(', ');
+  if (name === undefined) {
+    if (fit.length === 0)
+      throw new UsageError('problem: no solver takes this objective with these budgets and couplings');
+    return fit[0];
   }
-  return { choice, excess: Math.max(0, excess) };
+  const solver = solvers.get(name);
+  if (solver === undefined) throw new UsageError(`solver ${name}: there is none, expected one of ${names}`);
+  const why = unfit(solver, problem);
+  if (why !== undefined) throw new UsageError(`solver ${name} ${why}; use one of ${names || 'none'}`);
+  return solver;
 }
 
-function describe(reduced: ReducedGroups, flat: Int32Array, gap: number): Omit<Solution, 'status' | 'range'> {
-  const choice = Array.from(flat, (option) => reduced.option[option]);
-  let bytes = 0;
-  let loss = 0;
-  for (let g = 0; g < choice.length; g++) {
-    const option = reduced.groups[g].options[choice[g]];
-    bytes += option.bytes;
-    loss += option.loss;
+/** Budgets that can be met each alone but not together: the least of each that the others leave room for. */
+async function contradiction(problem: Problem, options: SolveOptions): Promise<string> {
+  const { milp } = await import('./solvers/milp.ts');
+  const resources = Object.keys(problem.budgets);
+  const told: string[] = [];
+  for (const resource of resources) {
+    const { [resource]: budget, ...others } = problem.budgets;
+    const groups = problem.groups.map((group) => ({
+      ...group,
+      options: group.options.map((option) => ({ ...option, loss: option.costs[resource] })),
+    }));
+    const least = await milp.solve({ groups, budgets: others, couplings: problem.couplings }, options);
+    if (least.choice === undefined) continue;
+    const amount = groups.reduce((sum, { options: all }, g) => sum + all[least.choice![g]].loss, 0);
+    told.push(`${resource} ≥ ${amount} (asked for ${budget})`);
   }
-  return { choice, bytes, loss, bound: loss - gap, gap };
+  if (told.length === 0) return 'no choice satisfies the couplings';
+  return `budgets contradict each other: with the others kept, ${told.join(', ')}`;
 }

@@ -1,13 +1,18 @@
+/** Amounts by resource: `bytes` of the file, `bops` per token, milliseconds, KV bytes … `allocate` knows none by name. */
+export type Costs = Readonly<Record<string, number>>;
+
 /** One way to store a group: what it costs and what it is predicted to lose. Numbers only; `allocate` knows no model. */
 export interface Option {
   /** Unique within its group: `Q4_K`, `Q4_K/gptq`. */
   readonly id: string;
-  /** Bytes as the writer will write them, padding included. */
-  readonly bytes: number;
-  /** Predicted loss, nats of KL per token. ≥ 0. */
+  /** What it takes of each resource that may be budgeted, ≥ 0; bytes as the writer will write them, padding included. */
+  readonly costs: Costs;
+  /** Predicted loss, nats of KL per token. */
   readonly loss: number;
   /** Standard error of `loss`. */
   readonly lossError?: number;
+  /** Inner products of the option's error with shared directions, for the quadratic objective. [directions] */
+  readonly effect?: ArrayLike<number>;
 }
 
 /** Tensors that must share one choice. */
@@ -18,13 +23,47 @@ export interface Group {
 
 export interface Problem {
   readonly groups: readonly Group[];
-  /** Bytes that the choices may take together. */
-  readonly budget: number;
+  /** Most that the choices may take together, by resource: one column of costs each. */
+  readonly budgets: Costs;
+  /** What is least in the best plan. Default: the sum of the losses. */
+  readonly objective?: Objective;
+  readonly couplings?: readonly Coupling[];
 }
 
 /**
- * `optimal`: proven, bound = loss. `feasible`: a plan within the budget, gap = loss − bound > 0 (stopped early).
- * `infeasible`: no choice fits; `bytesRange` says what can be had. `timedOut`: stopped with nothing feasible known.
+ * - `sum` of the chosen options' losses.
+ * - `max`: the largest of them.
+ * - `worst`: the sum of the `count` largest.
+ * - `quadratic`: the sum, plus ⟨effect, effect⟩ of every pair of groups: what they lose together beyond what each loses alone.
+ */
+export type Objective =
+  | { readonly kind: 'sum' }
+  | { readonly kind: 'max' }
+  | { readonly kind: 'worst'; readonly count: number }
+  | { readonly kind: 'quadratic' };
+
+/**
+ * What choices demand of each other, groups and options by id.
+ * - `agree`: all take options of the same id, as runtimes ask of fused matrices.
+ * - `requires`: where `group` takes one of `options`, `other` takes one of `otherOptions`; ties row groups to the choice of
+ *   splitting their tensor.
+ * - `palette`: at most `most` different ids in the whole plan.
+ */
+export type Coupling =
+  | { readonly kind: 'agree'; readonly groups: readonly string[] }
+  | {
+      readonly kind: 'requires';
+      readonly group: string;
+      readonly options: readonly string[];
+      readonly other: string;
+      readonly otherOptions: readonly string[];
+    }
+  | { readonly kind: 'palette'; readonly most: number };
+
+/**
+ * `optimal`: proven, bound = loss. `feasible`: a plan within the budgets, gap = loss − bound ≥ 0, not proven best.
+ * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: stopped with nothing
+ * feasible known.
  */
 export type SolveStatus = 'optimal' | 'feasible' | 'infeasible' | 'timedOut';
 
@@ -32,14 +71,25 @@ export interface Solution {
   readonly status: SolveStatus;
   /** Index of the chosen option per group; empty unless optimal or feasible. */
   readonly choice: readonly number[];
-  readonly bytes: number;
+  /** What the choices take of each budgeted resource; empty when there are none. */
+  readonly costs: Costs;
+  /** The objective's value; Infinity without a choice. */
   readonly loss: number;
-  /** Proven lower bound of the loss. */
+  /** Proven lower bound of the objective. */
   readonly bound: number;
-  /** loss − bound, nats. */
+  /** loss − bound, nats; 0 without a choice. */
   readonly gap: number;
-  /** Fewest and most bytes any choice takes, and the group whose smallest option is largest. */
-  readonly range: { readonly least: number; readonly most: number; readonly largestGroup: string };
+  /** What can be had of each budgeted resource. */
+  readonly ranges: Readonly<Record<string, Range>>;
+  /** One line: why there is no choice. */
+  readonly reason?: string;
+}
+
+/** Fewest and most of a resource that any choice takes, and the group whose smallest option is largest. */
+export interface Range {
+  readonly least: number;
+  readonly most: number;
+  readonly largestGroup: string;
 }
 
 /** What `allocate` decided, saved as `plan.json`: a plain value that `quantize` carries out. Plans may also be made by hand. */
@@ -59,6 +109,8 @@ export interface BitPlan {
 export interface PlanPrediction {
   /** Bytes of the finished file, metadata and padding included. */
   readonly fileBytes: number;
+  /** Bit operations per token. */
+  readonly bops?: number;
   /** Predicted KL against the original, nats per token, with its standard error. */
   readonly kl: number;
   readonly klError: number;
@@ -77,11 +129,12 @@ export interface Interval {
 }
 
 /**
- * A corner of the lower convex envelope of all plans in bytes and loss. Every corner is the exact optimum of the budget
- * `bytes`, and no budget has a plan below the line between two corners.
+ * A corner of the lower convex envelope of all plans in one resource and loss. Every corner is the exact optimum of the
+ * budget `cost`, and no budget has a plan below the line between two corners.
  */
 export interface FrontierPoint {
-  readonly bytes: number;
+  /** What the plan takes of the resource. */
+  readonly cost: number;
   readonly loss: number;
   /** Standard error of `loss`, groups taken as independent. */
   readonly lossError: number;

@@ -1,18 +1,22 @@
 import { type Command, Option } from 'commander';
+import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Wishes } from '../pipeline/solve.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { parseSize } from './support/size.ts';
+import { formatCount, parseCount, parseSize } from './support/size.ts';
 import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
 interface PlanCommandOptions extends OutputOptions, CalibrationOptions {
   readonly targetSize?: string;
   readonly targetBpw?: number;
+  readonly maxBops?: number;
+  readonly solver?: string;
   readonly frontier?: boolean;
   readonly output?: string;
   readonly tensorTypeFile?: string;
@@ -31,6 +35,12 @@ export function register(program: Command): void {
     .argument('<model>', MODEL_ARGUMENT)
     .option('--target-size <size>', 'most bytes of the finished file: 61234567, 60MB or 57MiB')
     .option('--target-bpw <bits>', 'most bits per weight of the finished file', decimal(0.5, 40))
+    .option('--max-bops <n>', 'most bit operations per token: 40G, 1.5T', parseCount)
+    .addOption(
+      new Option('--solver <name>', 'how to solve; default exact: knapsack for one budget, milp for several').choices([
+        ...solvers.keys(),
+      ]),
+    )
     .option('--frontier', 'the best predicted loss at every size')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
     .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
@@ -49,22 +59,18 @@ export function register(program: Command): void {
 }
 
 async function plan(modelName: string, options: PlanCommandOptions): Promise<void> {
-  if ([options.targetSize, options.targetBpw, options.frontier].filter((value) => value !== undefined).length !== 1) {
-    throw new UsageError('target: give exactly one of --target-size, --target-bpw and --frontier');
-  }
+  const wishes = readWishes(options);
   const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
   for (const path of outputs) refuseOverwrite(path, options.yes);
-  const bytes = options.targetSize === undefined ? undefined : parseSize(options.targetSize);
   const model = await openModelArgument(modelName, options);
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');
   const plans = await withProgress(options, (work) =>
-    solveFor(model, bytes ?? options.targetBpw, {
+    solveFor(model, wishes, {
       ...work,
       ...options,
-      sizeIn: bytes === undefined ? 'bitsPerWeight' : 'bytes',
       folder: options.workDir,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
@@ -79,6 +85,24 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
       () => frontierTable(plans),
     );
   else printResult(options, plans[0], () => planTable(plans[0]));
+}
+
+/** The budgets asked for; none with --frontier. */
+function readWishes({ targetSize, targetBpw, maxBops, frontier, solver }: PlanCommandOptions): Wishes | undefined {
+  if (targetSize !== undefined && targetBpw !== undefined)
+    throw new UsageError('target: --target-size and --target-bpw say the same; give one of them');
+  const budgets = [targetSize, targetBpw, maxBops].filter((value) => value !== undefined);
+  if (budgets.length > 0 === (frontier ?? false))
+    throw new UsageError(
+      'target: give budgets (--target-size or --target-bpw, --max-bops), or --frontier for all sizes',
+    );
+  if (frontier && solver !== undefined) throw new UsageError('--solver does not go with --frontier, which is exact');
+  if (frontier) return undefined;
+  return {
+    ...(targetSize === undefined ? {} : { bytes: parseSize(targetSize) }),
+    ...(targetBpw === undefined ? {} : { bitsPerWeight: targetBpw }),
+    ...(maxBops === undefined ? {} : { bops: maxBops }),
+  };
 }
 
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
@@ -98,9 +122,10 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
 }
 
 function planTable({ formats, prediction }: BitPlan): string[] {
-  const { fileBytes, kl, klError, status, gap } = prediction!;
+  const { fileBytes, bops, kl, klError, status, bound, gap } = prediction!;
   return [
-    `${groupDigits(fileBytes)} bytes; predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}, gap ${gap.toExponential(1)}`,
+    `${groupDigits(fileBytes)} bytes; ${formatCount(bops!)} bit operations per token`,
+    `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
     ...table(['matrix', 'format'], Object.entries(formats)),
   ];
 }

@@ -1,11 +1,13 @@
+import { costRange } from '../allocate/problem.ts';
 import { solve, solveMany } from '../allocate/solve.ts';
-import type { BitPlan, Group, Solution } from '../allocate/types.ts';
+import type { SolveOptions } from '../allocate/solvers/types.ts';
+import type { BitPlan, Costs, Group, Solution } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import { modelFileSize } from '../model/write-gguf.ts';
-import { format, rowBytes } from '../numeric/table.ts';
 import type { PricedTensor, SensitivityTable } from '../quantize/sensitivity.ts';
 import type { TypedMetadata } from '../text/types.ts';
+import { type Budgets, costsOf, type ResourceName, storedBytes } from './resources.ts';
 
 /** How far the prediction is off, by kind of matrix: learned from measured KL, 1 before. Multiplies predicted losses. */
 export type Corrections = Readonly<Record<MatrixKind, number>>;
@@ -20,23 +22,16 @@ export function matrixKind(role: PricedTensor['role']): MatrixKind {
   return role.startsWith('ffn') ? 'feedForward' : 'attention';
 }
 
-/** GGUF pads every tensor to this many bytes. */
-const ALIGNMENT = 32;
-
-/** Bytes that a matrix takes in the file. */
-export function storedBytes(formatName: string, rows: number, columns: number): number {
-  return Math.ceil((rows * rowBytes(format(formatName), columns)) / ALIGNMENT) * ALIGNMENT;
-}
-
-/** The allocator's view of a table: groups with bytes and calibrated losses. */
+/** The allocator's view of a table: groups with what options cost and their calibrated losses. */
 export function groupsOf(table: SensitivityTable, corrections: Corrections = NO_CORRECTION): Group[] {
-  return table.tensors.map(({ tensor, role, rows, columns, relativeError, prices }) => {
+  return table.tensors.map((tensor) => {
+    const { role, relativeError, prices } = tensor;
     const factor = table.scale.value * corrections[matrixKind(role)];
     return {
-      id: tensor,
+      id: tensor.tensor,
       options: prices.map((price) => ({
         id: price.format,
-        bytes: storedBytes(price.format, rows, columns),
+        costs: costsOf(table, tensor, price.format),
         loss: factor * price.loss,
         lossError: factor * Math.hypot(price.loss * relativeError, price.samplingError),
       })),
@@ -74,9 +69,30 @@ export function makePlan(
 ): BitPlan {
   const groups = groupsOf(table, options.corrections);
   const fixed = fixedBytes(model, table, options.notes);
-  const solution = solve({ groups, budget: targetBytes - fixed });
-  if (solution.choice.length === 0) throw new BitbudgetError(unreachable(solution, fixed, targetBytes));
-  return planOf(table, groups, solution, fixed);
+  const [solution] = solveMany(groups, 'bytes', [targetBytes - fixed]);
+  return planOf(table, groups, possible(solution, fixed, { bytes: targetBytes }), fixed);
+}
+
+export interface BudgetedPlanOptions extends PlanOptions, SolveOptions {
+  /** Name of the solver; default the first of the table that takes the problem. */
+  readonly solver?: string;
+}
+
+/**
+ * The best plan within several budgets at once.
+ * @throws BitbudgetError when no plan fits, with what can be had; UsageError when the solver does not take the problem
+ */
+export async function makeBudgetedPlan(
+  model: Model,
+  table: SensitivityTable,
+  budgets: Budgets,
+  options: BudgetedPlanOptions = {},
+): Promise<BitPlan> {
+  const groups = groupsOf(table, options.corrections);
+  const fixed = fixedBytes(model, table, options.notes);
+  const left = budgets.bytes === undefined ? budgets : { ...budgets, bytes: budgets.bytes - fixed };
+  const solution = await solve({ groups, budgets: left as Costs }, options);
+  return planOf(table, groups, possible(solution, fixed, budgets), fixed);
 }
 
 /** Sizes at which the whole frontier is shown. */
@@ -86,14 +102,11 @@ const FRONTIER_POINTS = 40;
 export function frontierPlans(model: Model, table: SensitivityTable, options: PlanOptions = {}): BitPlan[] {
   const groups = groupsOf(table, options.corrections);
   const fixed = fixedBytes(model, table, options.notes);
-  const total = (pick: (...bytes: number[]) => number): number =>
-    groups.reduce((sum, { options: all }) => sum + pick(...all.map(({ bytes }) => bytes)), 0);
-  const least = total(Math.min);
-  const most = total(Math.max);
+  const { least, most } = costRange(groups, 'bytes');
   const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) =>
     Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)),
   );
-  return solveMany(groups, budgets).map((solution) => planOf(table, groups, solution, fixed));
+  return solveMany(groups, 'bytes', budgets).map((solution) => planOf(table, groups, solution, fixed));
 }
 
 /**
@@ -105,6 +118,7 @@ const FORM_ERROR = 0.1;
 
 function planOf(table: SensitivityTable, groups: readonly Group[], solution: Solution, fixed: number): BitPlan {
   const chosen = groups.map(({ options }, i) => options[solution.choice[i]]);
+  const total = (resource: ResourceName): number => chosen.reduce((sum, { costs }) => sum + costs[resource], 0);
   const independent = Math.hypot(...chosen.map((option) => option.lossError ?? 0));
   const shared = solution.loss * (table.scale.standardError / table.scale.value);
   return {
@@ -113,7 +127,8 @@ function planOf(table: SensitivityTable, groups: readonly Group[], solution: Sol
     rounding: table.rounding,
     formats: Object.fromEntries(groups.map(({ id }, i) => [id, chosen[i].id])),
     prediction: {
-      fileBytes: fixed + solution.bytes,
+      fileBytes: fixed + total('bytes'),
+      bops: total('bops'),
       kl: solution.loss,
       klError: Math.hypot(independent, shared, FORM_ERROR * solution.loss),
       status: solution.status,
@@ -123,10 +138,19 @@ function planOf(table: SensitivityTable, groups: readonly Group[], solution: Sol
   };
 }
 
-function unreachable({ range }: Solution, fixed: number, target: number): string {
-  const least = fixed + range.least;
-  return (
-    `target of ${target} bytes is below the smallest file, ${least} bytes (${fixed} bytes are metadata and vectors; ` +
-    `the largest part is ${range.largestGroup}); ask for ${least} to ${fixed + range.most} bytes`
-  );
+/** @throws BitbudgetError when there is no choice */
+function possible(solution: Solution, fixed: number, budgets: Budgets): Solution {
+  if (solution.choice.length > 0) return solution;
+  const { bytes } = solution.ranges;
+  const target = budgets.bytes;
+  if (target !== undefined && bytes !== undefined && target - fixed < bytes.least) {
+    const least = fixed + bytes.least;
+    throw new BitbudgetError(
+      `target of ${target} bytes is below the smallest file, ${least} bytes (${fixed} bytes are metadata and vectors; ` +
+        `the largest part is ${bytes.largestGroup}); ask for ${least} to ${fixed + bytes.most} bytes`,
+    );
+  }
+  const metadata = target === undefined ? '' : `; of the file's bytes, ${fixed} are metadata and vectors`;
+  if (solution.status === 'infeasible') throw new BitbudgetError(`budget: ${solution.reason}${metadata}`);
+  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver');
 }

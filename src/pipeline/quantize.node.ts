@@ -10,7 +10,7 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
-import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { TypedMetadata } from '../text/types.ts';
 import { makePlan, type Notes, type PlanOptions } from './plan.ts';
@@ -59,6 +59,7 @@ export interface QuantizeResult {
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
+  refuseUnusablePalette(model, options.palette);
   const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
   const session = await Session.open(model, { ...options, folder });
   try {

@@ -5,8 +5,9 @@ import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData } from '../report/types.ts';
-import { frontierPlans, groupsOf, storedBytes } from './plan.ts';
+import { frontierPlans, groupsOf } from './plan.ts';
 import { type QuantizeResult, weightCount } from './quantize.node.ts';
+import { storedBytes } from './resources.ts';
 
 /** Standard errors on each side of a 95 % interval. */
 const INTERVAL = 1.96;

@@ -1,8 +1,10 @@
+import { UsageError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
+import { format } from '../numeric/table.ts';
 import { candidates } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
@@ -52,6 +54,22 @@ const SAMPLED_ROWS = 96;
 /** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
 export function matrices(model: Model): ModelTensor[] {
   return [...model.tensors.values()].filter((tensor) => tensor.shape.length === 2);
+}
+
+/**
+ * Called before any work, so that nothing is measured for a palette that cannot store the model.
+ * @throws UsageError for unknown formats, and for a matrix that none of them can hold
+ */
+export function refuseUnusablePalette(model: Model, palette: readonly string[] | undefined): void {
+  for (const name of palette ?? []) format(name);
+  const stuck = matrices(model).find(({ shape }) => candidates(shape[1], palette).length === 0);
+  if (stuck === undefined) return;
+  throw new UsageError(
+    `palette ${palette?.join(' ') ?? ''}: no format of it can hold ${stuck.name}, rows of ${stuck.shape[1]} values; ` +
+      `add one of ${candidates(stuck.shape[1])
+        .map(({ name }) => name)
+        .join(', ')}`,
+  );
 }
 
 /** Prices every candidate of every matrix with the rounding that will be used. */

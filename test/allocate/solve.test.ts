@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check } from '../../src/allocate/check.ts';
-import { solve, solveMany } from '../../src/allocate/solve.ts';
-import type { Group } from '../../src/allocate/types.ts';
+import { solveMany } from '../../src/allocate/solve.ts';
+import type { Group, Problem, Solution } from '../../src/allocate/types.ts';
 import { Random } from '../../src/core/random.ts';
 import { solveByHighs } from './highs.ts';
-import { bruteForce, budgetAt, KINDS, randomGroups, range } from './instances.ts';
+import { bruteForce, budgetAt, bytesProblem, KINDS, randomGroups, range } from './instances.ts';
+
+/** Bytes alone, solved without waiting. */
+function solveBytes({ groups, budgets }: Problem, timeLimitMs?: number): Solution {
+  return solveMany(groups, 'bytes', [budgets.bytes], { timeLimitMs })[0];
+}
 
 const SHARES = [0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1];
 
@@ -22,11 +27,11 @@ test('solve equals brute force on 400 small problems', () => {
     for (let seed = 0; seed < 10; seed++) {
       const groups = randomGroups(kind, 1 + (seed % 6), 1 + (seed % 4), seed);
       for (const share of SHARES) {
-        const problem = { groups, budget: budgetAt(groups, share) };
-        const solution = solve(problem);
+        const problem = bytesProblem(groups, share);
+        const solution = solveBytes(problem);
         assert.deepEqual(check(problem, solution), []);
         assert.equal(solution.status, 'optimal');
-        assertNear(solution.loss, bruteForce(problem)!, `${kind} ${seed} ${share}`);
+        assertNear(solution.loss, bruteForce(problem)!.loss, `${kind} ${seed} ${share}`);
         cases++;
       }
     }
@@ -40,8 +45,8 @@ test('solve equals HiGHS on 6 problems of 16 groups', () => {
     for (let seed = 0; seed < 2; seed++) {
       const groups = randomGroups(kind, 16, 5, seed);
       for (const share of [0.3]) {
-        const problem = { groups, budget: budgetAt(groups, share) };
-        const solution = solve(problem);
+        const problem = bytesProblem(groups, share);
+        const solution = solveBytes(problem);
         assert.deepEqual(check(problem, solution), []);
         assert.equal(solution.status, 'optimal');
         // HiGHS accepts integrality within 1e-6, which shows in its objective.
@@ -62,9 +67,9 @@ test('solve proves 1000 groups × 20 options optimal', () => {
   for (const kind of ['uncorrelated', 'tensors', 'layers'] as const) {
     const groups = randomGroups(kind, 1000, 20, 1);
     const budgets = [0.1, 0.5, 0.9].map((share) => budgetAt(groups, share));
-    for (const [i, solution] of solveMany(groups, budgets).entries()) {
+    for (const [i, solution] of solveMany(groups, 'bytes', budgets).entries()) {
       assert.equal(solution.status, 'optimal');
-      assert.deepEqual(check({ groups, budget: budgets[i] }, solution), []);
+      assert.deepEqual(check({ groups, budgets: { bytes: budgets[i] } }, solution), []);
       cases++;
     }
   }
@@ -76,7 +81,7 @@ test('law: more budget never raises the loss', () => {
   for (const kind of KINDS) {
     const groups = randomGroups(kind, 40, 6, 3);
     const budgets = Array.from({ length: 20 }, (_, i) => budgetAt(groups, i / 19));
-    const losses = solveMany(groups, budgets).map((solution) => solution.loss);
+    const losses = solveMany(groups, 'bytes', budgets).map((solution) => solution.loss);
     for (let i = 1; i < losses.length; i++, cases++)
       assert.ok(losses[i] <= losses[i - 1] * (1 + 1e-12), `${kind} ${i}`);
   }
@@ -89,12 +94,12 @@ test('law: removing options that were not chosen keeps the optimum', () => {
     const groups = randomGroups(kind, 50, 8, 4);
     const random = new Random(4);
     const budget = budgetAt(groups, 0.4);
-    const { choice, loss } = solve({ groups, budget });
+    const { choice, loss } = solveBytes({ groups, budgets: { bytes: budget } });
     const fewer = groups.map((group, g) => ({
       ...group,
       options: group.options.filter((_, o) => o === choice[g] || random.uniform() < 0.5),
     }));
-    assertNear(solve({ groups: fewer, budget }).loss, loss, kind);
+    assertNear(solveBytes({ groups: fewer, budgets: { bytes: budget } }).loss, loss, kind);
     cases++;
   }
   assert.equal(cases, KINDS.length);
@@ -107,7 +112,11 @@ test('law: the order of groups and options changes nothing', () => {
     const random = new Random(5);
     const budget = budgetAt(groups, 0.5);
     const shuffled = random.shuffle(groups.map((group) => ({ ...group, options: random.shuffle([...group.options]) })));
-    assertNear(solve({ groups: shuffled, budget }).loss, solve({ groups, budget }).loss, kind);
+    assertNear(
+      solveBytes({ groups: shuffled, budgets: { bytes: budget } }).loss,
+      solveBytes({ groups, budgets: { bytes: budget } }).loss,
+      kind,
+    );
     cases++;
   }
   assert.equal(cases, KINDS.length);
@@ -117,8 +126,8 @@ test('solveMany answers each budget as solve does, in the order given', () => {
   const groups = randomGroups('tensors', 30, 6, 6);
   const budgets = [0.7, 0.1, 0.4].map((share) => budgetAt(groups, share));
   assert.deepEqual(
-    solveMany(groups, budgets),
-    budgets.map((budget) => solve({ groups, budget })),
+    solveMany(groups, 'bytes', budgets),
+    budgets.map((bytes) => solveBytes({ groups, budgets: { bytes } })),
   );
 });
 
@@ -127,51 +136,55 @@ test('an infeasible budget tells the range and the group that sets it', () => {
     {
       id: 'small',
       options: [
-        { id: 'a', bytes: 10, loss: 1 },
-        { id: 'b', bytes: 20, loss: 0 },
+        { id: 'a', costs: { bytes: 10 }, loss: 1 },
+        { id: 'b', costs: { bytes: 20 }, loss: 0 },
       ],
     },
-    { id: 'large', options: [{ id: 'a', bytes: 100, loss: 1 }] },
+    { id: 'large', options: [{ id: 'a', costs: { bytes: 100 }, loss: 1 }] },
   ];
-  const problem = { groups, budget: 109 };
-  const solution = solve(problem);
+  const problem = { groups, budgets: { bytes: 109 } };
+  const solution = solveBytes(problem);
   assert.equal(solution.status, 'infeasible');
-  assert.deepEqual(solution.range, { least: 110, most: 120, largestGroup: 'large' });
+  assert.deepEqual(solution.ranges.bytes, { least: 110, most: 120, largestGroup: 'large' });
   assert.deepEqual(check(problem, solution), []);
 });
 
 test('edges: no groups, one option, zero losses, budgets beyond 2^53, fractional budgets', () => {
-  const one: Group = { id: 'g', options: [{ id: 'a', bytes: 32, loss: 0 }] };
+  const one: Group = { id: 'g', options: [{ id: 'a', costs: { bytes: 32 }, loss: 0 }] };
   const two: Group = {
     id: 'h',
     options: [
-      { id: 'a', bytes: 0, loss: 0 },
-      { id: 'b', bytes: 5, loss: 0 },
+      { id: 'a', costs: { bytes: 0 }, loss: 0 },
+      { id: 'b', costs: { bytes: 5 }, loss: 0 },
     ],
   };
-  assert.deepEqual(solve({ groups: [], budget: 0 }).choice, []);
-  assert.equal(solve({ groups: [], budget: 0 }).status, 'optimal');
-  assert.equal(solve({ groups: [], budget: -1 }).status, 'infeasible');
-  assert.deepEqual(solve({ groups: [one], budget: 32 }).choice, [0]);
-  assert.deepEqual(solve({ groups: [one, two], budget: 1e300 }).choice, [0, 0]);
-  assert.equal(solve({ groups: [one], budget: 31.9 }).status, 'infeasible');
-  assert.equal(solve({ groups: [one, two], budget: 32.5 }).bytes, 32);
+  assert.deepEqual(solveBytes({ groups: [], budgets: { bytes: 0 } }).choice, []);
+  assert.equal(solveBytes({ groups: [], budgets: { bytes: 0 } }).status, 'optimal');
+  assert.equal(solveBytes({ groups: [], budgets: { bytes: -1 } }).status, 'infeasible');
+  assert.deepEqual(solveBytes({ groups: [one], budgets: { bytes: 32 } }).choice, [0]);
+  assert.deepEqual(solveBytes({ groups: [one, two], budgets: { bytes: 1e300 } }).choice, [0, 0]);
+  assert.equal(solveBytes({ groups: [one], budgets: { bytes: 31.9 } }).status, 'infeasible');
+  assert.equal(solveBytes({ groups: [one, two], budgets: { bytes: 32.5 } }).costs.bytes, 32);
 });
 
 test('rejects numbers that cannot be used, naming the group and the option', () => {
-  const groups = (bytes: number, loss: number): Group[] => [{ id: 'blk.0', options: [{ id: 'Q4_K', bytes, loss }] }];
-  for (const bytes of [Number.NaN, Infinity, -1, 0.5])
-    assert.throws(() => solve({ groups: groups(bytes, 0), budget: 1 }), {
+  const groups = (bytes: number, loss: number): Group[] => [
+    { id: 'blk.0', options: [{ id: 'Q4_K', costs: { bytes }, loss }] },
+  ];
+  for (const bytes of [Number.NaN, Infinity, -1])
+    assert.throws(() => solveBytes({ groups: groups(bytes, 0), budgets: { bytes: 1 } }), {
       name: 'UsageError',
       message: /blk\.0 option Q4_K: bytes is/,
     });
   for (const loss of [Number.NaN, Infinity])
-    assert.throws(() => solve({ groups: groups(1, loss), budget: 1 }), { name: 'UsageError', message: /loss is/ });
-  assert.throws(() => solve({ groups: [{ id: 'empty', options: [] }], budget: 1 }), {
+    assert.throws(() => solveBytes({ groups: groups(1, loss), budgets: { bytes: 1 } }), {
+      name: 'UsageError',
+      message: /loss is/,
+    });
+  assert.throws(() => solveBytes({ groups: [], budgets: { bytes: Number.NaN } }), {
     name: 'UsageError',
-    message: /empty has no options/,
+    message: /budget of bytes is NaN/,
   });
-  assert.throws(() => solve({ groups: [], budget: Number.NaN }), { name: 'UsageError', message: /budget is NaN/ });
 });
 
 test('a time limit returns a plan within the budget with a valid bound', () => {
@@ -179,35 +192,35 @@ test('a time limit returns a plan within the budget with a valid bound', () => {
     ...group,
     options: group.options.map((option) => ({
       ...option,
-      bytes: option.bytes * 31 + 7,
-      loss: option.loss + 1e-7 * (option.bytes % 97),
+      costs: { bytes: option.costs.bytes * 31 + 7 },
+      loss: option.loss + 1e-7 * (option.costs.bytes % 97),
     })),
   }));
-  const problem = { groups, budget: budgetAt(groups, 0.37) };
-  const hurried = solve(problem, { timeLimitMs: 0 });
+  const problem = bytesProblem(groups, 0.37);
+  const hurried = solveBytes(problem, 0);
   assert.ok(hurried.status === 'feasible' || hurried.status === 'optimal');
   assert.deepEqual(check(problem, hurried), []);
-  const patient = solve(problem, { timeLimitMs: 200 });
+  const patient = solveBytes(problem, 200);
   assert.deepEqual(check(problem, patient), []);
   assert.ok(hurried.bound <= patient.loss + 1e-9 && patient.loss <= hurried.loss + 1e-9);
 });
 
 test('check finds each kind of fault', () => {
   const groups = randomGroups('tensors', 8, 4, 9);
-  const problem = { groups, budget: budgetAt(groups, 0.5) };
-  const good = solve(problem);
+  const problem = bytesProblem(groups, 0.5);
+  const good = solveBytes(problem);
   const { least } = range(groups);
   const faulty = [
     { ...good, choice: good.choice.slice(1) },
     { ...good, choice: good.choice.with(0, 99) },
-    { ...good, bytes: good.bytes + 1 },
+    { ...good, costs: { bytes: good.costs.bytes + 1 } },
     { ...good, loss: good.loss * 2 },
     { ...good, bound: good.loss / 2 },
     { ...good, status: 'infeasible' as const, choice: [] },
-    { ...good, range: { ...good.range, least: least - 1 } },
-    { ...solve({ groups, budget: least }) },
+    { ...good, ranges: { bytes: { ...good.ranges.bytes, least: least - 1 } } },
+    { ...solveBytes({ groups, budgets: { bytes: least } }) },
   ];
   for (const solution of faulty) assert.notDeepEqual(check(problem, solution), []);
-  assert.notDeepEqual(check({ groups, budget: least }, good), []);
+  assert.notDeepEqual(check({ groups, budgets: { bytes: least } }, good), []);
   assert.equal(faulty.length, 8);
 });

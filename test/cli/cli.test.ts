@@ -41,7 +41,7 @@ test('help and version succeed; no command at all is wrong usage', async () => {
   assert.equal(none.stdout, '');
 });
 
-test('wrong usage exits 2 with one line that says what to do', async () => {
+test('wrong usage ends with one line that says what to do', async () => {
   await Promise.all([
     assertFails(['inspct'], 2, /unknown command 'inspct' \(Did you mean inspect\?\)/),
     assertFails(['inspect', tiny, '--tensrs'], 2, /unknown option '--tensrs' \(Did you mean --tensors\?\)/),
@@ -49,6 +49,10 @@ test('wrong usage exits 2 with one line that says what to do', async () => {
     assertFails(['inspect', tiny, 'more'], 2, /too many arguments/),
     assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i),
     assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/),
+    assertFails(['plan', tiny], 2, /give budgets \(--target-size or --target-bpw, --max-bops\), or --frontier/),
+    assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'TQ2_0'], 2, /no format of it can hold token_embd/),
     assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/),
   ]);
 });

@@ -9,7 +9,7 @@ import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
 import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
-import { formatSize, parseSize } from '../../src/cli/support/size.ts';
+import { formatCount, formatSize, parseCount, parseSize } from '../../src/cli/support/size.ts';
 import { FormatError, UsageError } from '../../src/core/errors.ts';
 
 test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
@@ -124,4 +124,13 @@ test('formatDuration', () => {
     '3 min 05 s',
     '2 h 10 min',
   ]);
+});
+
+test('parseCount and formatCount', () => {
+  assert.equal(parseCount('40G'), 40e9);
+  assert.equal(parseCount('1.5t'), 1.5e12);
+  assert.equal(parseCount('123'), 123);
+  for (const text of ['', '0', '-1', '4GB', '1e9', '99999999P'])
+    assert.throws(() => parseCount(text), { name: 'UsageError', message: /expected a number such as/ });
+  assert.deepEqual([999, 1234, 40e9].map(formatCount), ['999', '1.23 k', '40.0 G']);
 });

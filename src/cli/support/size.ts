@@ -38,3 +38,22 @@ export function formatSize(bytes: number): string {
   }
   return unit === 0 ? `${bytes} B` : `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${units[unit]}`;
 }
+
+const COUNTS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
+
+/**
+ * A count as `40G` or `1.5T`: powers of 1000, case ignored, rounded down.
+ * @throws UsageError
+ */
+export function parseCount(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]?)$/i.exec(text.trim());
+  const count = match ? Math.floor(Number(match[1]) * (COUNTS[match[2].toLowerCase()] ?? Number.NaN)) : Number.NaN;
+  if (!Number.isSafeInteger(count) || count <= 0)
+    throw new UsageError(`count ${text}: expected a number such as 40000000000, 40G or 1.5T`);
+  return count;
+}
+
+/** `40.0 G`: three significant digits in powers of 1000. */
+export function formatCount(count: number): string {
+  return formatSize(count).replace(/ ?B$/, '').replace('kB', 'k');
+}

@@ -1,4 +1,4 @@
-import type { ReducedGroups } from './problem.ts';
+import type { ReducedGroups } from './reduce.ts';
 
 /**
  * The steps of the linear relaxation: on the lower convex hull of each group, from one option to the next larger one,

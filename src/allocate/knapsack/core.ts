@@ -1,4 +1,4 @@
-import type { ReducedGroups } from './problem.ts';
+import type { ReducedGroups } from './reduce.ts';
 import type { Relaxation } from './relaxation.ts';
 
 /**

@@ -1,0 +1,52 @@
+import type { Coupling, Objective, Problem } from '../types.ts';
+
+export interface SolveOptions {
+  /** Milliseconds after which the best plan known is returned with its gap. Default 10,000. */
+  readonly timeLimitMs?: number;
+  /** Seed of every random draw. Default 0. */
+  readonly seed?: number;
+  /**
+   * True loss of a choice (option index per group), for solvers that search by evaluations; groups that agree have been
+   * taken apart again. Default: the problem's own objective.
+   */
+  readonly evaluate?: (choice: readonly number[]) => Promise<number>;
+  /** Evaluations that may be spent. Default: the solver's own. */
+  readonly evaluations?: number;
+}
+
+/** What a solver found, in its own words; `solveWith` makes a `Solution` of it. */
+export interface Answer {
+  /** Option index per group, within every budget; none when none was found. */
+  readonly choice?: ArrayLike<number>;
+  /** Proven lower bound of the objective; without it the relaxation's bound is shown. */
+  readonly bound?: number;
+  /** The choice is proven best, or, without a choice, none is proven to exist. */
+  readonly proven?: boolean;
+}
+
+/** One way to solve: one file, one entry of the table. */
+export interface Solver {
+  readonly name: string;
+  /** What it does, in a few words. */
+  readonly summary: string;
+  /** Proves its answer best, given time. */
+  readonly exact: boolean;
+  /** Paper or project. */
+  readonly source: string;
+  /** Whether it takes any number of budgets, or exactly one. */
+  readonly budgets: 'one' | 'any';
+  readonly objectives: readonly Objective['kind'][];
+  /** Couplings that it heeds; groups that agree are merged before any solver sees them. */
+  readonly couplings: readonly Exclude<Coupling['kind'], 'agree'>[];
+  /** Groups × options beyond which it is not worth waiting for. Default: no limit. */
+  readonly mostOptions?: number;
+  /** @param problem valid, every group has options, and each budget alone can be met */
+  solve(problem: Problem, options: SolveOptions): Answer | Promise<Answer>;
+}
+
+export const DEFAULT_TIME_LIMIT_MS = 10_000;
+
+/** Option index per group that every solver may count on. */
+export function resourceOf(problem: Problem): string {
+  return Object.keys(problem.budgets)[0];
+}

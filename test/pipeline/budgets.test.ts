@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openModel } from '../../src/model/open.node.ts';
+import { solveFor, type Wishes } from '../../src/pipeline/solve.node.ts';
+import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
+
+test('several budgets at once are kept, cost loss, and contradictions say what can be had', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const plan = async (wishes: Wishes, solver?: string) => {
+    const model = await openModel(source);
+    const calibration = async () => randomTokens(8, 32, 1);
+    const [found] = await solveFor(model, wishes, { folder, rounding: 'gptq', calibration, threads: 1, solver });
+    return found.prediction!;
+  };
+  const free = await plan({ bitsPerWeight: 7 });
+  const bops = Math.floor(0.85 * free.bops!);
+  const tight = await plan({ bitsPerWeight: 7, bops });
+  assert.equal(tight.status, 'optimal');
+  assert.ok(tight.fileBytes <= free.fileBytes * 1.001 && tight.bops! <= bops);
+  assert.ok(tight.kl > free.kl && tight.bound === tight.kl);
+  const alone = await plan({ bops });
+  assert.ok(alone.bops! <= bops && alone.kl <= tight.kl);
+  const same = await plan({ bitsPerWeight: 7 }, 'milp');
+  assert.ok(Math.abs(same.kl - free.kl) <= 1e-9 * free.kl);
+  await assert.rejects(
+    plan({ bytes: free.fileBytes, bops: 1 }),
+    /bops: the smallest choices take \d+, the budget is 1 /,
+  );
+  await assert.rejects(plan({ bytes: 1000, bops }), /below the smallest file/);
+});
