@@ -1,5 +1,5 @@
-import { type Flat, used } from './flat.ts';
-import { pricedCost } from './lagrange.ts';
+import { type Flat, leastBy, used } from './flat.ts';
+import { type Dual, pricedCost } from './lagrange.ts';
 import { fits } from './problem.ts';
 
 /**
@@ -12,6 +12,12 @@ import { fits } from './problem.ts';
  */
 export function complete(flat: Flat, choice: Int32Array, price: Float64Array): boolean {
   return repair(flat, choice) && fill(flat, choice, price);
+}
+
+/** Each group's best option at the dual's prices, made to fit; undefined where that fails. */
+export function pricedPlan(flat: Flat, { price }: Dual): Int32Array | undefined {
+  const choice = leastBy(flat, (option) => flat.loss[option] + pricedCost(flat, price, option));
+  return complete(flat, choice, price) ? choice : undefined;
 }
 
 function repair(flat: Flat, choice: Int32Array): boolean {

@@ -57,12 +57,12 @@ export async function runHighs(program: Program, options: ProgramOptions = {}): 
     const integer = program.integer.some(Boolean);
     model.options.set({
       output_flag: false,
-      time_limit: (options.timeLimitMs ?? Infinity) / 1000,
       mip_rel_gap: 0,
       mip_abs_gap: 0,
       mip_feasibility_tolerance: TOLERANCE,
       primal_feasibility_tolerance: TOLERANCE,
       dual_feasibility_tolerance: TOLERANCE,
+      ...(options.timeLimitMs === undefined ? {} : { time_limit: options.timeLimitMs / 1000 }),
       ...(options.nodes === undefined ? {} : { mip_max_nodes: options.nodes }),
     });
     if (options.start) model.setSolution({ colValue: Float64Array.from(options.start) });

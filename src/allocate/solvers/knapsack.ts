@@ -25,6 +25,8 @@ export interface PreparedKnapsack {
   solve(budget: number, timeLimitMs?: number): Answer;
   /** Lower bound by the linear relaxation; Infinity when no choice fits. */
   bound(budget: number): number;
+  /** The relaxation's whole steps, and every later step that still fits, with that bound. */
+  round(budget: number): Answer;
 }
 
 /** @throws UsageError when a number is not usable or a group has no options */
@@ -36,6 +38,11 @@ export function prepareKnapsack(groups: readonly Group[], resource: string): Pre
     solve: (budget, timeLimitMs = DEFAULT_TIME_LIMIT_MS) =>
       solveReduced(reduced, steps, capacity(reduced, budget), performance.now() + timeLimitMs),
     bound: (budget) => relaxedLoss(reduced, relax(reduced, steps, capacity(reduced, budget))),
+    round(budget) {
+      const relaxation = relax(reduced, steps, capacity(reduced, budget));
+      const { choice } = fillSlack(reduced, steps, relaxation);
+      return { choice: choice.map((option) => reduced.option[option]), bound: relaxedLoss(reduced, relaxation) };
+    },
   };
 }
 

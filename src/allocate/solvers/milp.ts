@@ -1,8 +1,8 @@
 import { type Assignment, assignment } from '../assignment.ts';
-import { complete } from '../complete.ts';
+import { pricedPlan } from '../complete.ts';
 import { type Flat, flatten, leastBy, unflatten, used } from '../flat.ts';
 import { runHighs } from '../highs.ts';
-import { type Dual, lagrangian, pricedCost } from '../lagrange.ts';
+import { lagrangian, pricedCost } from '../lagrange.ts';
 import { fits } from '../problem.ts';
 import type { Problem } from '../types.ts';
 import { type Answer, DEFAULT_TIME_LIMIT_MS, type Solver } from './types.ts';
@@ -51,12 +51,6 @@ function startingPoint(flat: Flat): StartingPoint | undefined {
     choice,
     mayImprove: (option) => chosen.has(option) || priced(option) - priced(least[group[option]]) <= limit,
   };
-}
-
-/** Each group's best option at the dual's prices, made to fit. */
-export function pricedPlan(flat: Flat, dual: Dual): Int32Array | undefined {
-  const choice = leastBy(flat, (option) => flat.loss[option] + pricedCost(flat, dual.price, option));
-  return complete(flat, choice, dual.price) ? choice : undefined;
 }
 
 /** Solves a program and reads the plan from it; a plan that exceeds a budget by HiGHS's tolerance is no plan. */

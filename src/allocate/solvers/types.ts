@@ -10,7 +10,7 @@ export interface SolveOptions {
    * taken apart again. Default: the problem's own objective.
    */
   readonly evaluate?: (choice: readonly number[]) => Promise<number>;
-  /** Evaluations that may be spent. Default: the solver's own. */
+  /** Evaluations, or neighbourhoods searched, that may be spent. Default: the solver's own. */
   readonly evaluations?: number;
 }
 
@@ -46,7 +46,7 @@ export interface Solver {
 
 export const DEFAULT_TIME_LIMIT_MS = 10_000;
 
-/** Option index per group that every solver may count on. */
+/** The one resource of solvers that take one budget. */
 export function resourceOf(problem: Problem): string {
   return Object.keys(problem.budgets)[0];
 }

@@ -1,0 +1,25 @@
+import { flatten } from '../flat.ts';
+import { threshold } from '../threshold.ts';
+import { prepareKnapsack } from './knapsack.ts';
+import { type Answer, resourceOf, type Solver } from './types.ts';
+
+export const minmax: Solver = {
+  name: 'minmax',
+  summary: 'least largest loss by bisection; among such plans the one of least sum',
+  exact: true,
+  source: 'bottleneck assignment (Burkard, Dell’Amico, Martello 2009, chapter 6); DMMV',
+  budgets: 'one',
+  objectives: ['max'],
+  couplings: [],
+  solve(problem, options): Answer {
+    const resource = resourceOf(problem);
+    const least = threshold(flatten(problem));
+    if (least === undefined) return { proven: true };
+    const kept = problem.groups.map((group) =>
+      group.options.map((_, o) => o).filter((o) => group.options[o].loss <= least.loss),
+    );
+    const groups = problem.groups.map((group, g) => ({ ...group, options: kept[g].map((o) => group.options[o]) }));
+    const { choice } = prepareKnapsack(groups, resource).solve(problem.budgets[resource], options.timeLimitMs);
+    return choice === undefined ? {} : { choice: Array.from(choice, (o, g) => kept[g][o]), proven: true };
+  },
+};

@@ -1,0 +1,83 @@
+import type { Group, Problem } from '../types.ts';
+import { type PreparedKnapsack, prepareKnapsack } from './knapsack.ts';
+import { type Answer, DEFAULT_TIME_LIMIT_MS, resourceOf, type Solver } from './types.ts';
+
+/**
+ * Which few formats, integer or floating point, a model should be stored in: ids are added one by one, the one that
+ * lowers the relaxation most, then exchanged one for one while that helps; the palette is then filled exactly.
+ */
+export const palette: Solver = {
+  name: 'palette',
+  summary: 'few different ids in the whole plan: one-shot choice by the relaxation, then the exact knapsack',
+  exact: false,
+  source: 'MoFQ, integer or floating point by error (Zhang et al. 2023); add and exchange (Kuehn and Hamburger 1963)',
+  budgets: 'one',
+  objectives: ['sum'],
+  couplings: ['palette'],
+  solve(problem, options): Answer {
+    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
+    const most = Math.min(
+      ...(problem.couplings ?? []).map((coupling) => (coupling.kind === 'palette' ? coupling.most : Infinity)),
+    );
+    const ids = [...new Set(problem.groups.flatMap(({ options: all }) => all.map(({ id }) => id)))].sort();
+    const value = (chosen: readonly string[]): number =>
+      restricted(problem, chosen)?.knapsack.bound(budgetOf(problem)) ?? Infinity;
+    const chosen = exchange(add(most, ids, value), ids, value, deadline);
+    const best = restricted(problem, chosen);
+    const { choice } = best?.knapsack.solve(budgetOf(problem), options.timeLimitMs) ?? {};
+    return choice === undefined ? {} : { choice: Array.from(choice, (o, g) => best!.kept[g][o]) };
+  },
+};
+
+/** Ids are added one by one; of sets that none can hold all groups the first is taken. */
+function add(most: number, ids: readonly string[], value: (chosen: readonly string[]) => number): string[] {
+  let chosen: string[] = [];
+  while (chosen.length < Math.min(most, ids.length)) {
+    const sets = ids.filter((id) => !chosen.includes(id)).map((id) => [...chosen, id]);
+    const values = sets.map(value);
+    chosen = sets[values.indexOf(Math.min(...values))];
+  }
+  return chosen;
+}
+
+function exchange(
+  chosen: string[],
+  ids: readonly string[],
+  value: (chosen: readonly string[]) => number,
+  deadline: number,
+): string[] {
+  let least = value(chosen);
+  for (let improved = true; improved && performance.now() < deadline; ) {
+    improved = false;
+    for (const out of [...chosen])
+      for (const id of ids) {
+        if (chosen.includes(id)) continue;
+        const other = chosen.map((member) => (member === out ? id : member));
+        const loss = value(other);
+        if (loss >= least) continue;
+        chosen = other;
+        least = loss;
+        improved = true;
+        break;
+      }
+  }
+  return chosen;
+}
+
+interface Restricted {
+  readonly knapsack: PreparedKnapsack;
+  /** Original option index of each option kept. [groups] */
+  readonly kept: number[][];
+}
+
+/** The problem with the chosen ids alone; undefined where a group has none of them. */
+function restricted({ groups, budgets }: Problem, chosen: readonly string[]): Restricted | undefined {
+  const kept = groups.map(({ options }) => options.map((_, o) => o).filter((o) => chosen.includes(options[o].id)));
+  if (kept.some((options) => options.length === 0)) return undefined;
+  const fewer = groups.map((group, g): Group => ({ ...group, options: kept[g].map((o) => group.options[o]) }));
+  return { knapsack: prepareKnapsack(fewer, Object.keys(budgets)[0]), kept };
+}
+
+function budgetOf(problem: Problem): number {
+  return problem.budgets[resourceOf(problem)];
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check } from '../../src/allocate/check.ts';
+import { solve, unfit } from '../../src/allocate/solve.ts';
+import { solvers } from '../../src/allocate/solvers/table.ts';
+import type { Coupling, Objective, Problem } from '../../src/allocate/types.ts';
+import { bruteForce, budgetAt, bytesProblem, randomGroups, withEffects, withMoreResources } from './instances.ts';
+
+const OBJECTIVES: readonly Objective[] = [
+  { kind: 'sum' },
+  { kind: 'max' },
+  { kind: 'worst', count: 2 },
+  { kind: 'quadratic' },
+];
+const PALETTE: Coupling = { kind: 'palette', most: 2 };
+
+/** Small problems of every objective, with one budget, with three, and with a palette. */
+function smallProblems(): Problem[] {
+  return OBJECTIVES.flatMap((objective) =>
+    (['uncorrelated', 'tensors', 'ties'] as const).flatMap((kind, seed) => {
+      const groups = withEffects(withMoreResources(randomGroups(kind, 5, 4, seed), seed), 3, seed);
+      const one = { ...bytesProblem(groups, 0.45), objective };
+      const at = (resource: string): number => budgetAt(groups, 0.65, resource);
+      const three = { ...one, budgets: { bytes: at('bytes'), bops: at('bops'), milliseconds: at('milliseconds') } };
+      return [one, three, { ...one, couplings: [PALETTE] }];
+    }),
+  );
+}
+
+test('every solver: exact ones equal brute force, others keep the budgets and never beat it, bounds hold', async () => {
+  const cases = new Map([...solvers.keys()].map((name) => [name, 0]));
+  for (const problem of smallProblems()) {
+    const best = bruteForce(problem)?.loss;
+    for (const solver of solvers.values()) {
+      if (unfit(solver, problem) !== undefined) continue;
+      const solution = await solve(problem, { solver: solver.name, seed: 1, evaluations: 12 });
+      const about = `${solver.name} ${JSON.stringify(problem.objective)} ${Object.keys(problem.budgets)}: ${solution.loss}, best ${best}`;
+      assert.deepEqual(check(problem, solution), [], about);
+      cases.set(solver.name, cases.get(solver.name)! + 1);
+      if (best === undefined) {
+        assert.equal(solution.choice.length, 0, about);
+        continue;
+      }
+      const tolerance = 1e-7 * Math.abs(best) + 1e-15;
+      assert.ok(solution.bound <= best + tolerance, `${about}, bound ${solution.bound}`);
+      assert.ok(solution.loss >= best - tolerance, about);
+      if (solver.exact) assert.equal(solution.status, 'optimal', about);
+      if (solution.status === 'optimal') assert.ok(solution.loss <= best + tolerance, about);
+    }
+  }
+  for (const [name, count] of cases) assert.ok(count >= 3, `${name}: ${count} problems`);
+});
+
+test('every heuristic finds a plan of 60 groups, the same for the same seed, near the bound where it searches', async () => {
+  let cases = 0;
+  const groups = randomGroups('tensors', 60, 8, 3);
+  const problem = bytesProblem(groups, 0.4);
+  const { loss: best } = await solve(problem);
+  for (const solver of solvers.values()) {
+    if (unfit(solver, problem) !== undefined) continue;
+    const solution = await solve(problem, { solver: solver.name, seed: 2, evaluations: 12 });
+    assert.deepEqual(check(problem, solution), [], solver.name);
+    assert.deepEqual((await solve(problem, { solver: solver.name, seed: 2, evaluations: 12 })).choice, solution.choice, solver.name);
+    assert.ok(solution.loss >= best * (1 - 1e-9) && solution.bound <= best * (1 + 1e-9), solver.name);
+    const limit = { sort: 4, waterfilling: 4, designs: 10 }[solver.name] ?? 1.1;
+    assert.ok(solution.loss <= limit * best, `${solver.name}: ${solution.loss / best} of the best`);
+    cases++;
+  }
+  assert.ok(cases >= 7, `${cases} solvers`);
+});
+
+test('minmax, worst and palette agree with HiGHS on 25 groups', async () => {
+  const problem = bytesProblem(randomGroups('tensors', 25, 6, 4), 0.4);
+  const objectives: Objective[] = [{ kind: 'max' }, { kind: 'worst', count: 5 }];
+  for (const objective of objectives) {
+    const [own, other] = [
+      await solve({ ...problem, objective }),
+      await solve({ ...problem, objective }, { solver: 'milp' }),
+    ];
+    assert.equal(own.status, 'optimal');
+    assert.equal(other.status, 'optimal');
+    assert.ok(
+      Math.abs(own.loss - other.loss) <= 1e-7 * own.loss,
+      `${objective.kind}: ${own.loss}, HiGHS ${other.loss}`,
+    );
+  }
+  const coupled = { ...problem, couplings: [{ kind: 'palette', most: 2 } as const] };
+  const chosen = await solve(coupled, { solver: 'palette' });
+  assert.deepEqual(check(coupled, chosen), []);
+  assert.ok(chosen.loss <= 1.05 * (await solve(coupled, { solver: 'milp' })).loss);
+});
