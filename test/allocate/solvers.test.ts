@@ -33,7 +33,7 @@ test('every solver: exact ones equal brute force, others keep the budgets and ne
     const best = bruteForce(problem)?.loss;
     for (const solver of solvers.values()) {
       if (unfit(solver, problem) !== undefined) continue;
-      const solution = await solve(problem, { solver: solver.name, seed: 1, evaluations: 12 });
+      const solution = await solve(problem, { solver: solver.name, seed: 1, evaluations: 6 });
       const about = `${solver.name} ${JSON.stringify(problem.objective)} ${Object.keys(problem.budgets)}: ${solution.loss}, best ${best}`;
       assert.deepEqual(check(problem, solution), [], about);
       cases.set(solver.name, cases.get(solver.name)! + 1);
@@ -58,9 +58,13 @@ test('every heuristic finds a plan of 60 groups, the same for the same seed, nea
   const { loss: best } = await solve(problem);
   for (const solver of solvers.values()) {
     if (unfit(solver, problem) !== undefined) continue;
-    const solution = await solve(problem, { solver: solver.name, seed: 2, evaluations: 12 });
+    const solution = await solve(problem, { solver: solver.name, seed: 2, evaluations: 6 });
     assert.deepEqual(check(problem, solution), [], solver.name);
-    assert.deepEqual((await solve(problem, { solver: solver.name, seed: 2, evaluations: 12 })).choice, solution.choice, solver.name);
+    assert.deepEqual(
+      (await solve(problem, { solver: solver.name, seed: 2, evaluations: 6 })).choice,
+      solution.choice,
+      solver.name,
+    );
     assert.ok(solution.loss >= best * (1 - 1e-9) && solution.bound <= best * (1 + 1e-9), solver.name);
     const limit = { sort: 4, waterfilling: 4, designs: 10 }[solver.name] ?? 1.1;
     assert.ok(solution.loss <= limit * best, `${solver.name}: ${solution.loss / best} of the best`);

@@ -1,5 +1,6 @@
 import { designs } from './designs.ts';
 import { dynamic } from './dynamic.ts';
+import { genetic } from './genetic.ts';
 import { ratio, sortAndCut } from './greedy.ts';
 import { knapsack } from './knapsack.ts';
 import { linear } from './linear.ts';
@@ -8,6 +9,7 @@ import { minmax } from './minmax.ts';
 import { neighbourhood, portfolio } from './neighbourhood.ts';
 import { palette } from './palette.ts';
 import { quadratic } from './quadratic.ts';
+import { tree } from './tree.ts';
 import type { Solver } from './types.ts';
 import { waterfilling } from './waterfilling.ts';
 import { worst } from './worst.ts';
@@ -27,6 +29,8 @@ const ALL = [
   designs,
   neighbourhood,
   portfolio,
+  genetic,
+  tree,
 ];
 
 /** Every solver by name; the first that takes a problem solves it unless another is asked for. */
