@@ -1,5 +1,5 @@
 /**
- * Runs benches, one process each: `npm run bench` all of them, `npm run bench -- allocate packed --quick` those named,
+ * Runs benches, one process each: `npm run bench` all of them, `npm run bench -- solvers packed --quick` those named,
  * with the flags passed on.
  */
 import { spawnSync } from 'node:child_process';

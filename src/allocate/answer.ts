@@ -2,6 +2,9 @@ import { lossOf } from './objective.ts';
 import type { Answer } from './solvers/types.ts';
 import type { Problem, Range, Solution } from './types.ts';
 
+/** Share of the loss within which a bound reaches it. */
+const ROUNDING = 1e-12;
+
 /** A solver's answer with everything that follows from it. @param fallbackBound asked for when the solver proved none */
 export function solutionOf(
   problem: Problem,
@@ -9,14 +12,16 @@ export function solutionOf(
   answer: Answer,
   fallbackBound: () => number,
 ): Solution {
-  const { choice, proven = false } = answer;
+  const { choice } = answer;
   if (choice === undefined) {
-    const bound = answer.bound ?? (proven ? Infinity : fallbackBound());
-    return { ...withoutChoice(ranges), bound, status: proven ? 'infeasible' : 'timedOut' };
+    const bound = answer.bound ?? (answer.proven ? Infinity : fallbackBound());
+    return { ...withoutChoice(ranges), bound, status: answer.proven ? 'infeasible' : 'timedOut' };
   }
   const loss = lossOf(problem, choice);
+  const lower = answer.proven ? loss : (answer.bound ?? fallbackBound());
   // Bounds are sums in another order than the loss.
-  const bound = proven ? loss : Math.min(loss, answer.bound ?? fallbackBound());
+  const proven = loss - lower <= ROUNDING * Math.abs(loss);
+  const bound = proven ? loss : lower;
   return {
     status: proven ? 'optimal' : 'feasible',
     choice: Array.from(choice),

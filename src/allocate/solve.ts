@@ -66,6 +66,8 @@ export function unfit(solver: Solver, problem: Problem): string | undefined {
   const objective = problem.objective?.kind ?? 'sum';
   if (!solver.objectives.includes(objective))
     return `takes the objective ${solver.objectives.join(' or ')}, the problem's is ${objective}`;
+  if (solver.needs !== undefined && !problem.couplings?.some(({ kind }) => kind === solver.needs))
+    return `is for couplings of the kind ${solver.needs}, the problem has none`;
   const coupling = problem.couplings?.find(({ kind }) => kind !== 'agree' && !solver.couplings.includes(kind));
   return coupling && `does not heed couplings of the kind ${coupling.kind}`;
 }

@@ -61,7 +61,7 @@ export type Coupling =
   | { readonly kind: 'palette'; readonly most: number };
 
 /**
- * `optimal`: proven, bound = loss. `feasible`: a plan within the budgets, gap = loss − bound ≥ 0, not proven best.
+ * `optimal`: proven, bound = loss (to HiGHS's tolerances of 1e-9 where it did the proof). `feasible`: a plan within the budgets, gap = loss − bound ≥ 0, not proven best.
  * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: stopped with nothing
  * feasible known.
  */

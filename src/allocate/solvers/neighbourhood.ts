@@ -1,5 +1,6 @@
 import { Random } from '../../core/random.ts';
 import { assignment } from '../assignment.ts';
+import { lowerBound } from '../bound.ts';
 import { pricedPlan } from '../complete.ts';
 import { type Flat, flatten, unflatten } from '../flat.ts';
 import { runHighs } from '../highs.ts';
@@ -63,7 +64,7 @@ async function searchAll(
   const relaxed = assignment(problem, flat, undefined, true);
   const relaxation = await runHighs(relaxed.program);
   if (relaxation.status === 'infeasible') return { proven: true };
-  const bound = relaxation.bound / relaxed.lossScale;
+  const bound = Math.max(relaxation.bound / relaxed.lossScale, lowerBound(problem));
   const first = await startingPlan(problem, flat, deadline);
   if (!(first instanceof Int32Array)) return first;
   const guide = relaxation.value ? relaxed.choiceOf(relaxation.value) : first;

@@ -14,6 +14,7 @@ export const palette: Solver = {
   budgets: 'one',
   objectives: ['sum'],
   couplings: ['palette'],
+  needs: 'palette',
   solve(problem, options): Answer {
     const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
     const most = Math.min(

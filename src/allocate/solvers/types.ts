@@ -38,6 +38,8 @@ export interface Solver {
   readonly objectives: readonly Objective['kind'][];
   /** Couplings that it heeds; groups that agree are merged before any solver sees them. */
   readonly couplings: readonly Exclude<Coupling['kind'], 'agree'>[];
+  /** Coupling that it is for; without one there is nothing for it to do. */
+  readonly needs?: Coupling['kind'];
   /** Groups × options beyond which it is not worth waiting for. Default: no limit. */
   readonly mostOptions?: number;
   /** @param problem valid, every group has options, and each budget alone can be met */
