@@ -13,7 +13,7 @@ const RESOURCES = {
   /**
    * Bit operations per token: stored bits of a weight × bits of an activation × multiply-adds, rounded up. Attention's
    * products of activations with each other depend on no choice and are not counted.
-   * @see van Baalen et al., "Bayesian bits", NeurIPS 2020, appendix B.2.1
+   * @see van Baalen et al., "Bayesian bits", NeurIPS 2020, appendix B
    */
   bops: (table, tensor, name) => Math.ceil(bitsPerWeight(format(name)) * ACTIVATION_BITS * multiplyAdds(table, tensor)),
 } satisfies Record<string, Resource>;

@@ -93,3 +93,27 @@ test('minmax, worst and palette agree with HiGHS on 25 groups', async () => {
   assert.deepEqual(check(coupled, chosen), []);
   assert.ok(chosen.loss <= 1.05 * (await solve(coupled, { solver: 'milp' })).loss);
 });
+
+test('laws of every exact objective: more budget never raises it, options that were not chosen are not needed', async () => {
+  let cases = 0;
+  const objectives: Objective[] = [{ kind: 'max' }, { kind: 'worst', count: 6 }];
+  for (const objective of objectives) {
+    const groups = randomGroups('tensors', 200, 10, 7);
+    let before = Infinity;
+    for (const share of [0.1, 0.3, 0.5, 0.7]) {
+      const problem = { ...bytesProblem(groups, share), objective };
+      const { loss, choice, status } = await solve(problem);
+      assert.equal(status, 'optimal');
+      assert.ok(loss <= before * (1 + 1e-12), `${objective.kind} ${share}: ${loss} after ${before}`);
+      before = loss;
+      const fewer = groups.map((group, g) => ({
+        ...group,
+        options: group.options.filter((_, o) => o === choice[g] || (o + g) % 3 === 0),
+      }));
+      const again = await solve({ ...problem, groups: fewer });
+      assert.ok(Math.abs(again.loss - loss) <= 1e-12 * loss, `${objective.kind} ${share}`);
+      cases++;
+    }
+  }
+  assert.equal(cases, 8);
+});

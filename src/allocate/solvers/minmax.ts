@@ -7,7 +7,7 @@ export const minmax: Solver = {
   name: 'minmax',
   summary: 'least largest loss by bisection; among such plans the one of least sum',
   exact: true,
-  source: 'bottleneck assignment (Burkard, Dell’Amico, Martello 2009, chapter 6); DMMV',
+  source: 'bottleneck problems by thresholds (Burkard, Dell’Amico, Martello 2009)',
   budgets: 'one',
   objectives: ['max'],
   couplings: [],

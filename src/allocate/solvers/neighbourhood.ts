@@ -35,7 +35,7 @@ export const portfolio: Solver = {
   ...searches,
   name: 'portfolio',
   summary: 'several such searches in turn, with different bandits, rules of acceptance and seeds',
-  source: 'ParBalans (Cai, Kadıoğlu, Dilkina 2025)',
+  source: 'ParBalans 2025',
   solve: (problem, options) =>
     searchAll(
       problem,

@@ -20,7 +20,7 @@ export const quadratic: Solver = {
   name: 'quadratic',
   summary: 'interactions: convex relaxation by knapsacks for the bound, local search over pairs for the plan',
   exact: false,
-  source: 'Frank and Wolfe 1956; Billionnet and Soutif 2004',
+  source: 'objective: CLADO (Deng et al. 2023); bound: Frank and Wolfe 1956',
   budgets: 'one',
   objectives: ['quadratic'],
   couplings: [],
