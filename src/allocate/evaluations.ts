@@ -1,10 +1,48 @@
+import { Random } from '../core/random.ts';
 import { complete, pricedPlan } from './complete.ts';
 import { type Flat, flatten, unflatten } from './flat.ts';
 import { type Dual, lagrangian, pricedCost } from './lagrange.ts';
 import { lossOf } from './objective.ts';
 import { type Prediction, Predictor } from './predictor.ts';
-import type { SolveOptions } from './solvers/types.ts';
+import { startingPlans } from './solvers/designs.ts';
+import { type Answer, DEFAULT_TIME_LIMIT_MS, type SolveOptions } from './solvers/types.ts';
 import type { Problem } from './types.ts';
+
+/** How a search by true evaluations spends them. */
+export interface SearchSizes {
+  /** Evaluations when no number is given. */
+  readonly evaluations: number;
+  /** Designs to begin with. */
+  readonly starts: number;
+  /** Options kept per group. */
+  readonly width: number;
+}
+
+/**
+ * Evaluates the additive plan, designs, and then what `propose` says, until evaluations or time are spent or it has
+ * nothing new to say. The best plan evaluated is the answer.
+ */
+export async function searchByEvaluations(
+  problem: Problem,
+  options: SolveOptions,
+  { evaluations, starts, width }: SearchSizes,
+  propose: (known: Evaluations, random: Random) => readonly Int32Array[],
+): Promise<Answer> {
+  const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
+  const random = new Random(options.seed ?? 0);
+  const limit = options.evaluations ?? evaluations;
+  const known = new Evaluations(problem, options, width);
+  const first = known.additivePlan();
+  if (first === undefined) return {};
+  await known.evaluate(first);
+  for (const plan of startingPlans(known.flat, Math.min(starts, limit >> 1), random)) await known.evaluate(plan);
+  while (known.count < limit && performance.now() < deadline) {
+    const plans = propose(known, random).filter((plan) => !known.isKnown(plan));
+    if (plans.length === 0) break;
+    for (const plan of plans.slice(0, limit - known.count)) await known.evaluate(plan);
+  }
+  return { choice: unflatten(known.flat, known.best()!.plan) };
+}
 
 /**
  * What searches by true evaluations share: plans within the budgets, their true losses, and a predictor of the

@@ -15,7 +15,7 @@ export interface Instance {
 /** `[tensor, format → [bytes, bit operations, loss, its standard error]]`, as priced for the embedded model with GPTQ. */
 type PriceTable = [string, Record<string, [number, number, number, number]>][];
 
-/** The embedded model's matrices with the prices that `bitbudget plan assets/tiny` solves with. */
+/** The embedded model's matrices, with prices as they were measured once. */
 export function tinyGroups(): Group[] {
   const table = JSON.parse(readFileSync(new URL('tiny-prices.json', import.meta.url), 'utf8')) as PriceTable;
   return table.map(([id, prices]) => ({

@@ -1,21 +1,16 @@
-import { Random } from '../../core/random.ts';
-import { Evaluations } from '../evaluations.ts';
-import { type Flat, unflatten, used } from '../flat.ts';
+import type { Random } from '../../core/random.ts';
+import { type Evaluations, searchByEvaluations } from '../evaluations.ts';
+import { type Flat, used } from '../flat.ts';
 import { type Individual, select, tournament } from '../nondominated.ts';
-import { startingPlans } from './designs.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, type Solver } from './types.ts';
+import type { Solver } from './types.ts';
 
-/** True evaluations when no number is given, and those of the first designs. */
-const EVALUATIONS = 120;
-const STARTS = 16;
+const SIZES = { evaluations: 120, starts: 16, width: 4 };
 /** Plans evaluated between two fits of the predictor. */
 const BATCH = 8;
 const POPULATION = 40;
 const GENERATIONS = 12;
 /** Groups that a mutation changes at most, before the plan is made to fit. */
 const MOST_CHANGES = 6;
-/** Options kept per group. */
-const WIDTH = 4;
 
 export const genetic: Solver = {
   name: 'genetic',
@@ -26,26 +21,10 @@ export const genetic: Solver = {
   objectives: ['sum', 'max', 'worst', 'quadratic'],
   couplings: [],
   mostOptions: 5_000,
-  async solve(problem, options): Promise<Answer> {
-    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
-    const random = new Random(options.seed ?? 0);
-    const limit = options.evaluations ?? EVALUATIONS;
-    const evaluations = new Evaluations(problem, options, WIDTH);
-    const first = evaluations.additivePlan();
-    if (first === undefined) return {};
-    await evaluations.evaluate(first);
-    for (const plan of startingPlans(evaluations.flat, Math.min(STARTS, limit >> 1), random))
-      await evaluations.evaluate(plan);
-    while (evaluations.count < limit && performance.now() < deadline) {
-      const fresh = evolve(evaluations, random).filter((plan) => !evaluations.isKnown(plan));
-      if (fresh.length === 0) break;
-      for (const plan of fresh.slice(0, Math.min(BATCH, limit - evaluations.count))) await evaluations.evaluate(plan);
-    }
-    return { choice: unflatten(evaluations.flat, evaluations.best()!.plan) };
-  },
+  solve: (problem, options) => searchByEvaluations(problem, options, SIZES, evolve),
 };
 
-/** Generations on the predictor alone. @returns the last population, best predicted loss first */
+/** Generations on the predictor alone. @returns the best predicted of the last population that are not known yet */
 function evolve(evaluations: Evaluations, random: Random): Int32Array[] {
   const { flat } = evaluations;
   const predict = evaluations.predictor();
@@ -64,7 +43,11 @@ function evolve(evaluations: Evaluations, random: Random): Int32Array[] {
     });
     population = select([...ranked, ...children.map(individual)], POPULATION);
   }
-  return population.sort((a, b) => a.values[0] - b.values[0]).map(({ plan }) => plan);
+  return population
+    .sort((a, b) => a.values[0] - b.values[0])
+    .map(({ plan }) => plan)
+    .filter((plan) => !evaluations.isKnown(plan))
+    .slice(0, BATCH);
 }
 
 /** Largest share of a budget that a plan takes. */

@@ -1,16 +1,11 @@
-import { Random } from '../../core/random.ts';
-import { Evaluations } from '../evaluations.ts';
-import { unflatten } from '../flat.ts';
+import type { Random } from '../../core/random.ts';
+import { type Evaluations, searchByEvaluations } from '../evaluations.ts';
 import type { Prediction } from '../predictor.ts';
-import { startingPlans } from './designs.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, type Solver } from './types.ts';
+import type { Solver } from './types.ts';
 
-/** True evaluations when no number is given, and those of the first designs. */
-const EVALUATIONS = 50;
-const STARTS = 6;
-/** Groups decided in the tree, and options per group. */
+const SIZES = { evaluations: 50, starts: 6, width: 3 };
+/** Groups decided in the tree. */
 const DEPTH = 8;
-const WIDTH = 3;
 /** Descents of the tree per true evaluation. */
 const DESCENTS = 60;
 /** Weight of trying what was seldom tried. */
@@ -25,23 +20,7 @@ export const tree: Solver = {
   objectives: ['sum', 'max', 'worst', 'quadratic'],
   couplings: [],
   mostOptions: 2_000,
-  async solve(problem, options): Promise<Answer> {
-    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
-    const random = new Random(options.seed ?? 0);
-    const limit = options.evaluations ?? EVALUATIONS;
-    const evaluations = new Evaluations(problem, options, WIDTH);
-    const first = evaluations.additivePlan();
-    if (first === undefined) return {};
-    await evaluations.evaluate(first);
-    for (const plan of startingPlans(evaluations.flat, Math.min(STARTS, limit >> 1), random))
-      await evaluations.evaluate(plan);
-    while (evaluations.count < limit && performance.now() < deadline) {
-      const plan = mostPromising(evaluations, random);
-      if (plan === undefined) break;
-      await evaluations.evaluate(plan);
-    }
-    return { choice: unflatten(evaluations.flat, evaluations.best()!.plan) };
-  },
+  solve: (problem, options) => searchByEvaluations(problem, options, SIZES, mostPromising),
 };
 
 interface Node {
@@ -54,7 +33,7 @@ interface Node {
 const leaf = (width: number): Node => ({ visits: 0, best: 0, children: new Array(width).fill(undefined) });
 
 /** The unknown plan with the largest expected improvement that descents of a tree find around the best known. */
-function mostPromising(evaluations: Evaluations, random: Random): Int32Array | undefined {
+function mostPromising(evaluations: Evaluations, random: Random): Int32Array[] {
   const { near } = evaluations;
   const { plan: best, loss } = evaluations.best()!;
   const predict = evaluations.predictor();
@@ -82,7 +61,7 @@ function mostPromising(evaluations: Evaluations, random: Random): Int32Array | u
     most = gain;
     chosen = plan;
   }
-  return chosen;
+  return chosen ? [chosen] : [];
 }
 
 /** Upper confidence bound on the share of the best gain below; children never tried come first. */
