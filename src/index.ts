@@ -1,5 +1,7 @@
 /** bitbudget for any runtime, browsers included: the steps of the main job as functions. `node.ts` adds files and workers. */
+export { check } from './allocate/check.ts';
 export { solve, solveMany } from './allocate/solve.ts';
+export { solvers } from './allocate/solvers/table.ts';
 export type { SolveOptions, Solver } from './allocate/solvers/types.ts';
 export type * from './allocate/types.ts';
 export * from './container/index.ts';
