@@ -73,6 +73,9 @@ export function makePlan(
   return planOf(table, groups, possible(solution, fixed, { bytes: targetBytes }), fixed);
 }
 
+/** A proof may take this long: little beside the measurement that came before. */
+const PATIENCE_MS = 60_000;
+
 export interface BudgetedPlanOptions extends PlanOptions, SolveOptions {
   /** Name of the solver; default the first of the table that takes the problem. */
   readonly solver?: string;
@@ -91,7 +94,7 @@ export async function makeBudgetedPlan(
   const groups = groupsOf(table, options.corrections);
   const fixed = fixedBytes(model, table, options.notes);
   const left = budgets.bytes === undefined ? budgets : { ...budgets, bytes: budgets.bytes - fixed };
-  const solution = await solve({ groups, budgets: left as Costs }, options);
+  const solution = await solve({ groups, budgets: left as Costs }, { timeLimitMs: PATIENCE_MS, ...options });
   return planOf(table, groups, possible(solution, fixed, budgets), fixed);
 }
 
