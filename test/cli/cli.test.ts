@@ -52,7 +52,7 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny], 2, /give budgets \(--target-size or --target-bpw, --max-bops\), or --frontier/),
     assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
-    assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'TQ2_0'], 2, /no format of it can hold token_embd/),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),
     assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/),
   ]);
 });
