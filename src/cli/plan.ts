@@ -28,6 +28,11 @@ interface PlanCommandOptions extends OutputOptions, CalibrationOptions {
   readonly yes?: boolean;
 }
 
+/** Those that plans by summed loss have a use for. */
+const planSolvers = [...solvers.values()]
+  .filter(({ objectives, needs }) => objectives.includes('sum') && needs === undefined)
+  .map(({ name }) => name);
+
 export function register(program: Command): void {
   const command = program
     .command('plan')
@@ -37,9 +42,9 @@ export function register(program: Command): void {
     .option('--target-bpw <bits>', 'most bits per weight of the finished file', decimal(0.5, 40))
     .option('--max-bops <n>', 'most bit operations per token: 40G, 1.5T', parseCount)
     .addOption(
-      new Option('--solver <name>', 'how to solve; default exact: knapsack for one budget, milp for several').choices([
-        ...solvers.keys(),
-      ]),
+      new Option('--solver <name>', 'how to solve; default exact: knapsack for one budget, milp for several').choices(
+        planSolvers,
+      ),
     )
     .option('--frontier', 'the best predicted loss at every size')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
@@ -96,6 +101,8 @@ function readWishes({ targetSize, targetBpw, maxBops, frontier, solver }: PlanCo
     throw new UsageError(
       'target: give budgets (--target-size or --target-bpw, --max-bops), or --frontier for all sizes',
     );
+  if (budgets.length > 1 && solver !== undefined && solvers.get(solver)?.budgets === 'one')
+    throw new UsageError(`--solver ${solver} takes one budget; give one, or another solver such as milp`);
   if (frontier && solver !== undefined) throw new UsageError('--solver does not go with --frontier, which is exact');
   if (frontier) return undefined;
   return {

@@ -50,6 +50,12 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i),
     assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/),
     assertFails(['plan', tiny], 2, /give budgets \(--target-size or --target-bpw, --max-bops\), or --frontier/),
+    assertFails(
+      ['plan', tiny, '--max-bops', '1G', '--target-bpw', '4', '--solver', 'knapsack'],
+      2,
+      /knapsack takes one budget/,
+    ),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--solver', 'minmax'], 2, /Allowed choices are knapsack, milp/),
     assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),
