@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { register as evaluate } from './eval.ts';
 import { register as inspect } from './inspect.ts';
 import { register as measure } from './measure.ts';
+import { register as metrics } from './metrics.ts';
 import { register as plan } from './plan.ts';
 import { register as pull } from './pull.ts';
 import { register as quantize } from './quantize.ts';
@@ -15,6 +16,7 @@ import { register as run } from './run.ts';
 export const verbs: readonly ((program: Command) => void)[] = [
   inspect,
   measure,
+  metrics,
   plan,
   quantize,
   evaluate,

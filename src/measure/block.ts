@@ -22,7 +22,7 @@ import type { SequenceBatch } from './plan.ts';
 import type { UseMeasurement } from './types.ts';
 
 /** Linear layers of a block and the activation each one reads. */
-const LINEARS = [
+export const LINEARS = [
   ['q', 'attnIn'],
   ['k', 'attnIn'],
   ['v', 'attnIn'],

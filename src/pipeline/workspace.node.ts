@@ -8,6 +8,12 @@ import type { PricedTensor, PriceMemory } from '../quantize/sensitivity.ts';
 /** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
 const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 6;
 
+/** Remembers finished results by key, so that interrupted work goes on where it stopped. */
+export interface Memory<T> {
+  get(key: string): Promise<T | undefined>;
+  put(key: string, value: T): Promise<void>;
+}
+
 /**
  * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
  * plan being carried out. A file that survives being killed at any moment; each entry is written whole or not at all.
@@ -29,12 +35,17 @@ export class Workspace {
   }
 
   prices(): PriceMemory {
+    return this.memory<PricedTensor>();
+  }
+
+  /** Results that JSON can hold; keys name what they are. */
+  memory<T>(): Memory<T> {
     const get = this.#database.prepare('SELECT value FROM prices WHERE key = ?');
     const put = this.#database.prepare('INSERT OR REPLACE INTO prices VALUES (?, ?)');
     return {
       get: async (key) => {
         const row = get.get(key) as { value: string } | undefined;
-        return row === undefined ? undefined : (JSON.parse(row.value) as PricedTensor);
+        return row === undefined ? undefined : (JSON.parse(row.value) as T);
       },
       put: async (key, value) => void put.run(key, JSON.stringify(value)),
     };

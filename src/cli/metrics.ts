@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import type { Interval } from '../measure/metrics/rank.ts';
+import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
+import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { printResult, table } from './support/output.ts';
+import {
+  addCalibrationOptions,
+  addEvaluationOptions,
+  type CalibrationOptions,
+  type EvaluationOptions,
+} from './support/texts.ts';
+import { withProgress } from './support/work.ts';
+
+interface RankOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+  readonly metric?: readonly string[];
+  readonly plans?: number;
+  readonly workDir: string;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+/** Plans evaluated for a model that comes without stored truth. */
+const PLANS = 48;
+
+export function register(program: Command): void {
+  const metrics = program
+    .command('metrics')
+    .description('what metrics of sensitivity there are, and which tell the truth');
+  const list = metrics.command('list').description('every metric with what it needs and costs');
+  addOutputOptions(list).action(printMetrics);
+  const rank = metrics
+    .command('rank')
+    .description('rank metrics by how well they foretell the true KL of many plans')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('--metric <names...>', 'metrics to rank, default all')
+    .option(
+      '--plans <n>',
+      `evaluate this many plans even where the package stores their truth; default ${PLANS} elsewhere`,
+      wholeNumber(8, 1000),
+    )
+    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
+    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
+  addCalibrationOptions(rank);
+  addEvaluationOptions(rank);
+  addThreadsOption(rank);
+  addOutputOptions(rank).action(rankMetrics);
+}
+
+async function printMetrics(options: OutputOptions): Promise<void> {
+  const { metrics } = await import('../measure/metrics/table.ts');
+  const rows = metrics.map(({ name, needs, nats, source, equation }) => ({ name, needs, nats, source, equation }));
+  printResult(options, rows, () =>
+    table(
+      ['metric', 'needs', 'unit', 'score'],
+      rows.map((row) => [row.name, row.needs, row.nats ? 'nats' : '', row.equation]),
+    ),
+  );
+}
+
+async function rankMetrics(modelName: string, options: RankOptions): Promise<void> {
+  const { metrics, metricsNamed } = await import('../measure/metrics/table.ts');
+  const wanted =
+    options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
+  const model = await openModelArgument(modelName, options);
+  const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
+  const result = await withProgress(options, (work) =>
+    rankModel(model, wanted, {
+      ...work,
+      folder: options.workDir,
+      threads: options.threads,
+      seed: options.seed,
+      plans: options.plans,
+      defaultPlans: PLANS,
+      calibration: { files: options.calibration, tokens: options.calibrationTokens },
+      evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
+    }),
+  );
+  printResult(options, result.ranked, () => [
+    `${result.plans} plans on ${result.tokens} held-out tokens, true KL ${result.kl[0].toPrecision(2)} to ${result.kl[1].toPrecision(2)} nats per token`,
+    ...table(
+      ['metric', 'Spearman', 'Kendall', 'predicted ÷ true', 'within 10 %', 'unit', 'needs', 'forward passes'],
+      result.ranked.map(rankRow),
+    ),
+  ]);
+  for (const line of result.notes) console.error(`bitbudget: ${line}`);
+}
+
+function rankRow({ name, spearman, kendall, calibration, within, nats, needs, cost }: RankedMetric): string[] {
+  const shown = ({ value, low, high }: Interval, digits: number): string =>
+    `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+  const calibrated = nats ? shown(calibration, 2) : '–';
+  return [
+    name,
+    shown(spearman, 4),
+    shown(kendall, 3),
+    calibrated,
+    `${(100 * within.value).toFixed(0)} %`,
+    nats ? 'nats' : 'none',
+    needs,
+    cost.toFixed(0),
+  ];
+}

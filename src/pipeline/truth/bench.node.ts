@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Measurement } from '../../measure/types.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { RoundingName } from '../../quantize/types.ts';
+import type { Session } from '../session.node.ts';
+import { Workspace } from '../workspace.node.ts';
+import { coarsePalette, RoundedCandidates } from './candidates.node.ts';
+import { makeTruth, type TruthOptions } from './evaluate.node.ts';
+import type { Truth } from './truth.ts';
+
+/** A measured model with its coarse candidates rounded: where truth is made and metrics are judged. */
+export class TruthBench {
+  readonly session: Session;
+  readonly measurement: Measurement;
+  readonly candidates: RoundedCandidates;
+  readonly workspace: Workspace;
+
+  private constructor(session: Session, measurement: Measurement, candidates: RoundedCandidates, workspace: Workspace) {
+    this.session = session;
+    this.measurement = measurement;
+    this.candidates = candidates;
+    this.workspace = workspace;
+  }
+
+  /** Rounds the candidates, or finds that it was done. */
+  static async open(session: Session, measurement: Measurement, rounding: RoundingName): Promise<TruthBench> {
+    const { model, runner, options } = session;
+    const name = (await model.fingerprint()).slice(0, 16);
+    const { text, seed } = measurement.key;
+    const workspace = new Workspace(join(options.folder, `${name}.${text.slice(0, 8)}-${seed}.truth.sqlite`));
+    try {
+      const store = workspace.blocks();
+      const made = await RoundedCandidates.round(model, measurement, runner, rounding, store, options);
+      return new TruthBench(session, measurement, made, workspace);
+    } catch (error) {
+      workspace.close();
+      throw error;
+    }
+  }
+
+  /** Prices of the coarse candidates by the product's own way: a sample of rows, Kronecker form. */
+  async prices(): Promise<SensitivityTable> {
+    const palette = [...new Set(this.candidates.tensors.flatMap(coarsePalette))];
+    return await this.session.price(this.measurement, this.workspace, this.candidates.rounding, palette);
+  }
+
+  /** Evaluates plans, or finds that it was done. */
+  async truth(options: Omit<TruthOptions, 'calibration' | 'memory'>): Promise<Truth> {
+    const { kernels, model } = this.session;
+    return await makeTruth(kernels, model, this.candidates, await this.prices(), {
+      ...options,
+      calibration: this.measurement.key.text,
+      memory: this.workspace.memory(),
+    });
+  }
+
+  async close(): Promise<void> {
+    this.workspace.close();
+  }
+}

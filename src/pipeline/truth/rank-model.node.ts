@@ -1,0 +1,76 @@
+import type { Metric } from '../../measure/metrics/types.ts';
+import type { Model } from '../../model/types.ts';
+import { Session, type SessionOptions } from '../session.node.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
+import { TruthBench } from './bench.node.ts';
+import { mismatch, type RankedMetric, rankAll, scoreBench, storedTruth } from './rank.node.ts';
+import type { Truth } from './truth.ts';
+
+export interface RankModelOptions extends SessionOptions {
+  readonly calibration: TextChoice;
+  readonly evaluation: TextChoice;
+  /** Evaluate so many plans, even where truth is stored. */
+  readonly plans?: number;
+  /** Plans where nothing is stored. */
+  readonly defaultPlans: number;
+}
+
+export interface RankResult {
+  readonly ranked: readonly RankedMetric[];
+  /** What cannot be ranked, and what to know of the truth: one line each. */
+  readonly notes: readonly string[];
+  readonly plans: number;
+  readonly tokens: number;
+  /** Least and largest true KL. */
+  readonly kl: readonly [number, number];
+}
+
+/** Scores a model's candidates by the metrics and judges them by stored truth, or by truth made now. Closes the model. */
+export async function rankModel(
+  model: Model,
+  metrics: readonly Metric[],
+  options: RankModelOptions,
+): Promise<RankResult> {
+  const session = await Session.open(model, options);
+  try {
+    const tokens = await calibrationTokens(model, options.calibration, options.seed ?? 0);
+    const bench = await TruthBench.open(session, await session.measure(tokens), 'gptq');
+    try {
+      const notes: string[] = [];
+      const truth = (await usableTruth(bench, options, notes)) ?? (await freshTruth(bench, options));
+      const scores = await scoreBench(bench, metrics, tokens, options);
+      const { ranked, unranked } = rankAll(scores, truth, model.config.layers);
+      notes.push(...unranked.map(({ name, reason }) => `${name}: ${reason}`));
+      const kl = truth.plans.map((plan) => plan.kl);
+      const range = [Math.min(...kl), Math.max(...kl)] as const;
+      return { ranked, notes, plans: kl.length, tokens: truth.evaluation.tokens, kl: range };
+    } finally {
+      await bench.close();
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+async function usableTruth(bench: TruthBench, options: RankModelOptions, notes: string[]): Promise<Truth | undefined> {
+  if (options.plans !== undefined) return undefined;
+  const stored = await storedTruth(bench.session.model);
+  if (stored === undefined) return undefined;
+  const reason = await mismatch(bench, stored);
+  if (reason === undefined) return stored;
+  notes.push(`stored truth is not used: ${reason}; ${options.defaultPlans} plans were evaluated instead`);
+  return undefined;
+}
+
+async function freshTruth(bench: TruthBench, options: RankModelOptions): Promise<Truth> {
+  const { model } = bench.session;
+  return await bench.truth({
+    plans: options.plans ?? options.defaultPlans,
+    seed: options.seed ?? 0,
+    tokens: await evaluationTokens(model, options.evaluation),
+    length: sequenceLength(model),
+    name: model.config.name ?? 'model',
+    signal: options.signal,
+    onProgress: options.onProgress,
+  });
+}
