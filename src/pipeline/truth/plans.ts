@@ -53,7 +53,7 @@ export function drawPlans(
   const solved = best(Math.ceil((count - plans.length) / 2));
   for (const choice of solved) plans.push({ kind: 'best', choice });
   for (const choice of solved) plans.push({ kind: 'nearBest', choice: neighbour(choice, palettes, random) });
-  return [...new Map(plans.map((plan) => [plan.choice.join(), plan])).values()];
+  return [...Map.groupBy(plans, ({ choice }) => choice.join()).values()].map(([first]) => first);
 }
 
 function byRole(palettes: readonly Palette[], random: Random): Choice {
