@@ -9,6 +9,7 @@ import { withProgress } from './support/work.ts';
 
 interface MeasureCommandOptions extends OutputOptions, CalibrationOptions {
   readonly output?: string;
+  readonly metric?: readonly string[];
   readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
@@ -24,6 +25,10 @@ export function register(program: Command): void {
       '-o, --output <file>',
       'also export: sensitivities as .parquet, or an importance matrix for llama-quantize as .gguf',
     )
+    .option(
+      '--metric <names...>',
+      'print these metrics of some candidates of every matrix instead: kl,imatrix,… (metrics list)',
+    )
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
@@ -34,6 +39,7 @@ export function register(program: Command): void {
 
 async function measure(modelName: string, options: MeasureCommandOptions): Promise<void> {
   const { output } = options;
+  if (options.metric !== undefined) return await printScores(modelName, options, options.metric);
   if (output !== undefined) {
     if (!/\.(parquet|gguf)$/.test(output))
       throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
@@ -80,4 +86,31 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
       await session.close();
     }
   });
+}
+
+async function printScores(modelName: string, options: MeasureCommandOptions, names: readonly string[]): Promise<void> {
+  if (options.output !== undefined)
+    throw new UsageError('--metric prints scores; --output exports a measurement: give one');
+  const { metricsNamed } = await import('../measure/metrics/table.ts');
+  const metrics = metricsNamed(names.flatMap((name) => name.split(',')));
+  const model = await openModelArgument(modelName, options);
+  const { scoreModel } = await import('../pipeline/truth/rank-model.node.ts');
+  const rows = await withProgress(options, (work) =>
+    scoreModel(model, metrics, {
+      ...work,
+      folder: options.workDir,
+      threads: options.threads,
+      seed: options.seed,
+      calibration: { files: options.calibration, tokens: options.calibrationTokens },
+    }),
+  );
+  printResult(options, rows, () =>
+    table(
+      ['metric', 'matrix', 'format', 'score', '± %'],
+      rows.map(({ metric, tensor, format, value, standardError }) => {
+        const error = standardError === undefined || value === 0 ? '–' : ((100 * standardError) / value).toFixed(0);
+        return [metric, tensor, format, value.toExponential(3), error];
+      }),
+    ),
+  );
 }

@@ -1,13 +1,14 @@
-import type { Metric } from '../../measure/metrics/types.ts';
+import type { Metric, Score } from '../../measure/metrics/types.ts';
+import type { TokenBatch } from '../../measure/plan.ts';
 import type { Model } from '../../model/types.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { TruthBench } from './bench.node.ts';
+import { coarsePalette } from './candidates.node.ts';
 import { mismatch, type RankedMetric, rankAll, scoreBench, storedTruth } from './rank.node.ts';
 import type { Truth } from './truth.ts';
 
-export interface RankModelOptions extends SessionOptions {
-  readonly calibration: TextChoice;
+export interface RankModelOptions extends ScoreModelOptions {
   readonly evaluation: TextChoice;
   /** Evaluate so many plans, even where truth is stored. */
   readonly plans?: number;
@@ -31,19 +32,60 @@ export async function rankModel(
   metrics: readonly Metric[],
   options: RankModelOptions,
 ): Promise<RankResult> {
+  return await withBench(model, options, async (bench, tokens) => {
+    const notes: string[] = [];
+    const truth = (await usableTruth(bench, options, notes)) ?? (await freshTruth(bench, options));
+    const scores = await scoreBench(bench, metrics, tokens, options);
+    const { ranked, unranked } = rankAll(scores, truth, model.config.layers);
+    notes.push(...unranked.map(({ name, reason }) => `${name}: ${reason}`));
+    const kl = truth.plans.map((plan) => plan.kl);
+    const range = [Math.min(...kl), Math.max(...kl)] as const;
+    return { ranked, notes, plans: kl.length, tokens: truth.evaluation.tokens, kl: range };
+  });
+}
+
+export interface ScoreModelOptions extends SessionOptions {
+  readonly calibration: TextChoice;
+}
+
+/** One candidate by one metric. */
+export interface ScoreRow extends Score {
+  readonly metric: string;
+  readonly nats: boolean;
+  readonly tensor: string;
+  readonly format: string;
+}
+
+/** Scores of the coarse candidates of every matrix, metric by metric. Closes the model. */
+export async function scoreModel(
+  model: Model,
+  metrics: readonly Metric[],
+  options: ScoreModelOptions,
+): Promise<ScoreRow[]> {
+  return await withBench(model, options, async (bench, tokens) => {
+    const scores = await scoreBench(bench, metrics, tokens, options);
+    return [...scores].flatMap(([{ name, nats }, table]) =>
+      bench.candidates.tensors.flatMap((tensor) =>
+        coarsePalette(tensor).map((format, i): ScoreRow => {
+          const { value, standardError } = table.get(tensor.name)![i];
+          return { metric: name, nats, tensor: tensor.name, format, value, standardError };
+        }),
+      ),
+    );
+  });
+}
+
+async function withBench<T>(
+  model: Model,
+  options: ScoreModelOptions,
+  work: (bench: TruthBench, tokens: TokenBatch) => Promise<T>,
+): Promise<T> {
   const session = await Session.open(model, options);
   try {
     const tokens = await calibrationTokens(model, options.calibration, options.seed ?? 0);
     const bench = await TruthBench.open(session, await session.measure(tokens), 'gptq');
     try {
-      const notes: string[] = [];
-      const truth = (await usableTruth(bench, options, notes)) ?? (await freshTruth(bench, options));
-      const scores = await scoreBench(bench, metrics, tokens, options);
-      const { ranked, unranked } = rankAll(scores, truth, model.config.layers);
-      notes.push(...unranked.map(({ name, reason }) => `${name}: ${reason}`));
-      const kl = truth.plans.map((plan) => plan.kl);
-      const range = [Math.min(...kl), Math.max(...kl)] as const;
-      return { ranked, notes, plans: kl.length, tokens: truth.evaluation.tokens, kl: range };
+      return await work(bench, tokens);
     } finally {
       await bench.close();
     }
