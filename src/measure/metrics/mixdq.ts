@@ -1,5 +1,6 @@
 import type { ModelTensor } from '../../model/types.ts';
-import { squares } from './output-error.ts';
+import { collectRelativeError, squares } from './output-error.ts';
+import type { Layer } from './passes/layers.ts';
 import type { LayerMetric, ScoreTable } from './types.ts';
 
 /**
@@ -15,21 +16,7 @@ export const mixdq: LayerMetric = {
   nats: false,
   source: 'Zhao et al., MixDQ (2024), sections 3.2 and 3.3, families for language models',
   equation: 'Σ_{t>0} |δy_t|² / Σ_{t>0} |y_t|², over its mean in the family',
-  collect({ kernels, candidates }) {
-    const errors = new Float64Array(candidates);
-    let signal = 0;
-    return {
-      layer(layer) {
-        const y = layer.outputs(layer.weight);
-        signal += withoutFirst(y, layer.length * layer.width, layer.width);
-        kernels.free(y);
-      },
-      change(layer, candidate, _delta, outputs) {
-        errors[candidate] += withoutFirst(outputs, layer.length * layer.width, layer.width);
-      },
-      scores: () => Array.from(errors, (error) => ({ value: signal > 0 ? error / signal : 0 })),
-    };
-  },
+  collect: (shape) => collectRelativeError(shape, withoutFirst),
   finish(table, tensors) {
     const means = familyMeans(table, tensors);
     return new Map(
@@ -41,10 +28,11 @@ export const mixdq: LayerMetric = {
   },
 };
 
-function withoutFirst(values: Float32Array, perSequence: number, width: number): number {
+/** Energy of all tokens but the first of every sequence. */
+function withoutFirst(outputs: Float32Array, { length, width }: Layer): number {
   let sum = 0;
-  for (let from = 0; from < values.length; from += perSequence)
-    sum += squares(values.subarray(from + width, from + perSequence));
+  for (let from = 0; from < outputs.length; from += length * width)
+    sum += squares(outputs.subarray(from + width, from + length * width));
   return sum;
 }
 
