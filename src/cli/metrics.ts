@@ -79,25 +79,34 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   printResult(options, result.ranked, () => [
     `${result.plans} plans on ${result.tokens} held-out tokens, true KL ${result.kl[0].toPrecision(2)} to ${result.kl[1].toPrecision(2)} nats per token`,
     ...table(
-      ['metric', 'Spearman', 'Kendall', 'predicted ÷ true', 'within 10 %', 'unit', 'needs', 'forward passes'],
+      [
+        'metric',
+        'Spearman',
+        'Kendall',
+        'predicted ÷ true',
+        'within 10 %',
+        'after one factor',
+        'needs',
+        'forward passes',
+      ],
       result.ranked.map(rankRow),
     ),
   ]);
   for (const line of result.notes) console.error(`bitbudget: ${line}`);
 }
 
-function rankRow({ name, spearman, kendall, calibration, within, nats, needs, cost }: RankedMetric): string[] {
+function rankRow(row: RankedMetric): string[] {
   const shown = ({ value, low, high }: Interval, digits: number): string =>
     `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
-  const calibrated = nats ? shown(calibration, 2) : '–';
+  const percent = ({ value }: Interval): string => `${(100 * value).toFixed(0)} %`;
   return [
-    name,
-    shown(spearman, 4),
-    shown(kendall, 3),
-    calibrated,
-    `${(100 * within.value).toFixed(0)} %`,
-    nats ? 'nats' : 'none',
-    needs,
-    cost.toFixed(0),
+    row.name,
+    shown(row.spearman, 4),
+    shown(row.kendall, 3),
+    row.calibration ? shown(row.calibration, 2) : '–',
+    row.within ? percent(row.within) : '–',
+    percent(row.withinScaled),
+    row.needs,
+    row.cost.toFixed(0),
   ];
 }

@@ -40,15 +40,17 @@ test('rank correlations do not change under monotone maps and change sign under 
   }
 });
 
-test('calibration is predicted ÷ true in nats, and 1 after one factor without a unit', () => {
+test('calibration is predicted ÷ true in nats, metrics without unit have none, and one factor mends either', () => {
   const pairs = Array.from({ length: 20 }, (_, i): Pair => [0.8 * (i + 1), i + 1]);
   const nats = rankMetric({ name: 'a', nats: true }, pairs)!;
-  close(nats.calibration.value, 0.8);
-  close(nats.calibration.low, 0.8);
-  assert.equal(nats.within.value, 0);
+  close(nats.calibration!.value, 0.8);
+  close(nats.calibration!.low, 0.8);
+  assert.equal(nats.within!.value, 0);
+  assert.equal(nats.withinScaled.value, 1);
   const free = rankMetric({ name: 'b', nats: false }, pairs)!;
-  close(free.calibration.value, 1);
-  assert.equal(free.within.value, 1);
+  assert.equal(free.calibration, undefined);
+  assert.equal(free.within, undefined);
+  assert.equal(free.withinScaled.value, 1);
   close(free.spearman.value, 1);
 });
 

@@ -13,10 +13,12 @@ export interface Ranking {
   readonly name: string;
   readonly spearman: Interval;
   readonly kendall: Interval;
-  /** Median of predicted ÷ true over plans; for metrics without unit after one factor fitted to all, so near 1. */
-  readonly calibration: Interval;
-  /** Share of plans predicted within ±10 % of the truth, for metrics without unit after that factor. */
-  readonly within: Interval;
+  /** Median of predicted ÷ true over plans; metrics without unit have none. */
+  readonly calibration: Interval | undefined;
+  /** Share of plans predicted within ±10 % of the truth; metrics without unit have none. */
+  readonly within: Interval | undefined;
+  /** The same share after dividing predictions by the median of predicted ÷ true: what one factor can mend. */
+  readonly withinScaled: Interval;
   readonly nats: boolean;
 }
 
@@ -42,18 +44,24 @@ const CLOSE = 0.1;
 export function rankMetric(metric: Pick<Metric, 'name' | 'nats'>, pairs: readonly Pair[]): Ranking | undefined {
   const predictions = pairs.map(([predicted]) => predicted);
   if (predictions.some((value) => !Number.isFinite(value)) || new Set(predictions).size < 2) return undefined;
-  const factor = metric.nats ? 1 : median(pairs.map(([predicted, measured]) => measured / predicted));
-  const ratios = (sample: readonly Pair[]): number[] =>
-    sample.map(([predicted, measured]) => (factor * predicted) / measured);
   const interval = (statistic: (sample: readonly Pair[]) => number): Interval => bootstrap(pairs, statistic);
   return {
     name: metric.name,
     nats: metric.nats,
     spearman: interval(spearman),
     kendall: interval(kendall),
-    calibration: interval((sample) => median(ratios(sample))),
-    within: interval((sample) => ratios(sample).filter((ratio) => Math.abs(ratio - 1) <= CLOSE).length / sample.length),
+    calibration: metric.nats ? interval((sample) => median(ratios(sample))) : undefined,
+    within: metric.nats ? interval((sample) => shareClose(ratios(sample), 1)) : undefined,
+    withinScaled: interval((sample) => shareClose(ratios(sample), median(ratios(sample)))),
   };
+}
+
+function ratios(pairs: readonly Pair[]): number[] {
+  return pairs.map(([predicted, measured]) => predicted / measured);
+}
+
+function shareClose(values: readonly number[], centre: number): number {
+  return values.filter((value) => Math.abs(value / centre - 1) <= CLOSE).length / values.length;
 }
 
 function bootstrap(pairs: readonly Pair[], statistic: (sample: readonly Pair[]) => number): Interval {
