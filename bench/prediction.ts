@@ -16,6 +16,7 @@ import type { BitPlan, Group } from '../src/allocate/types.ts';
 import { Random } from '../src/core/random.ts';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
 import type { Estimate } from '../src/evaluate/types.ts';
+import { spearman } from '../src/measure/metrics/rank.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../src/numeric/table.ts';
 import { groupsOf } from '../src/pipeline/plan.ts';
@@ -64,28 +65,13 @@ function randomPlan(groups: readonly Group[], model: string, random: Random, wid
   return [{ version: 1, model, rounding: 'gptq', formats: Object.fromEntries(formats) }, predicted];
 }
 
-/** Ranks from 0; equal values share the mean of theirs. */
-function ranks(values: readonly number[]): number[] {
-  return values.map(
-    (value) => values.filter((v) => v < value).length + (values.filter((v) => v === value).length - 1) / 2,
-  );
-}
-
-/** Spearman's rank correlation: Pearson's of the ranks. */
-function rankCorrelation(a: readonly number[], b: readonly number[]): number {
-  const [x, y] = [ranks(a), ranks(b)];
-  const centre = (a.length - 1) / 2;
-  const dot = (p: number[], q: number[]): number => p.reduce((sum, v, i) => sum + (v - centre) * (q[i] - centre), 0);
-  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
-}
-
 function print(name: string, points: readonly Point[]): void {
   const predicted = points.map((point) => point.predicted);
   const measured = points.map((point) => point.measured.mean);
   const ratios = points.map((point) => point.measured.mean / point.predicted).sort((a, b) => a - b);
   console.log(
     `${name}: ${points.length} plans, KL ${Math.min(...measured).toFixed(5)} to ${Math.max(...measured).toFixed(5)}, ` +
-      `rank correlation ${rankCorrelation(predicted, measured).toFixed(4)}, true ÷ predicted ` +
+      `rank correlation ${spearman(predicted.map((value, i) => [value, measured[i]])).toFixed(4)}, true ÷ predicted ` +
       `${ratios[0].toFixed(2)} to ${ratios[ratios.length - 1].toFixed(2)}, median ${median(ratios).toFixed(2)}`,
   );
 }
