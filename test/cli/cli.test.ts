@@ -27,8 +27,10 @@ async function assertFails(args: string[], code: number, line: RegExp): Promise<
 test('every verb has a help that names its options', () => {
   const program = createProgram();
   const names = program.commands.map((command) => command.name());
-  assert.deepEqual(names, ['inspect', 'measure', 'plan', 'quantize', 'eval', 'run', 'report', 'pull']);
-  for (const command of program.commands) assert.match(command.helpInformation(), /--json.*\n.*--quiet/s);
+  assert.deepEqual(names, ['inspect', 'measure', 'metrics', 'plan', 'quantize', 'eval', 'run', 'report', 'pull']);
+  const verbs = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+  assert.equal(verbs.length, names.length + 1);
+  for (const command of verbs) assert.match(command.helpInformation(), /--json.*\n.*--quiet/s);
 });
 
 test('help and version succeed; no command at all is wrong usage', async () => {
@@ -59,6 +61,9 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),
+    assertFails(['metrics', 'rank'], 2, /missing required argument 'model'/),
+    assertFails(['metrics', 'rank', tiny, '--metric', 'nonsense'], 2, /metric nonsense is not known/),
+    assertFails(['measure', tiny, '--metric', 'mc-moe'], 2, /not applicable to dense models/),
     assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/),
   ]);
 });
