@@ -3,7 +3,7 @@ import type { ModelConfig, ModelTensor } from '../../model/types.ts';
 import type { TensorMeasurement } from '../types.ts';
 import type { Layer } from './passes/layers.ts';
 
-/** What a metric must be given: the weights alone, statistics of activations, of gradients too, or runs of changed models. */
+/** What a metric must be given: weights alone, statistics of activations, of gradients too, or runs of changed models. */
 export type Needs = 'weights' | 'activations' | 'gradients' | 'evaluations';
 
 /** What a candidate is predicted to cost. */
@@ -125,7 +125,7 @@ export interface BlockEffect {
   /** KL divergence per token, nats: mean and standard error over tokens. NaN without the suffix. */
   readonly kl: number;
   readonly klError: number;
-  /** Σ (z − z')² of the block's output over Σ (z − input)², what the block adds to the residual stream; of the head’s logits. */
+  /** Σ (z − z')² of the block's output over Σ (z − input)², what the block adds to its input; for the head of logits. */
   readonly reconstruction: number;
 }
 
