@@ -82,10 +82,10 @@ function bestChoices(table: SensitivityTable, palettes: readonly Palette[], size
     options: options.filter((option) => palettes[i].formats.includes(option.id)),
   }));
   const total = (pick: (...bytes: number[]) => number): number =>
-    groups.reduce((sum, { options }) => sum + pick(...options.map(({ bytes }) => bytes)), 0);
+    groups.reduce((sum, { options }) => sum + pick(...options.map(({ costs }) => costs.bytes)), 0);
   const [least, most] = [total(Math.min), total(Math.max)];
   const budgets = Array.from({ length: sizes }, (_, i) => Math.ceil(least + ((most - least) * (i + 0.5)) / sizes));
-  return solveMany(groups, budgets).map(({ choice }) =>
+  return solveMany(groups, 'bytes', budgets).map(({ choice }) =>
     choice.map((option, i) => palettes[i].formats.indexOf(groups[i].options[option].id)),
   );
 }
