@@ -1,10 +1,7 @@
 /**
- * IEEE 754 binary16, bfloat16 and OCP 8-bit floats ↔ float32. Encoders round to nearest, ties to even; overflow goes to
- * ±Inf where the format has it. Bulk functions take bytes at any alignment, little-endian.
- * @see OCP 8-bit Floating Point Specification (OFP8) 1.0, section 5
+ * IEEE 754 binary16 and bfloat16 ↔ float32. Encoders round to nearest, ties to even; overflow goes to ±Inf. Bulk
+ * functions take bytes at any alignment, little-endian.
  */
-const single = new Float32Array(1);
-const singleBits = new Uint32Array(single.buffer);
 const half = new Float16Array(1);
 const halfBits = new Uint16Array(half.buffer);
 
@@ -82,66 +79,4 @@ export function encodeBF16(values: Float32Array, bytes: Uint8Array): void {
 function words(bytes: Uint8Array, length: number): Uint16Array {
   const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice(0, 2 * length);
   return new Uint16Array(aligned.buffer, aligned.byteOffset, length);
-}
-
-/** An 8-bit float as its 256 values and its rounding. */
-export interface Float8 {
-  /** [256] value of every code */
-  readonly values: Float32Array;
-  /** Largest finite value. */
-  readonly max: number;
-  decode(bytes: Uint8Array, values: Float32Array): void;
-  /** Beyond the largest value: ±Inf, or NaN in formats without Inf. */
-  encode(values: Float32Array, bytes: Uint8Array): void;
-}
-
-/** 4 exponent bits, 3 mantissa bits, no Inf, NaN = S.1111.111; safetensors' F8_E4M3. */
-export const F8_E4M3: Float8 = float8(4, 3, 0x7f, 0x7e);
-/** 5 exponent bits, 2 mantissa bits, Inf and NaN as in IEEE 754; safetensors' F8_E5M2. */
-export const F8_E5M2: Float8 = float8(5, 2, 0x7c, 0x7b);
-
-/** @param overflow code that stands for what is too large; @param largest code of the largest finite value */
-function float8(exponentBits: number, mantissaBits: number, overflow: number, largest: number): Float8 {
-  const bias = 2 ** (exponentBits - 1) - 1;
-  const decodeTable = new Float32Array(256);
-  for (let code = 0; code < 256; code++) {
-    const exponent = (code & 0x7f) >> mantissaBits;
-    const mantissa = (code & (2 ** mantissaBits - 1)) / 2 ** mantissaBits;
-    const magnitude = exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias);
-    const special = (code & 0x7f) === overflow && exponentBits === 5 ? Infinity : Number.NaN;
-    decodeTable[code] = (code < 128 ? 1 : -1) * ((code & 0x7f) <= largest ? magnitude : special);
-  }
-  const max = decodeTable[largest];
-  const overflowAt = max + 2 ** (Math.floor(Math.log2(max)) - mantissaBits - 1);
-  return {
-    values: decodeTable,
-    max,
-    decode(bytes, values) {
-      for (let i = 0; i < values.length; i++) values[i] = decodeTable[bytes[i]];
-    },
-    encode(values, bytes) {
-      for (let i = 0; i < values.length; i++) {
-        single[0] = values[i];
-        const sign = singleBits[0] >>> 31;
-        const magnitude = Math.abs(values[i]);
-        let code: number;
-        if (Number.isNaN(magnitude)) code = 0x7f;
-        else if (magnitude > overflowAt || (magnitude === overflowAt && (largest & 1) === 1)) code = overflow;
-        else code = nearestCode(magnitude, bias, mantissaBits);
-        bytes[i] = (sign << 7) | code;
-      }
-    },
-  };
-}
-
-/** Code of the positive value nearest to `magnitude`, ties to even. */
-function nearestCode(magnitude: number, bias: number, mantissaBits: number): number {
-  single[0] = magnitude;
-  const exponent = Math.max((singleBits[0] >>> 23) - 127, 1 - bias);
-  const scaled = magnitude * 2 ** (mantissaBits - exponent); // in units of the last place: < 2^(mantissaBits + 1)
-  const floor = Math.floor(scaled);
-  const rest = scaled - floor;
-  const units = rest > 0.5 || (rest === 0.5 && (floor & 1) === 1) ? floor + 1 : floor;
-  // units may carry into the next exponent: the codes are consecutive, so adding does the right thing
-  return ((exponent + bias - 1) << mantissaBits) + units;
 }

@@ -12,6 +12,10 @@ export interface NumberFormat {
   readonly gguf?: GgufIds;
   /** Dtype string in safetensors, when it has one: `BF16`. */
   readonly safetensors?: string;
+  /** How compressed-tensors calls it, when it can hold it: `pack-quantized`. */
+  readonly compressedTensors?: string;
+  /** ONNX tensor element type, when the values of a quantized tensor can be of it: `INT4`. */
+  readonly onnx?: string;
   /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */
   decodeBlocks(blocks: Uint8Array, values: Float32Array): void;
   /**
@@ -36,6 +40,32 @@ export interface NumberFormat {
    * Present where `grid` cannot be.
    */
   readonly points?: PointGrid;
+}
+
+/**
+ * A format that is no sequence of equal blocks: scales per channel or tensor, a header, rows of any length, or a length
+ * that depends on the values. A tensor is `rows` rows of `columns` values; rows follow from the number of values.
+ */
+export interface TensorFormat {
+  /** Unique in the registry. */
+  readonly name: string;
+  /** What shares a scale, in words: `channel`, `16 in tensor`. */
+  readonly block: string;
+  readonly safetensors?: string;
+  readonly compressedTensors?: string;
+  readonly onnx?: string;
+  /** Length depends on the values: `storedBytes` is then an upper bound. */
+  readonly isVariable?: boolean;
+  /** Bytes of a tensor, all headers, scales and padding included. */
+  storedBytes(rows: number, columns: number): number;
+  /**
+   * Nearest rounding, scales searched as `NumberFormat.encodeBlocks` does, with the same rules for odd input.
+   * @param values [rows, columns]
+   * @param importance [columns] or [rows, columns]; default all ones
+   */
+  encode(values: Float32Array, columns: number, importance?: Float32Array): Uint8Array;
+  /** @param values [rows, columns] out @throws FormatError when the bytes cannot be such a tensor */
+  decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
 }
 
 export interface GgufIds {

@@ -1,4 +1,4 @@
-import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Float8 } from '../../core/float16.ts';
+import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Minifloat } from '../../core/minifloat.ts';
 import type { NumberFormat } from '../types.ts';
 
 /** OFP8 E4M3 without Inf, as safetensors stores it. */
@@ -6,7 +6,7 @@ export const F8_E4M3: NumberFormat = float8('F8_E4M3', e4m3);
 /** OFP8 E5M2. */
 export const F8_E5M2: NumberFormat = float8('F8_E5M2', e5m2);
 
-function float8(name: string, float: Float8): NumberFormat {
+function float8(name: string, float: Minifloat): NumberFormat {
   return {
     name,
     blockSize: 1,

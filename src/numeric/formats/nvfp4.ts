@@ -1,4 +1,4 @@
-import { F8_E4M3 } from '../../core/float16.ts';
+import { F8_E4M3 } from '../../core/minifloat.ts';
 import { gridFormat } from '../grid.ts';
 import { loadBlock } from '../search/block.ts';
 import { CodeSums, correlate } from '../search/correlate.ts';

@@ -1,0 +1,44 @@
+/** Bytes that hold `count` codes of `bits` bits. */
+export function packedBytes(count: number, bits: number): number {
+  return Math.ceil((count * bits) / 8);
+}
+
+/** Packs codes [from, from + count) of 1 to 16 bits, the first in the lowest bits; what is left of the last byte is 0. */
+export function packBits(
+  codes: ArrayLike<number>,
+  from: number,
+  count: number,
+  bits: number,
+  bytes: Uint8Array,
+  at: number,
+): void {
+  let held = 0;
+  let pending = 0;
+  for (let i = from; i < from + count; i++) {
+    pending |= (codes[i] & (2 ** bits - 1)) << held;
+    for (held += bits; held >= 8; held -= 8) {
+      bytes[at++] = pending;
+      pending >>>= 8;
+    }
+  }
+  if (held > 0) bytes[at] = pending;
+}
+
+/** Undoes `packBits`. */
+export function unpackBits(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  bits: number,
+  codes: Uint16Array | Uint8Array,
+  from = 0,
+): void {
+  let held = 0;
+  let pending = 0;
+  for (let i = from; i < from + count; i++) {
+    for (; held < bits; held += 8) pending |= bytes[at++] << held;
+    codes[i] = pending & (2 ** bits - 1);
+    pending >>>= bits;
+    held -= bits;
+  }
+}

@@ -1,0 +1,124 @@
+import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { type GroupCodec, groupFormat } from '../groups.ts';
+import type { ScaledSpec } from '../scaled.ts';
+import { readScale, type ScaleType, writeScale } from '../scales.ts';
+import { loadBlock } from '../search/block.ts';
+import type { NumberFormat, TensorFormat } from '../types.ts';
+
+/**
+ *   0       s       s + 1                        s + 1 + n·bits/8
+ *   ├ scale ┼ z  u8 ┼ n codes, first in low bits ┤   value = fround(scale·(q − z))
+ * Asymmetric integers: the zero point is an integer, so that 0 is exact.
+ * @see Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+ * CVPR 2018, equation 1
+ */
+export type AffineSpec = Omit<ScaledSpec, 'element' | 'packing'> & { readonly bits: number };
+
+export function affineFormat({ bits, group, scale, ...facts }: AffineSpec): NumberFormat | TensorFormat {
+  return groupFormat(facts, group, (n) => new AffineCodec(bits, scale, n));
+}
+
+/** Shares of the range that are tried: a narrower one clips its ends. */
+const RANGES = [1, 0.97, 0.94, 0.9, 0.85, 0.8, 0.73, 0.65];
+/** Codes at the ends that may stay unused: what was encoded once is then found again. */
+const MOST_UNUSED = 4;
+const REFINEMENTS = 2;
+
+class AffineCodec implements GroupCodec {
+  readonly group: number;
+  readonly bytes: number;
+  readonly #bits: number;
+  readonly #top: number;
+  readonly #scale: ScaleType;
+  readonly #x: Float64Array;
+  readonly #w: Float64Array;
+  readonly #codes: Uint8Array;
+  #error = 0;
+  #step = 0;
+
+  constructor(bits: number, scale: ScaleType, group: number) {
+    this.group = group;
+    this.#bits = bits;
+    this.#top = 2 ** bits - 1;
+    this.#scale = scale;
+    this.bytes = scale.bytes + 1 + packedBytes(group, bits);
+    this.#x = new Float64Array(group);
+    this.#w = new Float64Array(group);
+    this.#codes = new Uint8Array(group);
+  }
+
+  encode(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    from: number,
+    bytes: Uint8Array,
+    at: number,
+  ): void {
+    loadBlock(values, importance, from, this.group, this.#x, this.#w);
+    const { code, zero } = this.#search();
+    const scale = this.#scale.value(code);
+    for (let i = 0; i < this.group; i++) this.#codes[i] = this.#nearest(values[from + i], scale, zero);
+    writeScale(this.#scale, code, bytes, at);
+    bytes[at + this.#scale.bytes] = zero;
+    packBits(this.#codes, 0, this.group, this.#bits, bytes, at + this.#scale.bytes + 1);
+  }
+
+  decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void {
+    const scale = readScale(this.#scale, bytes, at);
+    const zero = bytes[at + this.#scale.bytes];
+    unpackBits(bytes, at + this.#scale.bytes + 1, this.group, this.#bits, this.#codes);
+    for (let i = 0; i < this.group; i++) values[from + i] = scale * (this.#codes[i] - zero);
+  }
+
+  /** The scale and zero point with the least weighted error: shares of the range, then least squares for the codes. */
+  #search(): { code: number; zero: number } {
+    let low = 0;
+    let high = 0;
+    for (const x of this.#x) {
+      low = Math.min(low, x);
+      high = Math.max(high, x);
+    }
+    const best = { code: this.#scale.code(0), zero: 0 };
+    if (low === high) return best;
+    let bestError = Infinity;
+    let step = 0;
+    const attempt = (wanted: number, lowest: number): void => {
+      const nearest = this.#scale.code(wanted);
+      for (const code of this.#scale.precision > 3 ? [nearest] : [nearest, nearest + 1]) {
+        const scale = this.#scale.value(code);
+        const zero = Math.min(Math.max(Math.round(-lowest / scale), 0), this.#top);
+        if (!(scale > 0) || !Number.isFinite(Math.fround(scale * this.#top))) continue;
+        this.#measure(scale, zero);
+        if (!(this.#error < bestError)) continue;
+        bestError = this.#error;
+        Object.assign(best, { code, zero });
+        step = this.#step;
+      }
+    };
+    for (const share of RANGES) attempt((share * high - share * low) / this.#top, share * low);
+    for (let unused = 1; unused <= MOST_UNUSED && unused < this.#top; unused++)
+      attempt((high - low) / (this.#top - unused), low);
+    for (let k = 0; k < REFINEMENTS && step > 0; k++) attempt(step, -best.zero * step);
+    return best;
+  }
+
+  #measure(scale: number, zero: number): void {
+    let error = 0;
+    let xq = 0;
+    let qq = 0;
+    for (let i = 0; i < this.group; i++) {
+      const q = this.#nearest(this.#x[i], scale, zero) - zero;
+      const difference = this.#x[i] - Math.fround(scale * q);
+      error += this.#w[i] * difference * difference;
+      xq += this.#w[i] * this.#x[i] * q;
+      qq += this.#w[i] * q * q;
+    }
+    this.#error = error;
+    this.#step = xq / qq;
+  }
+
+  #nearest(value: number, scale: number, zero: number): number {
+    if (scale === 0 || Number.isNaN(value)) return zero;
+    return Math.min(Math.max(Math.round(value / scale) + zero, 0), this.#top);
+  }
+}

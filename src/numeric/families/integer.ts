@@ -1,0 +1,79 @@
+import { integerElement } from '../elements.ts';
+import { type ScaledSpec, scaledFormat } from '../scaled.ts';
+import { SCALE_BF16, SCALE_E4M3, SCALE_F16, SCALE_F32, type ScaleType } from '../scales.ts';
+import type { NumberFormat, TensorFormat } from '../types.ts';
+import { affineFormat } from './affine.ts';
+import { nested } from './nested.ts';
+import type { Family } from './types.ts';
+
+/**
+ * `signed` −2^(b−1) … 2^(b−1) − 1, value = s·q; `clipped` without −2^(b−1), so that negation is exact; `asymmetric`
+ * 0 … 2^b − 1, value = s·(q − z) with an integer zero point z.
+ */
+export type IntegerKind = 'signed' | 'clipped' | 'asymmetric';
+
+export interface IntegerSpec {
+  readonly bits: number;
+  readonly kind: IntegerKind;
+  readonly group: number | 'channel' | 'tensor';
+  readonly scale: ScaleType;
+}
+
+const PREFIX: Record<IntegerKind, string> = { signed: 'INT', clipped: 'SINT', asymmetric: 'UINT' };
+const GROUP = 128;
+
+/** Any integer format: `INT4_G128` with F16 scales, `SINT8_CHANNEL` and `UINT2_TENSOR` with F32 scales. */
+export function integerFormat({ bits, kind, group, scale }: IntegerSpec): NumberFormat | TensorFormat {
+  const usual = typeof group === 'number' ? SCALE_F16 : SCALE_F32;
+  const place = typeof group === 'number' ? `G${group}` : group.toUpperCase();
+  const common = {
+    name: `${PREFIX[kind]}${bits}_${place}${scale === usual ? '' : `_${scale.name}`}`,
+    scale,
+    ...containers(bits, kind),
+  };
+  if (kind === 'asymmetric') return affineFormat({ ...common, bits, group });
+  const high = 2 ** (bits - 1) - 1;
+  const element = integerElement(bits, kind === 'clipped' ? -high : -high - 1, high);
+  return scaledFormat({ ...common, element, group });
+}
+
+/** compressed-tensors packs 4 and 8 bits; ONNX has 2 (since opset 25), 4 and 8. */
+function containers(bits: number, kind: IntegerKind): Pick<ScaledSpec, 'compressedTensors' | 'onnx'> {
+  const onnx = [2, 4, 8].includes(bits) ? { onnx: `${kind === 'asymmetric' ? 'UINT' : 'INT'}${bits}` } : {};
+  return [4, 8].includes(bits) ? { compressedTensors: 'pack-quantized', ...onnx } : onnx;
+}
+
+const KINDS = ['signed', 'clipped', 'asymmetric'] as const;
+const WIDTHS = [2, 3, 4, 5, 6, 7, 8];
+
+export const integers: Family = {
+  name: 'integer',
+  branch: 'fixed point',
+  title: 'Integers under a scale per group, channel or tensor',
+  equation: 'x ≈ s·q, or s·(q − z); s minimizes Σ w (x − x̂)²',
+  source:
+    'Jacob et al., CVPR 2018, equation 1; Krishnamoorthi, 2018, section 2 (per channel); Yao et al., 2022 (groups)',
+  formats: [
+    ...WIDTHS.flatMap((bits) =>
+      KINDS.flatMap((kind) => [
+        integerFormat({ bits, kind, group: GROUP, scale: SCALE_F16 }),
+        integerFormat({ bits, kind, group: 'channel', scale: SCALE_F32 }),
+        integerFormat({ bits, kind, group: 'tensor', scale: SCALE_F32 }),
+      ]),
+    ),
+    ...[SCALE_F32, SCALE_BF16, SCALE_E4M3].flatMap((scale) => [
+      integerFormat({ bits: 4, kind: 'signed', group: GROUP, scale }),
+      integerFormat({ bits: 4, kind: 'asymmetric', group: GROUP, scale }),
+    ]),
+  ],
+};
+
+export const nestedIntegers: Family = {
+  name: 'nested integer',
+  branch: 'fixed point',
+  title: 'Integers that hold narrower ones',
+  equation: 'Matryoshka: q_r = min(⌊q_c / 2^(c−r) + ½⌋, 2^r − 1)·2^(c−r); Double Rounding: q_l = clip(⌊q_h / 2^(h−l)⌉)',
+  source:
+    'Nair et al., “Matryoshka Quantization”, 2025, equation 6; Huang et al., “Nearly Lossless Adaptive Bit Switching”, ICCV 2025',
+  formats: nested,
+};

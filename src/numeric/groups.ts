@@ -1,0 +1,66 @@
+import { tensorFormat } from './tensor.ts';
+import type { NumberFormat, TensorFormat } from './types.ts';
+
+/** Encodes and decodes groups of a fixed number of values. */
+export interface GroupCodec {
+  /** Values per group. */
+  readonly group: number;
+  /** Bytes of a group, its scale included. */
+  readonly bytes: number;
+  /** @param bytes zeros at [at, at + this.bytes) */
+  encode(values: Float32Array, importance: Float32Array | undefined, from: number, bytes: Uint8Array, at: number): void;
+  decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
+}
+
+/** What names a format and the containers that hold it. */
+export type FormatFacts = Pick<NumberFormat, 'name' | 'safetensors' | 'compressedTensors' | 'onnx'>;
+
+/** A format whose groups follow each other within rows. */
+export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat {
+  return {
+    ...facts,
+    blockSize: codec.group,
+    blockBytes: codec.bytes,
+    decodeBlocks: (blocks, values) => decodeGroups(codec, blocks, values),
+    encodeBlocks(values, blocks, importance) {
+      blocks.fill(0);
+      encodeGroups(codec, values, blocks, importance);
+    },
+  };
+}
+
+/** A format whose group is a row (`channel`) or everything (`tensor`). */
+export function groupTensor(
+  facts: FormatFacts,
+  group: 'channel' | 'tensor',
+  codecOf: (group: number) => GroupCodec,
+): TensorFormat {
+  return tensorFormat({
+    ...facts,
+    block: group,
+    storedBytes: (rows, columns) =>
+      group === 'channel' ? rows * codecOf(columns).bytes : codecOf(rows * columns).bytes,
+    encode: (values, columns, bytes, importance) =>
+      encodeGroups(codecOf(group === 'channel' ? columns : values.length), values, bytes, importance),
+    decode: (bytes, columns, values) =>
+      decodeGroups(codecOf(group === 'channel' ? columns : values.length), bytes, values),
+  });
+}
+
+/** A format per group, channel or tensor. */
+export function groupFormat(
+  facts: FormatFacts,
+  group: number | 'channel' | 'tensor',
+  codecOf: (group: number) => GroupCodec,
+): NumberFormat | TensorFormat {
+  return typeof group === 'number' ? groupBlocks(facts, codecOf(group)) : groupTensor(facts, group, codecOf);
+}
+
+function encodeGroups(codec: GroupCodec, values: Float32Array, bytes: Uint8Array, importance?: Float32Array): void {
+  for (let i = 0, at = 0; i < values.length; i += codec.group, at += codec.bytes)
+    codec.encode(values, importance, i, bytes, at);
+}
+
+function decodeGroups(codec: GroupCodec, bytes: Uint8Array, values: Float32Array): void {
+  for (let i = 0, at = 0; i < values.length; i += codec.group, at += codec.bytes) codec.decode(bytes, at, values, i);
+}

@@ -1,0 +1,143 @@
+import { packBits, packedBytes, unpackBits } from './bits.ts';
+import type { Element } from './elements.ts';
+import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat } from './groups.ts';
+import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
+import { loadBlock } from './search/block.ts';
+import { searchScaleCode } from './search/level.ts';
+import { tensorFormat } from './tensor.ts';
+import type { NumberFormat, TensorFormat } from './types.ts';
+
+/** Formats of the one form value = scale·level: an element, what shares a scale, and how the scale is stored. */
+export interface ScaledSpec extends FormatFacts {
+  readonly element: Element;
+  /** Values that share a scale: that many of a row, a whole row, or all. */
+  readonly group: number | 'channel' | 'tensor';
+  readonly scale: ScaleType;
+  /** How codes lie in bytes; default one after the other, the first in the lowest bits. */
+  readonly packing?: Packing;
+}
+
+/** How the codes of a group lie in bytes. */
+export interface Packing {
+  bytes(count: number): number;
+  pack(codes: Uint16Array, bytes: Uint8Array): void;
+  unpack(bytes: Uint8Array, codes: Uint16Array): void;
+}
+
+export function bitPacking(bits: number): Packing {
+  return {
+    bytes: (count) => packedBytes(count, bits),
+    pack: (codes, bytes) => packBits(codes, 0, codes.length, bits, bytes, 0),
+    unpack: (bytes, codes) => unpackBits(bytes, 0, codes.length, bits, codes),
+  };
+}
+
+/** Any format of that form. */
+export function scaledFormat(spec: ScaledSpec): NumberFormat | TensorFormat {
+  const { element, group, scale, packing, ...facts } = spec;
+  return groupFormat(facts, group, (n) => new ScaledCodec({ element, scale, packing }, n));
+}
+
+/** A format with a scale per so many values of a row. */
+export function scaledBlocks(spec: ScaledSpec & { readonly group: number }): NumberFormat {
+  const { element, group, scale, packing, ...facts } = spec;
+  return groupBlocks(facts, new ScaledCodec({ element, scale, packing }, group));
+}
+
+/**
+ *   0       s                        s + n·bits/8
+ *   ├ scale ┼ n codes ───────────────┤   value = fround(scale·level(code))
+ */
+export class ScaledCodec implements GroupCodec {
+  readonly group: number;
+  /** Bytes of a group, its scale included. */
+  readonly bytes: number;
+  readonly #element: Element;
+  readonly #scale: ScaleType;
+  readonly #packing: Packing;
+  readonly #x: Float64Array;
+  readonly #w: Float64Array;
+  readonly #codes: Uint16Array;
+
+  constructor(
+    { element, scale, packing }: { element: Element; scale: ScaleType; packing?: Packing | undefined },
+    group: number,
+  ) {
+    this.group = group;
+    this.#element = element;
+    this.#scale = scale;
+    this.#packing = packing ?? bitPacking(element.bits);
+    this.bytes = scale.bytes + this.#packing.bytes(group);
+    this.#x = new Float64Array(group);
+    this.#w = new Float64Array(group);
+    this.#codes = new Uint16Array(group);
+  }
+
+  /** @param outer what the stored scale is multiplied by: the scale of the tensor, where there is one */
+  encode(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    from: number,
+    bytes: Uint8Array,
+    at: number,
+    outer = 1,
+  ): void {
+    loadBlock(values, importance, from, this.group, this.#x, this.#w);
+    const code = searchScaleCode(this.#element, this.#scale, this.#x, this.#w, outer);
+    this.encodeWith(code, values, from, bytes, at, outer);
+  }
+
+  /** Encodes under a given scale. */
+  encodeWith(code: number, values: Float32Array, from: number, bytes: Uint8Array, at: number, outer = 1): void {
+    const scale = Math.fround(outer * this.#scale.value(code));
+    writeScale(this.#scale, code, bytes, at);
+    for (let i = 0; i < this.group; i++)
+      this.#codes[i] = this.#element.code(scale === 0 ? 0 * values[from + i] : values[from + i] / scale);
+    this.#packing.pack(this.#codes, bytes.subarray(at + this.#scale.bytes, at + this.bytes));
+  }
+
+  decode(bytes: Uint8Array, at: number, values: Float32Array, from: number, outer = 1): void {
+    const scale = Math.fround(outer * readScale(this.#scale, bytes, at));
+    this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), this.#codes);
+    for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(this.#codes[i]);
+  }
+}
+
+/**
+ *   0        4
+ *   ├ f32 S ─┼ groups ─────────────────┤   value = fround(fround(S·scale)·level(code))
+ * Two levels: S makes the scales of the groups use their whole range, S = max|x| / (largest scale · largest level).
+ * @see NVIDIA, "Pretraining Large Language Models with NVFP4", 2025, appendix C
+ */
+export function twoLevelTensor(
+  spec: ScaledSpec & { readonly group: number; readonly largestScale: number },
+): TensorFormat {
+  const { name, group, element, largestScale, compressedTensors, onnx } = spec;
+  const codec = new ScaledCodec(spec, group);
+  return tensorFormat({
+    name,
+    block: `${group} in tensor`,
+    ...(compressedTensors && { compressedTensors }),
+    ...(onnx && { onnx }),
+    multiple: group,
+    storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
+    encode(values, _columns, bytes, importance) {
+      const code = SCALE_F32.code(largestFinite(values) / (largestScale * element.largest));
+      writeScale(SCALE_F32, code, bytes, 0);
+      const outer = SCALE_F32.value(code);
+      for (let i = 0, at = SCALE_F32.bytes; i < values.length; i += group, at += codec.bytes)
+        codec.encode(values, importance, i, bytes, at, outer);
+    },
+    decode(bytes, _columns, values) {
+      const outer = readScale(SCALE_F32, bytes, 0);
+      for (let i = 0, at = SCALE_F32.bytes; i < values.length; i += group, at += codec.bytes)
+        codec.decode(bytes, at, values, i, outer);
+    },
+  });
+}
+
+export function largestFinite(values: Float32Array): number {
+  let largest = 0;
+  for (const value of values) if (Math.abs(value) < Infinity) largest = Math.max(largest, Math.abs(value));
+  return largest;
+}

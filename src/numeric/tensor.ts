@@ -1,0 +1,48 @@
+import { FormatError } from '../core/errors.ts';
+import type { TensorFormat } from './types.ts';
+
+/** What a format of whole tensors states; `tensorFormat` adds checks and memory. */
+export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 'storedBytes'> {
+  readonly safetensors?: string;
+  readonly compressedTensors?: string;
+  readonly onnx?: string;
+  /** What a row's length must be a multiple of; default 1. */
+  readonly multiple?: number;
+  /** @param bytes zeros, as many as `storedBytes`. @param importance [rows, columns] */
+  encode(values: Float32Array, columns: number, bytes: Uint8Array, importance?: Float32Array): void;
+  decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
+}
+
+export function tensorFormat({ multiple = 1, ...spec }: TensorFormatSpec): TensorFormat {
+  const { name } = spec;
+  const rowsOf = (values: Float32Array, columns: number): number => {
+    if (columns > 0 && columns % multiple !== 0)
+      throw new FormatError(
+        `${name} stores rows in groups of ${multiple} values: a row of ${columns} is not a multiple`,
+      );
+    if (columns > 0 && values.length % columns === 0) return values.length / columns;
+    throw new FormatError(`${name}: ${values.length} values are not whole rows of ${columns}`);
+  };
+  return {
+    ...spec,
+    encode(values, columns, importance) {
+      const bytes = new Uint8Array(spec.storedBytes(rowsOf(values, columns), columns));
+      spec.encode(values, columns, bytes, importance && spread(name, importance, values.length, columns));
+      return bytes;
+    },
+    decode(bytes, columns, values) {
+      const expected = spec.storedBytes(rowsOf(values, columns), columns);
+      if (bytes.length !== expected)
+        throw new FormatError(`${name}: ${bytes.length} bytes for ${values.length} values, expected ${expected}`);
+      spec.decode(bytes, columns, values);
+    },
+  };
+}
+
+/** An importance per column as one per value. */
+function spread(name: string, importance: Float32Array, count: number, columns: number): Float32Array {
+  if (importance.length === count) return importance;
+  if (importance.length !== columns)
+    throw new FormatError(`${name}: ${importance.length} importance given, expected ${columns}`);
+  return Float32Array.from({ length: count }, (_, i) => importance[i % columns]);
+}

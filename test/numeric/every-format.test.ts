@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../src/core/random.ts';
+import { type Entry, families, isBlocked, registry, storedBits } from '../../src/numeric/registry.ts';
+
+/*
+ * What every format of the registry must hold, also the ones of tomorrow. `registry.test.ts` adds what grids and points
+ * of model files must hold besides.
+ */
+
+const all = [...registry.values()].filter(({ format }) => !isBlocked(format) || format.encodeBlocks !== undefined);
+/** Values by themselves, without a scale: their range is fixed. */
+const unscaled = ['float', 'minifloat'];
+const scaled = all.filter(({ family }) => !unscaled.includes(family.name));
+/** Where several values are rounded together, one of them may take the other sign. */
+const together = ['GGUF code book', 'vector'];
+const COLUMNS = 256;
+
+function normal(seed: number, length = COLUMNS, scale = 1): Float32Array {
+  const random = new Random(seed);
+  return Float32Array.from({ length }, () => scale * random.normal());
+}
+
+function decode({ tensor }: Entry, bytes: Uint8Array, length: number, columns = COLUMNS): Float32Array {
+  const values = new Float32Array(length);
+  tensor.decode(bytes, Math.min(columns, length), values);
+  return values;
+}
+
+function roundTrip(entry: Entry, values: Float32Array, importance?: Float32Array, columns = COLUMNS): Float32Array {
+  const bytes = entry.tensor.encode(values, Math.min(columns, values.length), importance);
+  return decode(entry, bytes, values.length, columns);
+}
+
+function energy(values: Float32Array): number {
+  return values.reduce((sum, v) => sum + v * v, 0);
+}
+
+function squaredError(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0);
+}
+
+/** The same check for every entry; all that fail are named. */
+function forAll(entries: readonly Entry[], least: number, check: (entry: Entry, name: string) => void): void {
+  const failures: string[] = [];
+  for (const entry of entries) {
+    try {
+      check(entry, entry.format.name);
+    } catch (error) {
+      failures.push(`${entry.format.name}: ${(error as Error).message}`);
+    }
+  }
+  assert.deepEqual(failures, []);
+  assert.ok(entries.length >= least, `${entries.length} formats`);
+}
+
+test('every format has one name and one family with branch, equation and source', () => {
+  const names = families.flatMap(({ formats }) => formats.map(({ name }) => name));
+  assert.equal(new Set(names).size, names.length);
+  assert.equal(registry.size, names.length);
+  for (const { name, title, equation, source } of families)
+    assert.ok(
+      [title, equation, source].every((text) => text.length > 2),
+      name,
+    );
+});
+
+test('stored bytes are the declared bytes, for one row and several, odd lengths where rows may have them', () => {
+  forAll(all, 140, (entry, name) => {
+    for (const [rows, columns] of [
+      [1, 256],
+      [3, 256],
+      [2, 37],
+      [1, 1],
+    ]) {
+      const values = normal(1, rows * columns);
+      if (isBlocked(entry.format) && columns % entry.format.blockSize !== 0) {
+        assert.throws(() => entry.tensor.encode(values, columns), /is not a multiple/, name);
+        continue;
+      }
+      let bytes: Uint8Array;
+      try {
+        bytes = entry.tensor.encode(values, columns);
+      } catch (error) {
+        assert.match(String(error), /is not a multiple/, name);
+        continue;
+      }
+      const declared = entry.tensor.storedBytes(rows, columns);
+      assert.ok(entry.tensor.isVariable ? bytes.length <= declared : bytes.length === declared, name);
+      assert.equal(decode(entry, bytes, values.length, columns).length, values.length);
+    }
+    const bits = storedBits(entry);
+    assert.ok(bits > 0.5 && bits <= 48, `${name}: ${bits} bits`);
+  });
+});
+
+/** Encoded once more, values stay: exactly, to 1e-6 under F32 scales; GGUF's scales of scales, to 3e-3 of the energy. */
+function assertStable(entry: Entry, once: Float32Array): void {
+  const twice = roundTrip(entry, once);
+  if (entry.family.name.startsWith('GGUF')) {
+    const loss = squaredError(once, twice) / energy(once);
+    assert.ok(loss <= 3e-3, `loses ${loss}`);
+    return;
+  }
+  for (let i = 0; i < once.length; i++)
+    assert.ok(Math.abs(once[i] - twice[i]) <= 1e-6 * Math.abs(once[i]), `value ${i}: ${once[i]} → ${twice[i]}`);
+}
+
+test('what was encoded once is encoded again without loss', () => {
+  forAll(all, 140, (entry) => assertStable(entry, roundTrip(entry, normal(4))));
+});
+
+test('any bytes decode, and what is encoded from that stays', () => {
+  let checked = 0;
+  forAll(all, 140, (entry) => {
+    const random = new Random(3);
+    const length = entry.tensor.encode(normal(2), COLUMNS).length;
+    for (let trial = 0; trial < 4; trial++) {
+      const any = decode(
+        entry,
+        Uint8Array.from({ length }, () => random.integer(256)),
+        COLUMNS,
+      );
+      // a scale may be NaN, or larger than that of any weight
+      if (!any.every((v) => Math.abs(v) < 1e18) || energy(any) < 1e-30) continue;
+      assertStable(entry, roundTrip(entry, any));
+      checked++;
+    }
+  });
+  assert.ok(checked > all.length, `${checked} tensors`);
+});
+
+test('zeros stay zeros', () => {
+  forAll(all, 140, (entry, name) =>
+    assert.ok(
+      roundTrip(entry, new Float32Array(COLUMNS)).every((v) => v === 0),
+      name,
+    ),
+  );
+});
+
+test('under a scale NaN counts as 0, Inf takes an outer level, everything stays finite', () => {
+  forAll(scaled, 100, (entry, name) => {
+    const odd = normal(5);
+    odd[5] = Number.NaN;
+    odd.set([Infinity, -Infinity], 40);
+    const q = roundTrip(entry, odd);
+    assert.ok(q.every(Number.isFinite), name);
+    assert.ok(Math.abs(q[5]) < 1.6, `${name}: NaN gave ${q[5]}`);
+    if (!together.includes(entry.family.name))
+      assert.ok(q[40] > 0 && q[41] <= 0, `${name}: ±Inf gave ${q[40]}, ${q[41]}`);
+    for (const fill of [Number.NaN, Infinity, -Infinity])
+      assert.ok(roundTrip(entry, new Float32Array(COLUMNS).fill(fill)).every(Number.isFinite), `${name} all ${fill}`);
+  });
+});
+
+test('denormal, tiny and huge values: never worse than all zeros, never infinite', () => {
+  forAll(scaled, 100, (entry, name) => {
+    for (const scale of [1e-40, 1e-8, 1e-6, 1e5, 1e37]) {
+      const values = normal(6, COLUMNS, scale);
+      const q = roundTrip(entry, values);
+      const ratio = squaredError(values, q) / energy(values);
+      assert.ok(q.every(Number.isFinite) && ratio <= 1.000001, `${name} at ${scale}: ${ratio}`);
+    }
+  });
+});
+
+test('importance that is zero, negative or not finite counts as none; what counts gets the smaller error', () => {
+  forAll(scaled, 100, (entry, name) => {
+    const values = normal(8);
+    const plain = roundTrip(entry, values);
+    for (const odd of [0, -1, Number.NaN, Infinity])
+      assert.deepEqual(roundTrip(entry, values, new Float32Array(COLUMNS).fill(odd)), plain, `${name}, all ${odd}`);
+    const importance = normal(9).map((v) => Math.exp(2 * v));
+    const weighted = (q: Float32Array) => q.reduce((sum, v, i) => sum + importance[i] * (v - values[i]) ** 2, 0);
+    assert.ok(weighted(roundTrip(entry, values, importance)) <= weighted(plain) * 1.02, name);
+  });
+});
+
+test('the same values give the same bytes, whatever was encoded before', () => {
+  forAll(all, 140, (entry, name) => {
+    const first = entry.tensor.encode(normal(10), COLUMNS);
+    entry.tensor.encode(normal(11, COLUMNS, 7), COLUMNS);
+    assert.deepEqual(entry.tensor.encode(normal(10), COLUMNS), first, name);
+  });
+});
+
+test('rejects bytes that are no tensor of that shape', () => {
+  forAll(all, 140, (entry, name) => {
+    const bytes = entry.tensor.encode(normal(12), COLUMNS);
+    assert.throws(() => decode(entry, bytes.subarray(0, bytes.length - 1), COLUMNS), /expected|whole|ends/, name);
+  });
+});
