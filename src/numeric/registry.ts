@@ -1,4 +1,5 @@
 import { BitbudgetError, FormatError } from '../core/errors.ts';
+import { blockFloatingPoint, blockMinifloat, mx, nv } from './families/block.ts';
 import { integers, nestedIntegers } from './families/integer.ts';
 import { minifloatCasts, scaledMinifloats } from './families/minifloat.ts';
 import type { Family } from './families/types.ts';
@@ -46,7 +47,17 @@ function tableFormats(belongs: (format: NumberFormat) => boolean): NumberFormat[
 }
 
 /** Every family, in the order of the documentation. A new family is a file in `families/` and its line here. */
-export const families: readonly Family[] = [...stored, integers, nestedIntegers, minifloatCasts, scaledMinifloats];
+export const families: readonly Family[] = [
+  ...stored,
+  integers,
+  nestedIntegers,
+  minifloatCasts,
+  scaledMinifloats,
+  mx,
+  nv,
+  blockFloatingPoint,
+  blockMinifloat,
+];
 
 export interface Entry {
   readonly family: Family;
