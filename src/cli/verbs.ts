@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { register as evaluate } from './eval.ts';
+import { register as formats } from './formats.ts';
 import { register as inspect } from './inspect.ts';
 import { register as measure } from './measure.ts';
 import { register as metrics } from './metrics.ts';
@@ -23,4 +24,5 @@ export const verbs: readonly ((program: Command) => void)[] = [
   run,
   report,
   pull,
+  formats,
 ];

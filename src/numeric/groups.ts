@@ -13,7 +13,7 @@ export interface GroupCodec {
 }
 
 /** What names a format and the containers that hold it. */
-export type FormatFacts = Pick<NumberFormat, 'name' | 'safetensors' | 'compressedTensors' | 'onnx'>;
+export type FormatFacts = Pick<NumberFormat, 'name' | 'safetensors' | 'compressedTensors' | 'onnx' | 'range'>;
 
 /** A format whose groups follow each other within rows. */
 export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat {

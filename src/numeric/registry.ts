@@ -119,3 +119,10 @@ export function containersOf(format: NumberFormat | TensorFormat): Readonly<Reco
   const names = { GGUF: gguf, safetensors, 'compressed-tensors': compressedTensors, ONNX: onnx };
   return Object.fromEntries(Object.entries(names).filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
+
+/** Least and largest level before scales; undefined where levels are not bounded by the format. */
+export function rangeOf(format: NumberFormat | TensorFormat): readonly [number, number] | undefined {
+  if (!('grid' in format || 'points' in format)) return format.range;
+  if (format.grid !== undefined) return [format.grid.levels[0], format.grid.levels[format.grid.levels.length - 1]];
+  return format.points && [-format.points.book.largest, format.points.book.largest];
+}

@@ -35,13 +35,17 @@ export function bitPacking(bits: number): Packing {
 /** Any format of that form. */
 export function scaledFormat(spec: ScaledSpec): NumberFormat | TensorFormat {
   const { element, group, scale, packing, ...facts } = spec;
-  return groupFormat(facts, group, (n) => new ScaledCodec({ element, scale, packing }, n));
+  return groupFormat(
+    { ...facts, range: rangeOf(element) },
+    group,
+    (n) => new ScaledCodec({ element, scale, packing }, n),
+  );
 }
 
 /** A format with a scale per so many values of a row. */
 export function scaledBlocks(spec: ScaledSpec & { readonly group: number }): NumberFormat {
   const { element, group, scale, packing, ...facts } = spec;
-  return groupBlocks(facts, new ScaledCodec({ element, scale, packing }, group));
+  return groupBlocks({ ...facts, range: rangeOf(element) }, new ScaledCodec({ element, scale, packing }, group));
 }
 
 /**
@@ -117,6 +121,7 @@ export function twoLevelTensor(
   return tensorFormat({
     name,
     block: `${group} in tensor`,
+    range: rangeOf(element),
     ...(compressedTensors && { compressedTensors }),
     ...(onnx && { onnx }),
     multiple: group,
@@ -140,4 +145,9 @@ export function largestFinite(values: Float32Array): number {
   let largest = 0;
   for (const value of values) if (Math.abs(value) < Infinity) largest = Math.max(largest, Math.abs(value));
   return largest;
+}
+
+/** The outermost levels: what the nearest level to ±Inf is. */
+function rangeOf(element: Element): [number, number] {
+  return [element.value(element.code(-Infinity)), element.value(element.code(Infinity))];
 }

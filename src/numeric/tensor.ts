@@ -6,6 +6,7 @@ export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 
   readonly safetensors?: string;
   readonly compressedTensors?: string;
   readonly onnx?: string;
+  readonly range?: readonly [number, number];
   /** What a row's length must be a multiple of; default 1. */
   readonly multiple?: number;
   /** @param bytes zeros, as many as `storedBytes`. @param importance [rows, columns] */

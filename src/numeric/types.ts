@@ -16,6 +16,8 @@ export interface NumberFormat {
   readonly compressedTensors?: string;
   /** ONNX tensor element type, when the values of a quantized tensor can be of it: `INT4`. */
   readonly onnx?: string;
+  /** Least and largest level before scales, where `grid` and `points` do not tell. */
+  readonly range?: readonly [number, number];
   /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */
   decodeBlocks(blocks: Uint8Array, values: Float32Array): void;
   /**
@@ -54,6 +56,7 @@ export interface TensorFormat {
   readonly safetensors?: string;
   readonly compressedTensors?: string;
   readonly onnx?: string;
+  readonly range?: readonly [number, number];
   /** Length depends on the values: `storedBytes` is then an upper bound. */
   readonly isVariable?: boolean;
   /** Bytes of a tensor, all headers, scales and padding included. */

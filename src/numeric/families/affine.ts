@@ -15,7 +15,7 @@ import type { NumberFormat, TensorFormat } from '../types.ts';
 export type AffineSpec = Omit<ScaledSpec, 'element' | 'packing'> & { readonly bits: number };
 
 export function affineFormat({ bits, group, scale, ...facts }: AffineSpec): NumberFormat | TensorFormat {
-  return groupFormat(facts, group, (n) => new AffineCodec(bits, scale, n));
+  return groupFormat({ ...facts, range: [0, 2 ** bits - 1] }, group, (n) => new AffineCodec(bits, scale, n));
 }
 
 /** Shares of the range that are tried: a narrower one clips its ends. */

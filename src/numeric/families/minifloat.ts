@@ -18,6 +18,7 @@ function castFormat(name: string, float: Minifloat, facts: Partial<NumberFormat>
     name,
     blockSize,
     blockBytes: (blockSize * bits) / 8,
+    range: [-float.max, float.max],
     ...facts,
     decodeBlocks(blocks, values) {
       const codes = new Uint8Array(values.length);

@@ -1,0 +1,50 @@
+import { packedFormats } from '../kernels/packedFormats.ts';
+import { fidelity, syntheticSource } from '../numeric/fidelity.ts';
+import { containersOf, type Entry, isBlocked, rangeOf, registry, storedBits } from '../numeric/registry.ts';
+
+/** What `bitbudget formats --json` prints of each format. */
+export interface FormatRow {
+  readonly name: string;
+  readonly family: string;
+  /** As stored: scales, headers and padding included; of a 4096 × 4096 tensor where the shape counts. */
+  readonly bitsPerWeight: number;
+  /** Values that share a scale or are coded together. */
+  readonly block: string;
+  /** Least and largest level before scales. */
+  readonly range?: readonly [number, number];
+  /** Signal to quantization noise on unit variance, decibels; absent where there is no encoder. */
+  readonly sqnr?: { readonly gaussian: number; readonly laplace: number };
+  /** Containers that can hold it, with its name there. */
+  readonly containers: Readonly<Record<string, string>>;
+  /** Whether products are computed from its blocks here. */
+  readonly runs: boolean;
+}
+
+const ROWS = 8;
+const COLUMNS = 256;
+const SEED = 1;
+
+export function formatRows(): FormatRow[] {
+  const gaussian = syntheticSource('Gaussian', ROWS, COLUMNS, SEED);
+  const laplace = syntheticSource('Laplace', ROWS, COLUMNS, SEED);
+  return [...registry.values()].map((entry) => {
+    const { family, format, tensor } = entry;
+    const range = rangeOf(format);
+    return {
+      name: format.name,
+      family: family.name,
+      bitsPerWeight: tensor.isVariable ? fidelity(tensor, gaussian).bitsPerWeight : storedBits(entry),
+      block: tensor.block,
+      ...(range && { range }),
+      ...(canEncode(entry) && {
+        sqnr: { gaussian: fidelity(tensor, gaussian).sqnr, laplace: fidelity(tensor, laplace).sqnr },
+      }),
+      containers: containersOf(format),
+      runs: packedFormats.includes(format.name),
+    };
+  });
+}
+
+function canEncode({ format }: Entry): boolean {
+  return !isBlocked(format) || format.encodeBlocks !== undefined;
+}
