@@ -1,7 +1,9 @@
 import { BitbudgetError, FormatError } from '../core/errors.ts';
+import { binary, ternaries } from './families/binary.ts';
 import { blockFloatingPoint, blockMinifloat, mx, nv } from './families/block.ts';
 import { integers, nestedIntegers } from './families/integer.ts';
 import { minifloatCasts, scaledMinifloats } from './families/minifloat.ts';
+import { nonUniform } from './families/nonuniform.ts';
 import type { Family } from './families/types.ts';
 import { bitsPerWeight, decodeRows, encodeRows, formats, rowBytes } from './table.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
@@ -57,6 +59,9 @@ export const families: readonly Family[] = [
   nv,
   blockFloatingPoint,
   blockMinifloat,
+  binary,
+  ternaries,
+  nonUniform,
 ];
 
 export interface Entry {
