@@ -5,6 +5,7 @@ import { integers, nestedIntegers } from './families/integer.ts';
 import { minifloatCasts, scaledMinifloats } from './families/minifloat.ts';
 import { nonUniform } from './families/nonuniform.ts';
 import type { Family } from './families/types.ts';
+import { vectors } from './families/vector.ts';
 import { bitsPerWeight, decodeRows, encodeRows, formats, rowBytes } from './table.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -62,6 +63,7 @@ export const families: readonly Family[] = [
   binary,
   ternaries,
   nonUniform,
+  vectors,
 ];
 
 export interface Entry {

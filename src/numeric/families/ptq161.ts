@@ -77,16 +77,22 @@ function forRows(
   }
 }
 
-/** Columns by falling Σ importance·x², which is what signs alone would lose most of. */
+/** Columns by falling Σ importance·(|x| − a)², a the row's mean magnitude: what signs alone would lose. */
 function columnOrder(values: Float32Array, columns: number, importance?: Float32Array): number[] {
-  const energy = new Float64Array(columns);
-  const x = new Float64Array(values.length);
-  const w = new Float64Array(values.length);
-  loadBlock(values, importance, 0, values.length, x, w);
-  x.forEach((value, i) => {
-    energy[i % columns] += w[i] * value * value;
-  });
-  return Array.from(energy.keys()).sort((a, b) => energy[b] - energy[a] || a - b);
+  const loss = new Float64Array(columns);
+  const x = new Float64Array(columns);
+  const w = new Float64Array(columns);
+  for (let row = 0; row < values.length; row += columns) {
+    loadBlock(values, importance, row, columns, x, w);
+    let sum = 0;
+    let weight = 0;
+    for (let i = 0; i < columns; i++) {
+      sum += w[i] * Math.abs(x[i]);
+      weight += w[i];
+    }
+    for (let i = 0; i < columns; i++) loss[i] += w[i] * (Math.abs(x[i]) - sum / weight) ** 2;
+  }
+  return Array.from(loss.keys()).sort((a, b) => loss[b] - loss[a] || a - b);
 }
 
 /** A damaged mask still names as many columns as the bytes hold: what is too many goes from the front, what lacks comes from the back. */

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fidelity, syntheticSource } from '../../src/numeric/fidelity.ts';
+import { entry, isBlocked, registry } from '../../src/numeric/registry.ts';
+
+const gaussian = syntheticSource('Gaussian', 6, 256, 21);
+const widths = Array.from({ length: 15 }, (_, i) => 1.5 + i / 4);
+
+test('every trellis from 1.5 to 5 bits: error on a unit Gaussian within 15 % of the limit 2^(−2R); 0.0715 at 2 bits', () => {
+  for (const width of widths) {
+    const { relativeError } = fidelity(entry(`TRELLIS_${width.toFixed(2)}`).tensor, gaussian);
+    const ratio = relativeError / 2 ** (-2 * width);
+    assert.ok(ratio < 1.15, `${width} bits: ${relativeError}, ${ratio} of the limit`);
+    if (width === 2) assert.ok(relativeError <= 0.0715, `${relativeError}`);
+  }
+});
+
+test('a trellis stores its width and one scale a row, to the byte', () => {
+  for (const width of widths) {
+    const { format, tensor } = entry(`TRELLIS_${width.toFixed(2)}`);
+    assert.ok(!isBlocked(format));
+    assert.equal(tensor.storedBytes(3, 288), 3 * (4 + (288 * width) / 8));
+    assert.throws(() => tensor.encode(new Float32Array(40), 40), /groups of 32 values: a row of 40 is not a multiple/);
+  }
+  assert.equal([...registry.keys()].filter((name) => name.startsWith('TRELLIS_')).length, widths.length);
+});
