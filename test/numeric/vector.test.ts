@@ -24,3 +24,22 @@ test('a trellis stores its width and one scale a row, to the byte', () => {
   }
   assert.equal([...registry.keys()].filter((name) => name.startsWith('TRELLIS_')).length, widths.length);
 });
+
+test('E8P: error at 2 bits on a unit Gaussian at most 0.0915; residual codes reach 3 and 4 bits', () => {
+  const source = syntheticSource('Gaussian', 8, 2048, 7);
+  const [two, three, four] = ['E8P', 'E8P_RVQ3', 'E8P_RVQ4'].map((name) => fidelity(entry(name).tensor, source));
+  assert.ok(two.relativeError <= 0.0915, `${two.relativeError}`);
+  assert.ok(three.relativeError < 0.03, `${three.relativeError}`);
+  assert.ok(four.relativeError < 0.009, `${four.relativeError}`);
+  assert.deepEqual(
+    [two, three, four].map((f) => Math.round(f.bitsPerWeight)),
+    [2, 3, 4],
+  );
+});
+
+test('additive codebooks: learned words and beam search beat scalars at the same code bits', () => {
+  const source = syntheticSource('Gaussian', 64, 256, 8);
+  const two = fidelity(entry('ADDITIVE_2x8_G8').tensor, source).relativeError;
+  assert.ok(two < 0.105, `${two}`);
+  assert.ok(fidelity(entry('ADDITIVE_3x8_G8').tensor, source).relativeError < 0.5 * two);
+});

@@ -17,8 +17,10 @@ const MULTIPLE = 32;
 
 /** State bits that keep the error within 15 % of the limit 2^(−2R): more bits per value leave less memory in a state. */
 function stateBits(width: number): number {
-  if (width < 2.5) return 12;
-  return width < 3.75 ? 14 : 15;
+  if (width < 2) return 12;
+  if (width < 2.5) return 13;
+  if (width < 3.75) return 14;
+  return width < 4.75 ? 15 : 16;
 }
 
 /** Bits of each value, repeating: 2.25 bits are 2, 2, 2, 3. */

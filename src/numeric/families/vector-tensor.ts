@@ -1,0 +1,156 @@
+import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { readScale, SCALE_F32, writeScale } from '../scales.ts';
+import { loadBlock } from '../search/block.ts';
+import { tensorFormat } from '../tensor.ts';
+import type { TensorFormat } from '../types.ts';
+
+/** A finite set of points in `size` dimensions. */
+export interface VectorCode {
+  readonly size: number;
+  /** Bits of a code; at most 16. */
+  readonly bits: number;
+  /** Code of the point with the least Σ w (x − point)², values from `at`. */
+  nearest(x: Float64Array, at: number, w: Float64Array): number;
+  /** Writes the point of a code at `at`. */
+  point(code: number, out: Float64Array, at: number): void;
+}
+
+/** A code for what the stages before leave, multiplied by `gain`. */
+export interface Stage {
+  readonly code: VectorCode;
+  readonly gain: number;
+}
+
+/** Starts of the scale: the row's deviation divided by these; the best is then fitted to its codes. */
+const DIVISORS = [0.84, 0.9, 0.96, 1, 1.04, 1.1];
+/** Codes and scale in turn. */
+const ROUNDS = 2;
+
+/**
+ *   per row: ├ f32 scale ┼ codes of stage 1 ┼ codes of stage 2 … ┤   value = scale·Σ point/gain
+ */
+export function vectorTensor(name: string, stages: readonly Stage[]): TensorFormat {
+  const { size } = stages[0].code;
+  const rowBytes = (columns: number) =>
+    stages.reduce((sum, { code }) => sum + packedBytes(columns / size, code.bits), SCALE_F32.bytes);
+  return tensorFormat({
+    name,
+    block: 'channel',
+    multiple: size,
+    storedBytes: (rows, columns) => rows * rowBytes(columns),
+    encode(values, columns, bytes, importance) {
+      const row = new RowCoder(stages, columns);
+      for (let from = 0, at = 0; from < values.length; from += columns, at += rowBytes(columns))
+        row.encode(values, importance, from, bytes, at);
+    },
+    decode(bytes, columns, values) {
+      const row = new RowCoder(stages, columns);
+      for (let from = 0, at = 0; from < values.length; from += columns, at += rowBytes(columns))
+        row.decode(bytes, at, values, from);
+    },
+  });
+}
+
+class RowCoder {
+  readonly #stages: readonly Stage[];
+  readonly #columns: number;
+  readonly #x: Float64Array;
+  readonly #w: Float64Array;
+  readonly #rest: Float64Array;
+  readonly #sum: Float64Array;
+  readonly #point: Float64Array;
+  #codes: Uint16Array[];
+  #error = 0;
+  #fitted = 0;
+
+  constructor(stages: readonly Stage[], columns: number) {
+    this.#stages = stages;
+    this.#columns = columns;
+    this.#x = new Float64Array(columns);
+    this.#w = new Float64Array(columns);
+    this.#rest = new Float64Array(columns);
+    this.#sum = new Float64Array(columns);
+    this.#point = new Float64Array(stages[0].code.size);
+    this.#codes = this.#room();
+  }
+
+  encode(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    from: number,
+    bytes: Uint8Array,
+    at: number,
+  ): void {
+    loadBlock(values, importance, from, this.#columns, this.#x, this.#w);
+    let energy = 0;
+    let weight = 0;
+    for (let i = 0; i < this.#columns; i++) {
+      energy += this.#w[i] * this.#x[i] ** 2;
+      weight += this.#w[i];
+    }
+    let bestError = energy; // of all zeros
+    let scale = 0;
+    let codes = this.#room();
+    for (const divisor of energy > 0 ? DIVISORS : []) {
+      let step = Math.sqrt(energy / weight) / divisor;
+      for (let round = 0; round < ROUNDS && step > 0; round++) {
+        this.#quantize(step);
+        step = this.#fitted;
+        if (!(this.#error < bestError)) continue;
+        bestError = this.#error;
+        scale = this.#fitted;
+        codes = this.#codes;
+        this.#codes = this.#room();
+      }
+    }
+    writeScale(SCALE_F32, SCALE_F32.code(scale), bytes, at);
+    this.#stages.reduce((start, { code }, stage) => {
+      packBits(codes[stage], 0, codes[stage].length, code.bits, bytes, start);
+      return start + packedBytes(codes[stage].length, code.bits);
+    }, at + SCALE_F32.bytes);
+  }
+
+  decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void {
+    const scale = readScale(SCALE_F32, bytes, at);
+    this.#sum.fill(0);
+    let start = at + SCALE_F32.bytes;
+    for (const [stage, { code, gain }] of this.#stages.entries()) {
+      unpackBits(bytes, start, this.#codes[stage].length, code.bits, this.#codes[stage]);
+      for (const [g, q] of this.#codes[stage].entries()) this.#add(code, gain, q, g * code.size);
+      start += packedBytes(this.#codes[stage].length, code.bits);
+    }
+    for (let i = 0; i < this.#columns; i++) values[from + i] = scale * this.#sum[i];
+  }
+
+  #room(): Uint16Array[] {
+    return this.#stages.map(({ code }) => new Uint16Array(this.#columns / code.size));
+  }
+
+  #add(code: VectorCode, gain: number, q: number, at: number): void {
+    code.point(q, this.#point, 0);
+    for (let i = 0; i < code.size; i++) this.#sum[at + i] += this.#point[i] / gain;
+  }
+
+  /** Codes under a scale, stage after stage; then the scale that fits them, and the error with it. */
+  #quantize(scale: number): void {
+    this.#sum.fill(0);
+    for (const [stage, { code, gain }] of this.#stages.entries()) {
+      for (let i = 0; i < this.#columns; i++) this.#rest[i] = gain * (this.#x[i] / scale - this.#sum[i]);
+      for (let at = 0; at < this.#columns; at += code.size) {
+        const q = code.nearest(this.#rest, at, this.#w);
+        this.#codes[stage][at / code.size] = q;
+        this.#add(code, gain, q, at);
+      }
+    }
+    let xx = 0;
+    let xq = 0;
+    let qq = 0;
+    for (let i = 0; i < this.#columns; i++) {
+      xx += this.#w[i] * this.#x[i] ** 2;
+      xq += this.#w[i] * this.#x[i] * this.#sum[i];
+      qq += this.#w[i] * this.#sum[i] ** 2;
+    }
+    this.#fitted = Math.max(xq / qq, 0);
+    this.#error = xx - this.#fitted * xq;
+  }
+}
