@@ -131,5 +131,7 @@ export function containersOf(format: NumberFormat | TensorFormat): Readonly<Reco
 export function rangeOf(format: NumberFormat | TensorFormat): readonly [number, number] | undefined {
   if (!('grid' in format || 'points' in format)) return format.range;
   if (format.grid !== undefined) return [format.grid.levels[0], format.grid.levels[format.grid.levels.length - 1]];
-  return format.points && [-format.points.book.largest, format.points.book.largest];
+  if (format.points === undefined) return undefined;
+  const largest = Math.max(...format.points.books.map((book) => book.largest));
+  return [-largest, largest];
 }

@@ -27,7 +27,18 @@ async function assertFails(args: string[], code: number, line: RegExp): Promise<
 test('every verb has a help that names its options', () => {
   const program = createProgram();
   const names = program.commands.map((command) => command.name());
-  assert.deepEqual(names, ['inspect', 'measure', 'metrics', 'plan', 'quantize', 'eval', 'run', 'report', 'pull', 'formats']);
+  assert.deepEqual(names, [
+    'inspect',
+    'measure',
+    'metrics',
+    'plan',
+    'quantize',
+    'eval',
+    'run',
+    'report',
+    'pull',
+    'formats',
+  ]);
   const verbs = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
   assert.equal(verbs.length, names.length + 1);
   for (const command of verbs) assert.match(command.helpInformation(), /--json.*\n.*--quiet/s);

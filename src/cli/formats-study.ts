@@ -1,1 +1,0 @@
-export async function printStudy(_: unknown): Promise<void> {}
