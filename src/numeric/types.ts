@@ -76,6 +76,8 @@ export interface GgufIds {
   readonly type: number;
   /** llama_ftype for `general.file_type` when this is the majority type. */
   readonly fileType: number;
+  /** Whether runtimes built on a llama.cpp before 2026 refuse files that hold it: nobody is given it without asking. */
+  readonly recent?: boolean;
 }
 
 /** A block format seen as points of a code book under a scale per sub-block, so that groups can be rounded one at a time. */

@@ -6,11 +6,14 @@ export function fits(format: NumberFormat, columns: number): boolean {
   return format.gguf !== undefined && format.encodeBlocks !== undefined && columns % format.blockSize === 0;
 }
 
-/** Formats the allocator may choose from for a matrix with rows of `columns` values, fewest bits first. */
+/**
+ * Formats the allocator may choose from for a matrix with rows of `columns` values, fewest bits first.
+ * @param palette names to choose from; default all that runtimes in use load
+ */
 export function candidates(columns: number, palette?: readonly string[]): NumberFormat[] {
   return [...formats.values()]
     .filter((format) => format.name !== 'F32' && fits(format, columns))
-    .filter((format) => palette === undefined || palette.includes(format.name))
+    .filter((format) => (palette === undefined ? !format.gguf?.recent : palette.includes(format.name)))
     .sort((a, b) => a.blockBytes / a.blockSize - b.blockBytes / b.blockSize || (a.name < b.name ? -1 : 1));
 }
 

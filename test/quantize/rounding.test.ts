@@ -121,6 +121,16 @@ test('a matrix of zeros and a column that no input reaches are rounded without h
   assert.ok(Number.isFinite(loss(gptq, 'Q4_0', curvature, weight)));
 });
 
+test('formats that only recent runtimes load are candidates where the palette names them, and nowhere else', () => {
+  const byDefault = candidates(512).map(({ name }) => name);
+  assert.ok(byDefault.includes('Q2_K') && byDefault.includes('MXFP4'));
+  assert.ok(!byDefault.includes('Q2_0'));
+  assert.deepEqual(
+    candidates(512, ['Q4_0', 'Q2_0']).map(({ name }) => name),
+    ['Q2_0', 'Q4_0'],
+  );
+});
+
 test('rows that K-quants do not divide get the cheapest format with at least their bits', () => {
   assert.equal(storable(format('Q4_K'), 512).name, 'Q4_K');
   assert.equal(storable(format('Q4_K'), 576).blockSize, 32);

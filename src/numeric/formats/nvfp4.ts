@@ -29,7 +29,7 @@ export const NVFP4 = gridFormat({
   name: 'NVFP4',
   blockSize: 64,
   blockBytes: BLOCK_BYTES,
-  gguf: { type: 40, fileType: 39 },
+  gguf: { type: 40, fileType: 39, recent: true },
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 64, at += BLOCK_BYTES) {
       for (let s = 0; s < 4; s++) {

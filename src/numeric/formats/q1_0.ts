@@ -16,7 +16,7 @@ export const Q1_0 = gridFormat({
   name: 'Q1_0',
   blockSize: 128,
   blockBytes: BLOCK_BYTES,
-  gguf: { type: 41, fileType: 40 },
+  gguf: { type: 41, fileType: 40, recent: true },
   halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 128, at += BLOCK_BYTES) {

@@ -17,7 +17,7 @@ export const Q2_0 = gridFormat({
   name: 'Q2_0',
   blockSize: 64,
   blockBytes: BLOCK_BYTES,
-  gguf: { type: 42, fileType: 41 },
+  gguf: { type: 42, fileType: 41, recent: true },
   halves: [0],
   decodeBlocks(blocks, values) {
     for (let i = 0, at = 0; i < values.length; i += 64, at += BLOCK_BYTES) {
