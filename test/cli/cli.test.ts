@@ -142,3 +142,15 @@ test('Ctrl-C stops work and exits 130', async () => {
   assert.equal(result.code, 130, result.stderr);
   assert.match(result.stderr, /stopping, finished work is kept/);
 });
+
+test('formats study compares on drawn and real tensors; other words are wrong usage', async () => {
+  await assertFails(['formats', 'stody'], 2, /formats stody: expected "formats" or "formats study"/);
+  await assertFails(['formats', '--model', tiny], 2, /--model belongs to "formats study"/);
+  const { code, stdout, stderr } = await cli(['formats', 'study', '--json', '--quiet']);
+  assert.equal(code, 0, stderr);
+  const study = JSON.parse(stdout) as Record<string, readonly Record<string, unknown>[]>;
+  assert.deepEqual(Object.keys(study), ['fidelity', 'crossovers', 'rotation', 'embeddings']);
+  assert.equal(study['crossovers'].length, 4);
+  const vectors = study['embeddings'].find((row) => row['source'] === 'token_embd.weight')!;
+  assert.ok((vectors['float8Recall'] as number) > (vectors['int8Recall'] as number));
+});

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { type Entry, families, isBlocked, registry, storedBits } from '../../src/numeric/registry.ts';
@@ -68,6 +69,15 @@ test('every format has one name and one family with branch, equation and source'
       [title, equation, source].every((text) => text.length > 2),
       name,
     );
+});
+
+test('docs/formats.md has every family with its branch, number of formats, equation and source', () => {
+  const text = readFileSync(new URL('../../docs/formats.md', import.meta.url), 'utf8');
+  const plain = (cell: string) => cell.replaceAll('|', '\\|');
+  for (const { branch, name, formats, title, equation, source } of families) {
+    const cells = [branch, name, `${formats.length}`, title, plain(equation), plain(source)];
+    assert.ok(text.includes(`| ${cells.join(' | ')} |`), `${name} has no row, or another one`);
+  }
 });
 
 test('stored bytes are the declared bytes, for one row and several, odd lengths where rows may have them', () => {
