@@ -28,6 +28,7 @@ export function startCli(
   options: CliOptions = {},
 ): { readonly result: Promise<CliResult>; readonly interrupt: () => void } {
   const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...options.env } });
+  child.stdin.on('error', () => {}); // a command may end before it reads
   child.stdin.end(options.input ?? '');
   const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
     child.on('close', (...end) => resolve(end)),
