@@ -70,7 +70,7 @@ export class Session {
     return await priceModel(this.model, measurement, this.runner, {
       rounding,
       palette,
-      memory: workspace.prices(),
+      memory: workspace.memory(),
       signal,
       onProgress,
     });

@@ -1,18 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Memory } from '../core/memory.ts';
 import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
-import type { PricedTensor, PriceMemory } from '../quantize/sensitivity.ts';
 
 /** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
 const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 6;
-
-/** Remembers finished results by key, so that interrupted work goes on where it stopped. */
-export interface Memory<T> {
-  get(key: string): Promise<T | undefined>;
-  put(key: string, value: T): Promise<void>;
-}
 
 /**
  * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
@@ -34,11 +28,7 @@ export class Workspace {
       PRAGMA user_version = ${WORK_VERSION};`);
   }
 
-  prices(): PriceMemory {
-    return this.memory<PricedTensor>();
-  }
-
-  /** Results that JSON can hold; keys name what they are. */
+  /** Results that JSON can hold, prices above all; keys name what they are. */
   memory<T>(): Memory<T> {
     const get = this.#database.prepare('SELECT value FROM prices WHERE key = ?');
     const put = this.#database.prepare('INSERT OR REPLACE INTO prices VALUES (?, ?)');

@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import { sampleRows } from '../measure/price.ts';
@@ -35,17 +36,11 @@ export interface PricedTensor {
   readonly prices: readonly Price[];
 }
 
-/** Remembers finished prices, so that interrupted work goes on where it stopped. */
-export interface PriceMemory {
-  get(key: string): Promise<PricedTensor | undefined>;
-  put(key: string, value: PricedTensor): Promise<void>;
-}
-
 export interface PriceOptions extends WorkOptions {
   readonly rounding: RoundingName;
   /** Format names to consider, default every one that GGUF holds and we write. */
   readonly palette?: readonly string[];
-  readonly memory?: PriceMemory;
+  readonly memory?: Memory<PricedTensor>;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */

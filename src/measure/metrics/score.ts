@@ -1,3 +1,4 @@
+import type { Memory } from '../../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../../core/progress.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
@@ -30,12 +31,6 @@ export interface CandidateSource {
   delta(tensor: ModelTensor, format: string): Promise<Float32Array>;
 }
 
-/** Remembers scores of one matrix, so that interrupted work goes on where it stopped. */
-export interface ScoreMemory {
-  get(key: string): Promise<Score[] | undefined>;
-  put(key: string, value: Score[]): Promise<void>;
-}
-
 /** What metrics are computed from. */
 export interface ScoreTask extends WorkOptions {
   readonly kernels: Kernels;
@@ -48,7 +43,7 @@ export interface ScoreTask extends WorkOptions {
   readonly evaluated: TokenBatch;
   readonly ownText: () => Promise<TokenBatch>;
   readonly seed: number;
-  readonly memory: ScoreMemory;
+  readonly memory: Memory<Score[]>;
 }
 
 /** Changes whenever scores of the same name would come out otherwise. */

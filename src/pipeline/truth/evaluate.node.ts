@@ -1,5 +1,6 @@
 import { solveMany } from '../../allocate/solve.ts';
 import { sha256Hex } from '../../core/hash.ts';
+import type { Memory } from '../../core/memory.ts';
 import type { WorkOptions } from '../../core/progress.ts';
 import { type ReferenceStates, referenceStates, scoreModels } from '../../evaluate/evaluate.ts';
 import type { TokenScores } from '../../evaluate/scores.ts';
@@ -8,7 +9,6 @@ import type { Kernels } from '../../kernels/contract.ts';
 import type { Model } from '../../model/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import { groupsOf } from '../plan.ts';
-import type { Memory } from '../workspace.node.ts';
 import { coarsePalette, type RoundedCandidates } from './candidates.node.ts';
 import { type Choice, drawPlans, type Palette, type TruthPlan } from './plans.ts';
 import type { TruePlan, Truth } from './truth.ts';

@@ -4,7 +4,7 @@ import { BitbudgetError } from '../../core/errors.ts';
 import type { WorkOptions } from '../../core/progress.ts';
 import { Random } from '../../core/random.ts';
 import { predictPlan, type Ranking, rankMetric } from '../../measure/metrics/rank.ts';
-import { type ScoreMemory, scoreCandidates } from '../../measure/metrics/score.ts';
+import { scoreCandidates } from '../../measure/metrics/score.ts';
 import type { Metric, ScoreTable } from '../../measure/metrics/types.ts';
 import type { TokenBatch } from '../../measure/plan.ts';
 import type { Model } from '../../model/types.ts';
@@ -70,7 +70,7 @@ export async function scoreBench(
     evaluated: unseen(tokens, EVALUATED_TOKENS),
     ownText: () => ownText(bench, EVALUATED_TOKENS, tokens.length),
     seed: measurement.key.seed,
-    memory: workspace.memory() as ScoreMemory,
+    memory: workspace.memory(),
   });
 }
 

@@ -14,7 +14,7 @@ const LARGEST_GROWTH = 1.25;
  * q·H·wᵀ falls short of w·H·wᵀ by that error, in every row alike: outputs lose a few percent of their size together, and
  * such an error costs what the form of single rows does not know. Each row is multiplied by w·H·wᵀ / q·H·wᵀ, which is the
  * factor that makes its output an unbiased estimate of the original's. Formats without scales to multiply stay.
- * What it is worth stands in docs/decisions/004.
+ * What it is worth stands in docs/decisions/006.
  * @param weight [rows, columns]
  * @param blocks [rows, rowBytes], changed
  */
