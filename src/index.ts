@@ -21,7 +21,7 @@ export type * from './model/types.ts';
 export { modelFileSize, writeModelGguf } from './model/write-gguf.ts';
 export { bitsPerWeight, decodeRows, encodeRows, format, formats } from './numeric/table.ts';
 export type * from './numeric/types.ts';
-export { frontierPlans, makeBudgetedPlan, makePlan } from './pipeline/plan.ts';
+export { Planner } from './pipeline/plan.ts';
 export { readPlan, uniformPlan } from './pipeline/plan-file.ts';
 export { encodePlan } from './quantize/encode.ts';
 export { quantizedModel } from './quantize/quantized.ts';

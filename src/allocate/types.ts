@@ -109,8 +109,8 @@ export interface BitPlan {
 export interface PlanPrediction {
   /** Bytes of the finished file, metadata and padding included. */
   readonly fileBytes: number;
-  /** Bit operations per token. */
-  readonly bops?: number;
+  /** What the plan takes of every resource; `bytes` again among them. */
+  readonly costs?: Costs;
   /** Predicted KL against the original, nats per token, with its standard error. */
   readonly kl: number;
   readonly klError: number;

@@ -2,20 +2,17 @@ import { type Command, Option } from 'commander';
 import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
-import type { Wishes } from '../pipeline/solve.node.ts';
+import type { Wishes } from '../pipeline/wishes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { formatCount, parseCount, parseSize } from './support/size.ts';
 import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface PlanCommandOptions extends OutputOptions, CalibrationOptions {
-  readonly targetSize?: string;
-  readonly targetBpw?: number;
-  readonly maxBops?: number;
+interface PlanCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions {
   readonly solver?: string;
   readonly frontier?: boolean;
   readonly output?: string;
@@ -38,9 +35,6 @@ export function register(program: Command): void {
     .command('plan')
     .description('choose the format of every matrix for a budget, without writing the model')
     .argument('<model>', MODEL_ARGUMENT)
-    .option('--target-size <size>', 'most bytes of the finished file: 61234567, 60MB or 57MiB')
-    .option('--target-bpw <bits>', 'most bits per weight of the finished file', decimal(0.5, 40))
-    .option('--max-bops <n>', 'most bit operations per token: 40G, 1.5T', parseCount)
     .addOption(
       new Option('--solver <name>', 'how to solve; default exact: knapsack for one budget, milp for several').choices(
         planSolvers,
@@ -58,13 +52,14 @@ export function register(program: Command): void {
     .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
+  addBudgetOptions(command);
   addCalibrationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(plan);
 }
 
 async function plan(modelName: string, options: PlanCommandOptions): Promise<void> {
-  const wishes = readWishes(options);
+  const wishes = readGoal(options);
   const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
   for (const path of outputs) refuseOverwrite(path, options.yes);
@@ -93,23 +88,15 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
 }
 
 /** The budgets asked for; none with --frontier. */
-function readWishes({ targetSize, targetBpw, maxBops, frontier, solver }: PlanCommandOptions): Wishes | undefined {
-  if (targetSize !== undefined && targetBpw !== undefined)
-    throw new UsageError('target: --target-size and --target-bpw say the same; give one of them');
-  const budgets = [targetSize, targetBpw, maxBops].filter((value) => value !== undefined);
-  if (budgets.length > 0 === (frontier ?? false))
-    throw new UsageError(
-      'target: give budgets (--target-size or --target-bpw, --max-bops), or --frontier for all sizes',
-    );
-  if (budgets.length > 1 && solver !== undefined && solvers.get(solver)?.budgets === 'one')
-    throw new UsageError(`--solver ${solver} takes one budget; give one, or another solver such as milp`);
+function readGoal(options: PlanCommandOptions): Wishes | undefined {
+  const { frontier, solver } = options;
+  const wishes = readWishes(options);
+  if ((wishes !== undefined) === (frontier ?? false))
+    throw new UsageError(`target: give budgets (${BUDGET_FLAGS}), or --frontier for all sizes`);
   if (frontier && solver !== undefined) throw new UsageError('--solver does not go with --frontier, which is exact');
-  if (frontier) return undefined;
-  return {
-    ...(targetSize === undefined ? {} : { bytes: parseSize(targetSize) }),
-    ...(targetBpw === undefined ? {} : { bitsPerWeight: targetBpw }),
-    ...(maxBops === undefined ? {} : { bops: maxBops }),
-  };
+  if (Object.keys(wishes ?? {}).length > 1 && solver !== undefined && solvers.get(solver)?.budgets === 'one')
+    throw new UsageError(`--solver ${solver} takes one budget; give one, or another solver such as milp`);
+  return wishes;
 }
 
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
@@ -129,9 +116,9 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
 }
 
 function planTable({ formats, prediction }: BitPlan): string[] {
-  const { fileBytes, bops, kl, klError, status, bound, gap } = prediction!;
+  const { fileBytes, costs, kl, klError, status, bound, gap } = prediction!;
   return [
-    `${groupDigits(fileBytes)} bytes; ${formatCount(bops!)} bit operations per token`,
+    [`${groupDigits(fileBytes)} bytes`, ...describeCosts(costs!)].join('; '),
     `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
     ...table(['matrix', 'format'], Object.entries(formats)),
   ];

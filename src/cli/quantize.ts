@@ -5,12 +5,13 @@ import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
-import { formatSize, parseSize } from './support/size.ts';
+import { formatSize } from './support/size.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -19,10 +20,8 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface QuantizeCommandOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface QuantizeCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions, EvaluationOptions {
   readonly output: string;
-  readonly targetSize?: string;
-  readonly targetBpw?: number;
   readonly type?: string;
   readonly plan?: string;
   readonly rounding: RoundingName;
@@ -40,8 +39,6 @@ export function register(program: Command): void {
     .description('make the best GGUF file of a model that fits a budget, and prove it')
     .argument('<model>', MODEL_ARGUMENT)
     .requiredOption('-o, --output <file>', 'the .gguf file to write')
-    .option('--target-size <size>', 'most bytes of the finished file: 61234567, 60MB or 57MiB')
-    .option('--target-bpw <bits>', 'most bits per weight of the finished file', decimal(0.5, 40))
     .option('--type <format>', 'one format everywhere, such as Q4_K; F32, F16 and BF16 convert')
     .option('--plan <file>', 'a saved or hand-made plan')
     .addOption(
@@ -55,6 +52,7 @@ export function register(program: Command): void {
     )
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
+  addBudgetOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
   addThreadsOption(command);
@@ -90,14 +88,13 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   printResult(options, record, () => summary(model, options, result));
 }
 
-/** Exactly one of the four ways to say what is wanted. */
+/** Exactly one of the three ways to say what is wanted: budgets, a format, a plan. */
 async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
-  const { targetSize, targetBpw, type, plan, rounding } = options;
-  if ([targetSize, targetBpw, type, plan].filter((value) => value !== undefined).length !== 1) {
-    throw new UsageError('target: give exactly one of --target-size, --target-bpw, --type and --plan');
-  }
-  if (targetSize !== undefined) return { kind: 'bytes', bytes: parseSize(targetSize) };
-  if (targetBpw !== undefined) return { kind: 'bitsPerWeight', bits: targetBpw };
+  const { type, plan, rounding } = options;
+  const wishes = readWishes(options);
+  if ([wishes, type, plan].filter((value) => value !== undefined).length !== 1)
+    throw new UsageError(`target: give either budgets (${BUDGET_FLAGS}), or --type, or --plan`);
+  if (wishes !== undefined) return { kind: 'budgets', wishes };
   const { readPlan, uniformPlan } = await import('../pipeline/plan-file.ts');
   if (type !== undefined) return { kind: 'plan', plan: uniformPlan(type, rounding) };
   return { kind: 'plan', plan: readPlan(await readText(plan!), plan!) };
@@ -118,6 +115,8 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
+    const asked = describeCosts(prediction.costs!, Object.keys(readWishes(options) ?? {}));
+    if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
   }
   if (evaluation) {

@@ -13,15 +13,17 @@ import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { TypedMetadata } from '../text/types.ts';
-import { makePlan, type Notes, type PlanOptions } from './plan.ts';
+import { Planner } from './plan.ts';
+import type { Budgets } from './resources/table.ts';
+import type { Notes } from './resources/types.ts';
 import { Session } from './session.node.ts';
 import { type VerifyResult, verify } from './verify.ts';
+import { budgetsOf, type Wishes, weightCount } from './wishes.ts';
 import type { Workspace } from './workspace.node.ts';
 
-/** What the file must be: of a size, of bits per weight of the whole file, or as a plan says. */
+/** What the file must be: within budgets, or as a plan says. */
 export type Target =
-  | { readonly kind: 'bytes'; readonly bytes: number }
-  | { readonly kind: 'bitsPerWeight'; readonly bits: number }
+  | { readonly kind: 'budgets'; readonly wishes: Wishes }
   | { readonly kind: 'plan'; readonly plan: BitPlan };
 
 export interface QuantizeOptions extends WorkOptions {
@@ -69,14 +71,6 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
   }
 }
 
-/** Weights of all tensors: what bits per weight are counted over. */
-export function weightCount(model: Model): number {
-  return [...model.tensors.values()].reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
-}
-
 class QuantizeRun {
   readonly #session: Session;
   readonly #model: Model;
@@ -97,26 +91,27 @@ class QuantizeRun {
     try {
       return target.kind === 'plan'
         ? await this.#carryOut(target.plan, measured, workspace)
-        : await this.#fitBudget(measured, workspace, targetBytes(this.#model, target));
+        : await this.#fitBudgets(measured, workspace, budgetsOf(this.#model, target.wishes));
     } finally {
       workspace.close();
     }
   }
 
-  /** Solves for a size, verifies, writes the best plan. */
-  async #fitBudget(measurement: Measurement, workspace: Workspace, bytes: number): Promise<QuantizeResult> {
+  /** Solves for budgets, verifies, writes the best plan. */
+  async #fitBudgets(measurement: Measurement, workspace: Workspace, budgets: Budgets): Promise<QuantizeResult> {
     const { rounding, palette, evaluation } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
     const notes = fileNotes(rounding);
-    const solve = (extra?: PlanOptions): BitPlan => makePlan(this.#model, table, bytes, { ...extra, notes });
+    const planner = new Planner({ model: this.#model, table, notes });
+    const { seed } = this.#options;
     if (evaluation === undefined) {
-      const plan = solve();
+      const plan = await planner.plan(budgets, { seed });
       await this.#encode(plan, measurement, workspace);
-      return { ...(await this.#write(plan, workspace, notes)), targetBytes: bytes, table, measurement };
+      return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
     const measurer = await this.#measurer(evaluation);
     const verification = await verify(table, {
-      solve: (corrections) => solve({ corrections }),
+      solve: (corrections) => planner.plan(budgets, { corrections, seed }),
       measure: async (plan) => {
         await this.#encode(plan, measurement, workspace);
         return await measurer(quantizedModel(this.#model, plan, workspace.blocks()));
@@ -126,7 +121,7 @@ class QuantizeRun {
     const { plan, evaluation: result } = verification.best;
     return {
       ...(await this.#write(plan, workspace, notes, result)),
-      targetBytes: bytes,
+      targetBytes: budgets.bytes,
       verification,
       table,
       measurement,
@@ -206,10 +201,6 @@ class QuantizeRun {
       this.#timings[step] = (this.#timings[step] ?? 0) + (performance.now() - start) / 1000;
     }
   }
-}
-
-function targetBytes(model: Model, target: Exclude<Target, { kind: 'plan' }>): number {
-  return target.kind === 'bytes' ? target.bytes : Math.floor((target.bits * weightCount(model)) / 8);
 }
 
 /** Plain floats, and blocks copied as they are, learn nothing from text. */

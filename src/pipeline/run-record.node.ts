@@ -5,9 +5,11 @@ import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData } from '../report/types.ts';
-import { frontierPlans, groupsOf } from './plan.ts';
-import { type QuantizeResult, weightCount } from './quantize.node.ts';
-import { storedBytes } from './resources.ts';
+import { groupsOf } from './groups.ts';
+import { Planner } from './plan.ts';
+import type { QuantizeResult } from './quantize.node.ts';
+import { storedBytes } from './resources/bytes.ts';
+import { weightCount } from './wishes.ts';
 
 /** Standard errors on each side of a 95 % interval. */
 const INTERVAL = 1.96;
@@ -97,7 +99,7 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
 }
 
 function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
-  return frontierPlans(model, table).map(({ prediction }) => {
+  return new Planner({ model, table }).frontier().map(({ prediction }) => {
     const { fileBytes, kl, klError } = prediction!;
     return {
       bytes: fileBytes,

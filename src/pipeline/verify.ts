@@ -2,7 +2,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import type { Estimate, Evaluation } from '../evaluate/types.ts';
 import type { ModelTensor } from '../model/types.ts';
 import type { SensitivityTable } from '../quantize/sensitivity.ts';
-import { type Corrections, groupsOf, type MatrixKind, matrixKind, NO_CORRECTION } from './plan.ts';
+import { type Corrections, groupsOf, type MatrixKind, matrixKind, NO_CORRECTION } from './groups.ts';
 
 /** A plan with what it was predicted to cost and what it did cost on held-out text. */
 export interface VerifiedPlan {
@@ -22,7 +22,7 @@ export interface VerifyResult {
 /** What verification needs to do; the pipeline supplies it. */
 export interface Verifier {
   /** Solves for the same budget with corrected prices. */
-  solve(corrections: Corrections): BitPlan;
+  solve(corrections: Corrections): Promise<BitPlan>;
   /** Rounds the plan and compares the whole model with the original. */
   measure(plan: BitPlan): Promise<Evaluation>;
   /** KL with only some of the plan's matrices rounded. */
@@ -43,11 +43,11 @@ const NEGLIGIBLE = 1e-4;
  */
 export async function verify(table: SensitivityTable, verifier: Verifier, rounds = 1): Promise<VerifyResult> {
   let corrections = NO_CORRECTION;
-  let plan = verifier.solve(corrections);
+  let plan = await verifier.solve(corrections);
   const tried: VerifiedPlan[] = [{ plan, evaluation: await verifier.measure(plan) }];
   for (let round = 0; round < rounds && !agrees(tried[tried.length - 1]); round++) {
     corrections = await correct(table, tried[tried.length - 1], verifier);
-    const next = verifier.solve(corrections);
+    const next = await verifier.solve(corrections);
     if (JSON.stringify(next.formats) === JSON.stringify(plan.formats)) break;
     plan = next;
     tried.push({ plan, evaluation: await verifier.measure(plan) });

@@ -62,7 +62,7 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['inspect', tiny, 'more'], 2, /too many arguments/),
     assertFails(['run', tiny, '-n', '0', '-p', 'x'], 2, /expected a whole number/i),
     assertFails(['run', tiny, '-p', 'x', '--system', 'y'], 2, /give --chat too/),
-    assertFails(['plan', tiny], 2, /give budgets \(--target-size or --target-bpw, --max-bops\), or --frontier/),
+    assertFails(['plan', tiny], 2, /give budgets \(--target-size, --target-bpw, --max-bops\), or --frontier/),
     assertFails(
       ['plan', tiny, '--max-bops', '1G', '--target-bpw', '4', '--solver', 'knapsack'],
       2,

@@ -34,7 +34,7 @@ test('a size is met to within 0.5 %, never exceeded; the file is what the plan s
   let cases = 0;
   for (const bits of [6.5, 8]) {
     const output = join(folder, `${bits}.gguf`);
-    const result = await run(source, output, { kind: 'bitsPerWeight', bits }, folder);
+    const result = await run(source, output, { kind: 'budgets', wishes: { bitsPerWeight: bits } }, folder);
     const { size } = await stat(output);
     assert.equal(size, result.fileBytes);
     assert.equal(size, result.plan.prediction!.fileBytes);
@@ -56,7 +56,7 @@ test('a size is met to within 0.5 %, never exceeded; the file is what the plan s
 test('the same job gives the same bytes; a plan saved and read gives them too', async (context) => {
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
-  const target: Target = { kind: 'bitsPerWeight', bits: 7 };
+  const target: Target = { kind: 'budgets', wishes: { bitsPerWeight: 7 } };
   const first = await run(source, join(folder, 'a.gguf'), target, join(folder, 'work-a'));
   await run(source, join(folder, 'b.gguf'), target, join(folder, 'work-b'));
   assert.equal(await sha256(join(folder, 'a.gguf')), await sha256(join(folder, 'b.gguf')));
@@ -69,7 +69,7 @@ test('a budget below the smallest file says what can be had, and leaves no outpu
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
   const output = join(folder, 'impossible.gguf');
-  await assert.rejects(run(source, output, { kind: 'bytes', bytes: 1000 }, folder), (error: Error) => {
+  await assert.rejects(run(source, output, { kind: 'budgets', wishes: { bytes: 1000 } }, folder), (error: Error) => {
     assert.ok(error instanceof BitbudgetError);
     assert.match(error.message, /below the smallest file, \d+ bytes .* ask for \d+ to \d+ bytes/);
     return true;

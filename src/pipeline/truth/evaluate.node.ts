@@ -8,7 +8,7 @@ import { estimate } from '../../evaluate/summary.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { Model } from '../../model/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
-import { groupsOf } from '../plan.ts';
+import { Planner } from '../plan.ts';
 import { coarsePalette, type RoundedCandidates } from './candidates.node.ts';
 import { type Choice, drawPlans, type Palette, type TruthPlan } from './plans.ts';
 import type { TruePlan, Truth } from './truth.ts';
@@ -46,7 +46,8 @@ export async function makeTruth(
 ): Promise<Truth> {
   const { tokens, length, signal, onProgress } = options;
   const palettes = candidates.tensors.map((tensor) => ({ tensor, formats: coarsePalette(tensor) }));
-  const plans = drawPlans(palettes, options.plans, options.seed, (sizes) => bestChoices(table, palettes, sizes));
+  const planner = new Planner({ model, table });
+  const plans = drawPlans(palettes, options.plans, options.seed, (sizes) => bestChoices(planner, palettes, sizes));
   const states = await referenceStates(kernels, model, tokens, { length, firstScored: 0, signal });
   const text = await sha256Hex(new Uint8Array(Int32Array.from(tokens).buffer));
   const evaluated: EvaluatedPlan[] = [];
@@ -76,8 +77,8 @@ export async function makeTruth(
   };
 }
 
-function bestChoices(table: SensitivityTable, palettes: readonly Palette[], sizes: number): Choice[] {
-  const groups = groupsOf(table).map(({ id, options }, i) => ({
+function bestChoices(planner: Planner, palettes: readonly Palette[], sizes: number): Choice[] {
+  const groups = planner.groups().map(({ id, options }, i) => ({
     id,
     options: options.filter((option) => palettes[i].formats.includes(option.id)),
   }));

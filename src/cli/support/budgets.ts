@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { UsageError } from '../../core/errors.ts';
+import type { ResourceName } from '../../pipeline/resources/table.ts';
+import type { Wishes } from '../../pipeline/wishes.ts';
+import { decimal } from './options.ts';
+import { formatCount, parseCount, parseSize } from './size.ts';
+
+/** How a budget is asked for and how a plan's share of it is told: a further resource's budget is one more entry. */
+interface BudgetOption {
+  readonly wish: keyof Wishes;
+  readonly resource: ResourceName;
+  readonly flags: string;
+  readonly help: string;
+  readonly parse: (text: string) => number;
+}
+
+const BUDGETS = {
+  targetSize: {
+    wish: 'bytes',
+    resource: 'bytes',
+    flags: '--target-size <size>',
+    help: 'most bytes of the finished file: 61234567, 60MB or 57MiB',
+    parse: parseSize,
+  },
+  targetBpw: {
+    wish: 'bitsPerWeight',
+    resource: 'bytes',
+    flags: '--target-bpw <bits>',
+    help: 'most bits per weight of the finished file',
+    parse: decimal(0.5, 40),
+  },
+  maxBops: {
+    wish: 'bops',
+    resource: 'bops',
+    flags: '--max-bops <n>',
+    help: 'most bit operations per token: 40G, 1.5T',
+    parse: parseCount,
+  },
+} satisfies Record<string, BudgetOption>;
+
+export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number };
+
+/** All flags, for messages. */
+export const BUDGET_FLAGS = Object.values(BUDGETS)
+  .map(({ flags }) => flags.split(' ')[0])
+  .join(', ');
+
+export function addBudgetOptions(command: Command): Command {
+  for (const { flags, help, parse } of Object.values(BUDGETS)) command.option(flags, help, parse);
+  return command;
+}
+
+/**
+ * The budgets asked for; undefined where there is none.
+ * @throws UsageError when one resource is budgeted twice
+ */
+export function readWishes(options: BudgetOptions): Wishes | undefined {
+  const asked = Object.entries(BUDGETS).filter(([name]) => options[name as keyof BudgetOptions] !== undefined);
+  for (const together of Map.groupBy(asked, ([, { resource }]) => resource).values())
+    if (together.length > 1) {
+      const flags = together.map(([, option]) => option.flags.split(' ')[0]);
+      throw new UsageError(`target: ${flags.join(' and ')} say the same; give one of them`);
+    }
+  if (asked.length === 0) return undefined;
+  return Object.fromEntries(asked.map(([name, { wish }]) => [wish, options[name as keyof BudgetOptions]]));
+}
+
+/** How amounts of each resource are told. */
+const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number) => string> = {
+  bops: (amount) => `${formatCount(amount)} bit operations per token`,
+};
+
+/** What a plan takes beside the bytes of its file, of the resources named. */
+export function describeCosts(costs: Readonly<Record<string, number>>, names = Object.keys(AMOUNTS)): string[] {
+  return Object.entries(AMOUNTS).flatMap(([name, describe]) => (names.includes(name) ? [describe(costs[name])] : []));
+}

@@ -1,0 +1,22 @@
+import type { Model } from '../../model/types.ts';
+import type { PricedTensor, SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { TypedMetadata } from '../../text/types.ts';
+
+/** Notes that are written into every file; part of its size. */
+export type Notes = ReadonlyMap<string, TypedMetadata>;
+
+/** What plans are made for. */
+export interface Setting {
+  readonly model: Model;
+  readonly table: SensitivityTable;
+  readonly notes?: Notes;
+}
+
+/** What a plan can be budgeted by, for one model. */
+export interface Resource {
+  readonly name: string;
+  /** What is taken whatever is chosen, ≥ 0. */
+  readonly fixed: number;
+  /** What a matrix takes in a format, ≥ 0. */
+  cost(tensor: PricedTensor, formatName: string): number;
+}
