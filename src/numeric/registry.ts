@@ -3,6 +3,7 @@ import { binary, ternaries } from './families/binary.ts';
 import { blockFloatingPoint, blockMinifloat, mx, nv } from './families/block.ts';
 import { integers, nestedIntegers } from './families/integer.ts';
 import { minifloatCasts, scaledMinifloats } from './families/minifloat.ts';
+import { multiComponent } from './families/multi-component.ts';
 import { nonUniform } from './families/nonuniform.ts';
 import type { Family } from './families/types.ts';
 import { vectors } from './families/vector.ts';
@@ -54,6 +55,7 @@ export const families: readonly Family[] = [
   ...stored,
   integers,
   nestedIntegers,
+  multiComponent,
   minifloatCasts,
   scaledMinifloats,
   mx,

@@ -11,7 +11,7 @@ import { type Entry, families, isBlocked, registry, storedBits } from '../../src
 
 const all = [...registry.values()].filter(({ format }) => !isBlocked(format) || format.encodeBlocks !== undefined);
 /** Values by themselves, without a scale: their range is fixed. */
-const unscaled = ['float', 'minifloat'];
+const unscaled = ['float', 'multi-component float', 'minifloat'];
 const scaled = all.filter(({ family }) => !unscaled.includes(family.name));
 /** Where several values are rounded together, one of them may be anything. */
 const together = ['GGUF code book', 'vector'];

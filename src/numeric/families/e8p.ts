@@ -5,13 +5,16 @@ import { type VectorCode, vectorTensor } from './vector-tensor.ts';
  * Points of the lattice E8, moved by ¼: 8 values in 16 bits.
  *   bits 0 … 7  which of 256 patterns of magnitudes, odd halves with Σ ≤ 12 of squares
  *   bits 8 … 14 signs of values 0 … 6 (1 is negative); that of value 7 follows: the sum of all must be even
- *   bit  15     +¼ or −¼ on all
- * @see Tseng et al., "QuIP#", ICML 2024, section 4.2. Of the 56 patterns with
- * five 1.5, the first 29 in lexicographic order are in; with 2.5 in them instead the error is 1 % larger.
+ *   bit  15     + or − the shift on all
+ * Which 29 of the 56 patterns with five 1.5 are in does not matter: the first in lexicographic order and QuIP#'s own give
+ * 0.0914 on a unit Gaussian, and so does the best of all 795 patterns up to Σ = 14, chosen by what each saves. What
+ * matters is where the points lie: outer cells reach far beyond the lattice's.
+ * @see Tseng et al., "QuIP#", ICML 2024, section 4.2
  */
 const SIZE = 8;
 const PATTERNS = 256;
 const LARGEST_NORM = 12;
+const HALVES = [0.5, 1.5, 2.5];
 
 const patterns = magnitudePatterns();
 /** [256] whether an odd number of signs makes the sum even. */
@@ -22,7 +25,7 @@ function magnitudePatterns(): number[][] {
   const extend = (pattern: number[], norm: number): void => {
     if (pattern.length === SIZE) found.push(pattern);
     else
-      for (const m of [0.5, 1.5, 2.5])
+      for (const m of HALVES)
         if (norm + m * m + (SIZE - 1 - pattern.length) / 4 <= LARGEST_NORM) extend([...pattern, m], norm + m * m);
   };
   extend([], 0);
@@ -32,62 +35,107 @@ function magnitudePatterns(): number[][] {
   return [...inner, ...outer].slice(0, PATTERNS);
 }
 
-const e8p: VectorCode = {
-  size: SIZE,
-  bits: 16,
-  nearest(x, at, w) {
+/** Where the points of a pattern lie: what stands for 0.5, 1.5 and 2.5, and for the shift of ¼. */
+type Placement = readonly [number, number, number, number];
+
+const ON_LATTICE: Placement = [0.5, 1.5, 2.5, 0.25];
+
+/**
+ * The mean of what a unit Gaussian puts into the cells of each kind of pattern: how many 1.5 and 2.5 are in it. Lloyd's
+ * algorithm on 250 000 draws a round, 13 rounds, from the lattice; it takes the error from 0.0914 to 0.0887.
+ */
+const CELL_MEANS: Readonly<Record<string, Placement>> = {
+  '0,0': [0.3974, 0, 0, 0.2004],
+  '1,0': [0.4036, 1.2193, 0, 0.2053],
+  '2,0': [0.4261, 1.2885, 0, 0.2156],
+  '3,0': [0.4313, 1.3274, 0, 0.2251],
+  '4,0': [0.4766, 1.5066, 0, 0.254],
+  '5,0': [0.5285, 1.53, 0, 0.2863],
+  '0,1': [0.4733, 0, 2.1928, 0.2131],
+  '1,1': [0.5516, 1.5996, 2.5151, 0.2445],
+};
+
+function cellMean(pattern: readonly number[]): Placement {
+  const count = (half: number) => pattern.filter((m) => m === half).length;
+  return CELL_MEANS[`${count(1.5)},${count(2.5)}`];
+}
+
+/** The code with its points placed. */
+class PaddedE8 implements VectorCode {
+  readonly size = SIZE;
+  readonly bits = 16;
+  /** [256, 8] */
+  readonly #magnitudes: Float64Array;
+  /** [256] */
+  readonly #shifts: Float64Array;
+  #signs = 0;
+
+  constructor(placementOf: (pattern: readonly number[]) => Placement) {
+    const placements = patterns.map(placementOf);
+    this.#magnitudes = Float64Array.from(
+      patterns.flatMap((pattern, p) => pattern.map((m) => placements[p][HALVES.indexOf(m)])),
+    );
+    this.#shifts = Float64Array.from(placements, (placement) => placement[3]);
+  }
+
+  /** Exact: every pattern and shift is tried with its best signs. */
+  nearest(x: Float64Array, at: number, w: Float64Array): number {
     let best = 0;
     let least = Infinity;
-    for (const shift of [0, 1]) {
-      const offset = shift === 0 ? 0.25 : -0.25;
+    for (const side of [0, 1]) {
       for (let p = 0; p < PATTERNS; p++) {
-        const { cost, signs } = signsFor(x, at, w, offset, p);
+        const cost = this.#cost(x, at, w, side === 0 ? this.#shifts[p] : -this.#shifts[p], p);
         if (cost < least) {
           least = cost;
-          best = p | ((signs & 127) << 8) | (shift << 15);
+          best = p | ((this.#signs & 127) << 8) | (side << 15);
         }
       }
     }
     return best;
-  },
-  point(code, out, at) {
-    const pattern = patterns[code & 255];
+  }
+
+  point(code: number, out: Float64Array, at: number): void {
+    const p = code & 255;
     const signs = (code >> 8) & 127;
     const isOdd = (popCount(signs) & 1) === 1;
-    const last = isOdd === needsOdd[code & 255] ? 0 : 1;
-    const offset = code >> 15 === 0 ? 0.25 : -0.25;
+    const last = isOdd === needsOdd[p] ? 0 : 1;
+    const shift = code >> 15 === 0 ? this.#shifts[p] : -this.#shifts[p];
     for (let i = 0; i < SIZE; i++) {
+      const magnitude = this.#magnitudes[p * SIZE + i];
       const isNegative = i < 7 ? (signs >> i) & 1 : last;
-      out[at + i] = (isNegative ? -pattern[i] : pattern[i]) + offset;
-    }
-  },
-};
-
-const choice = { cost: 0, signs: 0 };
-
-/** Signs of the values, one of them turned where the parity asks for it: the one that costs least. */
-function signsFor(x: Float64Array, at: number, w: Float64Array, offset: number, p: number): typeof choice {
-  const pattern = patterns[p];
-  let cost = 0;
-  let signs = 0;
-  let turn = 0;
-  let turnCost = Infinity;
-  for (let i = 0; i < SIZE; i++) {
-    const value = x[at + i] - offset;
-    const magnitude = Math.abs(value);
-    cost += w[at + i] * (magnitude - pattern[i]) ** 2;
-    if (value < 0) signs |= 1 << i;
-    const extra = 4 * w[at + i] * magnitude * pattern[i];
-    if (extra < turnCost) {
-      turnCost = extra;
-      turn = i;
+      out[at + i] = (isNegative ? -magnitude : magnitude) + shift;
     }
   }
-  const isOdd = (popCount(signs) & 1) === 1;
-  choice.cost = isOdd === needsOdd[p] ? cost : cost + turnCost;
-  choice.signs = isOdd === needsOdd[p] ? signs : signs ^ (1 << turn);
-  return choice;
+
+  /** Leaves the signs in `#signs`, one of them turned where the parity asks for it: the one that costs least. */
+  #cost(x: Float64Array, at: number, w: Float64Array, shift: number, p: number): number {
+    let cost = 0;
+    let signs = 0;
+    let turn = 0;
+    let turnCost = Infinity;
+    let isOdd = false;
+    for (let i = 0; i < SIZE; i++) {
+      const value = x[at + i] - shift;
+      const magnitude = Math.abs(value);
+      const level = this.#magnitudes[p * SIZE + i];
+      cost += w[at + i] * (magnitude - level) ** 2;
+      if (value < 0) {
+        signs |= 1 << i;
+        isOdd = !isOdd;
+      }
+      const extra = 4 * w[at + i] * magnitude * level;
+      if (extra < turnCost) {
+        turnCost = extra;
+        turn = i;
+      }
+    }
+    this.#signs = isOdd === needsOdd[p] ? signs : signs ^ (1 << turn);
+    return isOdd === needsOdd[p] ? cost : cost + turnCost;
+  }
 }
+
+const e8p = new PaddedE8(cellMean);
+const e8pLattice = new PaddedE8(() => ON_LATTICE);
 
 function popCount(bits: number): number {
   let count = 0;
@@ -136,17 +184,18 @@ const e8Short: VectorCode = {
 };
 
 /** 1 ÷ deviation of the residual, times what the second code is best at. @see QuIP#, section 4.3 */
-const RESIDUAL_4BIT = 3.6;
-const RESIDUAL_3BIT = 2.04;
+const RESIDUAL_4BIT = 3.9;
+const RESIDUAL_3BIT = 2.15;
 
 export const lattices: readonly TensorFormat[] = [
   vectorTensor('E8P', [{ code: e8p, gain: 1 }]),
+  vectorTensor('E8P_LATTICE', [{ code: e8pLattice, gain: 1 }]),
   vectorTensor('E8P_RVQ3', [
     { code: e8p, gain: 1 },
     { code: e8Short, gain: RESIDUAL_3BIT },
   ]),
   vectorTensor('E8P_RVQ4', [
     { code: e8p, gain: 1 },
-    { code: e8p, gain: RESIDUAL_4BIT },
+    { code: e8pLattice, gain: RESIDUAL_4BIT },
   ]),
 ];
