@@ -1,13 +1,16 @@
-import { BitbudgetError, FormatError } from '../core/errors.ts';
+import { BitbudgetError } from '../core/errors.ts';
 import { binary, ternaries } from './families/binary.ts';
 import { blockFloatingPoint, blockMinifloat, mx, nv } from './families/block.ts';
+import { entropyCodes } from './families/entropy-coded.ts';
 import { integers, nestedIntegers } from './families/integer.ts';
 import { minifloatCasts, scaledMinifloats } from './families/minifloat.ts';
 import { multiComponent } from './families/multi-component.ts';
 import { nonUniform } from './families/nonuniform.ts';
+import { protectedPackings } from './families/protected.ts';
 import type { Family } from './families/types.ts';
 import { vectors } from './families/vector.ts';
-import { bitsPerWeight, decodeRows, encodeRows, formats, rowBytes } from './table.ts';
+import { bitsPerWeight, formats } from './table.ts';
+import { blockedTensor } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** Families of the types that model files name, out of `table.ts`. */
@@ -66,6 +69,8 @@ export const families: readonly Family[] = [
   ternaries,
   nonUniform,
   vectors,
+  protectedPackings,
+  entropyCodes,
 ];
 
 export interface Entry {
@@ -78,7 +83,10 @@ export interface Entry {
 /** Every format there is, by name. Model files hold only those of `table.ts` that name them. */
 export const registry: ReadonlyMap<string, Entry> = new Map(
   families.flatMap((family) =>
-    family.formats.map((format) => [format.name, { family, format, tensor: asTensor(format) }] as const),
+    family.formats.map(
+      (format) =>
+        [format.name, { family, format, tensor: isBlocked(format) ? blockedTensor(format) : format }] as const,
+    ),
   ),
 );
 
@@ -91,25 +99,6 @@ export function entry(name: string): Entry {
 
 export function isBlocked(format: NumberFormat | TensorFormat): format is NumberFormat {
   return 'blockSize' in format;
-}
-
-/** Formats of equal blocks fill tensors too. */
-function asTensor(format: NumberFormat | TensorFormat): TensorFormat {
-  if (!isBlocked(format)) return format;
-  return {
-    name: format.name,
-    block: `${format.blockSize}`,
-    storedBytes: (rows, columns) => rows * rowBytes(format, columns),
-    encode: (values, columns, importance) => encodeRows(format, values, columns, importance),
-    decode(bytes, columns, values) {
-      const expected = (values.length / columns) * rowBytes(format, columns);
-      if (bytes.length !== expected)
-        throw new FormatError(
-          `${format.name}: ${bytes.length} bytes for ${values.length} values, expected ${expected}`,
-        );
-      decodeRows(format, bytes, columns, values);
-    },
-  };
 }
 
 /** Side of the tensor for which bits per weight are stated, where they depend on the shape. */

@@ -1,5 +1,6 @@
 import { FormatError } from '../core/errors.ts';
-import type { TensorFormat } from './types.ts';
+import { decodeRows, encodeRows, rowBytes } from './table.ts';
+import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** What a format of whole tensors states; `tensorFormat` adds checks and memory. */
 export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 'storedBytes'> {
@@ -21,8 +22,7 @@ export function tensorFormat({ multiple = 1, ...spec }: TensorFormatSpec): Tenso
       throw new FormatError(
         `${name} stores rows in groups of ${multiple} values: a row of ${columns} is not a multiple`,
       );
-    if (columns > 0 && values.length % columns === 0) return values.length / columns;
-    throw new FormatError(`${name}: ${values.length} values are not whole rows of ${columns}`);
+    return wholeRows(name, values, columns);
   };
   return {
     ...spec,
@@ -38,6 +38,49 @@ export function tensorFormat({ multiple = 1, ...spec }: TensorFormatSpec): Tenso
       spec.decode(bytes, columns, values);
     },
   };
+}
+
+/** A format whose length depends on the values, around one that rounds them and knows which rows it takes. */
+export function variableTensor({
+  inner,
+  ...spec
+}: Omit<TensorFormat, 'isVariable'> & { readonly inner: TensorFormat }): TensorFormat {
+  return {
+    ...(inner.range && { range: inner.range }),
+    ...spec,
+    isVariable: true,
+    decode(bytes, columns, values) {
+      const most = spec.storedBytes(wholeRows(spec.name, values, columns), columns);
+      if (bytes.length > most)
+        throw new FormatError(
+          `${spec.name}: ${bytes.length} bytes for ${values.length} values, expected at most ${most}`,
+        );
+      spec.decode(bytes, columns, values);
+    },
+  };
+}
+
+/** A format of equal blocks as one of tensors. */
+export function blockedTensor(format: NumberFormat): TensorFormat {
+  return {
+    name: format.name,
+    block: `${format.blockSize}`,
+    storedBytes: (rows, columns) => rows * rowBytes(format, columns),
+    encode: (values, columns, importance) => encodeRows(format, values, columns, importance),
+    decode(bytes, columns, values) {
+      const expected = (values.length / columns) * rowBytes(format, columns);
+      if (bytes.length !== expected)
+        throw new FormatError(
+          `${format.name}: ${bytes.length} bytes for ${values.length} values, expected ${expected}`,
+        );
+      decodeRows(format, bytes, columns, values);
+    },
+  };
+}
+
+function wholeRows(name: string, values: Float32Array, columns: number): number {
+  if (columns > 0 && values.length % columns === 0) return values.length / columns;
+  throw new FormatError(`${name}: ${values.length} values are not whole rows of ${columns}`);
 }
 
 /** An importance per column as one per value. */
