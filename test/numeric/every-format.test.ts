@@ -110,25 +110,34 @@ test('stored bytes are the declared bytes, for one row and several, odd lengths 
   });
 });
 
-/** Encoded once more, values stay: exactly, to 1e-6 under F32 scales; scales of scales and chosen columns, to 3e-3
- * of the energy; where values are coded together by search, to 1.5 times its error. */
+/** Scales of scales and residual stages, whose search is not of all: the second one may end elsewhere. */
+const SEARCHED = /^(Q[2-6]_K|IQ([123]|4_XS).*|NV(FP|INT)4_TENSOR|E8P_RVQ.)(_RANS)?$/;
+/** A binary16 offset beside the scale: found by least squares, so the last bit of it may move. */
+const OFFSET = /^Q[45]_1$/;
+
+/**
+ * Encoded once more, values stay exactly, but for float32 scales' last bits. Where the search is not of all, at most a third
+ * of the format's own error is lost, and never more than 3e-3 of the energy.
+ */
 function assertStable(entry: Entry, once: Float32Array): void {
   const twice = roundTrip(entry, once);
-  if (entry.family.name === 'vector') {
-    const first = squaredError(normal(4), roundTrip(entry, normal(4))) / energy(normal(4, columnsOf(entry)));
+  const loss = squaredError(once, twice) / energy(once);
+  if (OFFSET.test(entry.format.name)) assert.ok(loss <= 1e-6, `loses ${loss}`);
+  else if (SEARCHED.test(entry.format.name)) {
+    const values = normal(4, columnsOf(entry));
+    const own = squaredError(values, roundTrip(entry, values)) / energy(values);
+    assert.ok(loss <= Math.min(3e-3, own / 3), `loses ${loss}, its own error is ${own}`);
+  } else assertNear(twice, once);
+}
+
+/** Equal, but for the last bits of a float32 scale. */
+function assertNear(found: Float32Array, expected: Float32Array): void {
+  assert.equal(found.length, expected.length);
+  for (let i = 0; i < found.length; i++)
     assert.ok(
-      squaredError(once, twice) <= 1.5 * first * energy(once),
-      `loses ${squaredError(once, twice) / energy(once)}`,
+      Math.abs(found[i] - expected[i]) <= 1e-6 * Math.abs(expected[i]),
+      `value ${i}: ${found[i]}, expected ${expected[i]}`,
     );
-    return;
-  }
-  if (/^(GGUF|NV)/.test(entry.family.name) || entry.format.name === 'PTQ1_61') {
-    const loss = squaredError(once, twice) / energy(once);
-    assert.ok(loss <= 3e-3, `loses ${loss}`);
-    return;
-  }
-  for (let i = 0; i < once.length; i++)
-    assert.ok(Math.abs(once[i] - twice[i]) <= 1e-6 * Math.abs(once[i]), `value ${i}: ${once[i]} → ${twice[i]}`);
 }
 
 test('what was encoded once is encoded again without loss', () => {
@@ -197,7 +206,7 @@ test('importance that is zero, negative or not finite counts as none; what count
     const values = normal(8);
     const plain = roundTrip(entry, values);
     for (const odd of [0, -1, Number.NaN, Infinity])
-      assert.deepEqual(roundTrip(entry, values, new Float32Array(COLUMNS).fill(odd)), plain, `${name}, all ${odd}`);
+      assertNear(roundTrip(entry, values, new Float32Array(COLUMNS).fill(odd)), plain);
     const importance = normal(9).map((v) => Math.exp(2 * v));
     const weighted = (q: Float32Array) => q.reduce((sum, v, i) => sum + importance[i] * (v - values[i]) ** 2, 0);
     // greedy stages may miss by a little what they did not look for

@@ -57,13 +57,14 @@ export function additiveFormat(spec: AdditiveSpec): TensorFormat {
   });
 }
 
-/** Values under their deviation, so that words fit binary16. */
+/** Values under the power of two nearest to their deviation: words fit binary16, and fit it again when encoded once more. */
 function normalized(values: Float32Array, importance?: Float32Array) {
   const x = new Float64Array(values.length);
   const w = new Float64Array(values.length);
   loadBlock(values, importance, 0, values.length, x, w);
   const energy = x.reduce((sum, value) => sum + value * value, 0);
-  const scale = Math.fround(Math.sqrt(energy / x.length));
+  const deviation = Math.sqrt(energy / x.length);
+  const scale = deviation > 0 ? 2 ** Math.max(Math.round(Math.log2(deviation)), -126) : 0;
   return { x: x.map((value) => (scale > 0 ? value / scale : 0)), w, scale };
 }
 

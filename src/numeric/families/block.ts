@@ -1,6 +1,6 @@
 import { F8_E4M3, F8_E5M2 } from '../../core/minifloat.ts';
 import { type Element, integerElement, minifloatElement } from '../elements.ts';
-import { scaledBlocks, scaledFormat, twoLevelTensor } from '../scaled.ts';
+import { type ScaledSpec, scaledBlocks, scaledFormat, twoLevelTensor } from '../scaled.ts';
 import { SCALE_E4M3, SCALE_E5M3, SCALE_E8M0 } from '../scales.ts';
 import { minifloats } from './minifloat.ts';
 import type { Family } from './types.ts';
@@ -44,6 +44,12 @@ function floorLog2(value: number): number {
   return 2 ** guess > value ? guess - 1 : 2 ** (guess + 1) <= value ? guess + 1 : guess;
 }
 
+/** ONNX has 8-bit floats under E8M0 scales since opset 25, compressed-tensors the one with 3 bits of mantissa. */
+const MX_CONTAINERS: Readonly<Record<string, Pick<ScaledSpec, 'compressedTensors' | 'onnx'>>> = {
+  MXFP8_E4M3: { compressedTensors: 'mxfp8-quantized', onnx: 'FLOAT8E4M3FN' },
+  MXFP8_E5M2: { onnx: 'FLOAT8E5M2' },
+};
+
 export const mx: Family = {
   name: 'MX',
   branch: 'floating point',
@@ -56,7 +62,7 @@ export const mx: Family = {
       element,
       group: MX_GROUP,
       scale: SCALE_E8M0,
-      ...(name === 'MXFP8_E4M3' && { compressedTensors: 'mxfp8-quantized' }),
+      ...MX_CONTAINERS[name],
     }),
   ),
 };

@@ -22,14 +22,14 @@ export interface IntegerSpec {
 const PREFIX: Record<IntegerKind, string> = { signed: 'INT', clipped: 'SINT', asymmetric: 'UINT' };
 const GROUP = 128;
 
-/** Any integer format: `INT4_G128` with F16 scales, `SINT8_CHANNEL` and `UINT2_TENSOR` with F32 scales. */
+/** Any integer format: `INT4_G128` has F16 scales, `SINT8_CHANNEL` and `UINT2_TENSOR` F32; `UINT3_TENSOR_BF16` says so. */
 export function integerFormat({ bits, kind, group, scale }: IntegerSpec): NumberFormat | TensorFormat {
   const usual = typeof group === 'number' ? SCALE_F16 : SCALE_F32;
   const place = typeof group === 'number' ? `G${group}` : group.toUpperCase();
   const common = {
     name: `${PREFIX[kind]}${bits}_${place}${scale === usual ? '' : `_${scale.name}`}`,
     scale,
-    ...containers(bits, kind),
+    ...containers(bits, kind, scale),
   };
   if (kind === 'asymmetric') return affineFormat({ ...common, bits, group });
   const high = 2 ** (bits - 1) - 1;
@@ -37,35 +37,33 @@ export function integerFormat({ bits, kind, group, scale }: IntegerSpec): Number
   return scaledFormat({ ...common, element, group });
 }
 
-/** compressed-tensors packs 4 and 8 bits; ONNX has 2 (since opset 25), 4 and 8. */
-function containers(bits: number, kind: IntegerKind): Pick<ScaledSpec, 'compressedTensors' | 'onnx'> {
+/**
+ * compressed-tensors packs 1 to 8 bits without gaps; ONNX's DequantizeLinear takes 4 and 8 bits (opset 21) and 2 (opset 25).
+ * Neither has 8-bit floats as scales of integers.
+ */
+function containers(bits: number, kind: IntegerKind, scale: ScaleType): Pick<ScaledSpec, 'compressedTensors' | 'onnx'> {
+  if (scale === SCALE_E4M3) return {};
   const onnx = [2, 4, 8].includes(bits) ? { onnx: `${kind === 'asymmetric' ? 'UINT' : 'INT'}${bits}` } : {};
-  return [4, 8].includes(bits) ? { compressedTensors: 'pack-quantized', ...onnx } : onnx;
+  return { compressedTensors: 'pack-quantized', ...onnx };
 }
 
 const KINDS = ['signed', 'clipped', 'asymmetric'] as const;
 const WIDTHS = [2, 3, 4, 5, 6, 7, 8];
+const PLACES = [GROUP, 'channel', 'tensor'] as const;
+const SCALES = [SCALE_F16, SCALE_F32, SCALE_BF16, SCALE_E4M3];
 
 export const integers: Family = {
   name: 'integer',
   branch: 'fixed point',
-  title: 'Integers under a scale per group, channel or tensor',
+  title: 'Integers of 2 to 8 bits under a scale per group, channel or tensor, each of F32, F16, BF16 and E4M3',
   equation: 'x ≈ s·q, or s·(q − z); s minimizes Σ w (x − x̂)²',
   source:
     'Jacob et al., CVPR 2018, equation 1; Krishnamoorthi, 2018, section 2 (per channel); Yao et al., 2022 (groups)',
-  formats: [
-    ...WIDTHS.flatMap((bits) =>
-      KINDS.flatMap((kind) => [
-        integerFormat({ bits, kind, group: GROUP, scale: SCALE_F16 }),
-        integerFormat({ bits, kind, group: 'channel', scale: SCALE_F32 }),
-        integerFormat({ bits, kind, group: 'tensor', scale: SCALE_F32 }),
-      ]),
+  formats: WIDTHS.flatMap((bits) =>
+    KINDS.flatMap((kind) =>
+      PLACES.flatMap((group) => SCALES.map((scale) => integerFormat({ bits, kind, group, scale }))),
     ),
-    ...[SCALE_F32, SCALE_BF16, SCALE_E4M3].flatMap((scale) => [
-      integerFormat({ bits: 4, kind: 'signed', group: GROUP, scale }),
-      integerFormat({ bits: 4, kind: 'asymmetric', group: GROUP, scale }),
-    ]),
-  ],
+  ),
 };
 
 export const nestedIntegers: Family = {
@@ -74,6 +72,6 @@ export const nestedIntegers: Family = {
   title: 'Integers that hold narrower ones',
   equation: 'Matryoshka: q_r = min(⌊q_c / 2^(c−r) + ½⌋, 2^r − 1)·2^(c−r); Double Rounding: q_l = clip(⌊q_h / 2^(h−l)⌉)',
   source:
-    'Nair et al., “Matryoshka Quantization”, 2025, equation 6; Huang et al., “Nearly Lossless Adaptive Bit Switching”, ICCV 2025',
+    'Nair et al., “Matryoshka Quantization”, 2025, equation 6; Huang et al., “Nearly Lossless Adaptive Bit Switching”, 2025',
   formats: nested,
 };

@@ -27,7 +27,7 @@ export function sliceMsb(q: number, bits: number): number {
 
 /**
  * Double Rounding: the stored code is rounded a second time, by a step 2^(8 − bits) as large, ties to even.
- * @see Huang et al., "Nearly Lossless Adaptive Bit Switching", ICCV 2025, equation 5
+ * @see Huang et al., "Nearly Lossless Adaptive Bit Switching", 2025, equation 5
  */
 export function roundAgain(q: number, bits: number): number {
   const unit = 2 ** (STORED_BITS - bits);
