@@ -2,7 +2,7 @@
  * Numbers as unevaluated sums of bfloat16 components, largest first, each at most half a unit in the last place of the one
  * before: 8 bits of precision a component, and additions whose rounding errors are kept instead of lost. Every operation
  * here is one that bfloat16 arithmetic has: rounded to nearest, ties to even.
- * @see Yu et al., "Collage: Light-Weight Low-Precision Strategy for LLM Training", ICML 2024, section 3; Shewchuk, "Adaptive
+ * @see Yu et al., "Collage: Light-Weight Low-Precision Strategy for LLM Training", ICML 2024; Shewchuk, "Adaptive
  * Precision Floating-Point Arithmetic and Fast Robust Geometric Predicates", 1997, section 2; Knuth, TAOCP 2, section 4.2.2
  */
 const single = new Float32Array(1);

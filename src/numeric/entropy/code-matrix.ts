@@ -19,6 +19,7 @@ const MOST_CLASS_BITS = 3;
 /** Bytes that more classes must save, relative to the whole, to be tried further. */
 const LEAST_GAIN = 5e-4;
 const HEAD_BYTES = 2;
+const SAMPLED_CODES = 1 << 18;
 
 interface Shape {
   readonly rows: number;
@@ -60,36 +61,53 @@ interface Choice {
 
 /** Doubles the classes of rows or of columns as long as the whole becomes shorter, tables and classes included. */
 function chooseClasses(matrix: CodeMatrix, lag: number): Choice {
-  const { rows, columns, symbols } = matrix;
-  const attempt = (rowBits: number, columnBits: number): Choice => {
-    const classes = estimateClasses(matrix, 2 ** rowBits, 2 ** columnBits);
-    const { levels, bits } = tablesOf(pairCounts(matrix, classes), symbols);
-    const tables = writeTables(levels);
-    const head = HEAD_BYTES + packedBytes(rows, rowBits) + packedBytes(columns, columnBits);
-    return { matrix, lag, classes, levels, tables, bytes: head + tables.length + 4 + bits / 8 };
-  };
+  const { part, times } = sample(matrix);
   let [rowBits, columnBits] = [0, 0];
-  let best = attempt(0, 0);
+  let best = attempt(part, lag, 0, 0, times);
   for (;;) {
     const wider = [
       [rowBits + 1, columnBits],
       [rowBits, columnBits + 1],
     ]
-      .filter(([r, c]) => r <= MOST_CLASS_BITS && c <= MOST_CLASS_BITS && 2 ** r <= rows && 2 ** c <= columns)
-      .map(([r, c]) => ({ r, c, choice: attempt(r, c) }))
+      .filter(([r, c]) => r <= MOST_CLASS_BITS && c <= MOST_CLASS_BITS && 2 ** r <= part.rows && 2 ** c <= part.columns)
+      .map(([r, c]) => ({ r, c, choice: attempt(part, lag, r, c, times) }))
       .sort((a, b) => a.choice.bytes - b.choice.bytes)
       .at(0);
-    if (wider === undefined || !(wider.choice.bytes < best.bytes * (1 - LEAST_GAIN))) return best;
+    if (wider === undefined || !(wider.choice.bytes < best.bytes * (1 - LEAST_GAIN))) break;
     [rowBits, columnBits] = [wider.r, wider.c];
     best = wider.choice;
   }
+  return times === 1 ? best : attempt(matrix, lag, rowBits, columnBits, 1);
+}
+
+/** @param times how many times as many codes there will be */
+function attempt(matrix: CodeMatrix, lag: number, rowBits: number, columnBits: number, times: number): Choice {
+  const classes = estimateClasses(matrix, 2 ** rowBits, 2 ** columnBits);
+  const { levels, bits } = tablesOf(pairCounts(matrix, classes), matrix.symbols);
+  const tables = writeTables(levels);
+  const columnBytes = packedBytes(matrix.columns, columnBits);
+  const head = HEAD_BYTES + packedBytes(matrix.rows * times, rowBits) + columnBytes + tables.length + 4;
+  return { matrix, lag, classes, levels, tables, bytes: head + (times * bits) / 8 };
+}
+
+/** Evenly spaced rows with about `SAMPLED_CODES` codes: enough to choose how many classes there are. */
+function sample(matrix: CodeMatrix): { part: CodeMatrix; times: number } {
+  const { rows, columns, codes } = matrix;
+  const step = Math.max(1, Math.floor(codes.length / SAMPLED_CODES));
+  if (step === 1) return { part: matrix, times: 1 };
+  const picked = Array.from({ length: Math.ceil(rows / step) }, (_, i) => i * step);
+  const some = new Uint8Array(picked.length * columns);
+  picked.forEach((row, i) => {
+    some.set(codes.subarray(row * columns, (row + 1) * columns), i * columns);
+  });
+  return { part: { ...matrix, rows: picked.length, codes: some }, times: rows / picked.length };
 }
 
 function writeCoded({ matrix, lag, classes, levels, tables }: Choice): Uint8Array {
   const { rows, columns } = matrix;
   const rowBits = Math.log2(classes.rowClasses);
   const columnBits = Math.log2(classes.columnClasses);
-  const stream = encodeSymbols(matrix.codes, levels.map(frequenciesOf), contexts(columns, classes));
+  const stream = encodeSymbols(matrix.codes, levels.map(frequenciesOf), classes);
   const columnsAt = HEAD_BYTES + packedBytes(rows, rowBits);
   const tablesAt = columnsAt + packedBytes(columns, columnBits);
   const bytes = new Uint8Array(tablesAt + tables.length + stream.length);
@@ -100,11 +118,6 @@ function writeCoded({ matrix, lag, classes, levels, tables }: Choice): Uint8Arra
   bytes.set(tables, tablesAt);
   bytes.set(stream, tablesAt + tables.length);
   return bytes;
-}
-
-/** Pair of classes that meet in code i. */
-function contexts(columns: number, { columnClasses, ofRow, ofColumn }: Classes): (i: number) => number {
-  return (i) => ofRow[Math.floor(i / columns)] * columnClasses + ofColumn[i % columns];
 }
 
 /**
@@ -122,7 +135,7 @@ export function decodeCodes(shape: Shape, bytes: Uint8Array, codes: Uint8Array):
     return;
   }
   const { lag, classes, tables, streamAt } = readHead(shape, bytes);
-  decodeSymbols(bytes.subarray(streamAt), tables, contexts(shape.columns, classes), codes);
+  decodeSymbols(bytes.subarray(streamAt), tables, classes, codes);
   addLag({ ...shape, symbols: 2 ** shape.bits, codes }, lag);
 }
 

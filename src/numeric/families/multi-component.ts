@@ -38,6 +38,6 @@ export const multiComponent: Family = {
   title: 'Unevaluated sums of two or three bfloat16, and exact additions of them',
   equation: 'x = c_1 + c_2 (+ c_3), |c_(k+1)| ≤ ½ ulp(c_k); two-sum: a + b = RN(a + b) + error',
   source:
-    'Yu et al., “Collage: Light-Weight Low-Precision Strategy for LLM Training”, ICML 2024, section 3; Shewchuk, 1997, section 2; Dekker, 1971',
+    'Yu et al., “Collage: Light-Weight Low-Precision Strategy for LLM Training”, ICML 2024; Shewchuk, 1997, section 2; Dekker, 1971',
   formats: [bf16Sum(2), bf16Sum(3)],
 };
