@@ -38,7 +38,7 @@ export const ternaries: Family = {
   title: '−1, 0, 1 under a scale, and planes of them',
   equation: 'x ≈ γ·clip(⌊x/γ⌉, −1, 1); planes: x ≈ a_1·t_1 + a_2·t_2',
   source:
-    'Ma et al., “The Era of 1-bit LLMs”, 2024, equation 1; Wang et al., “bitnet.cpp”, 2024 (I2_S, TL1, TL2); “PTQTP”, 2025 (trit-planes)',
+    'Ma et al., “The Era of 1-bit LLMs”, 2024, equation 1; Wang et al., “bitnet.cpp”, 2024 (I2_S, TL1, TL2); Xiao et al., “PTQTP”, 2025 (trit-planes)',
   formats: [
     ...packings.map(([name, packing]) =>
       scaledFormat({ name: `TERNARY_${name}`, element: ternary, group: 'tensor', scale: SCALE_F32, packing }),

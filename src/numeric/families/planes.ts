@@ -10,8 +10,8 @@ import { ternaryFifths } from './ternary-packing.ts';
  *   ├ K × f16 scales ┼ K planes of digits ┤   value = Σ_k a_k·t_k, t_k in ±1 or in −1, 0, 1
  * Residual binary bases and trit-planes. Digits are chosen among all 2^K or 3^K sums, scales by least squares, in turn;
  * plane k starts as the residual of those before it.
- * @see Xu et al., "Alternating Multi-bit Quantization", ICLR 2018, section 3 (bases); "PTQTP: Post-Training Quantization to
- * Trit-Planes", 2025, equation 4 (planes, regularized least squares)
+ * @see Xu et al., "Alternating Multi-bit Quantization", ICLR 2018, section 3 (bases); Xiao et al., "PTQTP: Post-Training
+ * Quantization to Trit-Planes", 2025, equation 4 (planes, regularized least squares)
  */
 const GROUP = 128;
 const ROUNDS = 16;
