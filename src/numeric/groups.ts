@@ -1,3 +1,4 @@
+import { loadBlock } from './search/block.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -10,6 +11,38 @@ export interface GroupCodec {
   /** @param bytes zeros at [at, at + this.bytes) */
   encode(values: Float32Array, importance: Float32Array | undefined, from: number, bytes: Uint8Array, at: number): void;
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
+}
+
+/** A codec that searches on values and importance made ready: see `loadBlock`. */
+export abstract class SearchedCodec implements GroupCodec {
+  readonly group: number;
+  abstract readonly bytes: number;
+  /** [group] finite */
+  protected readonly x: Float64Array;
+  /** [group] importance, positive */
+  protected readonly w: Float64Array;
+
+  constructor(group: number) {
+    this.group = group;
+    this.x = new Float64Array(group);
+    this.w = new Float64Array(group);
+  }
+
+  encode(
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    from: number,
+    bytes: Uint8Array,
+    at: number,
+  ): void {
+    loadBlock(values, importance, from, this.group, this.x, this.w);
+    this.store(values.subarray(from, from + this.group), bytes, at);
+  }
+
+  /** Writes the group at `at`. @param values [group] as given: NaN and Inf take their levels here */
+  protected abstract store(values: Float32Array, bytes: Uint8Array, at: number): void;
+
+  abstract decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
 }
 
 /** What names a format and the containers that hold it. */
@@ -29,9 +62,9 @@ export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat
   };
 }
 
-/** A format whose group is a row (`channel`) or everything (`tensor`). */
+/** A format whose group is a row (`channel`) or everything (`tensor`). @param facts with what a row must be a multiple of */
 export function groupTensor(
-  facts: FormatFacts,
+  facts: FormatFacts & { readonly multiple?: number },
   group: 'channel' | 'tensor',
   codecOf: (group: number) => GroupCodec,
 ): TensorFormat {

@@ -1,8 +1,7 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
-import { type GroupCodec, groupFormat } from '../groups.ts';
+import { groupFormat, SearchedCodec } from '../groups.ts';
 import type { ScaledSpec } from '../scaled.ts';
 import { readScale, type ScaleType, writeScale } from '../scales.ts';
-import { loadBlock } from '../search/block.ts';
 import type { NumberFormat, TensorFormat } from '../types.ts';
 
 /**
@@ -24,40 +23,28 @@ const RANGES = [1, 0.97, 0.94, 0.9, 0.85, 0.8, 0.73, 0.65];
 const MOST_UNUSED = 4;
 const REFINEMENTS = 2;
 
-class AffineCodec implements GroupCodec {
-  readonly group: number;
+class AffineCodec extends SearchedCodec {
   readonly bytes: number;
   readonly #bits: number;
   readonly #top: number;
   readonly #scale: ScaleType;
-  readonly #x: Float64Array;
-  readonly #w: Float64Array;
   readonly #codes: Uint8Array;
   #error = 0;
   #step = 0;
 
   constructor(bits: number, scale: ScaleType, group: number) {
-    this.group = group;
+    super(group);
     this.#bits = bits;
     this.#top = 2 ** bits - 1;
     this.#scale = scale;
     this.bytes = scale.bytes + 1 + packedBytes(group, bits);
-    this.#x = new Float64Array(group);
-    this.#w = new Float64Array(group);
     this.#codes = new Uint8Array(group);
   }
 
-  encode(
-    values: Float32Array,
-    importance: Float32Array | undefined,
-    from: number,
-    bytes: Uint8Array,
-    at: number,
-  ): void {
-    loadBlock(values, importance, from, this.group, this.#x, this.#w);
+  protected store(values: Float32Array, bytes: Uint8Array, at: number): void {
     const { code, zero } = this.#search();
     const scale = this.#scale.value(code);
-    for (let i = 0; i < this.group; i++) this.#codes[i] = this.#nearest(values[from + i], scale, zero);
+    for (let i = 0; i < this.group; i++) this.#codes[i] = this.#nearest(values[i], scale, zero);
     writeScale(this.#scale, code, bytes, at);
     bytes[at + this.#scale.bytes] = zero;
     packBits(this.#codes, 0, this.group, this.#bits, bytes, at + this.#scale.bytes + 1);
@@ -74,7 +61,7 @@ class AffineCodec implements GroupCodec {
   #search(): { code: number; zero: number } {
     let low = 0;
     let high = 0;
-    for (const x of this.#x) {
+    for (const x of this.x) {
       low = Math.min(low, x);
       high = Math.max(high, x);
     }
@@ -107,11 +94,11 @@ class AffineCodec implements GroupCodec {
     let xq = 0;
     let qq = 0;
     for (let i = 0; i < this.group; i++) {
-      const q = this.#nearest(this.#x[i], scale, zero) - zero;
-      const difference = this.#x[i] - Math.fround(scale * q);
-      error += this.#w[i] * difference * difference;
-      xq += this.#w[i] * this.#x[i] * q;
-      qq += this.#w[i] * q * q;
+      const q = this.#nearest(this.x[i], scale, zero) - zero;
+      const difference = this.x[i] - Math.fround(scale * q);
+      error += this.w[i] * difference * difference;
+      xq += this.w[i] * this.x[i] * q;
+      qq += this.w[i] * q * q;
     }
     this.#error = error;
     this.#step = xq / qq;

@@ -1,7 +1,6 @@
-import { type GroupCodec, groupBlocks } from '../groups.ts';
+import { groupBlocks, SearchedCodec } from '../groups.ts';
 import { bitPacking, type Packing } from '../scaled.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
-import { loadBlock } from '../search/block.ts';
 import type { NumberFormat } from '../types.ts';
 import { ternaryFifths } from './ternary-packing.ts';
 
@@ -25,20 +24,18 @@ export function planesFormat(name: string, digits: 2 | 3, planes: number): Numbe
   return groupBlocks({ name }, new PlanesCodec(digits, planes, packing));
 }
 
-class PlanesCodec implements GroupCodec {
-  readonly group = GROUP;
+class PlanesCodec extends SearchedCodec {
   readonly bytes: number;
   readonly #digits: number;
   readonly #planes: number;
   readonly #packing: Packing;
   /** [digits^planes][planes] digit values of every sum */
   readonly #sums: readonly (readonly number[])[];
-  readonly #x = new Float64Array(GROUP);
-  readonly #w = new Float64Array(GROUP);
   readonly #choice = new Uint8Array(GROUP);
   readonly #codes = new Uint16Array(GROUP);
 
   constructor(digits: 2 | 3, planes: number, packing: Packing) {
+    super(GROUP);
     this.#digits = digits;
     this.#planes = planes;
     this.#packing = packing;
@@ -48,17 +45,10 @@ class PlanesCodec implements GroupCodec {
     );
   }
 
-  encode(
-    values: Float32Array,
-    importance: Float32Array | undefined,
-    from: number,
-    bytes: Uint8Array,
-    at: number,
-  ): void {
-    loadBlock(values, importance, from, GROUP, this.#x, this.#w);
+  protected store(values: Float32Array, bytes: Uint8Array, at: number): void {
     const scales = this.#search();
     const levels = this.#levels(scales);
-    for (let i = 0; i < GROUP; i++) this.#choice[i] = nearest(levels, values[from + i]);
+    for (let i = 0; i < GROUP; i++) this.#choice[i] = nearest(levels, values[i]);
     for (let k = 0; k < this.#planes; k++) {
       writeScale(SCALE_F16, SCALE_F16.code(scales[k]), bytes, at + 2 * k);
       for (let i = 0; i < GROUP; i++) this.#codes[i] = Math.floor(this.#choice[i] / this.#digits ** k) % this.#digits;
@@ -115,10 +105,10 @@ class PlanesCodec implements GroupCodec {
   #starts(): number[][] {
     let mean = 0;
     let weight = 0;
-    const magnitudes = Float64Array.from(this.#x, Math.abs).sort();
+    const magnitudes = Float64Array.from(this.x, Math.abs).sort();
     for (let i = 0; i < GROUP; i++) {
-      mean += this.#w[i] * Math.abs(this.#x[i]);
-      weight += this.#w[i];
+      mean += this.w[i] * Math.abs(this.x[i]);
+      weight += this.w[i];
     }
     mean /= weight;
     const largest = magnitudes[GROUP - 1];
@@ -149,8 +139,8 @@ class PlanesCodec implements GroupCodec {
     const levels = this.#levels(scales);
     let error = 0;
     for (let i = 0; i < GROUP; i++) {
-      this.#choice[i] = nearest(levels, this.#x[i]);
-      error += this.#w[i] * (this.#x[i] - levels[this.#choice[i]]) ** 2;
+      this.#choice[i] = nearest(levels, this.x[i]);
+      error += this.w[i] * (this.x[i] - levels[this.#choice[i]]) ** 2;
     }
     return error;
   }
@@ -162,8 +152,8 @@ class PlanesCodec implements GroupCodec {
     for (let i = 0; i < GROUP; i++) {
       const digits = this.#sums[this.#choice[i]];
       for (let r = 0; r < n; r++) {
-        for (let c = 0; c < n; c++) a[r][c] += this.#w[i] * digits[r] * digits[c];
-        a[r][n] += this.#w[i] * digits[r] * this.#x[i];
+        for (let c = 0; c < n; c++) a[r][c] += this.w[i] * digits[r] * digits[c];
+        a[r][n] += this.w[i] * digits[r] * this.x[i];
       }
     }
     return solve(a);

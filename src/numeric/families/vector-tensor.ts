@@ -1,7 +1,6 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { groupTensor, SearchedCodec } from '../groups.ts';
 import { readScale, SCALE_F32, writeScale } from '../scales.ts';
-import { loadBlock } from '../search/block.ts';
-import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 
 /** A finite set of points in `size` dimensions. */
@@ -30,32 +29,12 @@ const ROUNDS = 2;
  *   per row: ├ f32 scale ┼ codes of stage 1 ┼ codes of stage 2 … ┤   value = scale·Σ point/gain
  */
 export function vectorTensor(name: string, stages: readonly Stage[]): TensorFormat {
-  const { size } = stages[0].code;
-  const rowBytes = (columns: number) =>
-    stages.reduce((sum, { code }) => sum + packedBytes(columns / size, code.bits), SCALE_F32.bytes);
-  return tensorFormat({
-    name,
-    block: 'channel',
-    multiple: size,
-    storedBytes: (rows, columns) => rows * rowBytes(columns),
-    encode(values, columns, bytes, importance) {
-      const row = new RowCoder(stages, columns);
-      for (let from = 0, at = 0; from < values.length; from += columns, at += rowBytes(columns))
-        row.encode(values, importance, from, bytes, at);
-    },
-    decode(bytes, columns, values) {
-      const row = new RowCoder(stages, columns);
-      for (let from = 0, at = 0; from < values.length; from += columns, at += rowBytes(columns))
-        row.decode(bytes, at, values, from);
-    },
-  });
+  return groupTensor({ name, multiple: stages[0].code.size }, 'channel', (columns) => new RowCodec(stages, columns));
 }
 
-class RowCoder {
+class RowCodec extends SearchedCodec {
+  readonly bytes: number;
   readonly #stages: readonly Stage[];
-  readonly #columns: number;
-  readonly #x: Float64Array;
-  readonly #w: Float64Array;
   readonly #rest: Float64Array;
   readonly #sum: Float64Array;
   readonly #point: Float64Array;
@@ -64,29 +43,21 @@ class RowCoder {
   #fitted = 0;
 
   constructor(stages: readonly Stage[], columns: number) {
+    super(columns);
     this.#stages = stages;
-    this.#columns = columns;
-    this.#x = new Float64Array(columns);
-    this.#w = new Float64Array(columns);
+    this.bytes = stages.reduce((sum, { code }) => sum + packedBytes(columns / code.size, code.bits), SCALE_F32.bytes);
     this.#rest = new Float64Array(columns);
     this.#sum = new Float64Array(columns);
     this.#point = new Float64Array(stages[0].code.size);
     this.#codes = this.#room();
   }
 
-  encode(
-    values: Float32Array,
-    importance: Float32Array | undefined,
-    from: number,
-    bytes: Uint8Array,
-    at: number,
-  ): void {
-    loadBlock(values, importance, from, this.#columns, this.#x, this.#w);
+  protected store(_values: Float32Array, bytes: Uint8Array, at: number): void {
     let energy = 0;
     let weight = 0;
-    for (let i = 0; i < this.#columns; i++) {
-      energy += this.#w[i] * this.#x[i] ** 2;
-      weight += this.#w[i];
+    for (let i = 0; i < this.group; i++) {
+      energy += this.w[i] * this.x[i] ** 2;
+      weight += this.w[i];
     }
     let bestError = energy; // of all zeros
     let scale = 0;
@@ -119,11 +90,11 @@ class RowCoder {
       for (const [g, q] of this.#codes[stage].entries()) this.#add(code, gain, q, g * code.size);
       start += packedBytes(this.#codes[stage].length, code.bits);
     }
-    for (let i = 0; i < this.#columns; i++) values[from + i] = scale * this.#sum[i];
+    for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#sum[i];
   }
 
   #room(): Uint16Array[] {
-    return this.#stages.map(({ code }) => new Uint16Array(this.#columns / code.size));
+    return this.#stages.map(({ code }) => new Uint16Array(this.group / code.size));
   }
 
   #add(code: VectorCode, gain: number, q: number, at: number): void {
@@ -135,9 +106,9 @@ class RowCoder {
   #quantize(scale: number): void {
     this.#sum.fill(0);
     for (const [stage, { code, gain }] of this.#stages.entries()) {
-      for (let i = 0; i < this.#columns; i++) this.#rest[i] = gain * (this.#x[i] / scale - this.#sum[i]);
-      for (let at = 0; at < this.#columns; at += code.size) {
-        const q = code.nearest(this.#rest, at, this.#w);
+      for (let i = 0; i < this.group; i++) this.#rest[i] = gain * (this.x[i] / scale - this.#sum[i]);
+      for (let at = 0; at < this.group; at += code.size) {
+        const q = code.nearest(this.#rest, at, this.w);
         this.#codes[stage][at / code.size] = q;
         this.#add(code, gain, q, at);
       }
@@ -145,10 +116,10 @@ class RowCoder {
     let xx = 0;
     let xq = 0;
     let qq = 0;
-    for (let i = 0; i < this.#columns; i++) {
-      xx += this.#w[i] * this.#x[i] ** 2;
-      xq += this.#w[i] * this.#x[i] * this.#sum[i];
-      qq += this.#w[i] * this.#sum[i] ** 2;
+    for (let i = 0; i < this.group; i++) {
+      xx += this.w[i] * this.x[i] ** 2;
+      xq += this.w[i] * this.x[i] * this.#sum[i];
+      qq += this.w[i] * this.#sum[i] ** 2;
     }
     this.#fitted = Math.max(xq / qq, 0);
     this.#error = xx - this.#fitted * xq;
