@@ -64,7 +64,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   refuseOverwrite(options.output, options.yes);
   const model = await openModelArgument(modelName, options);
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
-  const { calibrationTokens, evaluationTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
+  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
   const result = await withProgress(options, async (work) =>
     quantizeModel(model, {
@@ -76,7 +76,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
       evaluation: options.verify
-        ? () => evaluationTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
+        ? () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
         : undefined,
       evaluationLength: sequenceLength(model),
       folder: options.workDir,

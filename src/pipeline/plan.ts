@@ -3,7 +3,8 @@ import { solve, solveMany } from '../allocate/solve.ts';
 import type { SolveOptions } from '../allocate/solvers/types.ts';
 import type { BitPlan, Costs, Group, Solution } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { type Corrections, groupsOf, NO_CORRECTION } from './groups.ts';
+import { type Corrections, NO_CORRECTION } from './corrections.ts';
+import { groupsOf } from './groups.ts';
 import { type Budgets, resources } from './resources/table.ts';
 import type { Resource, Setting } from './resources/types.ts';
 
@@ -13,14 +14,8 @@ const PATIENCE_MS = 60_000;
 /** Sizes at which the whole frontier is shown. */
 const FRONTIER_POINTS = 40;
 
-/**
- * Relative standard error of what the quadratic form itself leaves out: higher orders, matrices that interact, another
- * text than the measured one. True ÷ predicted of 40 random plans of the embedded model has a median of 1.09
- * (`npm run bench -- prediction`).
- */
-const FORM_ERROR = 0.1;
-
 export interface PlanOptions extends SolveOptions {
+  /** Learned from true evaluations; default none. */
   readonly corrections?: Corrections;
   /** Name of the solver; default the first of the table that takes the problem. */
   readonly solver?: string;
@@ -45,37 +40,43 @@ export class Planner {
    * The best plan within budgets.
    * @throws BitbudgetError when no plan fits, with what can be had; UsageError when the solver does not take the problem
    */
-  async plan(budgets: Budgets, { corrections, ...options }: PlanOptions = {}): Promise<BitPlan> {
+  async plan(budgets: Budgets, { corrections = NO_CORRECTION, ...options }: PlanOptions = {}): Promise<BitPlan> {
     const groups = this.groups(corrections);
     const left: Costs = Object.fromEntries(
       Object.entries(budgets).map(([name, most]) => [name, most - this.#fixed(name)]),
     );
     const solution = await solve({ groups, budgets: left }, { timeLimitMs: PATIENCE_MS, ...options });
-    return this.#plan(groups, this.#possible(solution, budgets));
+    return this.#plan(groups, this.#possible(solution, budgets), corrections);
   }
 
   /** Best plans at sizes spread evenly over what the table can reach, smallest first. */
-  frontier(): BitPlan[] {
-    const groups = this.groups();
+  frontier(corrections: Corrections = NO_CORRECTION): BitPlan[] {
+    const groups = this.groups(corrections);
     const { least, most } = costRange(groups, 'bytes');
     const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) =>
       Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)),
     );
-    return solveMany(groups, 'bytes', budgets).map((solution) => this.#plan(groups, solution));
+    return solveMany(groups, 'bytes', budgets).map((solution) => this.#plan(groups, solution, corrections));
+  }
+
+  /** The same plan with what corrected prices predict of it. */
+  predict(plan: BitPlan, corrections: Corrections): BitPlan {
+    const groups = this.groups(corrections);
+    const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === plan.formats[id]));
+    const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
+    return { ...plan, prediction: { ...plan.prediction!, ...this.#expected(groups, choice, loss, corrections) } };
   }
 
   #fixed(name: string): number {
     return this.#resources.find((resource) => resource.name === name)!.fixed;
   }
 
-  #plan(groups: readonly Group[], solution: Solution): BitPlan {
+  #plan(groups: readonly Group[], solution: Solution, corrections: Corrections): BitPlan {
     const { table } = this.#setting;
     const chosen = groups.map(({ options }, i) => options[solution.choice[i]]);
     const costs = Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [name, chosen.reduce((sum, option) => sum + option.costs[name], fixed)]),
     );
-    const independent = Math.hypot(...chosen.map((option) => option.lossError ?? 0));
-    const shared = solution.loss * (table.scale.standardError / table.scale.value);
     return {
       version: 1,
       model: table.model,
@@ -84,13 +85,18 @@ export class Planner {
       prediction: {
         fileBytes: costs['bytes'],
         costs,
-        kl: solution.loss,
-        klError: Math.hypot(independent, shared, FORM_ERROR * solution.loss),
+        ...this.#expected(groups, solution.choice, solution.loss, corrections),
         status: solution.status,
         bound: solution.bound,
         gap: solution.gap,
       },
     };
+  }
+
+  #expected(groups: readonly Group[], choice: readonly number[], kl: number, { spread }: Corrections) {
+    const { scale } = this.#setting.table;
+    const independent = Math.hypot(...groups.map(({ options }, i) => options[choice[i]].lossError ?? 0));
+    return { kl, klError: Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread) };
   }
 
   /** @throws BitbudgetError when there is no choice */

@@ -17,6 +17,7 @@ import { Planner } from './plan.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Notes } from './resources/types.ts';
 import { Session } from './session.node.ts';
+import type { HeldOut } from './texts.node.ts';
 import { type VerifyResult, verify } from './verify.ts';
 import { budgetsOf, type Wishes, weightCount } from './wishes.ts';
 import type { Workspace } from './workspace.node.ts';
@@ -33,8 +34,8 @@ export interface QuantizeOptions extends WorkOptions {
   readonly palette?: readonly string[];
   /** Sequences to measure on; asked for when something is measured. */
   readonly calibration: () => Promise<TokenBatch>;
-  /** Held-out tokens to verify on; without them nothing is verified. */
-  readonly evaluation?: () => Promise<Int32Array>;
+  /** Held-out text to verify on; without it nothing is verified. */
+  readonly evaluation?: () => Promise<HeldOut>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
@@ -109,14 +110,15 @@ class QuantizeRun {
       await this.#encode(plan, measurement, workspace);
       return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
-    const measurer = await this.#measurer(evaluation);
+    const { judged, probed } = await evaluation();
+    const measurer = await this.#measurer(judged);
+    const prober = await this.#measurer(probed);
     const verification = await verify(table, {
       solve: (corrections) => planner.plan(budgets, { corrections, seed }),
-      measure: async (plan) => {
-        await this.#encode(plan, measurement, workspace);
-        return await measurer(quantizedModel(this.#model, plan, workspace.blocks()));
-      },
-      probe: async (plan, only) => (await measurer(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
+      predict: (plan, corrections) => planner.predict(plan, corrections),
+      round: (plan) => this.#encode(plan, measurement, workspace),
+      measure: (plan) => measurer(quantizedModel(this.#model, plan, workspace.blocks())),
+      probe: async (plan, only) => (await prober(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
     });
     const { plan, evaluation: result } = verification.best;
     return {
@@ -133,7 +135,8 @@ class QuantizeRun {
     await this.#encode(plan, measurement, workspace);
     const { evaluation: heldOut } = this.#options;
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
-    const evaluation = heldOut === undefined ? undefined : await (await this.#measurer(heldOut))(candidate);
+    const evaluation =
+      heldOut === undefined ? undefined : await (await this.#measurer((await heldOut()).judged))(candidate);
     return { ...(await this.#write(plan, workspace, fileNotes(plan.rounding), evaluation)), measurement };
   }
 
@@ -155,9 +158,8 @@ class QuantizeRun {
   }
 
   /** Compares candidates with the original, whose states are computed once. */
-  async #measurer(heldOut: () => Promise<Int32Array>): Promise<(candidate: Model) => Promise<Evaluation>> {
+  async #measurer(tokens: Int32Array): Promise<(candidate: Model) => Promise<Evaluation>> {
     const { kernels } = this.#session;
-    const tokens = await heldOut();
     const { evaluationLength: length, signal, onProgress } = this.#options;
     const states = await this.#timed('verify', () =>
       referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }),

@@ -135,8 +135,11 @@ function notes({ measurement, verification, table }: QuantizeResult): string[] {
   if (table)
     lines.push(`Kronecker prices times ${table.scale.value.toFixed(3)} ± ${table.scale.standardError.toFixed(3)}`);
   if (verification && verification.tried.length > 1) {
-    const factors = Object.entries(verification.corrections).map(([kind, factor]) => `${kind} ${factor.toFixed(2)}`);
-    lines.push(`prediction corrected by kind of matrix (${factors.join(', ')}) and solved again`);
+    const { kinds, spread } = verification.corrections;
+    const factors = Object.entries(kinds).map(
+      ([kind, { level, coarse }]) => `${kind} ${level.toFixed(2)}, at 2.6 bits ${(level + coarse).toFixed(2)}`,
+    );
+    lines.push(`predictions times (${factors.join('; ')}), ± ${(100 * spread).toFixed(0)} %, and solved again`);
   }
   return lines;
 }

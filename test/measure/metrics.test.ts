@@ -92,6 +92,7 @@ test('scores grow with the error as their equations say: quadratic ones fourfold
     'hawq-trace',
     'hawq-hutchinson',
     'hawq-hutchinson-orthogonal',
+    'hawq-activations',
     'kl-kronecker',
     'kl-additive',
     'kl-rows',

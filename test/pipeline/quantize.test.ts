@@ -8,6 +8,7 @@ import { BitbudgetError } from '../../src/core/errors.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { readPlan, uniformPlan } from '../../src/pipeline/plan-file.ts';
 import { type QuantizeResult, quantizeModel, type Target } from '../../src/pipeline/quantize.node.ts';
+import { holdOut } from '../../src/pipeline/texts.node.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 async function run(model: string, output: string, target: Target, folder: string): Promise<QuantizeResult> {
@@ -17,7 +18,7 @@ async function run(model: string, output: string, target: Target, folder: string
     folder,
     rounding: 'gptq',
     calibration: async () => randomTokens(8, 32, 1),
-    evaluation: async () => randomTokens(8, 32, 2).ids,
+    evaluation: async () => holdOut(randomTokens(8, 32, 2).ids, 32),
     evaluationLength: 32,
     threads: 1,
   });

@@ -1,6 +1,7 @@
 import { UsageError } from '../../core/errors.ts';
 import { blockReconstruction } from './block-reconstruction.ts';
 import { firstOrder } from './first-order.ts';
+import { hawqActivations } from './hawq-activations.ts';
 import { hawqEigenvalue } from './hawq-eigenvalue.ts';
 import { hawqHutchinson, hawqHutchinsonOrthogonal } from './hawq-hutchinson.ts';
 import { hawqTrace } from './hawq-trace.ts';
@@ -37,6 +38,7 @@ export const metrics: readonly Metric[] = [
   ompq,
   hawqHutchinson,
   hawqHutchinsonOrthogonal,
+  hawqActivations,
   firstOrder,
   mixllm,
   outputFisher,

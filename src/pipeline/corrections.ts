@@ -1,0 +1,168 @@
+import type { Estimate } from '../evaluate/types.ts';
+import { bitsPerWeight, format } from '../numeric/table.ts';
+import type { PricedTensor } from '../quantize/sensitivity.ts';
+
+/** Kinds of matrices whose predictions tend to be off alike. */
+export type MatrixKind = 'embedding' | 'head' | 'attention' | 'feedForward';
+
+const KINDS: readonly MatrixKind[] = ['embedding', 'head', 'attention', 'feedForward'];
+
+export function matrixKind(role: PricedTensor['role']): MatrixKind {
+  if (role === 'token_embd') return 'embedding';
+  if (role === 'output') return 'head';
+  return role.startsWith('ffn') ? 'feedForward' : 'attention';
+}
+
+/** Predicted losses of a kind are multiplied with level + coarse · `coarseness` of the format. */
+export interface KindCorrection {
+  /** What holds at every width: another text, matrices that act together. */
+  readonly level: number;
+  /** What few bits add: the second order fails. */
+  readonly coarse: number;
+}
+
+/** How far predictions are off, learned from true evaluations of a few probes. */
+export interface Corrections {
+  readonly kinds: Readonly<Record<MatrixKind, KindCorrection>>;
+  /** Relative standard error of a plan's prediction that is left. */
+  readonly spread: number;
+}
+
+/**
+ * Relative standard error of what the form leaves out before anything is learned: another text than the measured one,
+ * matrices that act together, higher orders. Stored true plans are 1.2 times their predictions (docs/metrics.md).
+ */
+const FORM_ERROR = 0.2;
+
+/** Nothing learned yet. */
+export const NO_CORRECTION: Corrections = {
+  kinds: kindsOf(() => ({ level: 1, coarse: 0 })),
+  spread: FORM_ERROR,
+};
+
+/** Bits per weight at which coarseness is 1. */
+const COARSE_BITS = 2.625;
+
+/** Square of a format’s step: 1 at 2.625 bits per weight (Q2_K), a quarter of it for every bit more; never above 1, where nothing was learned. */
+export function coarseness(formatName: string): number {
+  return Math.min(1, 4 ** (COARSE_BITS - bitsPerWeight(format(formatName))));
+}
+
+export function correctionFactor(corrections: Corrections, role: PricedTensor['role'], formatName: string): number {
+  const { level, coarse } = corrections.kinds[matrixKind(role)];
+  return level + coarse * coarseness(formatName);
+}
+
+/** A rounded matrix of a probe: its uncorrected prediction. */
+export interface ProbedMatrix {
+  readonly role: PricedTensor['role'];
+  readonly format: string;
+  /** nats per token */
+  readonly loss: number;
+}
+
+/** Some matrices rounded together, the others left alone, and the KL measured of that. */
+export interface Probe {
+  readonly matrices: readonly ProbedMatrix[];
+  readonly kl: Estimate;
+}
+
+/** Relative standard deviations known beforehand: of a kind's level from the common one, and of what few bits add to it. */
+const LEVEL_SPREAD = 0.15;
+const COARSE_SPREAD = 0.5;
+/** Relative error of a probe beside its own: no form is exact. */
+const PROBE_ERROR = 0.03;
+/** Passes over the eight coordinates: many more than they need. */
+const SWEEPS = 2000;
+/** Factors stay positive at any width. */
+const LEAST_LEVEL = 0.2;
+const LEAST_COARSE = -0.15;
+
+/**
+ * Learns from probes by regression of measured KL on the predictions of the kinds, shrunk towards one factor for all.
+ * Residuals are relative, since small losses matter as much as large ones.
+ * @param probes with a KL that is worth learning from; none: nothing is learned
+ * @see Hoerl and Kennard, Ridge regression (1970)
+ */
+export function learnCorrections(probes: readonly Probe[]): Corrections {
+  const rows = probes.filter(({ kl }) => kl.mean > 0).map(regressionRow);
+  if (rows.length === 0) return NO_CORRECTION;
+  const common = Math.exp(mean(rows.map(({ features, kl }) => Math.log(kl / sum(levels(features))))));
+  const prior = features(common, 0);
+  const deviation = features(common * LEVEL_SPREAD, common * COARSE_SPREAD);
+  const least = features(common * LEAST_LEVEL, common * LEAST_COARSE);
+  const solved = ridge(rows, prior, deviation, least);
+  const residuals = rows.map(({ features, kl }) => dot(features, solved) / kl - 1);
+  const text = Math.min(...rows.map(({ relativeError }) => relativeError));
+  return {
+    kinds: kindsOf((kind) => ({ level: solved[2 * KINDS.indexOf(kind)], coarse: solved[2 * KINDS.indexOf(kind) + 1] })),
+    spread: Math.hypot(PROBE_ERROR, Math.sqrt(mean(residuals.map((value) => value * value))), text),
+  };
+}
+
+interface RegressionRow {
+  /** Σ loss and Σ loss · coarseness of every kind, kinds in order. */
+  readonly features: readonly number[];
+  readonly kl: number;
+  readonly relativeError: number;
+}
+
+function regressionRow({ matrices, kl }: Probe): RegressionRow {
+  const row: number[] = new Array(2 * KINDS.length).fill(0);
+  for (const { role, format: name, loss } of matrices) {
+    const at = 2 * KINDS.indexOf(matrixKind(role));
+    row[at] += loss;
+    row[at + 1] += loss * coarseness(name);
+  }
+  return { features: row, kl: kl.mean, relativeError: kl.standardError / kl.mean };
+}
+
+/**
+ * The least Σ ((features·x − kl) / (kl·error))² + Σ ((x − prior) / deviation)² over x ≥ least, one coordinate after the
+ * other: the sum is strictly convex, and the coordinates are few.
+ */
+function ridge(
+  rows: readonly RegressionRow[],
+  prior: readonly number[],
+  deviation: readonly number[],
+  least: readonly number[],
+): number[] {
+  const x = [...prior];
+  for (let sweep = 0; sweep < SWEEPS; sweep++)
+    for (let p = 0; p < x.length; p++) {
+      let curvature = deviation[p] ** -2;
+      let slope = (x[p] - prior[p]) * deviation[p] ** -2;
+      for (const { features, kl, relativeError } of rows) {
+        const scaled = features[p] / (kl * Math.hypot(relativeError, PROBE_ERROR));
+        curvature += scaled * scaled;
+        slope += (scaled * (dot(features, x) - kl)) / (kl * Math.hypot(relativeError, PROBE_ERROR));
+      }
+      x[p] = Math.max(least[p], x[p] - slope / curvature);
+    }
+  return x;
+}
+
+function kindsOf<T>(value: (kind: MatrixKind) => T): Record<MatrixKind, T> {
+  return Object.fromEntries(KINDS.map((kind) => [kind, value(kind)])) as Record<MatrixKind, T>;
+}
+
+/** Two numbers for every kind, as rows have them. */
+function features(level: number, coarse: number): number[] {
+  return KINDS.flatMap(() => [level, coarse]);
+}
+
+function levels(row: readonly number[]): number[] {
+  return row.filter((_, i) => i % 2 === 0);
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((total, value, i) => total + value * b[i], 0);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function mean(values: readonly number[]): number {
+  return sum(values) / values.length;
+}
