@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { writeWhole } from '../src/container/node.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
 import { truthToJson } from '../src/pipeline/truth/truth.ts';
 import { roundingMethod } from '../src/quantize/rounding/table.ts';
@@ -44,7 +44,7 @@ const threads = options.threads === undefined ? undefined : Number(options.threa
 const session = await Session.open(model, { folder: options.work, seed: SEED, threads });
 const choice = { files: file(options.calibration), tokens: Number(options['calibration-tokens'] ?? 16384) };
 const sequences = await calibrationTokens(model, choice, SEED);
-const heldOut = await evaluationTokens(model, { files: file(options.evaluation), tokens });
+const { judged: heldOut } = await heldOutTokens(model, { files: file(options.evaluation), tokens });
 const bench = await TruthBench.open(session, await session.measure(sequences), roundingMethod(options.rounding).name);
 let reported = performance.now();
 const truth = await bench.truth({

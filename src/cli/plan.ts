@@ -9,10 +9,16 @@ import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
+import {
+  addCalibrationOptions,
+  addEvaluationOptions,
+  type CalibrationOptions,
+  type EvaluationOptions,
+} from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface PlanCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions {
+interface PlanCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions, EvaluationOptions {
+  readonly probe?: boolean;
   readonly solver?: string;
   readonly frontier?: boolean;
   readonly output?: string;
@@ -41,6 +47,7 @@ export function register(program: Command): void {
       ),
     )
     .option('--frontier', 'the best predicted loss at every size')
+    .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
     .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
     .addOption(
@@ -54,6 +61,7 @@ export function register(program: Command): void {
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
   addCalibrationOptions(command);
+  addEvaluationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(plan);
 }
@@ -65,7 +73,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   for (const path of outputs) refuseOverwrite(path, options.yes);
   const model = await openModelArgument(modelName, options);
   const { solveFor } = await import('../pipeline/solve.node.ts');
-  const { calibrationTokens } = await import('../pipeline/texts.node.ts');
+  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');
   const plans = await withProgress(options, (work) =>
     solveFor(model, wishes, {
@@ -74,6 +82,9 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
       folder: options.workDir,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
+      evaluation: options.probe
+        ? () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
+        : undefined,
     }),
   );
   if (options.output) await writeWhole(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);

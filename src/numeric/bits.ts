@@ -42,3 +42,10 @@ export function unpackBits(
     held -= bits;
   }
 }
+
+/** Whether an odd number of bits is set. @param bits whole, 0 to 2³¹ − 1 */
+export function hasOddParity(bits: number): boolean {
+  let odd = false;
+  for (let rest = bits; rest > 0; rest &= rest - 1) odd = !odd;
+  return odd;
+}

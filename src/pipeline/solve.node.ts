@@ -3,15 +3,20 @@ import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { NO_CORRECTION } from './corrections.ts';
+import { learnFromProbes } from './learn.node.ts';
 import { Planner } from './plan.ts';
 import { fileNotes } from './quantize.node.ts';
 import { Session, type SessionOptions } from './session.node.ts';
+import type { HeldOut } from './texts.node.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
 export interface SolveOptions extends SessionOptions {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly calibration: () => Promise<TokenBatch>;
+  /** Held-out text to correct predictions on; without it they stay as priced. */
+  readonly evaluation?: () => Promise<HeldOut>;
   /** Name of the solver; default the first of the table that takes the problem. */
   readonly solver?: string;
 }
@@ -27,9 +32,13 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
     try {
       const table = await session.price(measurement, workspace, options.rounding, options.palette);
       const planner = new Planner({ model, table, notes });
-      if (wishes === undefined) return planner.frontier();
-      const { solver, seed } = options;
-      return [await planner.plan(budgetsOf(model, wishes), { solver, seed })];
+      const { solver, seed, evaluation } = options;
+      const corrections =
+        evaluation === undefined
+          ? NO_CORRECTION
+          : await learnFromProbes(session, measurement, workspace, table, (await evaluation()).probed);
+      if (wishes === undefined) return planner.frontier(corrections);
+      return [await planner.plan(budgetsOf(model, wishes), { solver, seed, corrections })];
     } finally {
       workspace.close();
     }

@@ -4,19 +4,24 @@ import { solveMany } from '../../src/allocate/solve.ts';
 import type { BitPlan } from '../../src/allocate/types.ts';
 import { Random } from '../../src/core/random.ts';
 import type { Evaluation } from '../../src/evaluate/types.ts';
+import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
 import {
   type Corrections,
   coarseness,
   correctionFactor,
   learnCorrections,
+  matrixKind,
   NO_CORRECTION,
   type Probe,
 } from '../../src/pipeline/corrections.ts';
 import { groupsOf } from '../../src/pipeline/groups.ts';
+import { probePlans } from '../../src/pipeline/probes.ts';
+import { solveFor } from '../../src/pipeline/solve.node.ts';
 import { holdOut } from '../../src/pipeline/texts.node.ts';
 import { verify } from '../../src/pipeline/verify.ts';
 import type { PricedTensor, SensitivityTable } from '../../src/quantize/sensitivity.ts';
+import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 const FORMATS = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_0'];
 const ROLES = ['token_embd', 'attn_q', 'attn_v', 'ffn_up', 'ffn_down', 'output'] as const;
@@ -155,6 +160,58 @@ test('verification learns from parts of the solved plan, and its corrected plan 
     assert.ok(Math.abs(plan.prediction!.kl / evaluation.kl.mean - 1) < 0.1, `${plan.prediction!.kl}`);
   assert.equal(probed[0], table.tensors.length);
   assert.ok(probed.length >= 5 && probed.length <= 9, `${probed.length} probes`);
+});
+
+test('probes: eight plans of two formats a matrix, each kind coarse in four, all pairs of kinds and of levels in two', () => {
+  const matrices = table.tensors.map(({ tensor, role }) => ({ name: tensor, role, formats: FORMATS }));
+  const plans = probePlans(matrices);
+  assert.equal(plans.length, 8);
+  for (const { name } of matrices)
+    assert.deepEqual(new Set(plans.map((plan) => plan[name])), new Set(['Q2_K', 'Q4_K']));
+  const byKind = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
+  const isFine = byKind.map((members) => plans.map((plan) => plan[members[0].name] === 'Q4_K'));
+  let pairs = 0;
+  for (const [i, a] of isFine.entries()) {
+    for (const plan of plans) assert.equal(new Set(byKind[i].map(({ name }) => plan[name])).size, 1);
+    for (const b of isFine.slice(0, i)) {
+      const counts = Map.groupBy(a, (fine, run) => `${fine} ${b[run]}`);
+      assert.deepEqual(
+        [...counts.values()].map(({ length }) => length),
+        [2, 2, 2, 2],
+      );
+      pairs++;
+    }
+  }
+  assert.equal(pairs, 6);
+});
+
+test('plan with probes: predictions are corrected, told with the error that is left, and the probes are remembered', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  let asked = 0;
+  const solved = async (probe: boolean) =>
+    await solveFor(
+      await openModel(source),
+      { bitsPerWeight: 7 },
+      {
+        folder,
+        rounding: 'gptq',
+        palette: ['Q4_0', 'Q5_0', 'Q8_0'],
+        calibration: async () => randomTokens(8, 32, 1),
+        evaluation: probe ? async () => holdOut(randomTokens(4, 128, 2).ids, 128) : undefined,
+        threads: 1,
+        onProgress: ({ stage }) => {
+          if (stage === 'quantizing') asked++;
+        },
+      },
+    );
+  const [[priced], [probed]] = [await solved(false), await solved(true)];
+  assert.ok(asked > 0);
+  assert.notEqual(probed.prediction!.kl, priced.prediction!.kl);
+  assert.ok(probed.prediction!.klError > 0);
+  asked = 0;
+  assert.deepEqual(await solved(true), [probed]);
+  assert.equal(asked, 0);
 });
 
 test('held-out text: even windows are judged, some between them probed, and no window is both', () => {

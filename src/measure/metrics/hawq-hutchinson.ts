@@ -1,4 +1,5 @@
 import { Random } from '../../core/random.ts';
+import { hasOddParity } from '../../numeric/bits.ts';
 import { estimate } from '../calibrate.ts';
 import { sequenceProducts } from './sequence-products.ts';
 import type { LayerCollector, LayerMetric, LayerShape } from './types.ts';
@@ -60,20 +61,13 @@ function collect({ tensor, kernels, sequences, length }: LayerShape, probes: Pro
   };
 }
 
-/** A probe of ±1. */
+/** A probe of ±1; the orthogonal ones are Walsh functions, (−1)^(bits that probe and place both have), under random signs. */
 function signs(size: number, probe: number, probes: Probes, label: string): Float32Array {
   const random = new Random(1).fork(probes === 'random' ? `probe ${probe} of ${label}` : `signs of ${label}`);
   const z = new Float32Array(size);
   for (let i = 0; i < size; i++) {
     const sign = random.uint32() & 1 ? 1 : -1;
-    z[i] = probes === 'orthogonal' && parity(i & probe) ? -sign : sign;
+    z[i] = probes === 'orthogonal' && hasOddParity(i & probe) ? -sign : sign;
   }
   return z;
-}
-
-/** Walsh function `probe` at place i: (−1)^(bits that both have). */
-function parity(bits: number): boolean {
-  let odd = false;
-  for (let rest = bits; rest > 0; rest &= rest - 1) odd = !odd;
-  return odd;
 }

@@ -1,0 +1,101 @@
+/**
+ * Does steering by interactions pay? At three sizes the additive plan and the plan of the `quadratic` solver (the same
+ * losses and, between matrices, inner products of the sketch) are evaluated on the same held-out windows: their
+ * difference, window by window, with its 95 % interval.
+ *
+ *     node bench/interaction-plans.ts [MODEL] [--tokens=8192] [--calibration=FILE] [--evaluation=FILE]
+ *                                     [--calibration-tokens=16384] [--work=DIR] [--quick]
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { costRange } from '../src/allocate/problem.ts';
+import { solve } from '../src/allocate/solve.ts';
+import type { Group } from '../src/allocate/types.ts';
+import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
+import { metricsNamed } from '../src/measure/metrics/table.ts';
+import { openModel } from '../src/model/open.node.ts';
+import { storedBytes } from '../src/pipeline/resources/bytes.ts';
+import { Session } from '../src/pipeline/session.node.ts';
+import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
+import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
+import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
+import { assetPath } from '../src/text/assets.node.ts';
+import { machine } from './support/machine.ts';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tokens: { type: 'string' },
+    calibration: { type: 'string' },
+    evaluation: { type: 'string' },
+    'calibration-tokens': { type: 'string', default: '16384' },
+    work: { type: 'string', default: join('out', 'bench-truth') },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const SEED = 0;
+/** Between the smallest and the largest size that the candidates reach. */
+const SIZES = [0.15, 0.35, 0.6];
+const file = (name: string | undefined) => (name === undefined ? undefined : [name]);
+const model = await openModel(positionals[0] ?? assetPath('tiny'));
+const session = await Session.open(model, { folder: options.work, seed: SEED });
+const choice = { files: file(options.calibration), tokens: Number(options['calibration-tokens']) };
+const text = await calibrationTokens(model, choice, SEED);
+const bench = await TruthBench.open(session, await session.measure(text), 'gptq');
+const [metric] = metricsNamed(['kl-interactions']);
+const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
+const length = sequenceLength(model);
+const tokens = Number(options.tokens ?? (options.quick ? 1024 : 8192));
+const { judged } = await heldOutTokens(model, { files: file(options.evaluation), tokens });
+const states = await referenceStates(session.kernels, model, judged, { length, firstScored: 0 });
+const { tensors } = bench.candidates;
+console.log(`${machine()}; ${judged.length} tokens in windows of ${length}; intervals of 95 %`);
+
+/** The metric's pairs count twice (Σ over m ≠ n), the solver's once. */
+const groups: Group[] = tensors.map((tensor) => ({
+  id: tensor.name,
+  options: coarsePalette(tensor).map((name, i) => {
+    const { value, vector } = scores.get(tensor.name)![i];
+    return {
+      id: name,
+      costs: { bytes: storedBytes(name, tensor.shape[0], tensor.shape[1]) },
+      loss: value,
+      effect: vector!.map((product) => Math.SQRT2 * product),
+    };
+  }),
+}));
+
+/** Mean KL of every window. */
+async function windowKl(chosen: readonly number[]): Promise<number[]> {
+  const formats = Object.fromEntries(groups.map(({ id, options: all }, i) => [id, all[chosen[i]].id]));
+  const candidate = bench.candidates.model(formats);
+  const settings = { length, firstScored: 0, referenceStates: states };
+  const { kl } = await scoreModels(session.kernels, model, candidate, judged, settings);
+  const perWindow = length - 1;
+  return Array.from({ length: kl.length / perWindow }, (_, w) => mean(kl.subarray(w * perWindow, (w + 1) * perWindow)));
+}
+
+function mean(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+const { least, most } = costRange(groups, 'bytes');
+for (const share of SIZES) {
+  const budgets = { bytes: Math.floor(least + share * (most - least)) };
+  const additive = await solve({ groups, budgets });
+  const aware = await solve({ groups, budgets, objective: { kind: 'quadratic' } }, { solver: 'quadratic' });
+  const [a, b] = [await windowKl(additive.choice), await windowKl(aware.choice)];
+  const differences = a.map((value, w) => b[w] - value);
+  const centre = mean(differences);
+  const variance = differences.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (differences.length - 1);
+  const reach = 1.96 * Math.sqrt(variance / differences.length);
+  const percent = (value: number): string => `${((100 * value) / mean(a)).toFixed(1)} %`;
+  const moved = additive.choice.filter((option, i) => option !== aware.choice[i]).length;
+  console.log(
+    `${budgets.bytes} bytes: additive KL ${mean(a).toFixed(5)}, interaction-aware ${mean(b).toFixed(5)}, ${moved} of ` +
+      `${groups.length} matrices differ; difference ${percent(centre)} (${percent(centre - reach)} to ${percent(centre + reach)})`,
+  );
+}
+await bench.close();
+await session.close();
