@@ -9,8 +9,8 @@ import type { Family } from './types.ts';
  * Packings for memories that err. A bit that codes leave unused holds a copy of the sign beside it: in a two-bit cell the
  * pair is 00 or 11, which is robust; where the two differ after all, the sign is lost and the value becomes 0, a quarter of
  * the squared error of a wrong sign.
- * Of the cited paper only the abstract was found: the copy is its scheme; it also lays blocks out
- * against 01 and 10, and how that is done here is our own.
+ * Of the cited paper only the abstract was found: the copy is its scheme; it also lays blocks out against 01 and 10, and how
+ * that is done here is our own.
  */
 const MAGNITUDE_BITS = 6;
 const MAGNITUDE_MASK = 2 ** MAGNITUDE_BITS - 1;
