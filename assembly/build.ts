@@ -2,12 +2,13 @@
  * Compiles the kernels to `build/kernels.{relaxed,simd,scalar}.wasm`: `node assembly/build.ts`, or some of
  * them: `node assembly/build.ts relaxed`.
  * All three builds come from the same sources, but where a file `x.scalar.ts` stands beside `x.ts`, the scalar build
- * reads that one.
+ * reads that one; and generated.ts supplies what no file holds.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { generated } from './generated.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -47,7 +48,7 @@ async function compile(build: Build): Promise<Uint8Array> {
           const scalar = await source(join(baseDir, name.replace(/\.ts$/, '.scalar.ts')));
           if (scalar !== null) return scalar;
         }
-        return await source(join(baseDir, name));
+        return generated.get(name.replaceAll('\\', '/')) ?? (await source(join(baseDir, name)));
       },
       writeFile: (name, contents) => void output.set(name, contents),
       listFiles: () => [],

@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sources = globSync('assembly/**/*.{ts,json}', { cwd: root });
+const sources = globSync(['assembly/**/*.{ts,json}', 'src/numeric/formats/iq_books.ts'], { cwd: root });
 const builds = ['relaxed', 'simd', 'scalar'].map((build) => `build/kernels.${build}.wasm`);
 
 /** Milliseconds since 1970; 0 when there is no such file. */

@@ -2,9 +2,19 @@
 
 // Vector constants stand in memory, see half.ts; one for each use.
 // @ts-ignore: decorator
+@lazy const ONES: usize = memory.data<u64>([0x0101010101010101, 0x0101010101010101], 16);
+// @ts-ignore: decorator
+@lazy const TWOS: usize = memory.data<u64>([0x0202020202020202, 0x0202020202020202], 16);
+// @ts-ignore: decorator
 @lazy const THREES: usize = memory.data<u64>([0x0303030303030303, 0x0303030303030303], 16);
 // @ts-ignore: decorator
 @lazy const FOURS: usize = memory.data<u64>([0x0404040404040404, 0x0404040404040404], 16);
+// @ts-ignore: decorator
+@lazy const EIGHTS: usize = memory.data<u64>([0x0808080808080808, 0x0808080808080808], 16);
+// @ts-ignore: decorator
+@lazy const NINES: usize = memory.data<u64>([0x0909090909090909, 0x0909090909090909], 16);
+// @ts-ignore: decorator
+@lazy const TWELVES: usize = memory.data<u64>([0x0c0c0c0c0c0c0c0c, 0x0c0c0c0c0c0c0c0c], 16);
 // @ts-ignore: decorator
 @lazy const FIFTEENS: usize = memory.data<u64>([0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f], 16);
 // @ts-ignore: decorator
@@ -12,12 +22,16 @@
 // @ts-ignore: decorator
 @lazy const THIRTY_TWOS: usize = memory.data<u64>([0x2020202020202020, 0x2020202020202020], 16);
 // @ts-ignore: decorator
+@lazy const FORTY_THREES: usize = memory.data<u64>([0x2b2b2b2b2b2b2b2b, 0x2b2b2b2b2b2b2b2b], 16);
+// @ts-ignore: decorator
 @lazy const FORTY_EIGHTS: usize = memory.data<u64>([0x3030303030303030, 0x3030303030303030], 16);
+// @ts-ignore: decorator
+@lazy const SIXTY_TWOS: usize = memory.data<u64>([0x3e3e3e3e3e3e3e3e, 0x3e3e3e3e3e3e3e3e], 16);
 /** For each of sixteen bytes, which of two bytes holds its bit, and which bit that is. */
 // @ts-ignore: decorator
-@lazy const BIT_BYTE: usize = memory.data<u64>([0, 0x0101010101010101], 16);
+@lazy export const BIT_BYTE: usize = memory.data<u64>([0, 0x0101010101010101], 16);
 // @ts-ignore: decorator
-@lazy const BIT_MASK: usize = memory.data<u64>([0x8040201008040201, 0x8040201008040201], 16);
+@lazy export const BIT_MASK: usize = memory.data<u64>([0x8040201008040201, 0x8040201008040201], 16);
 
 /** The sixteen levels of IQ4_NL and IQ4_XS. */
 // @ts-ignore: decorator
@@ -31,11 +45,18 @@
 /** `value`, one of the constants above, in every byte. */
 // @ts-ignore: decorator
 @inline export function everyByte(value: i32): v128 {
+  if (value == 1) return v128.load(ONES);
+  if (value == 2) return v128.load(TWOS);
   if (value == 3) return v128.load(THREES);
   if (value == 4) return v128.load(FOURS);
+  if (value == 8) return v128.load(EIGHTS);
+  if (value == 9) return v128.load(NINES);
+  if (value == 12) return v128.load(TWELVES);
   if (value == 15) return v128.load(FIFTEENS);
   if (value == 16) return v128.load(SIXTEENS);
   if (value == 32) return v128.load(THIRTY_TWOS);
+  if (value == 43) return v128.load(FORTY_THREES);
+  if (value == 62) return v128.load(SIXTY_TWOS);
   return v128.load(FORTY_EIGHTS);
 }
 
@@ -46,6 +67,12 @@
 /** High four bits of each byte. */
 // @ts-ignore: decorator
 @inline export function highNibbles(q: v128): v128 { return v128.and(i16x8.shr_u(q, 4), everyByte(15)); }
+
+/** Nibbles of the first eight bytes, the low one of each first, as sixteen bytes. */
+// @ts-ignore: decorator
+@inline export function nibblesInOrder(q: v128): v128 {
+  return v128.shuffle<i8>(lowNibbles(q), highNibbles(q), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
 
 /**
  * Bits of each byte that `mask` keeps after a shift to the right by the constant `right` (left when negative). The mask

@@ -1,4 +1,4 @@
-import { halves, half } from './half';
+import { halves, half, trueHalves } from './half';
 import { addTile, PANEL_ROWS, panelTile, storeTransposed } from './panel';
 import { scratch, shareStart } from '../share';
 import { vmadd } from '../lanes';
@@ -14,17 +14,19 @@ import { vmadd } from '../lanes';
   @inline four(part: i32): v128 { return v128.load(changetype<usize>(this) + 16 * part); }
 }
 
-/** Infinities are read as 2^16, see half.ts. */
+/** Products read infinities as 2^16, see half.ts; `decoded` reads them as they are. */
 @unmanaged export class F16 {
   @inline bytes(): usize { return 2; }
   @inline one(): f32 { return half(changetype<usize>(this)); }
   @inline four(part: i32): v128 { return halves(inHighHalves(changetype<usize>(this), part)); }
+  @inline decoded(part: i32): v128 { return trueHalves(inHighHalves(changetype<usize>(this), part)); }
 }
 
 @unmanaged export class BF16 {
   @inline bytes(): usize { return 2; }
   @inline one(): f32 { return reinterpret<f32>(<u32>load<u16>(changetype<usize>(this)) << 16); }
   @inline four(part: i32): v128 { return inHighHalves(changetype<usize>(this), part); }
+  @inline decoded(part: i32): v128 { return this.four(part); }
 }
 
 /** Four of the eight 16-bit values at `address`, each in the high half of a 32-bit lane above zeros. */
@@ -34,6 +36,22 @@ import { vmadd } from '../lanes';
   const all = v128.load(address);
   if (part == 0) return v128.shuffle<i16>(zero, all, 0, 8, 1, 9, 2, 10, 3, 11);
   return v128.shuffle<i16>(zero, all, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** values = `count` floats. */
+// @ts-ignore: decorator
+@inline export function decodeFloats<F>(from: usize, values: usize, count: i32, ith: i32, nth: i32): void {
+  const bytes = changetype<F>(0).bytes();
+  const end = shareStart(count, 8, ith + 1, nth);
+  let i = shareStart(count, 8, ith, nth);
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 8 <= end; i += 8) {
+      const to = values + (<usize>i << 2);
+      v128.store(to, changetype<F>(from + <usize>i * bytes).decoded(0));
+      v128.store(to, changetype<F>(from + <usize>i * bytes).decoded(1), 16);
+    }
+  }
+  for (; i < end; i++) store<f32>(values + (<usize>i << 2), changetype<F>(from + <usize>i * bytes).one());
 }
 
 /** From this many rows of activations on, unpacking weights once for all of them is faster than dot products. */

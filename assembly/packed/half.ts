@@ -1,4 +1,7 @@
-/** Decoding of the 16-bit and 8-bit floats that block scales are stored in. Infinite scales are read as 2^16 and up. */
+/**
+ * Decoding of the 16-bit and 8-bit floats that block scales are stored in. Vectors of scales read infinite ones as 2^16 and
+ * up; single ones, which decoding uses, read Inf and NaN.
+ */
 
 /*
  * Vector constants stand in memory: V8 builds a constant in three instructions each time it is used in a loop, but
@@ -26,11 +29,22 @@
   return v128.or(f32x4.add(n, lack), v128.xor(h, magnitude));
 }
 
+/** `halves` with Inf and NaN as they are: their exponent is rebiased twice. */
+// @ts-ignore: decorator
+@inline export function trueHalves(h: v128): v128 {
+  const special = i32x4.gt_s(v128.and(h, v128.load(MAGNITUDE)), i32x4.splat(0x7bff0000));
+  return i32x4.add(halves(h), v128.and(special, v128.load(REBIAS)));
+}
+
 /** IEEE binary16 at `address`. */
 // @ts-ignore: decorator
-@inline export function half(address: usize): f32 {
-  const h = <u32>load<u16>(address);
-  const n = reinterpret<f32>(((h & 0x7fff) << 13) + 0x38000000);
+@inline export function half(address: usize): f32 { return halfOf(load<u16>(address)); }
+
+/** IEEE binary16 of 16 bits; the exponent of Inf and NaN is rebiased twice. */
+// @ts-ignore: decorator
+@inline export function halfOf(h: u32): f32 {
+  const rebias: u32 = (h & 0x7c00) == 0x7c00 ? 0x70000000 : 0x38000000;
+  const n = reinterpret<f32>(((h & 0x7fff) << 13) + rebias);
   const lack = n - reinterpret<f32>(0x38800000);
   return reinterpret<f32>(reinterpret<u32>(n + (lack < 0 ? lack : 0)) | ((h & 0x8000) << 16));
 }
@@ -74,4 +88,29 @@
   e = v128.load_lane<u8>(d, e, 12);
   const one = i32x4.splat(1);
   return i32x4.max_s(i32x4.shl(i32x4.sub(e, one), 23), i32x4.shl(i32x4.add(e, one), 21));
+}
+
+/** 2^-7, half of the smallest normal E4M3. */
+const HALF_SMALLEST_E4M3: u32 = 0x3c000000;
+
+/** Half of an E4M3 without its sign: subnormals as in `halves`. The code 127, NaN, counts as 0; 255 is read as 480. */
+// @ts-ignore: decorator
+@inline export function halfE4M3(code: u32): f32 {
+  const n = reinterpret<f32>(((code & 127) << 20) + 0x3b800000);
+  const lack = n - reinterpret<f32>(HALF_SMALLEST_E4M3);
+  return code == 127 ? 0 : n + (lack < 0 ? lack : 0);
+}
+
+/** The same of the bytes at four addresses. */
+// @ts-ignore: decorator
+@inline export function halfE4M3s(a: usize, b: usize, c: usize, d: usize): v128 {
+  let code = i32x4.splat(0);
+  code = v128.load_lane<u8>(a, code, 0);
+  code = v128.load_lane<u8>(b, code, 4);
+  code = v128.load_lane<u8>(c, code, 8);
+  code = v128.load_lane<u8>(d, code, 12);
+  const magnitude = v128.and(code, i32x4.splat(127));
+  const n = i32x4.add(i32x4.shl(magnitude, 20), i32x4.splat(0x3b800000));
+  const lack = f32x4.pmin(f32x4.sub(n, i32x4.splat(HALF_SMALLEST_E4M3)), f32x4.splat(0));
+  return v128.andnot(f32x4.add(n, lack), i32x4.eq(code, i32x4.splat(127)));
 }

@@ -8,14 +8,15 @@ import { shareStart } from '../share';
 @inline function wideBytes(): usize { return ASC_FEATURE_RELAXED_SIMD ? 1 : 2; }
 
 /**
- * y[rows] = W · x for one row of rounded activations `x` (layout of activations.ts, m = 1), formats with one scale per
- * 32 values. Four rows at a time, one per lane, so that scales, sums and activations are handled once for all four.
+ * y[rows] = W · x for one row of rounded activations `x` (layout of activations.ts, m = 1), formats with blocks of at most
+ * four sub-blocks. Four rows at a time, one per lane, so that scales, sums and activations are handled once for all four.
  */
 // @ts-ignore: decorator
-@inline export function matvec32<F>(x: usize, w: usize, y: usize, rows: i32, k: i32, ith: i32, nth: i32): void {
+@inline export function matvecRows<F>(x: usize, w: usize, y: usize, rows: i32, k: i32, ith: i32, nth: i32): void {
   const format = changetype<F>(0);
-  const extra = extraAt(x, k, 32) - scaleAt(x, k);
-  const stride = <usize>(k >> 5) * format.bytes();
+  const subs = format.values() / format.sub();
+  const extra = extraAt(x, k, format.sub()) - scaleAt(x, k);
+  const stride = <usize>(k / format.values()) * format.bytes();
   const end = shareStart(rows, 4, ith + 1, nth);
   for (let row = shareStart(rows, 4, ith, nth); row < end; row += 4) {
     let a = w + <usize>row * stride;
@@ -26,34 +27,41 @@ import { shareStart } from '../share';
     let wide = wideAt(x, k);
     let scale = scaleAt(x, k);
     let total = f32x4.splat(0);
-    for (const last = x + k; code < last; code += 32) {
-      let sum = sumsOfFour(
-        blockOf32<F>(a, code, wide, wide + k),
-        blockOf32<F>(b, code, wide, wide + k),
-        blockOf32<F>(c, code, wide, wide + k),
-        blockOf32<F>(d, code, wide, wide + k),
-      );
-      if (format.zero() != 0) sum = i32x4.add(sum, v128.load32_splat(scale + extra));
-      const factor = f32x4.mul(changetype<F>(a).scaleOfRows(b, c, d), v128.load32_splat(scale));
-      total = f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sum), factor));
-      if (format.hasMinimum()) {
-        const minimum = changetype<F>(a).minimumOfRows(b, c, d);
-        total = f32x4.add(total, f32x4.mul(minimum, v128.load32_splat(scale + extra)));
+    for (const last = x + k; code < last; code += format.values()) {
+      total = addSubBlocks<F>(total, 0, a, b, c, d, code, wide, wide + k, scale, scale + extra);
+      if (subs > 1) total = addSubBlocks<F>(total, 1, a, b, c, d, code, wide, wide + k, scale, scale + extra);
+      if (subs > 2) {
+        total = addSubBlocks<F>(total, 2, a, b, c, d, code, wide, wide + k, scale, scale + extra);
+        total = addSubBlocks<F>(total, 3, a, b, c, d, code, wide, wide + k, scale, scale + extra);
       }
       a += format.bytes();
       b += format.bytes();
       c += format.bytes();
       d += format.bytes();
-      wide += 32 * wideBytes();
-      scale += 4;
+      wide += format.values() * wideBytes();
+      scale += 4 * subs;
     }
     storeRows(y, row, rows, total);
   }
 }
 
+/** total + the products of sub-block j (constant) of four rows. */
 // @ts-ignore: decorator
-@inline function blockOf32<F>(block: usize, x: usize, wide: usize, negative: usize): v128 {
-  return dot32<F>(changetype<F>(block).codes(0), changetype<F>(block).codes(1), 0, x, wide, negative);
+@inline function addSubBlocks<F>(
+  total: v128, j: i32, a: usize, b: usize, c: usize, d: usize, x: usize, wide: usize, negative: usize, scales: usize, extra: usize,
+): v128 {
+  const format = changetype<F>(0);
+  let sum = sumsOfFour(
+    subBlock<F>(a, j, x, wide, negative),
+    subBlock<F>(b, j, x, wide, negative),
+    subBlock<F>(c, j, x, wide, negative),
+    subBlock<F>(d, j, x, wide, negative),
+  );
+  if (format.zero() != 0) sum = i32x4.add(sum, v128.load32_splat(extra + 4 * j));
+  const factor = f32x4.mul(changetype<F>(a).scaleOfRows(j, b, c, d), v128.load32_splat(scales + 4 * j));
+  total = f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sum), factor));
+  if (!format.hasMinimum()) return total;
+  return f32x4.add(total, f32x4.mul(changetype<F>(a).minimumOfRows(j, b, c, d), v128.load32_splat(extra + 4 * j)));
 }
 
 /** y[row … row + 3] = values, as far as there are rows. */

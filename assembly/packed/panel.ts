@@ -35,10 +35,10 @@ export const PANEL_COLUMNS: i32 = 1024;
     let to = linearCodes() + <usize>r * PANEL_COLUMNS;
     let part = <usize>r * 4;
     for (let c = 0; c < columns; c += format.values()) {
-      if (format.values() == 32) {
-        unpackBlock32<F>(block, to, part);
-      } else {
+      if (format.values() == 256) {
         unpackBlock256<F>(block, to, part);
+      } else {
+        unpackBlock<F>(block, to, part);
       }
       block += format.bytes();
       to += format.values();
@@ -50,11 +50,25 @@ export const PANEL_COLUMNS: i32 = 1024;
 }
 
 // @ts-ignore: decorator
-@inline function unpackBlock32<F>(block: usize, to: usize, part: usize): void {
+@inline function unpackBlock<F>(block: usize, to: usize, part: usize): void {
+  const format = changetype<F>(0);
   v128.store(to, changetype<F>(block).codes(0));
   v128.store(to, changetype<F>(block).codes(1), 16);
-  store<f32>(panelScales() + part, changetype<F>(block).scale(0));
-  if (changetype<F>(0).hasMinimum()) store<f32>(panelMinimums() + part, changetype<F>(block).minimum(0));
+  if (format.values() > 32) {
+    v128.store(to, changetype<F>(block).codes(2), 32);
+    v128.store(to, changetype<F>(block).codes(3), 48);
+  }
+  if (format.values() > 64) {
+    v128.store(to, changetype<F>(block).codes(4), 64);
+    v128.store(to, changetype<F>(block).codes(5), 80);
+    v128.store(to, changetype<F>(block).codes(6), 96);
+    v128.store(to, changetype<F>(block).codes(7), 112);
+  }
+  for (let j = 0; j < format.values() / format.sub(); j++) {
+    store<f32>(panelScales() + part, changetype<F>(block).scale(j));
+    if (format.hasMinimum()) store<f32>(panelMinimums() + part, changetype<F>(block).minimum(j));
+    part += PANEL_ROWS * 4;
+  }
 }
 
 // @ts-ignore: decorator

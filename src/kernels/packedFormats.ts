@@ -6,7 +6,8 @@ const FLOATS = ['F32', 'F16', 'BF16'];
 /** Formats that products meet with activations rounded to int8 per 32 values. */
 const INTEGERS = [
   ...['Q8_0', 'Q6_K', 'Q5_K', 'Q5_1', 'Q5_0', 'Q4_K', 'Q4_1', 'Q4_0'],
-  ...['IQ4_NL', 'IQ4_XS', 'MXFP4', 'Q3_K', 'Q2_K'],
+  ...['IQ4_NL', 'IQ4_XS', 'MXFP4', 'NVFP4', 'Q3_K', 'Q2_K', 'Q2_0', 'Q1_0'],
+  ...['IQ3_S', 'IQ3_XXS', 'IQ2_S', 'IQ2_XS', 'IQ2_XXS', 'IQ1_M', 'IQ1_S', 'TQ2_0', 'TQ1_0'],
 ];
 
 /** Formats that `matmulPacked` computes straight from their blocks, on every backend. */

@@ -29,10 +29,10 @@ import { half, halvesAt } from '../half';
   }
   @inline scale(j: i32): f32 { return half(changetype<usize>(this)); }
   @inline minimum(j: i32): f32 { return half(changetype<usize>(this) + 2); }
-  @inline scaleOfRows(b: usize, c: usize, d: usize): v128 {
+  @inline scaleOfRows(j: i32, b: usize, c: usize, d: usize): v128 {
     return halvesAt(changetype<usize>(this), b, c, d);
   }
-  @inline minimumOfRows(b: usize, c: usize, d: usize): v128 {
+  @inline minimumOfRows(j: i32, b: usize, c: usize, d: usize): v128 {
     return halvesAt(changetype<usize>(this) + 2, b + 2, c + 2, d + 2);
   }
 }

@@ -18,8 +18,8 @@ import { half, halvesAt } from '../half';
   @inline code(i: i32): i32 { return <i32>load<i8>(changetype<usize>(this) + i, 2); }
   @inline scale(j: i32): f32 { return half(changetype<usize>(this)); }
   @inline minimum(j: i32): f32 { return 0; }
-  @inline scaleOfRows(b: usize, c: usize, d: usize): v128 {
+  @inline scaleOfRows(j: i32, b: usize, c: usize, d: usize): v128 {
     return halvesAt(changetype<usize>(this), b, c, d);
   }
-  @inline minimumOfRows(b: usize, c: usize, d: usize): v128 { return f32x4.splat(0); }
+  @inline minimumOfRows(j: i32, b: usize, c: usize, d: usize): v128 { return f32x4.splat(0); }
 }
