@@ -38,7 +38,7 @@ import { shareStart } from '../share';
       b += format.bytes();
       c += format.bytes();
       d += format.bytes();
-      wide += format.values() * wideBytes();
+      wide += <usize>format.values() * wideBytes();
       scale += 4 * subs;
     }
     storeRows(y, row, rows, total);

@@ -1,3 +1,5 @@
+import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
+
 /**
  * The operations every device offers, under one name each. All matrices are row-major float32; every array passed in
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
@@ -65,6 +67,15 @@ export interface Kernels {
   matmulPacked(x: Float32Array, w: PackedMatrix, y: Float32Array, m: number): void;
   /** Rows `ids` of w as float32: y[ids.length, columns] — the embedding look-up. */
   gatherRows(w: PackedMatrix, ids: Int32Array, y: Float32Array): void;
+
+  // ── decoding ────────────────────────────────────────────────────────────
+  /** Whether `decode` has a kernel for the format; it runs the format's own decoder elsewhere. */
+  decodes(format: NumberFormat | TensorFormat): boolean;
+  /**
+   * Bytes of a tensor [rows, columns] → float32, bit for bit what the format's own decoder gives (any NaN for NaN).
+   * @throws RangeError when the arrays do not have the lengths that the format asks for
+   */
+  decode(format: NumberFormat | TensorFormat, bytes: Uint8Array, columns: number, values: Float32Array): void;
 
   // ── network operations; Backward is the vector–Jacobian product ─────────
   /** y_t = x_t / rms(x_t) · gain, rows of `n`. */

@@ -1,4 +1,5 @@
-import { format } from '../numeric/table.ts';
+import { format, isBlocked } from '../numeric/table.ts';
+import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 import type { PackedMatrix } from './contract.ts';
 
 /** Formats of which every value is a float of its own; products with them take the activations as they are. */
@@ -37,10 +38,31 @@ function shapeError(w: PackedMatrix, what: string): RangeError {
   return new RangeError(`${w.format} matrix of ${w.rows} x ${w.columns}: ${what}`);
 }
 
+/** Throws unless `bytes` are those of whole rows that fill `values`. */
+export function checkDecode(
+  format: NumberFormat | TensorFormat,
+  bytes: Uint8Array,
+  columns: number,
+  values: Float32Array,
+): void {
+  const rows = values.length / columns;
+  const isWhole = Number.isInteger(rows) && (!isBlocked(format) || columns % format.blockSize === 0);
+  if (!isWhole) throw new RangeError(`${format.name}: ${values.length} values are not whole rows of ${columns}`);
+  const expected = isBlocked(format)
+    ? (values.length / format.blockSize) * format.blockBytes
+    : format.storedBytes(rows, columns);
+  if (bytes.length !== expected && !('isVariable' in format && format.isVariable))
+    throw new RangeError(`${format.name}: ${bytes.length} bytes for ${values.length} values, expected ${expected}`);
+}
+
 /** Decodes rows `ids` of w into y [ids, columns]. */
-export function gatherRows(w: PackedMatrix, ids: Int32Array, y: Float32Array): void {
+export function gatherRows(
+  w: PackedMatrix,
+  ids: Int32Array,
+  y: Float32Array,
+  decodeBlocks: (blocks: Uint8Array, values: Float32Array) => void = format(w.format).decodeBlocks,
+): void {
   checkPacked(w, ids.length, y);
-  const { decodeBlocks } = format(w.format);
   const stride = w.blocks.length / w.rows;
   ids.forEach((id, i) => {
     if (id < 0 || id >= w.rows) throw new RangeError(`${w.format} matrix of ${w.rows} rows has no row ${id}`);

@@ -3,6 +3,7 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { type Batch, blockForward, freeBlock, loadBlock, ropeTable } from '../run/block.ts';
+import { loadTensor } from '../run/weights.ts';
 import { closeBlock, measureBlockBatch, measuredUses, openBlock } from './block.ts';
 import { finishHead, finishHeadHalf, freeHead, type Head, headChunk, headChunks, openHead } from './head.ts';
 import { measurementKey } from './key.ts';
@@ -117,8 +118,8 @@ async function head(work: Work): Promise<Float32Array> {
   const { kernels, model, tokens, batches, store, key } = work;
   const { layers, normEpsilon, tied } = model.config;
   const tensor = requireTensor(model, tied ? 'token_embd.weight' : 'output.weight');
-  const norm = kernels.upload(await requireTensor(model, 'output_norm.weight').load());
-  const opened = openHead(kernels, norm, await loadMatrix(kernels, tensor), {
+  const norm = await loadTensor(kernels, requireTensor(model, 'output_norm.weight'));
+  const opened = openHead(kernels, norm, await loadTensor(kernels, tensor), {
     tensor: tensor.name,
     normEpsilon,
     sequences: tokens.sequences,
@@ -183,16 +184,6 @@ function lookup(work: Work, rows: TokenRows, probability: Float32Array): UseMeas
   const { kernels, model, tokens, batches, gradient } = work;
   const tensor = requireTensor(model, 'token_embd.weight');
   return measureLookup({ kernels, tensor, tokens, batches, rows, gradient, probability });
-}
-
-/** A matrix as float32 in the backend's memory, read in row chunks. */
-async function loadMatrix(kernels: Kernels, tensor: ModelTensor): Promise<Float32Array> {
-  const [rows, columns] = tensor.shape;
-  const matrix = kernels.f32(rows * columns);
-  const step = Math.max(1, Math.floor(2 ** 22 / columns));
-  for (let start = 0; start < rows; start += step)
-    matrix.set(await tensor.load(start, Math.min(start + step, rows)), start * columns);
-  return matrix;
 }
 
 function requireTensor(model: Model, name: string): ModelTensor {

@@ -1,3 +1,4 @@
+import type { CodePass, Passes } from './passes.ts';
 import { loadBlock } from './search/block.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
@@ -11,6 +12,8 @@ export interface GroupCodec {
   /** @param bytes zeros at [at, at + this.bytes) */
   encode(values: Float32Array, importance: Float32Array | undefined, from: number, bytes: Uint8Array, at: number): void;
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
+  /** The passes that decode groups, where there are such. */
+  passes?(): readonly CodePass[] | undefined;
 }
 
 /** A codec that searches on values and importance made ready: see `loadBlock`. */
@@ -54,6 +57,7 @@ export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat
     ...facts,
     blockSize: codec.group,
     blockBytes: codec.bytes,
+    ...passesOf(codec, () => codec),
     decodeBlocks: (blocks, values) => decodeGroups(codec, blocks, values),
     encodeBlocks(values, blocks, importance) {
       blocks.fill(0);
@@ -71,6 +75,7 @@ export function groupTensor(
   return tensorFormat({
     ...facts,
     block: group,
+    ...passesOf(codecOf(1), (columns, length) => codecOf(group === 'channel' ? columns : length)),
     storedBytes: (rows, columns) =>
       group === 'channel' ? rows * codecOf(columns).bytes : codecOf(rows * columns).bytes,
     encode: (values, columns, bytes, importance) =>
@@ -78,6 +83,15 @@ export function groupTensor(
     decode: (bytes, columns, values) =>
       decodeGroups(codecOf(group === 'channel' ? columns : values.length), bytes, values),
   });
+}
+
+/** @param sample tells whether codecs of its kind have passes */
+function passesOf(
+  sample: GroupCodec,
+  codecOf: (columns: number, length: number) => GroupCodec,
+): { readonly passes?: Passes } {
+  if (sample.passes?.() === undefined) return {};
+  return { passes: (_bytes, columns, length) => codecOf(columns, length).passes!()! };
 }
 
 /** A format per group, channel or tensor. */

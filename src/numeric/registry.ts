@@ -9,7 +9,7 @@ import { nonUniform } from './families/nonuniform.ts';
 import { protectedPackings } from './families/protected.ts';
 import type { Family } from './families/types.ts';
 import { vectors } from './families/vector.ts';
-import { bitsPerWeight, formats } from './table.ts';
+import { bitsPerWeight, formats, isBlocked } from './table.ts';
 import { blockedTensor } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -73,6 +73,8 @@ export const families: readonly Family[] = [
   entropyCodes,
 ];
 
+export { isBlocked };
+
 export interface Entry {
   readonly family: Family;
   readonly format: NumberFormat | TensorFormat;
@@ -95,10 +97,6 @@ export function entry(name: string): Entry {
   const found = registry.get(name);
   if (found) return found;
   throw new BitbudgetError(`number format ${name} is not known: "bitbudget formats" lists all ${registry.size}`);
-}
-
-export function isBlocked(format: NumberFormat | TensorFormat): format is NumberFormat {
-  return 'blockSize' in format;
 }
 
 /** Side of the tensor for which bits per weight are stated, where they depend on the shape. */

@@ -1,6 +1,7 @@
 import { packBits, packedBytes, unpackBits } from './bits.ts';
 import type { Element } from './elements.ts';
 import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat } from './groups.ts';
+import { type ByteCodes, type CodePass, levelsOf } from './passes.ts';
 import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
 import { loadBlock } from './search/block.ts';
 import { searchScaleCode } from './search/level.ts';
@@ -19,6 +20,10 @@ export interface ScaledSpec extends FormatFacts {
 
 /** How the codes of a group lie in bytes. */
 export interface Packing {
+  /** Bits of a code, where codes are fields of bits, the first lowest. */
+  readonly bits?: number;
+  /** The codes of every byte, where they are no fields of bits. */
+  readonly byteCodes?: ByteCodes;
   bytes(count: number): number;
   pack(codes: Uint16Array, bytes: Uint8Array): void;
   unpack(bytes: Uint8Array, codes: Uint16Array): void;
@@ -26,6 +31,7 @@ export interface Packing {
 
 export function bitPacking(bits: number): Packing {
   return {
+    bits,
     bytes: (count) => packedBytes(count, bits),
     pack: (codes, bytes) => packBits(codes, 0, codes.length, bits, bytes, 0),
     unpack: (bytes, codes) => unpackBits(bytes, 0, codes.length, bits, codes),
@@ -105,6 +111,16 @@ export class ScaledCodec implements GroupCodec {
     this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), this.#codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(this.#codes[i]);
   }
+
+  /** @param start byte of the first group @param outer see `encode` */
+  passes(start = 0, outer = 1): readonly CodePass[] | undefined {
+    const { bits = 8, byteCodes } = this.#packing;
+    if (this.#packing.bits === undefined && byteCodes === undefined) return undefined;
+    const scale = { type: this.#scale, at: 0 };
+    const levels = levelsOf(this.#element);
+    const { group, bytes: stride } = this;
+    return [{ group, start, stride, scale, outer, codesAt: this.#scale.bytes, bits, byteCodes, levels }];
+  }
 }
 
 /**
@@ -126,6 +142,7 @@ export function twoLevelTensor(
     ...(onnx && { onnx }),
     multiple: group,
     storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
+    passes: (bytes) => codec.passes(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0))!,
     encode(values, _columns, bytes, importance) {
       const code = SCALE_F32.code(largestFinite(values) / (largestScale * element.largest));
       writeScale(SCALE_F32, code, bytes, 0);

@@ -28,7 +28,7 @@ import { Q6_K } from './formats/q6_k.ts';
 import { Q8_0 } from './formats/q8_0.ts';
 import { TQ1_0 } from './formats/tq1_0.ts';
 import { TQ2_0 } from './formats/tq2_0.ts';
-import type { NumberFormat } from './types.ts';
+import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** Every number format, by name. A new one is a file and its line here. */
 export const formats: ReadonlyMap<string, NumberFormat> = new Map(
@@ -78,6 +78,11 @@ export function format(name: string): NumberFormat {
 /** The format with that ggml_type id, or undefined. */
 export function formatByGgufType(id: number): NumberFormat | undefined {
   return byGgufType.get(id);
+}
+
+/** Whether the format is one of equal blocks. */
+export function isBlocked(format: NumberFormat | TensorFormat): format is NumberFormat {
+  return 'blockSize' in format;
 }
 
 /** Bits per value as stored, scales and padding included. */

@@ -3,7 +3,7 @@ import { decodeRows, encodeRows, rowBytes } from './table.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** What a format of whole tensors states; `tensorFormat` adds checks and memory. */
-export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 'storedBytes'> {
+export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 'storedBytes' | 'passes'> {
   readonly safetensors?: string;
   readonly compressedTensors?: string;
   readonly onnx?: string;

@@ -1,3 +1,4 @@
+import type { Passes } from './passes.ts';
 import type { PointBook, PointCodes } from './search/points.ts';
 
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
@@ -42,6 +43,8 @@ export interface NumberFormat {
    * Present where `grid` cannot be.
    */
   readonly points?: PointGrid;
+  /** What kernels decode the blocks by, where that is codes under scales. */
+  readonly passes?: Passes;
 }
 
 /**
@@ -57,6 +60,8 @@ export interface TensorFormat {
   readonly compressedTensors?: string;
   readonly onnx?: string;
   readonly range?: readonly [number, number];
+  /** What kernels decode the bytes by, where that is codes under scales. */
+  readonly passes?: Passes;
   /** Length depends on the values: `storedBytes` is then an upper bound. */
   readonly isVariable?: boolean;
   /** Bytes of a tensor, all headers, scales and padding included. */

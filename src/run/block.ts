@@ -1,6 +1,7 @@
 import { FormatError } from '../core/errors.ts';
 import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
 import type { Model, ModelConfig } from '../model/types.ts';
+import { loadTensor } from './weights.ts';
 
 export { ropeTable } from './rope.ts';
 
@@ -86,7 +87,7 @@ export async function loadBlock(kernels: Kernels, model: Model, layer: number): 
   try {
     for (const key of Object.keys(blockTensorNames) as (keyof BlockWeights)[]) {
       const tensor = model.tensors.get(`blk.${layer}.${blockTensorNames[key]}`);
-      if (tensor) weights[key] = kernels.upload(await tensor.load());
+      if (tensor) weights[key] = await loadTensor(kernels, tensor);
     }
     return completeBlock(weights, layer);
   } catch (error) {

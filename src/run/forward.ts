@@ -10,6 +10,7 @@ import {
   loadBlock,
   ropeTable,
 } from './block.ts';
+import { loadRows, loadTensor } from './weights.ts';
 
 /** Values of a tensor that are loaded at once where a tensor is streamed. */
 const chunkValues = 2 ** 23;
@@ -66,7 +67,7 @@ async function finalNorm(
   signal?: AbortSignal,
 ): Promise<void> {
   const { hidden, normEpsilon } = model.config;
-  const gain = kernels.upload(await requiredTensor(model, 'output_norm.weight').load());
+  const gain = await loadTensor(kernels, requiredTensor(model, 'output_norm.weight'));
   await runner.each(states, (x) => kernels.rmsNorm(x, gain, x, hidden, normEpsilon), signal);
   kernels.free(gain);
 }
@@ -154,11 +155,7 @@ export async function openHead(kernels: Kernels, model: Model, residentBytes = 2
   const tensor = headTensor(model);
   if (4 * hidden * vocabulary > residentBytes)
     return streamedHead(kernels, tensor, Math.floor(residentBytes / (4 * hidden)));
-  const weights = kernels.f32(hidden * vocabulary);
-  const step = Math.max(1, Math.floor(chunkValues / hidden));
-  for (let row = 0; row < vocabulary; row += step) {
-    weights.set(await tensor.load(row, Math.min(vocabulary, row + step)), row * hidden);
-  }
+  const weights = await loadTensor(kernels, tensor);
   return {
     logits: async (states, logits, m) => kernels.matmulNT(states, weights, logits, m, vocabulary, hidden),
     close: () => kernels.free(weights),
@@ -168,19 +165,21 @@ export async function openHead(kernels: Kernels, model: Model, residentBytes = 2
 function streamedHead(kernels: Kernels, tensor: ModelTensor, residentRows: number): Head {
   const [vocabulary, hidden] = tensor.shape;
   const step = Math.max(1, Math.min(residentRows, Math.floor(chunkValues / hidden)));
+  const weights = kernels.f32(step * hidden);
   return {
     async logits(states, logits, m) {
       for (let first = 0; first < vocabulary; first += step) {
-        const rows = await tensor.load(first, Math.min(vocabulary, first + step));
-        const count = rows.length / hidden;
+        const count = Math.min(step, vocabulary - first);
+        const rows = weights.subarray(0, count * hidden);
+        await loadRows(kernels, tensor, first, first + count, rows);
         kernels.scope(() => {
           const part = kernels.f32(m * count);
-          kernels.matmulNT(states, kernels.upload(rows), part, m, count, hidden);
+          kernels.matmulNT(states, rows, part, m, count, hidden);
           for (let i = 0; i < m; i++) logits.set(part.subarray(i * count, (i + 1) * count), i * vocabulary + first);
         });
       }
     },
-    close() {},
+    close: () => kernels.free(weights),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type Weight,
 } from './block.ts';
 import { headTensor } from './forward.ts';
+import { loadTensor } from './weights.ts';
 
 /** Tokens of a prompt that run together: enough to reuse every weight, small enough for the scratch memory. */
 const promptChunk = 128;
@@ -69,14 +70,14 @@ async function loadModel(kernels: Kernels, model: Model, exact: boolean): Promis
     const weights: Partial<Record<keyof BlockWeights, Weight>> = {};
     for (const key of Object.keys(blockTensorNames) as (keyof BlockWeights)[]) {
       const tensor = model.tensors.get(`blk.${layer}.${blockTensorNames[key]}`);
-      if (tensor) weights[key] = tensor.shape.length > 1 ? await weight(tensor) : kernels.upload(await tensor.load());
+      if (tensor) weights[key] = tensor.shape.length > 1 ? await weight(tensor) : await loadTensor(kernels, tensor);
     }
     blocks.push(completeBlock(weights as Partial<BlockWeights>, layer));
   }
   const table = model.tensors.get('token_embd.weight') as ModelTensor;
   const norm = model.tensors.get('output_norm.weight') as ModelTensor;
   const embedding = await weight(table);
-  const outputNorm = kernels.upload(await norm.load());
+  const outputNorm = await loadTensor(kernels, norm);
   const head = model.config.tied ? embedding : await weight(headTensor(model));
   const arrays = new Set([embedding, head].map((matrix) => (matrix instanceof Float32Array ? matrix : matrix.blocks)));
   return {
@@ -90,7 +91,7 @@ async function loadModel(kernels: Kernels, model: Model, exact: boolean): Promis
 
 async function loadWeight(kernels: Kernels, tensor: ModelTensor, exact: boolean): Promise<Weight> {
   const [rows, columns] = tensor.shape;
-  if (exact || !tensor.loadBlocks || !kernels.supportsPacked(tensor.format)) return kernels.upload(await tensor.load());
+  if (exact || !tensor.loadBlocks || !kernels.supportsPacked(tensor.format)) return await loadTensor(kernels, tensor);
   const source = await tensor.loadBlocks();
   const blocks = kernels.u8(source.length);
   blocks.set(source);

@@ -61,14 +61,14 @@ test('packed matrices differ from exact ones by the rounding of activations only
     num_hidden_layers: 1,
   });
   let compared = 0;
-  for (const format of ['Q8_0', 'Q4_0', 'F16', 'BF16']) {
+  for (const format of ['Q8_0', 'Q4_0', 'IQ3_S', 'IQ2_S', 'IQ1_S', 'F16', 'BF16']) {
     if (!kernels.supportsPacked(format)) continue;
     const model = await converted(source, format);
     const packed = await logitsOf(model, false);
     const exact = await logitsOf(model, true);
     const error = Math.sqrt(meanSquare(packed.map((value, i) => value - exact[i])) / meanSquare(exact));
     t.diagnostic(`${format}: relative error ${error.toExponential(2)}`);
-    assert.ok(error < (format.startsWith('Q') ? 0.02 : 1e-5), `${format}: relative error ${error}`);
+    assert.ok(error < (format.includes('Q') ? 0.02 : 1e-5), `${format}: relative error ${error}`);
     compared++;
   }
   if (compared === 0) t.skip(`${kernels.name} computes from no packed format`);

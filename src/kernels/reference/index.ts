@@ -1,5 +1,6 @@
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
+import { decodeKernels } from './decode.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -15,6 +16,7 @@ export function createReferenceKernels(): Kernels {
     ...memoryKernels,
     ...matmulKernels,
     ...packedKernels,
+    ...decodeKernels,
     ...networkKernels,
     ...attentionKernels,
     ...logitKernels,

@@ -25,7 +25,7 @@ export const packedKernels: Pick<Kernels, 'supportsPacked' | 'matmulPacked' | 'g
       }
     }
   },
-  gatherRows,
+  gatherRows: (w, ids, y) => gatherRows(w, ids, y),
 };
 
 /**

@@ -1,5 +1,6 @@
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
+import { decodeKernels } from './decode.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -28,6 +29,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...memoryKernels(team),
     ...matmulKernels(team),
     ...packedKernels(team),
+    ...decodeKernels(team),
     ...networkKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),

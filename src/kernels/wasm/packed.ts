@@ -1,5 +1,7 @@
+import { format } from '../../numeric/table.ts';
 import type { Kernels, PackedMatrix } from '../contract.ts';
 import { checkPacked, gatherRows, packedFormats, roundsActivations } from '../packedFormats.ts';
+import { decodeBlocks } from './decode.ts';
 import type { Team } from './team.ts';
 
 /** From this many rows of activations on, unpacking weights once for all of them is faster than one row at a time. */
@@ -28,7 +30,8 @@ export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'mat
         team.release(rounded);
       }
     },
-    gatherRows,
+    gatherRows: (w, ids, y) =>
+      gatherRows(w, ids, y, (blocks, values) => decodeBlocks(team, format(w.format), blocks, values)),
   };
 }
 

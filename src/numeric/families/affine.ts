@@ -1,5 +1,6 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { groupFormat, SearchedCodec } from '../groups.ts';
+import type { CodePass } from '../passes.ts';
 import type { ScaledSpec } from '../scaled.ts';
 import { readScale, type ScaleType, writeScale } from '../scales.ts';
 import type { NumberFormat, TensorFormat } from '../types.ts';
@@ -55,6 +56,13 @@ class AffineCodec extends SearchedCodec {
     const zero = bytes[at + this.#scale.bytes];
     unpackBits(bytes, at + this.#scale.bytes + 1, this.group, this.#bits, this.#codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * (this.#codes[i] - zero);
+  }
+
+  passes(): readonly CodePass[] {
+    const { group, bytes: stride } = this;
+    const scale = { type: this.#scale, at: 0 };
+    const zeroAt = this.#scale.bytes;
+    return [{ group, start: 0, stride, scale, zeroAt, codesAt: zeroAt + 1, bits: this.#bits }];
   }
 
   /** The scale and zero point with the least weighted error: shares of the range, then least squares for the codes. */

@@ -1,6 +1,7 @@
 import { Minifloat, type MinifloatSpec } from '../../core/minifloat.ts';
 import { packBits, unpackBits } from '../bits.ts';
 import { minifloatElement } from '../elements.ts';
+import { barePass } from '../passes.ts';
 import { scaledFormat } from '../scaled.ts';
 import { SCALE_F16, SCALE_F32 } from '../scales.ts';
 import type { NumberFormat } from '../types.ts';
@@ -19,6 +20,7 @@ function castFormat(name: string, float: Minifloat, facts: Partial<NumberFormat>
     blockSize,
     blockBytes: (blockSize * bits) / 8,
     range: [-float.max, float.max],
+    passes: barePass(bits, float.values),
     ...facts,
     decodeBlocks(blocks, values) {
       const codes = new Uint8Array(values.length);

@@ -1,4 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
+import { integerElement } from '../elements.ts';
+import { levelsOf } from '../passes.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
 import type { NumberFormat } from '../types.ts';
@@ -12,6 +14,7 @@ import type { NumberFormat } from '../types.ts';
 const GROUP = 128;
 const BLOCK_BYTES = GROUP + 2;
 const STORED_BITS = 8;
+const STORED = integerElement(STORED_BITS, -128, 127);
 
 /** A rule that makes the code of `bits` bits, as a multiple of 2^(8 − bits), from the code of 8 bits. */
 type Narrowing = (q: number, bits: number) => number;
@@ -59,6 +62,17 @@ function nestedFormat(name: string, narrow: Narrowing, widths: readonly number[]
     blockSize: GROUP,
     blockBytes: BLOCK_BYTES,
     widths,
+    passes: () => [
+      {
+        group: GROUP,
+        start: 0,
+        stride: BLOCK_BYTES,
+        scale: { type: SCALE_F16, at: 0 },
+        codesAt: SCALE_F16.bytes,
+        bits: STORED_BITS,
+        levels: levelsOf(STORED),
+      },
+    ],
     decodeAt,
     decodeBlocks: (blocks, values) => decodeAt(blocks, values, STORED_BITS),
     encodeBlocks(values, blocks, importance) {

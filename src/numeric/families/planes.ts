@@ -1,4 +1,5 @@
 import { groupBlocks, SearchedCodec } from '../groups.ts';
+import type { CodePass } from '../passes.ts';
 import { bitPacking, type Packing } from '../scaled.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
 import type { NumberFormat } from '../types.ts';
@@ -63,6 +64,23 @@ class PlanesCodec extends SearchedCodec {
       this.#packing.unpack(this.#plane(bytes, at, k), this.#codes);
       for (let i = 0; i < GROUP; i++) values[from + i] += scale * this.#digit(this.#codes[i]);
     }
+  }
+
+  passes(): readonly CodePass[] {
+    const { bits = 8, byteCodes } = this.#packing;
+    const levels = Float64Array.from({ length: this.#digits }, (_, code) => this.#digit(code));
+    const length = this.#packing.bytes(GROUP);
+    return Array.from({ length: this.#planes }, (_, k) => ({
+      group: GROUP,
+      start: 0,
+      stride: this.bytes,
+      scale: { type: SCALE_F16, at: 2 * k },
+      codesAt: 2 * this.#planes + k * length,
+      bits,
+      byteCodes,
+      levels,
+      adds: true,
+    }));
   }
 
   #plane(bytes: Uint8Array, at: number, k: number): Uint8Array {

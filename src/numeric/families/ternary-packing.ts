@@ -1,25 +1,36 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { byteCodes } from '../passes.ts';
 import type { Packing } from '../scaled.ts';
 
 /** Codes 0, 1, 2 stand for −1, 0, 1 in every packing here. */
 
+function unpackFifths(bytes: Uint8Array, codes: Uint16Array): void {
+  for (let i = 0; i < codes.length; i++) codes[i] = Math.floor(bytes[Math.floor(i / 5)] / 3 ** (i % 5)) % 3;
+}
+
 /** Five digits in base 3 a byte: 1.6 bits. */
 export const ternaryFifths: Packing = {
+  byteCodes: byteCodes(5, unpackFifths),
   bytes: (count) => Math.ceil(count / 5),
   pack(codes, bytes) {
     bytes.fill(0);
     for (let i = codes.length - 1; i >= 0; i--) bytes[Math.floor(i / 5)] = 3 * bytes[Math.floor(i / 5)] + codes[i];
   },
-  unpack(bytes, codes) {
-    for (let i = 0; i < codes.length; i++) codes[i] = Math.floor(bytes[Math.floor(i / 5)] / 3 ** (i % 5)) % 3;
-  },
+  unpack: unpackFifths,
 };
+
+function unpackPairs(bytes: Uint8Array, codes: Uint16Array): void {
+  const pairs = new Uint8Array(Math.ceil(codes.length / 2));
+  unpackBits(bytes, 0, pairs.length, 4, pairs);
+  for (let i = 0; i < codes.length; i++) codes[i] = (i % 2 === 0 ? Math.floor(pairs[i >> 1] / 3) : pairs[i >> 1]) % 3;
+}
 
 /**
  * TL1: two digits in 4 bits, the look-up index 3·a + b: 2 bits.
  * @see Wang et al., "1-bit AI Infra: bitnet.cpp", 2024, section 2.2
  */
 export const ternaryPairs: Packing = {
+  byteCodes: byteCodes(4, unpackPairs),
   bytes: (count) => packedBytes(Math.ceil(count / 2), 4),
   pack(codes, bytes) {
     const pairs = Uint8Array.from(
@@ -28,11 +39,7 @@ export const ternaryPairs: Packing = {
     );
     packBits(pairs, 0, pairs.length, 4, bytes, 0);
   },
-  unpack(bytes, codes) {
-    const pairs = new Uint8Array(Math.ceil(codes.length / 2));
-    unpackBits(bytes, 0, pairs.length, 4, pairs);
-    for (let i = 0; i < codes.length; i++) codes[i] = (i % 2 === 0 ? Math.floor(pairs[i >> 1] / 3) : pairs[i >> 1]) % 3;
-  },
+  unpack: unpackPairs,
 };
 
 /** Index of the triple of zeros: 9 + 3 + 1. Triples t and 26 − t are each other's negative. */

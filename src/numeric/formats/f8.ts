@@ -1,4 +1,5 @@
 import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Minifloat } from '../../core/minifloat.ts';
+import { barePass } from '../passes.ts';
 import type { NumberFormat } from '../types.ts';
 
 /** OFP8 E4M3 without Inf, as safetensors stores it. */
@@ -12,6 +13,7 @@ function float8(name: string, float: Minifloat): NumberFormat {
     blockSize: 1,
     blockBytes: 1,
     safetensors: name,
+    passes: barePass(8, float.values),
     decodeBlocks: (blocks, values) => float.decode(blocks, values),
     encodeBlocks: (values, blocks) => float.encode(values, blocks),
   };

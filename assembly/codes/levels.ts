@@ -1,0 +1,126 @@
+import { lookUp, shortsToFloats } from '../packed/bits';
+
+/** values (+)= scale·level of `count` codes, one byte each. A loop per kind of level. */
+
+// @ts-ignore: decorator
+@inline function put(to: usize, products: v128, adds: bool): void {
+  v128.store(to, adds ? f32x4.add(v128.load(to), products) : products);
+}
+
+// @ts-ignore: decorator
+@inline function putOne(to: usize, product: f32, adds: bool): void {
+  store<f32>(to, adds ? load<f32>(to) + product : product);
+}
+
+/** level = step·code, codes of `bits` ≤ 8 bits in two's complement. */
+export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
+  const shift = 8 - bits;
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const steps = f32x4.splat(step);
+    const scales = f32x4.splat(scale);
+    for (; i + 16 <= count; i += 16) {
+      const q = i8x16.shr_s(i8x16.shl(v128.load(codes + i), shift), shift);
+      const low = i16x8.extend_low_i8x16_s(q);
+      const high = i16x8.extend_high_i8x16_s(q);
+      put(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 0))), adds);
+      put(to + 16, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 1))), adds);
+      put(to + 32, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 0))), adds);
+      put(to + 48, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 1))), adds);
+      to += 64;
+    }
+  }
+  for (; i < count; i++, to += 4) {
+    putOne(to, scale * (step * <f32>((<i32>load<u8>(codes + i) << (24 + shift)) >> (24 + shift))), adds);
+  }
+}
+
+/** The same for codes of 16 bits, signs extended. */
+export function shortsToIntegers(codes: usize, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const steps = f32x4.splat(step);
+    const scales = f32x4.splat(scale);
+    for (; i + 8 <= count; i += 8) {
+      const q = v128.load(codes + 2 * i);
+      put(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 0))), adds);
+      put(to + 16, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 1))), adds);
+      to += 32;
+    }
+  }
+  for (; i < count; i++, to += 4) putOne(to, scale * (step * <f32>load<i16>(codes + 2 * i)), adds);
+}
+
+/** level = code − zero. */
+export function bytesLessZero(codes: usize, zero: i32, scale: f32, to: usize, count: i32, adds: bool): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const zeros = i16x8.splat(<i16>zero);
+    const scales = f32x4.splat(scale);
+    for (; i + 16 <= count; i += 16) {
+      const q = v128.load(codes + i);
+      const low = i16x8.sub(i16x8.extend_low_i8x16_u(q), zeros);
+      const high = i16x8.sub(i16x8.extend_high_i8x16_u(q), zeros);
+      put(to, f32x4.mul(scales, shortsToFloats(low, 0)), adds);
+      put(to + 16, f32x4.mul(scales, shortsToFloats(low, 1)), adds);
+      put(to + 32, f32x4.mul(scales, shortsToFloats(high, 0)), adds);
+      put(to + 48, f32x4.mul(scales, shortsToFloats(high, 1)), adds);
+      to += 64;
+    }
+  }
+  for (; i < count; i++, to += 4) putOne(to, scale * <f32>(<i32>load<u8>(codes + i) - zero), adds);
+}
+
+/** level = table[code], f32 [size]. */
+export function bytesToLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32, adds: bool): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const scales = f32x4.splat(scale);
+    for (; i + 4 <= count; i += 4) {
+      let x = v128.load32_zero(table + (<usize>load<u8>(codes + i) << 2));
+      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 1) << 2), x, 1);
+      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 2) << 2), x, 2);
+      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 3) << 2), x, 3);
+      put(to, f32x4.mul(scales, x), adds);
+      to += 16;
+    }
+  }
+  for (; i < count; i++, to += 4) {
+    putOne(to, scale * load<f32>(table + (<usize>load<u8>(codes + i) << 2)), adds);
+  }
+}
+
+/** The same for tables of 16 levels, which fit four vectors: vector k holds byte k of every level. */
+export function bytesToFewLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32, adds: bool): void {
+  const a = v128.load(table);
+  const b = v128.load(table, 16);
+  const c = v128.load(table, 32);
+  const d = v128.load(table, 48);
+  const ab0 = v128.shuffle<i8>(a, b, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  const cd0 = v128.shuffle<i8>(c, d, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  const ab2 = v128.shuffle<i8>(a, b, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+  const cd2 = v128.shuffle<i8>(c, d, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+  const plane0 = v128.shuffle<i64>(ab0, cd0, 0, 2);
+  const plane1 = v128.shuffle<i64>(ab0, cd0, 1, 3);
+  const plane2 = v128.shuffle<i64>(ab2, cd2, 0, 2);
+  const plane3 = v128.shuffle<i64>(ab2, cd2, 1, 3);
+  const scales = f32x4.splat(scale);
+  let i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const q = v128.load(codes + i);
+    const b0 = lookUp(plane0, q);
+    const b1 = lookUp(plane1, q);
+    const b2 = lookUp(plane2, q);
+    const b3 = lookUp(plane3, q);
+    let low = v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    let high = v128.shuffle<i8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    put(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)), adds);
+    put(to + 16, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), adds);
+    low = v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    high = v128.shuffle<i8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    put(to + 32, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)), adds);
+    put(to + 48, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), adds);
+    to += 64;
+  }
+  if (i < count) bytesToLevels(codes + i, table, scale, to, count - i, adds);
+}

@@ -1,0 +1,73 @@
+import { lookUp } from '../packed/bits';
+
+/*
+ * Codes that are fields of bits, the first in the lowest, to one byte each, or to 16 bits with their sign when they have
+ * more than 8. Eight codes of b bits fill b bytes; a vector moves the bytes of each code to its lane, brings its highest bit
+ * to the top by a multiplication, and shifts it down.
+ */
+
+/** Vectors that `prepareFields` leaves at an address: [4, 16] bytes. */
+export const FIELDS_BYTES: usize = 64;
+
+/** For codes of `bits` bits: which bytes a lane takes and what it is multiplied by, for eight codes. */
+export function prepareFields(at: usize, bits: i32): void {
+  const wide = bits > 8;
+  for (let i = 0; i < 8; i++) {
+    const first = i * bits;
+    if (wide) {
+      for (let k = 0; k < 4; k++) store<u8>(at + 4 * i + k, (first >> 3) + k < 16 ? (first >> 3) + k : 255);
+      store<u32>(at + 32 + 4 * i, 1 << (32 - bits - (first & 7)));
+    } else {
+      store<u8>(at + 2 * i, first >> 3);
+      store<u8>(at + 2 * i + 1, (first >> 3) + 1);
+      store<u16>(at + 32 + 2 * i, <u16>1 << <u16>(16 - bits - (first & 7)));
+    }
+  }
+}
+
+/**
+ * @param from first byte of the codes, `end` the first byte that must not be read
+ * @param to u8 [count], or i16 when bits > 8; up to 16 bytes more are overwritten
+ */
+export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, to: usize, count: i32): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    if (bits <= 8) {
+      const bytes = v128.load(fields);
+      const factors = v128.load(fields, 32);
+      for (; i + 8 <= count && from + 16 <= end; i += 8) {
+        const lanes = i16x8.mul(lookUp(v128.load(from), bytes), factors);
+        const codes = i16x8.shr_u(lanes, 16 - bits);
+        v128.store(to + i, i8x16.narrow_i16x8_u(codes, codes));
+        from += bits;
+      }
+    } else {
+      for (; i + 8 <= count && from + 16 <= end; i += 8) {
+        const q = v128.load(from);
+        const low = i32x4.mul(i8x16.swizzle(q, v128.load(fields)), v128.load(fields, 32));
+        const high = i32x4.mul(i8x16.swizzle(q, v128.load(fields, 16)), v128.load(fields, 48));
+        v128.store(to + 2 * i, i16x8.narrow_i32x4_s(i32x4.shr_s(low, 32 - bits), i32x4.shr_s(high, 32 - bits)));
+        from += bits;
+      }
+    }
+  }
+  for (let bit = 0; i < count; i++, bit += bits) {
+    if (bits <= 8) store<u8>(to + i, field(from, bit, bits));
+    else store<i16>(to + 2 * i, (field(from, bit, bits) << (32 - bits)) >> (32 - bits));
+  }
+}
+
+// @ts-ignore: decorator
+@inline function field(from: usize, bit: i32, bits: i32): i32 {
+  const at = from + (bit >> 3);
+  const shift = bit & 7;
+  let word = <i32>load<u8>(at);
+  if (shift + bits > 8) word |= <i32>load<u8>(at, 1) << 8;
+  if (shift + bits > 16) word |= <i32>load<u8>(at, 2) << 16;
+  return (word >> shift) & ((1 << bits) - 1);
+}
+
+/** Codes of bytes that hold several: table u8 [256, 8]. Up to 8 bytes more than `count` are overwritten. */
+export function unpackBytes(table: usize, perByte: i32, from: usize, to: usize, count: i32): void {
+  for (let i = 0; i < count; i += perByte) store<u64>(to + i, load<u64>(table + (<usize>load<u8>(from++) << 3)));
+}

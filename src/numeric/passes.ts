@@ -1,0 +1,71 @@
+import type { Element } from './elements.ts';
+import type { ScaleType } from './scales.ts';
+
+/**
+ * A format as a kernel can decode it: equal groups of codes one after the other,
+ *     value = fround(fround(outer·scale)·level), or value += that.
+ * Most formats are one such pass over their bytes; sums of planes are several.
+ */
+export interface CodePass {
+  /** Values of a group, which share a scale; the last group ends with the tensor. */
+  readonly group: number;
+  /** Byte of the first group. */
+  readonly start: number;
+  /** Bytes from one group to the next. */
+  readonly stride: number;
+  /** The stored scale and its byte in the group; default 1. */
+  readonly scale?: { readonly type: ScaleType; readonly at: number };
+  /** A float32 that multiplies every scale; default 1. */
+  readonly outer?: number;
+  /** Byte in the group at which codes start. */
+  readonly codesAt: number;
+  /** Bits of a code, 1 to 16, the first in the lowest; 8 where `byteCodes` makes several of a byte. */
+  readonly bits: number;
+  readonly byteCodes?: ByteCodes;
+  /** Level of every code, where `zeroAt` is not given. */
+  readonly levels?: Float64Array;
+  /** Byte in the group of an integer z: level = code − z. */
+  readonly zeroAt?: number;
+  /** Whether values are added to those of the passes before, the first to 0. */
+  readonly adds?: boolean;
+}
+
+/** Passes over a tensor's bytes that decode it to what its `decode` gives, bit for bit. */
+export type Passes = (bytes: Uint8Array, columns: number, length: number) => readonly CodePass[];
+
+/** Several codes in a byte that are no fields of bits. */
+export interface ByteCodes {
+  /** Codes of a byte, at most 8. */
+  readonly count: number;
+  /** [256, 8], the first `count` of each are codes */
+  readonly codes: Uint8Array;
+}
+
+/** @param unpack writes the codes of a packed byte */
+export function byteCodes(count: number, unpack: (bytes: Uint8Array, codes: Uint16Array) => void): ByteCodes {
+  const codes = new Uint8Array(256 * 8);
+  const some = new Uint16Array(count);
+  for (let byte = 0; byte < 256; byte++) {
+    unpack(Uint8Array.of(byte), some);
+    codes.set(some, 8 * byte);
+  }
+  return { count, codes };
+}
+
+const known = new WeakMap<Element, Float64Array>();
+
+/** [2^bits] level of every code */
+export function levelsOf(element: Element): Float64Array {
+  const levels =
+    known.get(element) ?? Float64Array.from({ length: 2 ** element.bits }, (_, code) => element.value(code));
+  known.set(element, levels);
+  return levels;
+}
+
+/** Values that are levels by themselves, without a scale. */
+export function barePass(bits: number, levels: ArrayLike<number>): Passes {
+  const all = Float64Array.from(levels);
+  return (bytes, _columns, length) => [
+    { group: length, start: 0, stride: bytes.length, codesAt: 0, bits, levels: all },
+  ];
+}
