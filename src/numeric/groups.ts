@@ -20,15 +20,13 @@ export interface GroupCodec {
 export abstract class SearchedCodec implements GroupCodec {
   readonly group: number;
   abstract readonly bytes: number;
-  /** [group] finite */
-  protected readonly x: Float64Array;
+  /** [group] finite; made when a group is encoded, for it may be a whole tensor */
+  protected x = new Float64Array(0);
   /** [group] importance, positive */
-  protected readonly w: Float64Array;
+  protected w = new Float64Array(0);
 
   constructor(group: number) {
     this.group = group;
-    this.x = new Float64Array(group);
-    this.w = new Float64Array(group);
   }
 
   encode(
@@ -38,6 +36,10 @@ export abstract class SearchedCodec implements GroupCodec {
     bytes: Uint8Array,
     at: number,
   ): void {
+    if (this.x.length !== this.group) {
+      this.x = new Float64Array(this.group);
+      this.w = new Float64Array(this.group);
+    }
     loadBlock(values, importance, from, this.group, this.x, this.w);
     this.store(values.subarray(from, from + this.group), bytes, at);
   }

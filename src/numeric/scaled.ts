@@ -54,6 +54,13 @@ export function scaledBlocks(spec: ScaledSpec & { readonly group: number }): Num
   return groupBlocks({ ...facts, range: rangeOf(element) }, new ScaledCodec({ element, scale, packing }, group));
 }
 
+/** What a codec works with: values and weights of a group, and its codes. */
+interface Room {
+  readonly x: Float64Array;
+  readonly w: Float64Array;
+  readonly codes: Uint16Array;
+}
+
 /**
  *   0       s                        s + n·bits/8
  *   ├ scale ┼ n codes ───────────────┤   value = fround(scale·level(code))
@@ -65,9 +72,7 @@ export class ScaledCodec implements GroupCodec {
   readonly #element: Element;
   readonly #scale: ScaleType;
   readonly #packing: Packing;
-  readonly #x: Float64Array;
-  readonly #w: Float64Array;
-  readonly #codes: Uint16Array;
+  #made?: Room;
 
   constructor(
     { element, scale, packing }: { element: Element; scale: ScaleType; packing?: Packing | undefined },
@@ -78,9 +83,13 @@ export class ScaledCodec implements GroupCodec {
     this.#scale = scale;
     this.#packing = packing ?? bitPacking(element.bits);
     this.bytes = scale.bytes + this.#packing.bytes(group);
-    this.#x = new Float64Array(group);
-    this.#w = new Float64Array(group);
-    this.#codes = new Uint16Array(group);
+  }
+
+  /** Made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
+  get #room(): Room {
+    const { group } = this;
+    this.#made ??= { x: new Float64Array(group), w: new Float64Array(group), codes: new Uint16Array(group) };
+    return this.#made;
   }
 
   /** @param outer what the stored scale is multiplied by: the scale of the tensor, where there is one */
@@ -92,24 +101,27 @@ export class ScaledCodec implements GroupCodec {
     at: number,
     outer = 1,
   ): void {
-    loadBlock(values, importance, from, this.group, this.#x, this.#w);
-    const code = searchScaleCode(this.#element, this.#scale, this.#x, this.#w, outer);
+    const { x, w } = this.#room;
+    loadBlock(values, importance, from, this.group, x, w);
+    const code = searchScaleCode(this.#element, this.#scale, x, w, outer);
     this.encodeWith(code, values, from, bytes, at, outer);
   }
 
   /** Encodes under a given scale. */
   encodeWith(code: number, values: Float32Array, from: number, bytes: Uint8Array, at: number, outer = 1): void {
     const scale = Math.fround(outer * this.#scale.value(code));
+    const { codes } = this.#room;
     writeScale(this.#scale, code, bytes, at);
     for (let i = 0; i < this.group; i++)
-      this.#codes[i] = this.#element.code(scale === 0 ? 0 * values[from + i] : values[from + i] / scale);
-    this.#packing.pack(this.#codes, bytes.subarray(at + this.#scale.bytes, at + this.bytes));
+      codes[i] = this.#element.code(scale === 0 ? 0 * values[from + i] : values[from + i] / scale);
+    this.#packing.pack(codes, bytes.subarray(at + this.#scale.bytes, at + this.bytes));
   }
 
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number, outer = 1): void {
     const scale = Math.fround(outer * readScale(this.#scale, bytes, at));
-    this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), this.#codes);
-    for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(this.#codes[i]);
+    const { codes } = this.#room;
+    this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), codes);
+    for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(codes[i]);
   }
 
   /** @param start byte of the first group @param outer see `encode` */

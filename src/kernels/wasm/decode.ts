@@ -49,7 +49,7 @@ export function decodeBlocks(team: Team, format: NumberFormat, bytes: Uint8Array
 
 function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
   const { scale, levels, byteCodes, zeroAt } = pass;
-  const step = levels && integerStep(levels, pass.bits);
+  const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
   const kind = zeroAt !== undefined ? kinds.zeroPoint : step !== undefined ? kinds.integers : kinds.table;
   const size = kind === kinds.table ? levels!.length : 0;
   const scales = PLAN_BYTES + 4;
@@ -61,11 +61,10 @@ function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float
     if (scale?.type.bytes === 1) new Float32Array(buffer, plan + scales, BYTE_VALUES).set(scalesOf(scale.type));
     if (size > 0) new Float64Array(buffer, plan + table, size).set(levels!);
     if (byteCodes) new Uint8Array(buffer, plan + codes, byteCodes.codes.length).set(byteCodes.codes);
-    const exact = size > 0 && levels!.every((level) => Object.is(Math.fround(level), level));
     new Int32Array(buffer, plan, 12).set([
       ...[pass.group, pass.stride, pass.codesAt, pass.bits, kind, Number(pass.adds ?? false)],
       ...[scale === undefined ? 0 : scaleBytes(scale.type), scale?.at ?? 0, zeroAt ?? 0],
-      ...[byteCodes?.count ?? 0, size, Number(exact)],
+      ...[byteCodes?.count ?? 0, size, Number(exact ?? false)],
     ]);
     new Float32Array(buffer, plan + 48, 2).set([pass.outer ?? 1, step ?? 1]);
     new Uint32Array(buffer, plan + 56, 3).set([plan + scales, plan + table, plan + codes]);
@@ -75,6 +74,24 @@ function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float
   } finally {
     team.release(plan);
   }
+}
+
+interface Levels {
+  /** Present when they are integers times this. */
+  readonly step: number | undefined;
+  /** Whether all are float32. */
+  readonly exact: boolean;
+}
+
+const levelKinds = new WeakMap<Float64Array, Levels>();
+
+function kindOf(levels: Float64Array, bits: number): Levels {
+  const known = levelKinds.get(levels);
+  if (known) return known;
+  const exact = levels.every((level) => Object.is(Math.fround(level), level));
+  const kind = { step: integerStep(levels, bits), exact };
+  levelKinds.set(levels, kind);
+  return kind;
 }
 
 /** What the levels are multiples of, when they are the integers of two's complement times a float32. */

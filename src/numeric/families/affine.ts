@@ -29,7 +29,7 @@ class AffineCodec extends SearchedCodec {
   readonly #bits: number;
   readonly #top: number;
   readonly #scale: ScaleType;
-  readonly #codes: Uint8Array;
+  #codes = new Uint8Array(0);
   #error = 0;
   #step = 0;
 
@@ -39,10 +39,15 @@ class AffineCodec extends SearchedCodec {
     this.#top = 2 ** bits - 1;
     this.#scale = scale;
     this.bytes = scale.bytes + 1 + packedBytes(group, bits);
-    this.#codes = new Uint8Array(group);
+  }
+
+  /** Makes room for codes when it is needed: a group may be a whole tensor, and often only its bytes are asked for. */
+  #prepare(): void {
+    if (this.#codes.length !== this.group) this.#codes = new Uint8Array(this.group);
   }
 
   protected store(values: Float32Array, bytes: Uint8Array, at: number): void {
+    this.#prepare();
     const { code, zero } = this.#search();
     const scale = this.#scale.value(code);
     for (let i = 0; i < this.group; i++) this.#codes[i] = this.#nearest(values[i], scale, zero);
@@ -54,6 +59,7 @@ class AffineCodec extends SearchedCodec {
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void {
     const scale = readScale(this.#scale, bytes, at);
     const zero = bytes[at + this.#scale.bytes];
+    this.#prepare();
     unpackBits(bytes, at + this.#scale.bytes + 1, this.group, this.#bits, this.#codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * (this.#codes[i] - zero);
   }
