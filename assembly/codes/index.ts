@@ -1,12 +1,14 @@
 import { half } from '../packed/half';
 import { scratch, shareStart } from '../share';
 import { bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, shortsToIntegers } from './levels';
-import { INTEGERS, Plan, TABLE, ZERO_POINT } from './plan';
+import { INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
 import { prepareFields, unpackBytes, unpackFields } from './unpack';
+import { windowsToLevels } from './windows';
+import { sumWords } from './words';
 
 /** Levels that a table of four vectors holds. */
 const FEW: i32 = 16;
-/** Codes that are unpacked at a time: whole bytes of any width, and of bytes that hold 1 to 5 or 8 codes. */
+/** Codes that are unpacked at a time: whole bytes of any width, of bytes that hold 1 to 5 or 8 codes, and whole blocks. */
 const CHUNK: i32 = 1280;
 
 /*
@@ -29,7 +31,7 @@ const CHUNK: i32 = 1280;
 export function decodeCodes(at: usize, from: usize, end: usize, values: usize, length: i32, ith: i32, nth: i32): void {
   const plan = changetype<Plan>(at);
   const group = plan.group;
-  if (plan.bits < 8 || plan.bits > 8) prepareFields(fields(), plan.bits);
+  if (plan.bits != 8 && plan.kind <= TABLE) prepareFields(fields(), plan.bits);
   if (plan.kind == TABLE && plan.exact != 0) fillTable(plan, 1);
   if (group >= length) {
     const first = shareStart(length, CHUNK, ith, nth);
@@ -52,6 +54,14 @@ function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: 
     fillTable(plan, scale);
     scale = 1;
   }
+  if (plan.kind == WORDS) {
+    sumWords(base, plan.levels, plan.stages, plan.size, scale, values, first, last);
+    return;
+  }
+  if (plan.kind == WINDOWS) {
+    decodeWindows(plan, base + plan.codesAt, scale, values, first, last);
+    return;
+  }
   for (let i = first; i < last; i += CHUNK) {
     const count = min(CHUNK, last - i);
     const at = base + plan.codesAt;
@@ -60,6 +70,16 @@ function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: 
     else if (plan.bits == 8) bytes = at + i;
     else unpackFields(fields(), plan.bits, at + <usize>((<u64>i * plan.bits) >> 3), end, bytes, count);
     apply(plan, bytes, base, scale, values + (<usize>i << 2), count);
+  }
+}
+
+function decodeWindows(plan: Plan, from: usize, scale: f32, values: usize, first: i32, last: i32): void {
+  const steps = plan.steps;
+  const bitsOfFour = (steps & 255) + ((steps >> 8) & 255) + ((steps >> 16) & 255) + (steps >> 24);
+  for (let i = first; i < last; i += plan.block) {
+    const at = from + <usize>((<u64>i * bitsOfFour) >> 5);
+    const count = min(plan.block, last - i);
+    windowsToLevels(at, plan.bits, steps, plan.levels, scale, values + (<usize>i << 2), count, codes());
   }
 }
 

@@ -12,6 +12,28 @@ import { lookUp, shortsToFloats } from '../packed/bits';
   store<f32>(to, adds ? load<f32>(to) + product : product);
 }
 
+/** values = scale · the float32 at four addresses. */
+// @ts-ignore: decorator
+@inline export function putFour(to: usize, a: usize, b: usize, c: usize, d: usize, scale: f32): void {
+  if (ASC_FEATURE_SIMD) {
+    v128.store(to, f32x4.mul(f32x4.splat(scale), fourAt(a, b, c, d)));
+  } else {
+    store<f32>(to, scale * load<f32>(a));
+    store<f32>(to, scale * load<f32>(b), 4);
+    store<f32>(to, scale * load<f32>(c), 8);
+    store<f32>(to, scale * load<f32>(d), 12);
+  }
+}
+
+/** The float32 at four addresses. */
+// @ts-ignore: decorator
+@inline function fourAt(a: usize, b: usize, c: usize, d: usize): v128 {
+  let x = v128.load32_zero(a);
+  x = v128.load_lane<u32>(b, x, 1);
+  x = v128.load_lane<u32>(c, x, 2);
+  return v128.load_lane<u32>(d, x, 3);
+}
+
 /** level = step·code, codes of `bits` ≤ 8 bits in two's complement. */
 export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
   const shift = 8 - bits;
@@ -77,10 +99,12 @@ export function bytesToLevels(codes: usize, table: usize, scale: f32, to: usize,
   if (ASC_FEATURE_SIMD) {
     const scales = f32x4.splat(scale);
     for (; i + 4 <= count; i += 4) {
-      let x = v128.load32_zero(table + (<usize>load<u8>(codes + i) << 2));
-      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 1) << 2), x, 1);
-      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 2) << 2), x, 2);
-      x = v128.load_lane<u32>(table + (<usize>load<u8>(codes + i, 3) << 2), x, 3);
+      const x = fourAt(
+        table + (<usize>load<u8>(codes + i) << 2),
+        table + (<usize>load<u8>(codes + i, 1) << 2),
+        table + (<usize>load<u8>(codes + i, 2) << 2),
+        table + (<usize>load<u8>(codes + i, 3) << 2),
+      );
       put(to, f32x4.mul(scales, x), adds);
       to += 16;
     }

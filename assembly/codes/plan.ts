@@ -17,7 +17,7 @@
   zeroAt: i32;
   /** Codes of a byte, 0 when codes are fields of bits. */
   perByte: i32;
-  /** Levels of the table. */
+  /** Levels of the table; values of a word. */
   size: i32;
   /** Whether all levels are float32: scale·level is then one product of float32. */
   exact: i32;
@@ -30,6 +30,12 @@
   levels: usize;
   /** u8 [256, 8] */
   byteCodes: usize;
+  /** Bits from window to window, for four windows a byte each, repeating. */
+  steps: u32;
+  /** Values of a circular block of windows. */
+  block: i32;
+  /** Stages of words. */
+  stages: i32;
 }
 
 /** level = step·code, codes in two's complement */
@@ -38,3 +44,18 @@ export const INTEGERS: i32 = 0;
 export const ZERO_POINT: i32 = 1;
 /** level = levels[code] */
 export const TABLE: i32 = 2;
+/** level = levels[window], levels being f32 */
+export const WINDOWS: i32 = 3;
+/** `size` values together: level = the sum of the words of all stages, f64 */
+export const WORDS: i32 = 4;
+
+/** A stage of WORDS; `levels` is the address of the first, the others follow. */
+@unmanaged export class Stage {
+  /** Byte in the group of its first code, and bytes from code to code. */
+  codesAt: i32;
+  step: i32;
+  /** 1 or 2 */
+  codeBytes: i32;
+  /** f64 [2^bits, size] */
+  words: usize;
+}

@@ -72,6 +72,16 @@
   return halves(v128.shuffle<i16>(i32x4.splat(0), v128.load32_zero(address), 0, 8, 1, 9, 2, 10, 3, 11));
 }
 
+/** The bytes at four addresses → i32x4. */
+// @ts-ignore: decorator
+@inline function bytesAt(a: usize, b: usize, c: usize, d: usize): v128 {
+  let x = i32x4.splat(0);
+  x = v128.load_lane<u8>(a, x, 0);
+  x = v128.load_lane<u8>(b, x, 4);
+  x = v128.load_lane<u8>(c, x, 8);
+  return v128.load_lane<u8>(d, x, 12);
+}
+
 /** 2^(e − 128) for e = 0 … 255, the scale of MXFP4 halved: its code table holds doubled values. */
 // @ts-ignore: decorator
 @inline export function halfPowerOfTwo(e: i32): f32 {
@@ -81,11 +91,7 @@
 /** The same of the bytes at four addresses. */
 // @ts-ignore: decorator
 @inline export function halfPowersOfTwo(a: usize, b: usize, c: usize, d: usize): v128 {
-  let e = i32x4.splat(0);
-  e = v128.load_lane<u8>(a, e, 0);
-  e = v128.load_lane<u8>(b, e, 4);
-  e = v128.load_lane<u8>(c, e, 8);
-  e = v128.load_lane<u8>(d, e, 12);
+  const e = bytesAt(a, b, c, d);
   const one = i32x4.splat(1);
   return i32x4.max_s(i32x4.shl(i32x4.sub(e, one), 23), i32x4.shl(i32x4.add(e, one), 21));
 }
@@ -104,11 +110,7 @@ const HALF_SMALLEST_E4M3: u32 = 0x3c000000;
 /** The same of the bytes at four addresses. */
 // @ts-ignore: decorator
 @inline export function halfE4M3s(a: usize, b: usize, c: usize, d: usize): v128 {
-  let code = i32x4.splat(0);
-  code = v128.load_lane<u8>(a, code, 0);
-  code = v128.load_lane<u8>(b, code, 4);
-  code = v128.load_lane<u8>(c, code, 8);
-  code = v128.load_lane<u8>(d, code, 12);
+  const code = bytesAt(a, b, c, d);
   const magnitude = v128.and(code, i32x4.splat(127));
   const n = i32x4.add(i32x4.shl(magnitude, 20), i32x4.splat(0x3b800000));
   const lack = f32x4.pmin(f32x4.sub(n, i32x4.splat(HALF_SMALLEST_E4M3)), f32x4.splat(0));

@@ -13,7 +13,7 @@ export interface GroupCodec {
   encode(values: Float32Array, importance: Float32Array | undefined, from: number, bytes: Uint8Array, at: number): void;
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
   /** The passes that decode groups, where there are such. */
-  passes?(): readonly CodePass[] | undefined;
+  passes?(): readonly CodePass[];
 }
 
 /** A codec that searches on values and importance made ready: see `loadBlock`. */
@@ -92,8 +92,8 @@ function passesOf(
   sample: GroupCodec,
   codecOf: (columns: number, length: number) => GroupCodec,
 ): { readonly passes?: Passes } {
-  if (sample.passes?.() === undefined) return {};
-  return { passes: (_bytes, columns, length) => codecOf(columns, length).passes!()! };
+  if (sample.passes === undefined) return {};
+  return { passes: (_bytes, columns, length) => codecOf(columns, length).passes!() };
 }
 
 /** A format per group, channel or tensor. */

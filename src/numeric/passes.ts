@@ -19,15 +19,41 @@ export interface CodePass {
   readonly outer?: number;
   /** Byte in the group at which codes start. */
   readonly codesAt: number;
-  /** Bits of a code, 1 to 16, the first in the lowest; 8 where `byteCodes` makes several of a byte. */
+  /** Bits of a code, 1 to 16, the first in the lowest; 8 where a byte stands for several. */
   readonly bits: number;
   readonly byteCodes?: ByteCodes;
-  /** Level of every code, where `zeroAt` is not given. */
+  readonly windows?: Windows;
+  readonly words?: Words;
+  /** Level of every code, where neither `zeroAt` nor `words` is given. */
   readonly levels?: Float64Array;
   /** Byte in the group of an integer z: level = code − z. */
   readonly zeroAt?: number;
   /** Whether values are added to those of the passes before, the first to 0. */
   readonly adds?: boolean;
+}
+
+/** Codes that overlap: each is the `bits` bits that end with a value's own bits. */
+export interface Windows {
+  /** Own bits of four values, repeating. */
+  readonly steps: readonly number[];
+  /** Values of a block, before whose first bits its last ones stand; the last block of a group may be shorter. */
+  readonly block: number;
+}
+
+/** Several values together: levels = the sum of a word of every stage, in float64, from 0 on and in their order. */
+export interface Words {
+  /** Values of a word: 4 or 8. */
+  readonly size: number;
+  readonly stages: readonly {
+    /** Byte in the group of the first code. */
+    readonly codesAt: number;
+    /** Bytes from one code to the next. */
+    readonly step: number;
+    /** Bytes of a code: 1 or 2. */
+    readonly codeBytes: number;
+    /** [2^bits, size] */
+    readonly words: Float64Array;
+  }[];
 }
 
 /** Passes over a tensor's bytes that decode it to what its `decode` gives, bit for bit. */

@@ -72,6 +72,8 @@ export class ScaledCodec implements GroupCodec {
   readonly #element: Element;
   readonly #scale: ScaleType;
   readonly #packing: Packing;
+  /** @param start byte of the first group @param outer see `encode`. Absent where a packing says nothing of its codes */
+  readonly passes?: (start?: number, outer?: number) => readonly CodePass[];
   #made?: Room;
 
   constructor(
@@ -83,6 +85,14 @@ export class ScaledCodec implements GroupCodec {
     this.#scale = scale;
     this.#packing = packing ?? bitPacking(element.bits);
     this.bytes = scale.bytes + this.#packing.bytes(group);
+    const { bits = 8, byteCodes } = this.#packing;
+    if (this.#packing.bits === undefined && byteCodes === undefined) return;
+    this.passes = (start = 0, outer = 1) => {
+      const levels = levelsOf(element);
+      const stored = { type: scale, at: 0 };
+      const place = { group, start, stride: this.bytes, codesAt: scale.bytes };
+      return [{ ...place, scale: stored, outer, bits, byteCodes, levels }];
+    };
   }
 
   /** Made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
@@ -123,16 +133,6 @@ export class ScaledCodec implements GroupCodec {
     this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(codes[i]);
   }
-
-  /** @param start byte of the first group @param outer see `encode` */
-  passes(start = 0, outer = 1): readonly CodePass[] | undefined {
-    const { bits = 8, byteCodes } = this.#packing;
-    if (this.#packing.bits === undefined && byteCodes === undefined) return undefined;
-    const scale = { type: this.#scale, at: 0 };
-    const levels = levelsOf(this.#element);
-    const { group, bytes: stride } = this;
-    return [{ group, start, stride, scale, outer, codesAt: this.#scale.bytes, bits, byteCodes, levels }];
-  }
 }
 
 /**
@@ -154,7 +154,7 @@ export function twoLevelTensor(
     ...(onnx && { onnx }),
     multiple: group,
     storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
-    passes: (bytes) => codec.passes(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0))!,
+    passes: (bytes) => codec.passes!(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0)),
     encode(values, _columns, bytes, importance) {
       const code = SCALE_F32.code(largestFinite(values) / (largestScale * element.largest));
       writeScale(SCALE_F32, code, bytes, 0);

@@ -1,4 +1,4 @@
-import type { CodePass } from '../../numeric/passes.ts';
+import type { CodePass, Words } from '../../numeric/passes.ts';
 import { SCALE_BF16, type ScaleType } from '../../numeric/scales.ts';
 import { isBlocked } from '../../numeric/table.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
@@ -6,11 +6,12 @@ import type { Kernels } from '../contract.ts';
 import { checkDecode, packedFormats } from '../packedFormats.ts';
 import type { Team } from './team.ts';
 
-/** Bytes of assembly/codes/plan.ts. */
-const PLAN_BYTES = 17 * 4;
+/** Bytes of assembly/codes/plan.ts, in whole 8. */
+const PLAN_BYTES = 80;
+const STAGE_BYTES = 16;
 const BYTE_VALUES = 256;
-/** How it calls levels of integers, of integers less a zero point, and of a table. */
-const kinds = { integers: 0, zeroPoint: 1, table: 2 };
+/** How it calls levels of integers, of integers less a zero point, of a table, of overlapping codes, and of words. */
+const kinds = { integers: 0, zeroPoint: 1, table: 2, windows: 3, words: 4 };
 /** How it calls a bfloat16, which is as long as a binary16. */
 const BF16_BYTES = 3;
 
@@ -48,32 +49,69 @@ export function decodeBlocks(team: Team, format: NumberFormat, bytes: Uint8Array
 }
 
 function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
-  const { scale, levels, byteCodes, zeroAt } = pass;
-  const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
-  const kind = zeroAt !== undefined ? kinds.zeroPoint : step !== undefined ? kinds.integers : kinds.table;
-  const size = kind === kinds.table ? levels!.length : 0;
-  const scales = PLAN_BYTES + 4;
-  const table = scales + 4 * BYTE_VALUES;
-  const codes = table + 8 * BYTE_VALUES;
-  const plan = team.allocate(codes + 8 * BYTE_VALUES);
-  const { buffer } = team.memory;
+  const plan = team.allocate(PLAN_BYTES + tableBytes(pass));
   try {
-    if (scale?.type.bytes === 1) new Float32Array(buffer, plan + scales, BYTE_VALUES).set(scalesOf(scale.type));
-    if (size > 0) new Float64Array(buffer, plan + table, size).set(levels!);
-    if (byteCodes) new Uint8Array(buffer, plan + codes, byteCodes.codes.length).set(byteCodes.codes);
-    new Int32Array(buffer, plan, 12).set([
-      ...[pass.group, pass.stride, pass.codesAt, pass.bits, kind, Number(pass.adds ?? false)],
-      ...[scale === undefined ? 0 : scaleBytes(scale.type), scale?.at ?? 0, zeroAt ?? 0],
-      ...[byteCodes?.count ?? 0, size, Number(exact ?? false)],
-    ]);
-    new Float32Array(buffer, plan + 48, 2).set([pass.outer ?? 1, step ?? 1]);
-    new Uint32Array(buffer, plan + 56, 3).set([plan + scales, plan + table, plan + codes]);
+    writePlan(team.memory.buffer, plan, pass);
     const first = team.address(bytes);
     const args = [plan, first + pass.start, first + bytes.length, team.address(values), values.length];
     team.dispatch('decodeCodes', args, values.length);
   } finally {
     team.release(plan);
   }
+}
+
+/** Bytes of the tables behind a plan: scales, bytes of codes, levels or words. */
+function tableBytes({ levels, words }: CodePass): number {
+  const stages = words?.stages.map((stage) => STAGE_BYTES + 8 * stage.words.length) ?? [];
+  return (4 + 8) * BYTE_VALUES + 8 * (levels?.length ?? 0) + stages.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function writePlan(buffer: ArrayBufferLike, plan: number, pass: CodePass): void {
+  const { scale, levels, byteCodes, zeroAt, words, windows } = pass;
+  const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
+  const kind = kindName(pass, step);
+  const size = kind === 'table' ? levels!.length : (words?.size ?? 0);
+  const scales = plan + PLAN_BYTES;
+  const codes = scales + 4 * BYTE_VALUES;
+  const table = codes + 8 * BYTE_VALUES;
+  if (scale?.type.bytes === 1) new Float32Array(buffer, scales, BYTE_VALUES).set(scalesOf(scale.type));
+  if (byteCodes) new Uint8Array(buffer, codes, byteCodes.codes.length).set(byteCodes.codes);
+  if (kind === 'table') new Float64Array(buffer, table, size).set(levels!);
+  if (kind === 'windows') new Float32Array(buffer, table, levels!.length).set(levels!);
+  if (words) writeStages(buffer, table, words);
+  const [a, b, c, d] = windows?.steps ?? [0, 0, 0, 0];
+  new Int32Array(buffer, plan, 12).set([
+    ...[pass.group, pass.stride, pass.codesAt, pass.bits, kinds[kind], Number(pass.adds ?? false)],
+    ...[scale === undefined ? 0 : scaleBytes(scale.type), scale?.at ?? 0, zeroAt ?? 0],
+    ...[byteCodes?.count ?? 0, size, Number(exact ?? false)],
+  ]);
+  new Float32Array(buffer, plan + 48, 2).set([pass.outer ?? 1, step ?? 1]);
+  const steps = a | (b << 8) | (c << 16) | (d << 24);
+  new Uint32Array(buffer, plan + 56, 6).set([
+    scales,
+    table,
+    codes,
+    steps,
+    windows?.block ?? 0,
+    words?.stages.length ?? 0,
+  ]);
+}
+
+function kindName({ words, windows, zeroAt }: CodePass, step: number | undefined): keyof typeof kinds {
+  if (words) return 'words';
+  if (windows) return 'windows';
+  if (zeroAt !== undefined) return 'zeroPoint';
+  return step === undefined ? 'table' : 'integers';
+}
+
+/** Stages as assembly/codes/plan.ts has them, then their words. */
+function writeStages(buffer: ArrayBufferLike, at: number, { stages }: Words): void {
+  let table = at + STAGE_BYTES * stages.length;
+  stages.forEach(({ codesAt, step, codeBytes, words }, m) => {
+    new Uint32Array(buffer, at + STAGE_BYTES * m, 4).set([codesAt, step, codeBytes, table]);
+    new Float64Array(buffer, table, words.length).set(words);
+    table += 8 * words.length;
+  });
 }
 
 interface Levels {

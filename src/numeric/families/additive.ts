@@ -34,6 +34,18 @@ export function additiveFormat(spec: AdditiveSpec): TensorFormat {
     block: `${group} in tensor`,
     multiple: group,
     storedBytes: (rows, columns) => header + packedBytes((rows * columns * books) / group, bits),
+    passes: (bytes, _columns, length) => {
+      const all = Float64Array.from({ length: words }, (_, i) => readScale(SCALE_F16, bytes, SCALE_F32.bytes + 2 * i));
+      const stages = Array.from({ length: books }, (_, m) => ({
+        codesAt: header + m,
+        step: books,
+        codeBytes: 1,
+        words: all.subarray((m * words) / books, ((m + 1) * words) / books),
+      }));
+      const scale = { type: SCALE_F32, at: 0 };
+      const group = { group: length, start: 0, stride: bytes.length, codesAt: header, bits };
+      return [{ ...group, scale, words: { size: spec.group, stages } }];
+    },
     encode(values, _columns, bytes, importance) {
       const coder = new AdditiveCoder(spec);
       const { x, w, scale } = normalized(values, importance);

@@ -42,7 +42,7 @@ function powerFormat(bits: number): TensorFormat {
     range: [-1, 1],
     multiple: GROUP,
     storedBytes: (rows, columns) => 1 + (rows * columns * groupBytes) / GROUP,
-    passes: (bytes) => codecOf(bytes[0]).passes(1)!,
+    passes: (bytes) => codecOf(bytes[0]).passes!(1),
     encode(values, _columns, bytes, importance) {
       bytes[0] = chooseGamma(codecOf, values, importance);
       const codec = codecOf(bytes[0]);

@@ -32,6 +32,7 @@ function trellisFormat(width: number): TensorFormat {
   const bits = stateBits(width);
   const steps = pattern(width);
   let viterbi: Viterbi | undefined; // a megabyte of levels and costs, made when needed
+  let levels: Float64Array | undefined;
   const coder = () => (viterbi ??= new Viterbi(bits, steps, trellisLevels(bits, width)));
   const rowBytes = (columns: number) => SCALE_F32.bytes + (columns * width) / 8;
   return tensorFormat({
@@ -39,6 +40,13 @@ function trellisFormat(width: number): TensorFormat {
     block: 'channel',
     multiple: MULTIPLE,
     storedBytes: (rows, columns) => rows * rowBytes(columns),
+    passes: (_bytes, columns) => {
+      levels ??= windowLevels(trellisLevels(bits, width), bits);
+      const scale = { type: SCALE_F32, at: 0 };
+      const windows = { steps, block: BLOCK };
+      const group = { group: columns, start: 0, stride: rowBytes(columns), codesAt: SCALE_F32.bytes };
+      return [{ ...group, scale, bits, windows, levels }];
+    },
     encode(values, columns, bytes, importance) {
       const x = new Float64Array(columns);
       const w = new Float64Array(columns);
@@ -59,6 +67,15 @@ function trellisFormat(width: number): TensorFormat {
         }
       }
     },
+  });
+}
+
+/** Levels by the last bits of the stream as a number whose lowest bit came first; in a state it is the highest. */
+function windowLevels(levels: Float32Array, bits: number): Float64Array {
+  return Float64Array.from(levels, (_, window) => {
+    let state = 0;
+    for (let bit = 0; bit < bits; bit++) state = 2 * state + ((window >> bit) & 1);
+    return levels[state];
   });
 }
 

@@ -1,5 +1,6 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { groupTensor, SearchedCodec } from '../groups.ts';
+import type { CodePass } from '../passes.ts';
 import { readScale, SCALE_F32, writeScale } from '../scales.ts';
 import type { TensorFormat } from '../types.ts';
 
@@ -30,6 +31,20 @@ const ROUNDS = 2;
  */
 export function vectorTensor(name: string, stages: readonly Stage[]): TensorFormat {
   return groupTensor({ name, multiple: stages[0].code.size }, 'channel', (columns) => new RowCodec(stages, columns));
+}
+
+const known = new WeakMap<Stage, Float64Array>();
+
+/** Every point divided by the stage's gain; megabytes, made when needed. [2^bits, size] */
+function wordsOf(stage: Stage): Float64Array {
+  const { code, gain } = stage;
+  const found = known.get(stage);
+  if (found) return found;
+  const points = new Float64Array(2 ** code.bits * code.size);
+  for (let q = 0; q < 2 ** code.bits; q++) code.point(q, points, q * code.size);
+  const words = points.map((value) => value / gain);
+  known.set(stage, words);
+  return words;
 }
 
 class RowCodec extends SearchedCodec {
@@ -91,6 +106,20 @@ class RowCodec extends SearchedCodec {
       start += packedBytes(this.#codes[stage].length, code.bits);
     }
     for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#sum[i];
+  }
+
+  passes(): readonly CodePass[] {
+    const { size } = this.#stages[0].code;
+    let codesAt = SCALE_F32.bytes;
+    const stages = this.#stages.map((stage) => {
+      const codeBytes = stage.code.bits / 8;
+      const part = { codesAt, step: codeBytes, codeBytes, words: wordsOf(stage) };
+      codesAt += packedBytes(this.group / size, stage.code.bits);
+      return part;
+    });
+    const scale = { type: SCALE_F32, at: 0 };
+    const { group, bytes: stride } = this;
+    return [{ group, start: 0, stride, scale, codesAt: SCALE_F32.bytes, bits: 8, words: { size, stages } }];
   }
 
   #room(): Uint16Array[] {
