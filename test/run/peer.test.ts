@@ -78,31 +78,39 @@ for (const [name, open] of cases) {
   });
 }
 
-test('quantized logits differ from llama.cpp’s by no more than both round activations', async (t) => {
-  if (typeof peer === 'string') return t.skip(peer);
-  const source = await syntheticModel('LlamaForCausalLM', { hidden_size: 256, intermediate_size: 512 });
-  const formats: Partial<Record<TensorRole, string>> = {
-    attn_q: 'Q6_K',
-    attn_v: 'Q5_K',
-    attn_output: 'Q4_0',
-    ffn_up: 'Q4_K',
-    ffn_down: 'IQ4_NL',
-  };
-  const path = join(folder, 'quantized.gguf');
-  await writeModelGguf(source, await fileSink(path), { formatOf: (tensor) => formats[tensor.role] ?? 'Q8_0' });
-  const model = await openModel(path);
-  const exact = await logitsOf(model);
-  const packed = await logitsOf(model, false);
-  await model.close();
-  const theirs = await peer.logits(path, tokens);
-  const [ourNoise, theirNoise] = [distance(packed, exact), distance(theirs, exact)];
-  t.diagnostic(
-    `root mean square difference from float32: ours ${ourNoise.toExponential(2)}, llama.cpp ${theirNoise.toExponential(2)}`,
-  );
-  assert.ok(theirNoise < 0.05, 'llama.cpp reads other weights');
-  assert.ok(ourNoise < 1.5 * theirNoise, 'our rounding is coarser');
-  assert.ok(distance(packed, theirs) < 1.5 * Math.hypot(ourNoise, theirNoise));
-});
+const mixes: Record<string, Partial<Record<TensorRole, string>>> = {
+  'of 4 to 8 bits': { attn_q: 'Q6_K', attn_v: 'Q5_K', attn_output: 'Q4_0', ffn_up: 'Q4_K', ffn_down: 'IQ4_NL' },
+  'of 1 to 3 bits': {
+    attn_q: 'IQ3_S',
+    attn_k: 'IQ3_XXS',
+    attn_v: 'IQ2_S',
+    attn_output: 'IQ2_XS',
+    ffn_gate: 'IQ2_XXS',
+    ffn_up: 'IQ1_S',
+    ffn_down: 'IQ1_M',
+  },
+};
+
+for (const [name, formats] of Object.entries(mixes)) {
+  test(`quantized logits, ${name}, differ from llama.cpp’s by no more than both round activations`, async (t) => {
+    if (typeof peer === 'string') return t.skip(peer);
+    const source = await syntheticModel('LlamaForCausalLM', { hidden_size: 256, intermediate_size: 512 });
+    const path = join(folder, `quantized-${name.replaceAll(' ', '-')}.gguf`);
+    await writeModelGguf(source, await fileSink(path), { formatOf: (tensor) => formats[tensor.role] ?? 'Q8_0' });
+    const model = await openModel(path);
+    const exact = await logitsOf(model);
+    const packed = await logitsOf(model, false);
+    await model.close();
+    const theirs = await peer.logits(path, tokens);
+    const [ourNoise, theirNoise] = [distance(packed, exact), distance(theirs, exact)];
+    t.diagnostic(
+      `root mean square difference from float32: ours ${ourNoise.toExponential(2)}, llama.cpp ${theirNoise.toExponential(2)}`,
+    );
+    assert.ok(theirNoise < 0.05, 'llama.cpp reads other weights');
+    assert.ok(ourNoise < 1.5 * theirNoise, 'our rounding is coarser');
+    assert.ok(distance(packed, theirs) < 1.5 * Math.hypot(ourNoise, theirNoise));
+  });
+}
 
 async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
   const session = await createSession(await testKernels(), model, { contextLength: 64, exact });
