@@ -36,15 +36,15 @@ import { lookUp, shortsToFloats } from '../packed/bits';
 
 /** level = step·code, codes of `bits` ≤ 8 bits in two's complement. */
 export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
-  const shift = 8 - bits;
+  const shift = 16 - bits; // vectors have no shifts of bytes in hardware
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     const steps = f32x4.splat(step);
     const scales = f32x4.splat(scale);
     for (; i + 16 <= count; i += 16) {
-      const q = i8x16.shr_s(i8x16.shl(v128.load(codes + i), shift), shift);
-      const low = i16x8.extend_low_i8x16_s(q);
-      const high = i16x8.extend_high_i8x16_s(q);
+      const q = v128.load(codes + i);
+      const low = i16x8.shr_s(i16x8.shl(i16x8.extend_low_i8x16_u(q), shift), shift);
+      const high = i16x8.shr_s(i16x8.shl(i16x8.extend_high_i8x16_u(q), shift), shift);
       put(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 0))), adds);
       put(to + 16, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 1))), adds);
       put(to + 32, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 0))), adds);
@@ -53,7 +53,7 @@ export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, 
     }
   }
   for (; i < count; i++, to += 4) {
-    putOne(to, scale * (step * <f32>((<i32>load<u8>(codes + i) << (24 + shift)) >> (24 + shift))), adds);
+    putOne(to, scale * (step * <f32>((<i32>load<u8>(codes + i) << (16 + shift)) >> (16 + shift))), adds);
   }
 }
 

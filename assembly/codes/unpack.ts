@@ -35,11 +35,12 @@ export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, 
     if (bits <= 8) {
       const bytes = v128.load(fields);
       const factors = v128.load(fields, 32);
-      for (; i + 8 <= count && from + 16 <= end; i += 8) {
-        const lanes = i16x8.mul(lookUp(v128.load(from), bytes), factors);
-        const codes = i16x8.shr_u(lanes, 16 - bits);
-        v128.store(to + i, i8x16.narrow_i16x8_u(codes, codes));
-        from += bits;
+      // Whole vectors are stored: a load over two stores would wait for both.
+      for (; i + 16 <= count && from + bits + 16 <= end; i += 16) {
+        const low = i16x8.mul(lookUp(v128.load(from), bytes), factors);
+        const high = i16x8.mul(lookUp(v128.load(from + bits), bytes), factors);
+        v128.store(to + i, i8x16.narrow_i16x8_u(i16x8.shr_u(low, 16 - bits), i16x8.shr_u(high, 16 - bits)));
+        from += 2 * bits;
       }
     } else {
       for (; i + 8 <= count && from + 16 <= end; i += 8) {
