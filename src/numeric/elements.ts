@@ -7,6 +7,8 @@ export interface Element {
   readonly largest: number;
   /** Whether 0 is a level; where it is not, a scale of 0 stands for it. */
   readonly hasZero: boolean;
+  /** What levels are multiples of, where they are the integers of two's complement times this. */
+  readonly step?: number;
   /** Positive levels on which the scale search puts the largest magnitude of a group. */
   readonly tops: readonly number[];
   /** Code of the nearest level, ties to the even code: NaN takes the level nearest to 0, ±Inf the outermost. */
@@ -36,6 +38,7 @@ export function integerElement(bits: number, low: number, high: number, step = 1
   const top = Math.ceil(TOP_SHARE * largest);
   return {
     bits,
+    step,
     largest: largest * step,
     hasZero: true,
     tops: topsOf(Array.from({ length: largest - top + 1 }, (_, i) => step * (top + i))),

@@ -72,7 +72,7 @@ export class ScaledCodec implements GroupCodec {
   readonly #element: Element;
   readonly #scale: ScaleType;
   readonly #packing: Packing;
-  /** @param start byte of the first group @param outer see `encode`. Absent where a packing says nothing of its codes */
+  /** @param start byte of the first group @param outer see `encode`. Absent where no kernel decodes the codes */
   readonly passes?: (start?: number, outer?: number) => readonly CodePass[];
   #made?: Room;
 
@@ -85,14 +85,15 @@ export class ScaledCodec implements GroupCodec {
     this.#scale = scale;
     this.#packing = packing ?? bitPacking(element.bits);
     this.bytes = scale.bytes + this.#packing.bytes(group);
+    if (isServed(element, this.#packing)) this.passes = (start = 0, outer = 1) => [this.#pass(start, outer)];
+  }
+
+  #pass(start: number, outer: number): CodePass {
+    const { group, bytes: stride } = this;
     const { bits = 8, byteCodes } = this.#packing;
-    if (this.#packing.bits === undefined && byteCodes === undefined) return;
-    this.passes = (start = 0, outer = 1) => {
-      const levels = levelsOf(element);
-      const stored = { type: scale, at: 0 };
-      const place = { group, start, stride: this.bytes, codesAt: scale.bytes };
-      return [{ ...place, scale: stored, outer, bits, byteCodes, levels }];
-    };
+    const scale = { type: this.#scale, at: 0 };
+    const levels = levelsOf(this.#element);
+    return { group, start, stride, scale, outer, codesAt: this.#scale.bytes, bits, byteCodes, levels };
   }
 
   /** Made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
@@ -133,6 +134,12 @@ export class ScaledCodec implements GroupCodec {
     this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(codes[i]);
   }
+}
+
+/** Whether kernels can unpack the codes and look up their levels: tables have at most 256. */
+function isServed(element: Element, packing: Packing): boolean {
+  const isUnpacked = packing.bits !== undefined || packing.byteCodes !== undefined;
+  return isUnpacked && (element.bits <= 8 || element.step !== undefined);
 }
 
 /**

@@ -71,6 +71,8 @@ function writePlan(buffer: ArrayBufferLike, plan: number, pass: CodePass): void 
   const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
   const kind = kindName(pass, step);
   const size = kind === 'table' ? levels!.length : (words?.size ?? 0);
+  if (kind === 'table' && size > BYTE_VALUES)
+    throw new RangeError(`a table of ${size} levels, at most ${BYTE_VALUES} fit`);
   const scales = plan + PLAN_BYTES;
   const codes = scales + 4 * BYTE_VALUES;
   const table = codes + 8 * BYTE_VALUES;

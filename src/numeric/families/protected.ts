@@ -1,6 +1,7 @@
 import { f16ToNumber, numberToF16 } from '../../core/float16.ts';
 import { mixedCells } from '../cells.ts';
 import { type Element, tableElement } from '../elements.ts';
+import { byteCodes } from '../passes.ts';
 import { type Packing, scaledFormat } from '../scaled.ts';
 import { SCALE_F16, SCALE_F32 } from '../scales.ts';
 import type { Family } from './types.ts';
@@ -35,16 +36,20 @@ function withoutBackup(byte: number): number {
   return byte >> 7 === ((byte >> MAGNITUDE_BITS) & 1) ? byte & 127 : 0;
 }
 
+function unpackBackup(bytes: Uint8Array, codes: Uint16Array): void {
+  codes.forEach((_, i) => {
+    codes[i] = withoutBackup(bytes[i]);
+  });
+}
+
 const backup: Packing = {
+  byteCodes: byteCodes(1, unpackBackup),
   bytes: (count) => count,
   pack: (codes, bytes) =>
     codes.forEach((code, i) => {
       bytes[i] = withBackup(code);
     }),
-  unpack: (bytes, codes) =>
-    codes.forEach((_, i) => {
-      codes[i] = withoutBackup(bytes[i]);
-    }),
+  unpack: unpackBackup,
 };
 
 /**
@@ -61,20 +66,24 @@ patternOf.forEach((pattern, magnitude) => {
 
 const SIGNS = 0xff & ~MAGNITUDE_MASK;
 
+function unpackCells(bytes: Uint8Array, codes: Uint16Array): void {
+  codes.forEach((_, i) => {
+    codes[i] = withoutBackup((bytes[i] & SIGNS) | magnitudeOf[bytes[i] & MAGNITUDE_MASK]);
+  });
+}
+
 /**
  *   bit 7    6    5 … 0
  *   ├ sign ┼ sign ┼ pattern of the magnitude ┤
  */
 const backupAndCells: Packing = {
+  byteCodes: byteCodes(1, unpackCells),
   bytes: (count) => count,
   pack: (codes, bytes) =>
     codes.forEach((code, i) => {
       bytes[i] = (withBackup(code) & SIGNS) | patternOf[code & MAGNITUDE_MASK];
     }),
-  unpack: (bytes, codes) =>
-    codes.forEach((_, i) => {
-      codes[i] = withoutBackup((bytes[i] & SIGNS) | magnitudeOf[bytes[i] & MAGNITUDE_MASK]);
-    }),
+  unpack: unpackCells,
 };
 
 const SIGN16 = 0x8000;
