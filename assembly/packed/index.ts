@@ -1,7 +1,8 @@
 /*
  * y[m, rows] = x[m, k] · Wᵀ straight from the blocks of W [rows, k / values], one kernel per format, named after it. For
  * F32, F16 and BF16 x is float32; for the others `packed…` takes what `round…` of the same format made of x[m, k].
- * `decode…` makes float32 of `count` blocks. Those of a file in formats/ are written by build.ts: see generated.ts there.
+ * `decode…` makes float32 of `count` blocks. Those of the files in formats/ are written when the kernels are built, see
+ * ../generated.ts.
  */
 import { BF16, decodeFloats, F16, F32, matmulFloats } from './floats';
 
