@@ -4,7 +4,8 @@ import { type Flat, flatten, unflatten } from './flat.ts';
 import { type Dual, lagrangian, pricedCost } from './lagrange.ts';
 import { lossOf } from './objective.ts';
 import { type Prediction, Predictor } from './predictor.ts';
-import { startingPlans } from './solvers/designs.ts';
+import { knapsack } from './solvers/knapsack.ts';
+import { milp } from './solvers/milp.ts';
 import { type Answer, DEFAULT_TIME_LIMIT_MS, type SolveOptions } from './solvers/types.ts';
 import type { Problem } from './types.ts';
 
@@ -12,15 +13,15 @@ import type { Problem } from './types.ts';
 export interface SearchSizes {
   /** Evaluations when no number is given. */
   readonly evaluations: number;
-  /** Designs to begin with. */
+  /** Plans to begin with beside the optimum: optima of other losses that might as well be true. */
   readonly starts: number;
   /** Options kept per group. */
   readonly width: number;
 }
 
 /**
- * Evaluates the additive plan, designs, and then what `propose` says, until evaluations or time are spent or it has
- * nothing new to say. The best plan evaluated is the answer.
+ * Evaluates the additive optimum, optima of losses drawn around the told ones, and then what `propose` says, until evaluations or time are spent or it has
+ * nothing new to say. The best plan evaluated is the answer: none is worse than the additive optimum.
  */
 export async function searchByEvaluations(
   problem: Problem,
@@ -32,10 +33,10 @@ export async function searchByEvaluations(
   const random = new Random(options.seed ?? 0);
   const limit = options.evaluations ?? evaluations;
   const known = new Evaluations(problem, options, width);
-  const first = known.additivePlan();
+  const first = await additiveOptimum(problem, known, options);
   if (first === undefined) return {};
   await known.evaluate(first);
-  for (const plan of startingPlans(known.flat, Math.min(starts, limit >> 1), random)) await known.evaluate(plan);
+  for (const plan of known.plausible(Math.min(starts, limit >> 1), random)) await known.evaluate(plan);
   while (known.count < limit && performance.now() < deadline) {
     const plans = propose(known, random).filter((plan) => !known.isKnown(plan));
     if (plans.length === 0) break;
@@ -43,6 +44,25 @@ export async function searchByEvaluations(
   }
   return { choice: unflatten(known.flat, known.best()!.plan) };
 }
+
+/** The plan that the told losses suggest: proven best where a proof is quick. */
+async function additiveOptimum(
+  { groups, budgets }: Problem,
+  { flat, dual }: Evaluations,
+  { timeLimitMs }: SolveOptions,
+): Promise<Int32Array | undefined> {
+  const exact = Object.keys(budgets).length === 1 ? knapsack : milp;
+  const time = Math.min(timeLimitMs ?? DEFAULT_TIME_LIMIT_MS, DEFAULT_TIME_LIMIT_MS);
+  const { choice } = await exact.solve({ groups, budgets }, { timeLimitMs: time });
+  return choice === undefined ? pricedPlan(flat, dual) : Int32Array.from(choice, (o, g) => flat.start[g] + o);
+}
+
+/** Relative errors that told losses are expected to have: a group's, all groups' in common, a pair's interaction. */
+const GROUP_ERROR = 0.25;
+const COMMON_ERROR = 0.25;
+const PAIR_ERROR = 0.02;
+/** Correlation of the errors of two options of one group. */
+const ALIKE = 0.7;
 
 /**
  * What searches by true evaluations share: plans within the budgets, their true losses, and a predictor of the
@@ -54,6 +74,8 @@ export class Evaluations {
   /** Options of each group that are worth trying: those nearest to the best at the dual's prices, nearest first. */
   readonly near: readonly number[][];
   readonly #problem: Problem;
+  /** Group of every option. */
+  readonly #group: Int32Array;
   readonly #evaluate: (choice: readonly number[]) => Promise<number>;
   readonly #known = new Map<string, { readonly plan: Int32Array; readonly loss: number }>();
 
@@ -69,16 +91,13 @@ export class Evaluations {
         .sort((a, b) => priced(a) - priced(b) || a - b)
         .slice(0, width),
     );
+    this.#group = new Int32Array(loss.length);
+    for (let g = 0; g + 1 < start.length; g++) this.#group.fill(g, start[g], start[g + 1]);
     this.#evaluate = options.evaluate ?? (async (choice) => lossOf(problem, choice));
   }
 
   get count(): number {
     return this.#known.size;
-  }
-
-  /** The plan that the told losses suggest. */
-  additivePlan(): Int32Array | undefined {
-    return pricedPlan(this.flat, this.dual);
   }
 
   /** Makes a plan fit, in place. @returns whether that was possible */
@@ -110,11 +129,44 @@ export class Evaluations {
     const learned = new Predictor(
       known.map(({ plan }) => plan),
       known.map(({ plan, loss }) => loss - this.#told(plan)),
+      (a, b) => this.#covariance(a, b),
     );
     return (plan) => {
       const { mean, deviation } = learned.predict(plan);
       return { mean: this.#told(plan) + mean, deviation };
     };
+  }
+
+  /** Plans that would be best if every group's losses were off by a factor, drawn anew for each plan. */
+  plausible(count: number, random: Random): Int32Array[] {
+    const { flat } = this;
+    const draws = random.fork('plausible losses');
+    return Array.from({ length: count }, () => {
+      const factors = Float64Array.from({ length: flat.start.length - 1 }, () =>
+        Math.exp(GROUP_ERROR * draws.normal()),
+      );
+      const loss = flat.loss.map((value, option) => value * factors[this.#group[option]]);
+      const drawn = { ...flat, loss };
+      return pricedPlan(drawn, lagrangian(drawn));
+    }).filter((plan) => plan !== undefined);
+  }
+
+  /**
+   * Of what told losses get wrong: each group by a factor of its own, more alike for one option than for two; all groups
+   * by a common factor; and every pair of groups by a share of the geometric mean of their losses.
+   */
+  #covariance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+    const { loss } = this.flat;
+    let groups = 0;
+    let [sumA, sumB, means] = [0, 0, 0];
+    for (let g = 0; g < a.length; g++) {
+      const [x, y] = [loss[a[g]], loss[b[g]]];
+      groups += x * y * (a[g] === b[g] ? 1 : ALIKE);
+      means += Math.sqrt(Math.max(0, x * y));
+      sumA += x;
+      sumB += y;
+    }
+    return GROUP_ERROR ** 2 * groups + COMMON_ERROR ** 2 * sumA * sumB + PAIR_ERROR ** 2 * means ** 2;
   }
 
   /** Interactions are for evaluations to find out. */

@@ -4,63 +4,56 @@ export interface Prediction {
   readonly deviation: number;
 }
 
-/** Share of groups that differ at which two plans' errors have little to do with each other. */
-const LENGTH = 0.3;
-
-/** Variance of an evaluation's own noise, as a share of all variance. */
+/** Variance of an evaluation's own noise, as a share of the plans' mean variance. */
 const NOISE = 1e-4;
 
+/** How alike what is not known of two plans is expected to be; of a plan with itself, its variance. */
+export type Covariance = (a: ArrayLike<number>, b: ArrayLike<number>) => number;
+
 /**
- * Gaussian process over plans: what the prior gets wrong about one plan, it gets wrong about plans that differ in few
- * groups. Values are centred and scaled by their own spread.
+ * Gaussian process of mean zero over plans: what the prior gets wrong about one plan, it gets wrong about plans like it.
+ * The covariance need only be right up to a factor, which is fitted to the values.
  * @see Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1
  */
 export class Predictor {
   readonly #plans: readonly ArrayLike<number>[];
-  readonly #centre: number;
-  readonly #scale: number;
+  readonly #covariance: Covariance;
   /** Lower triangle of the covariance's Cholesky factor. [plans, plans] */
   readonly #factor: Float64Array;
-  /** Covariance⁻¹ × scaled values. [plans] */
+  /** Covariance⁻¹ × values. [plans] */
   readonly #weight: Float64Array;
+  /** Square root of the covariance's fitted factor. */
+  readonly #scale: number;
 
-  constructor(plans: readonly ArrayLike<number>[], values: readonly number[]) {
-    const n = plans.length;
+  constructor(plans: readonly ArrayLike<number>[], values: readonly number[], covariance: Covariance) {
     this.#plans = plans;
-    this.#centre = values.reduce((sum, value) => sum + value, 0) / Math.max(1, n);
-    const variance = values.reduce((sum, value) => sum + (value - this.#centre) ** 2, 0) / Math.max(1, n);
-    this.#scale = Math.sqrt(variance);
-    this.#factor = cholesky(plans);
-    // Values that are all the same leave nothing to learn.
-    const scaled = Float64Array.from(values, (value) => (variance > 0 ? (value - this.#centre) / this.#scale : 0));
-    this.#weight = backward(this.#factor, forward(this.#factor, scaled));
+    this.#covariance = covariance;
+    this.#factor = cholesky(plans, covariance);
+    const whitened = forward(this.#factor, Float64Array.from(values));
+    this.#weight = backward(this.#factor, whitened);
+    const squares = whitened.reduce((sum, value) => sum + value * value, 0);
+    this.#scale = Math.sqrt(squares / Math.max(1, plans.length));
   }
 
   predict(plan: ArrayLike<number>): Prediction {
-    const covariance = Float64Array.from(this.#plans, (other) => kernel(plan, other));
-    const mean = covariance.reduce((sum, value, i) => sum + value * this.#weight[i], 0);
-    const explained = forward(this.#factor, covariance).reduce((sum, value) => sum + value * value, 0);
+    const shared = Float64Array.from(this.#plans, (other) => this.#covariance(plan, other));
+    const explained = forward(this.#factor, shared).reduce((sum, value) => sum + value * value, 0);
     return {
-      mean: this.#centre + this.#scale * mean,
-      deviation: this.#scale * Math.sqrt(Math.max(0, 1 - explained)),
+      mean: shared.reduce((sum, value, i) => sum + value * this.#weight[i], 0),
+      deviation: this.#scale * Math.sqrt(Math.max(0, this.#covariance(plan, plan) - explained)),
     };
   }
 }
 
-function kernel(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let differing = 0;
-  for (let g = 0; g < a.length; g++) if (a[g] !== b[g]) differing++;
-  return Math.exp(-differing / Math.max(1, a.length) / LENGTH);
-}
-
-function cholesky(plans: readonly ArrayLike<number>[]): Float64Array {
+function cholesky(plans: readonly ArrayLike<number>[], covariance: Covariance): Float64Array {
   const n = plans.length;
+  const noise = (NOISE * plans.reduce((sum, plan) => sum + covariance(plan, plan), 0)) / Math.max(1, n) || 1;
   const factor = new Float64Array(n * n);
   for (let i = 0; i < n; i++)
     for (let j = 0; j <= i; j++) {
-      let sum = kernel(plans[i], plans[j]) + (i === j ? NOISE : 0);
+      let sum = covariance(plans[i], plans[j]) + (i === j ? noise : 0);
       for (let k = 0; k < j; k++) sum -= factor[i * n + k] * factor[j * n + k];
-      factor[i * n + j] = i === j ? Math.sqrt(Math.max(sum, NOISE)) : sum / factor[j * n + j];
+      factor[i * n + j] = i === j ? Math.sqrt(Math.max(sum, noise)) : sum / factor[j * n + j];
     }
   return factor;
 }

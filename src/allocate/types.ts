@@ -104,6 +104,21 @@ export interface BitPlan {
   /** Format of matrices that `formats` does not name, in plans made by hand. */
   readonly default?: string;
   readonly prediction?: PlanPrediction;
+  readonly search?: PlanSearch;
+}
+
+/** What a search by true evaluations found, all on one text: KL in nats per token. */
+export interface PlanSearch {
+  readonly solver: string;
+  /** Plans evaluated. */
+  readonly evaluations: number;
+  /** Scored tokens of the text. */
+  readonly tokens: number;
+  /** The plan's, the least of all evaluated and therefore somewhat too low, with its standard error. */
+  readonly kl: number;
+  readonly klError: number;
+  /** That of the best plan by predicted losses, where the search began. */
+  readonly startKl: number;
 }
 
 export interface PlanPrediction {

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Wishes } from '../pipeline/wishes.ts';
@@ -9,6 +8,7 @@ import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
+import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -17,9 +17,13 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface PlanCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions, EvaluationOptions {
+interface PlanCommandOptions
+  extends OutputOptions,
+    BudgetOptions,
+    SolverOptions,
+    CalibrationOptions,
+    EvaluationOptions {
   readonly probe?: boolean;
-  readonly solver?: string;
   readonly frontier?: boolean;
   readonly output?: string;
   readonly tensorTypeFile?: string;
@@ -31,21 +35,11 @@ interface PlanCommandOptions extends OutputOptions, BudgetOptions, CalibrationOp
   readonly yes?: boolean;
 }
 
-/** Those that plans by summed loss have a use for. */
-const planSolvers = [...solvers.values()]
-  .filter(({ objectives, needs }) => objectives.includes('sum') && needs === undefined)
-  .map(({ name }) => name);
-
 export function register(program: Command): void {
   const command = program
     .command('plan')
     .description('choose the format of every matrix for a budget, without writing the model')
     .argument('<model>', MODEL_ARGUMENT)
-    .addOption(
-      new Option('--solver <name>', 'how to solve; default exact: knapsack for one budget, milp for several').choices(
-        planSolvers,
-      ),
-    )
     .option('--frontier', 'the best predicted loss at every size')
     .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
@@ -60,6 +54,7 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
+  addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
   addThreadsOption(command);
@@ -75,6 +70,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');
+  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
   const plans = await withProgress(options, (work) =>
     solveFor(model, wishes, {
       ...work,
@@ -82,9 +78,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
       folder: options.workDir,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: options.probe
-        ? () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
-        : undefined,
+      evaluation: options.probe ? heldOut : undefined,
+      searchText: async () => (await heldOut()).searched,
     }),
   );
   if (options.output) await writeWhole(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);
@@ -100,13 +95,11 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
 
 /** The budgets asked for; none with --frontier. */
 function readGoal(options: PlanCommandOptions): Wishes | undefined {
-  const { frontier, solver } = options;
+  const { frontier } = options;
   const wishes = readWishes(options);
   if ((wishes !== undefined) === (frontier ?? false))
     throw new UsageError(`target: give budgets (${BUDGET_FLAGS}), or --frontier for all sizes`);
-  if (frontier && solver !== undefined) throw new UsageError('--solver does not go with --frontier, which is exact');
-  if (Object.keys(wishes ?? {}).length > 1 && solver !== undefined && solvers.get(solver)?.budgets === 'one')
-    throw new UsageError(`--solver ${solver} takes one budget; give one, or another solver such as milp`);
+  checkSolver(options, wishes);
   return wishes;
 }
 
@@ -126,11 +119,12 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
   return table(['bytes', 'predicted KL', '±'], rows);
 }
 
-function planTable({ formats, prediction }: BitPlan): string[] {
+function planTable({ formats, prediction, search }: BitPlan): string[] {
   const { fileBytes, costs, kl, klError, status, bound, gap } = prediction!;
   return [
     [`${groupDigits(fileBytes)} bytes`, ...describeCosts(costs!)].join('; '),
     `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
+    ...describeSearch(search),
     ...table(['matrix', 'format'], Object.entries(formats)),
   ];
 }

@@ -12,6 +12,7 @@ import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
+import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -20,7 +21,12 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface QuantizeCommandOptions extends OutputOptions, BudgetOptions, CalibrationOptions, EvaluationOptions {
+interface QuantizeCommandOptions
+  extends OutputOptions,
+    BudgetOptions,
+    SolverOptions,
+    CalibrationOptions,
+    EvaluationOptions {
   readonly output: string;
   readonly type?: string;
   readonly plan?: string;
@@ -53,6 +59,7 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
+  addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
   addThreadsOption(command);
@@ -66,6 +73,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
+  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
   const result = await withProgress(options, async (work) =>
     quantizeModel(model, {
       ...work,
@@ -75,9 +83,12 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       palette: options.palette,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: options.verify
-        ? () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens })
-        : undefined,
+      evaluation: options.verify ? heldOut : undefined,
+      searchText: async () => (await heldOut()).searched,
+      solver: options.solver,
+      evaluations: options.evaluations,
+      fuse: options.fuse,
+      context: options.context,
       evaluationLength: sequenceLength(model),
       folder: options.workDir,
       seed: options.seed,
@@ -94,6 +105,9 @@ async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
   const wishes = readWishes(options);
   if ([wishes, type, plan].filter((value) => value !== undefined).length !== 1)
     throw new UsageError(`target: give either budgets (${BUDGET_FLAGS}), or --type, or --plan`);
+  if (options.fuse && wishes === undefined)
+    throw new UsageError('--fuse is for budgets: --type gives all one format, and a --plan is carried out as it is');
+  checkSolver(options, wishes);
   if (wishes !== undefined) return { kind: 'budgets', wishes };
   const { readPlan, uniformPlan } = await import('../pipeline/plan-file.ts');
   if (type !== undefined) return { kind: 'plan', plan: uniformPlan(type, rounding) };
@@ -119,6 +133,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
   }
+  lines.push(...describeSearch(plan.search));
   if (evaluation) {
     const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
     lines.push(`measured   KL ${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)} on ${tokens} held-out tokens`);

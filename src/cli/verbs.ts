@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { register as evaluate } from './eval.ts';
+import { register as family } from './family.ts';
 import { register as formats } from './formats.ts';
 import { register as inspect } from './inspect.ts';
 import { register as measure } from './measure.ts';
@@ -19,6 +20,7 @@ export const verbs: readonly ((program: Command) => void)[] = [
   measure,
   metrics,
   plan,
+  family,
   quantize,
   evaluate,
   run,

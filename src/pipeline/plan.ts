@@ -1,9 +1,11 @@
+import { expandSolution, mergeAgreeing } from '../allocate/agree.ts';
 import { costRange } from '../allocate/problem.ts';
 import { solve, solveMany } from '../allocate/solve.ts';
 import type { SolveOptions } from '../allocate/solvers/types.ts';
-import type { BitPlan, Costs, Group, Solution } from '../allocate/types.ts';
+import type { BitPlan, Coupling, Group, Solution } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { type Corrections, NO_CORRECTION } from './corrections.ts';
+import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
 import { type Budgets, resources } from './resources/table.ts';
 import type { Resource, Setting } from './resources/types.ts';
@@ -14,9 +16,11 @@ const PATIENCE_MS = 60_000;
 /** Sizes at which the whole frontier is shown. */
 const FRONTIER_POINTS = 40;
 
-export interface PlanOptions extends SolveOptions {
+export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   /** Learned from true evaluations; default none. */
   readonly corrections?: Corrections;
+  /** True loss of a plan, for solvers that search by evaluations. */
+  readonly evaluate?: (plan: BitPlan) => Promise<number>;
   /** Name of the solver; default the first of the table that takes the problem. */
   readonly solver?: string;
 }
@@ -25,9 +29,11 @@ export interface PlanOptions extends SolveOptions {
 export class Planner {
   readonly #setting: Setting;
   readonly #resources: readonly Resource[];
+  readonly #couplings: readonly Coupling[];
 
   constructor(setting: Setting) {
     this.#setting = setting;
+    this.#couplings = setting.fuse ? fusedMatrices(setting.table) : [];
     this.#resources = resources(setting);
   }
 
@@ -40,23 +46,33 @@ export class Planner {
    * The best plan within budgets.
    * @throws BitbudgetError when no plan fits, with what can be had; UsageError when the solver does not take the problem
    */
-  async plan(budgets: Budgets, { corrections = NO_CORRECTION, ...options }: PlanOptions = {}): Promise<BitPlan> {
+  async plan(
+    budgets: Budgets,
+    { corrections = NO_CORRECTION, evaluate, ...options }: PlanOptions = {},
+  ): Promise<BitPlan> {
     const groups = this.groups(corrections);
-    const left: Costs = Object.fromEntries(
-      Object.entries(budgets).map(([name, most]) => [name, most - this.#fixed(name)]),
+    const solution = await solve(
+      { groups: [...groups, this.#fixed()], budgets, couplings: this.#couplings },
+      {
+        timeLimitMs: PATIENCE_MS,
+        ...options,
+        evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
+      },
     );
-    const solution = await solve({ groups, budgets: left }, { timeLimitMs: PATIENCE_MS, ...options });
-    return this.#plan(groups, this.#possible(solution, budgets), corrections);
+    return this.#plan(groups, possible(solution), corrections);
   }
 
   /** Best plans at sizes spread evenly over what the table can reach, smallest first. */
   frontier(corrections: Corrections = NO_CORRECTION): BitPlan[] {
     const groups = this.groups(corrections);
-    const { least, most } = costRange(groups, 'bytes');
+    const merged = mergeAgreeing({ groups, budgets: {}, couplings: this.#couplings });
+    const { groups: deciding } = merged.problem;
+    const { least, most } = costRange(deciding, 'bytes');
     const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) =>
       Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)),
     );
-    return solveMany(groups, 'bytes', budgets).map((solution) => this.#plan(groups, solution, corrections));
+    const solutions = solveMany(deciding, 'bytes', budgets);
+    return solutions.map((solution) => this.#plan(groups, expandSolution(merged, solution), corrections));
   }
 
   /** The same plan with what corrected prices predict of it. */
@@ -67,21 +83,19 @@ export class Planner {
     return { ...plan, prediction: { ...plan.prediction!, ...this.#expected(groups, choice, loss, corrections) } };
   }
 
-  #fixed(name: string): number {
-    return this.#resources.find((resource) => resource.name === name)!.fixed;
+  /** What is taken whatever is chosen, as a group with one option: budgets and messages then speak of whole amounts. */
+  #fixed(): Group {
+    const costs = Object.fromEntries(this.#resources.map(({ name, fixed }) => [name, fixed]));
+    return { id: 'what no choice changes', options: [{ id: 'fixed', costs, loss: 0 }] };
   }
 
   #plan(groups: readonly Group[], solution: Solution, corrections: Corrections): BitPlan {
-    const { table } = this.#setting;
     const chosen = groups.map(({ options }, i) => options[solution.choice[i]]);
     const costs = Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [name, chosen.reduce((sum, option) => sum + option.costs[name], fixed)]),
     );
     return {
-      version: 1,
-      model: table.model,
-      rounding: table.rounding,
-      formats: Object.fromEntries(groups.map(({ id }, i) => [id, chosen[i].id])),
+      ...this.#named(groups, solution.choice),
       prediction: {
         fileBytes: costs['bytes'],
         costs,
@@ -99,25 +113,17 @@ export class Planner {
     return { kl, klError: Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread) };
   }
 
-  /** @throws BitbudgetError when there is no choice */
-  #possible(solution: Solution, budgets: Budgets): Solution {
-    if (solution.choice.length > 0) return solution;
-    const { bytes } = solution.ranges;
-    const target = budgets.bytes;
-    const fixed = this.#fixed('bytes');
-    if (target !== undefined && bytes !== undefined && target - fixed < bytes.least) {
-      const least = fixed + bytes.least;
-      throw new BitbudgetError(
-        `target of ${target} bytes is below the smallest file, ${least} bytes (${fixed} bytes are metadata and vectors; ` +
-          `the largest part is ${bytes.largestGroup}); ask for ${least} to ${fixed + bytes.most} bytes`,
-      );
-    }
-    const kept = Object.keys(budgets).flatMap((name) => {
-      const taken = this.#fixed(name);
-      return taken > 0 ? [`${taken} of ${name}`] : [];
-    });
-    const note = kept.length > 0 ? `; budgets are told without what no choice changes: ${kept.join(', ')}` : '';
-    if (solution.status === 'infeasible') throw new BitbudgetError(`budget: ${solution.reason}${note}`);
-    throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver');
+  /** A choice as a plan. */
+  #named(groups: readonly Group[], choice: readonly number[]): BitPlan {
+    const { model, rounding } = this.#setting.table;
+    const formats = Object.fromEntries(groups.map(({ id, options }, g) => [id, options[choice[g]].id]));
+    return { version: 1, model, rounding, formats };
   }
+}
+
+/** @throws BitbudgetError when there is no choice, with what can be had */
+function possible(solution: Solution): Solution {
+  if (solution.choice.length > 0) return solution;
+  if (solution.status === 'infeasible') throw new BitbudgetError(`budget: ${solution.reason}`);
+  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver');
 }

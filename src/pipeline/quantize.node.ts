@@ -13,9 +13,11 @@ import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { TypedMetadata } from '../text/types.ts';
+import { PlanJudge } from './judge.node.ts';
 import { Planner } from './plan.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Notes } from './resources/types.ts';
+import type { Deployment, Notes } from './resources/types.ts';
+import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { type VerifyResult, verify } from './verify.ts';
@@ -27,7 +29,7 @@ export type Target =
   | { readonly kind: 'budgets'; readonly wishes: Wishes }
   | { readonly kind: 'plan'; readonly plan: BitPlan };
 
-export interface QuantizeOptions extends WorkOptions {
+export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly output: string;
   readonly target: Target;
   readonly rounding: RoundingName;
@@ -36,12 +38,12 @@ export interface QuantizeOptions extends WorkOptions {
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text to verify on; without it nothing is verified. */
   readonly evaluation?: () => Promise<HeldOut>;
+  /** Held-out text for solvers that search by true evaluations. */
+  readonly searchText?: () => Promise<Int32Array>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
   readonly folder?: string;
-  readonly seed?: number;
-  readonly threads?: number;
 }
 
 export interface QuantizeResult {
@@ -103,10 +105,12 @@ class QuantizeRun {
     const { rounding, palette, evaluation } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
     const notes = fileNotes(rounding);
-    const planner = new Planner({ model: this.#model, table, notes });
-    const { seed } = this.#options;
+    const { fuse, context, threads } = this.#options;
+    const planner = new Planner({ model: this.#model, table, notes, fuse, context, threads });
+    const { seed, solver } = this.#options;
+    const searched = await this.#search(planner, table, measurement, workspace, budgets);
     if (evaluation === undefined) {
-      const plan = await planner.plan(budgets, { seed });
+      const plan = searched ?? (await planner.plan(budgets, { seed, solver }));
       await this.#encode(plan, measurement, workspace);
       return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
@@ -114,7 +118,7 @@ class QuantizeRun {
     const measurer = await this.#measurer(judged);
     const prober = await this.#measurer(probed);
     const verification = await verify(table, {
-      solve: (corrections) => planner.plan(budgets, { corrections, seed }),
+      solve: async (corrections) => searched ?? (await planner.plan(budgets, { corrections, seed, solver })),
       predict: (plan, corrections) => planner.predict(plan, corrections),
       round: (plan) => this.#encode(plan, measurement, workspace),
       measure: (plan) => measurer(quantizedModel(this.#model, plan, workspace.blocks())),
@@ -128,6 +132,23 @@ class QuantizeRun {
       table,
       measurement,
     };
+  }
+
+  /** The plan of a solver that searches by true evaluations; undefined for others. */
+  async #search(
+    planner: Planner,
+    table: SensitivityTable,
+    measurement: Measurement,
+    workspace: Workspace,
+    budgets: Budgets,
+  ): Promise<BitPlan | undefined> {
+    const { solver, evaluations, seed, searchText, evaluationLength: length } = this.#options;
+    if (evaluationsOf(this.#options) === undefined) return undefined;
+    return await this.#timed('search', async () => {
+      const setting = { session: this.#session, measurement, workspace, length };
+      const judge = await PlanJudge.open(setting, await searchText!(), this.#options);
+      return await searchPlan(planner, table, budgets, judge, { solver, evaluations, seed }, this.#options);
+    });
   }
 
   /** Rounds and writes a plan that was given. */

@@ -4,21 +4,24 @@ import type { Model } from '../model/types.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './corrections.ts';
+import { PlanJudge } from './judge.node.ts';
 import { learnFromProbes } from './learn.node.ts';
 import { Planner } from './plan.ts';
 import { fileNotes } from './quantize.node.ts';
+import type { Deployment } from './resources/types.ts';
+import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { Session, type SessionOptions } from './session.node.ts';
-import type { HeldOut } from './texts.node.ts';
+import { type HeldOut, sequenceLength } from './texts.node.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
-export interface SolveOptions extends SessionOptions {
+export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text to correct predictions on; without it they stay as priced. */
   readonly evaluation?: () => Promise<HeldOut>;
-  /** Name of the solver; default the first of the table that takes the problem. */
-  readonly solver?: string;
+  /** Held-out text for solvers that search by true evaluations. */
+  readonly searchText?: () => Promise<Int32Array>;
 }
 
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
@@ -31,8 +34,17 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
     const notes = fileNotes(options.rounding);
     try {
       const table = await session.price(measurement, workspace, options.rounding, options.palette);
-      const planner = new Planner({ model, table, notes });
-      const { solver, seed, evaluation } = options;
+      const { fuse, context, threads } = options;
+      const planner = new Planner({ model, table, notes, fuse, context, threads });
+      const { solver, evaluations, seed, evaluation, searchText } = options;
+      if (wishes !== undefined && evaluationsOf(options) !== undefined) {
+        const setting = { session, measurement, workspace, length: sequenceLength(model) };
+        const judge = await PlanJudge.open(setting, await searchText!(), options);
+        const choice = { solver, evaluations, seed };
+        const plan = await searchPlan(planner, table, budgetsOf(model, wishes), judge, choice, options);
+        workspace.forgetBlocks();
+        return [plan];
+      }
       const corrections =
         evaluation === undefined
           ? NO_CORRECTION

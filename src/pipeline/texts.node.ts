@@ -41,24 +41,30 @@ export interface HeldOut {
   readonly judged: Int32Array;
   /** What predictions learn from; the same as `judged` where the text has one window. */
   readonly probed: Int32Array;
+  /** What searches decide on: those windows and the others that are not judged. */
+  readonly searched: Int32Array;
 }
 
-/** The first tokens of the evaluation text, of which about `choice.tokens` are judged, and half as many probed. */
+/** The first tokens of the evaluation text, of which about `choice.tokens` are judged, as many searched on, and half as many probed. */
 export async function heldOutTokens(model: Model, choice: TextChoice): Promise<HeldOut> {
   return holdOut(await evaluationTokens(model, { ...choice, tokens: 2 * choice.tokens }), sequenceLength(model));
 }
 
 /**
- * Even windows are judged, every second one between them is probed: neighbouring pages are alike, chapters are not.
+ * Even windows are judged, those between them searched on, and every second one of those probed: neighbouring pages are alike, chapters are not.
  * @param length tokens per window
  */
 export function holdOut(tokens: Int32Array, length: number): HeldOut {
   const windows = Array.from({ length: Math.floor(tokens.length / length) }, (_, w) => w);
-  if (windows.length < 2) return { judged: tokens, probed: tokens };
+  if (windows.length < 2) return { judged: tokens, probed: tokens, searched: tokens };
   const joined = (chosen: readonly number[]): Int32Array => {
     const part = new Int32Array(chosen.length * length);
     for (const [i, w] of chosen.entries()) part.set(tokens.subarray(w * length, (w + 1) * length), i * length);
     return part;
   };
-  return { judged: joined(windows.filter((w) => w % 2 === 0)), probed: joined(windows.filter((w) => w % 4 === 1)) };
+  return {
+    judged: joined(windows.filter((w) => w % 2 === 0)),
+    probed: joined(windows.filter((w) => w % 4 === 1)),
+    searched: joined(windows.filter((w) => w % 2 === 1)),
+  };
 }

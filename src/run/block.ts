@@ -128,7 +128,7 @@ export function linear(
 
 /** Arrays for `tokens` tokens of one block, in the backend's memory. */
 export function allocateActivations(
-  kernels: Kernels,
+  kernels: Pick<Kernels, 'f32'>,
   config: ModelConfig,
   tokens: number,
   qkNorm = hasQkNorm(config),

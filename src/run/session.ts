@@ -19,7 +19,7 @@ import { headTensor } from './forward.ts';
 import { loadTensor } from './weights.ts';
 
 /** Tokens of a prompt that run together: enough to reuse every weight, small enough for the scratch memory. */
-const promptChunk = 128;
+export const promptChunk = 128;
 
 /** A model in memory with a KV cache: the executor of decoding. */
 export interface Session {

@@ -8,7 +8,7 @@ import type { Problem } from '../../src/allocate/types.ts';
 import { Random } from '../../src/core/random.ts';
 import { bytesProblem, randomGroups, withEffects } from './instances.ts';
 
-test('searches by true evaluations spend no more than allowed, and do better than the additive plan they start from', async () => {
+test('searches by true evaluations spend no more than allowed, and never do worse than the additive optimum', async () => {
   let better = 0;
   for (const solver of ['genetic', 'tree'])
     for (let seed = 0; seed < 2; seed++) {
@@ -25,7 +25,7 @@ test('searches by true evaluations spend no more than allowed, and do better tha
       assert.ok(seen.size <= 50 && seen.has(found.choice.join()), `${solver}: ${seen.size} evaluations`);
       const additive = await solve(problem);
       const ratio = lossOf(truth, found.choice) / lossOf(truth, additive.choice);
-      assert.ok(ratio <= 1.02, `${solver} ${seed}: ${ratio}`);
+      assert.ok(ratio <= 1, `${solver} ${seed}: ${ratio}`);
       if (ratio < 0.999) better++;
     }
   assert.ok(better >= 3, `${better} of 4 better`);
@@ -67,7 +67,9 @@ test('the predictor returns what it was taught, and is unsure of what is far fro
   const random = new Random(1);
   const plans = Array.from({ length: 30 }, () => Int32Array.from({ length: 20 }, () => random.integer(4)));
   const values = plans.map((plan) => plan.reduce((sum, option, g) => sum + option * Math.sin(g), 0));
-  const predictor = new Predictor(plans, values);
+  const alike = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+    Math.exp(-Array.from(a).filter((option, g) => option !== b[g]).length / 6);
+  const predictor = new Predictor(plans, values, alike);
   const spread = Math.max(...values) - Math.min(...values);
   for (const [i, plan] of plans.entries()) {
     const { mean, deviation } = predictor.predict(plan);
@@ -76,11 +78,10 @@ test('the predictor returns what it was taught, and is unsure of what is far fro
   const far = predictor.predict(new Int32Array(20).fill(9));
   const near = predictor.predict(plans[0].with(0, 9));
   assert.ok(far.deviation > 1.5 * near.deviation);
-  assert.equal(
-    new Predictor(
-      plans,
-      plans.map(() => 3),
-    ).predict(plans[0]).mean,
-    3,
+  const nothing = new Predictor(
+    plans,
+    plans.map(() => 0),
+    alike,
   );
+  assert.deepEqual(nothing.predict(plans[0]), { mean: 0, deviation: 0 });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BitPlan } from '../../src/allocate/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { solveFor } from '../../src/pipeline/solve.node.ts';
 import type { Wishes } from '../../src/pipeline/wishes.ts';
@@ -28,5 +29,33 @@ test('several budgets at once are kept, cost loss, and contradictions say what c
     plan({ bytes: free.fileBytes, bops: 1 }),
     /bops: the smallest choices take \d+, the budget is 1 /,
   );
-  await assert.rejects(plan({ bytes: 1000, bops }), /below the smallest file/);
+  await assert.rejects(plan({ bytes: 1000, bops }), /bytes: the smallest choices take \d+, the budget is 1000 /);
+});
+
+test('matrices that runtimes fuse share a format, for a budget and over all sizes', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const plans = async (wishes: Wishes | undefined, fuse: boolean) =>
+    await solveFor(await openModel(source), wishes, {
+      folder,
+      rounding: 'gptq',
+      calibration: async () => randomTokens(8, 32, 1),
+      threads: 1,
+      fuse,
+    });
+  const [free] = await plans({ bitsPerWeight: 7 }, false);
+  const [fused] = await plans({ bitsPerWeight: 7 }, true);
+  const apart = ({ formats }: BitPlan): number =>
+    [0, 1]
+      .flatMap((layer) => [
+        new Set(['attn_q', 'attn_k', 'attn_v'].map((role) => formats[`blk.${layer}.${role}.weight`])).size - 1,
+        new Set(['ffn_gate', 'ffn_up'].map((role) => formats[`blk.${layer}.${role}.weight`])).size - 1,
+      ])
+      .reduce((sum, others) => sum + others, 0);
+  assert.ok(apart(free) > 0);
+  assert.equal(apart(fused), 0);
+  assert.ok(fused.prediction!.kl > free.prediction!.kl && fused.prediction!.status === 'optimal');
+  const frontier = await plans(undefined, true);
+  assert.ok(frontier.length > 10);
+  for (const plan of frontier) assert.equal(apart(plan), 0);
 });

@@ -72,7 +72,7 @@ test('a budget below the smallest file says what can be had, and leaves no outpu
   const output = join(folder, 'impossible.gguf');
   await assert.rejects(run(source, output, { kind: 'budgets', wishes: { bytes: 1000 } }, folder), (error: Error) => {
     assert.ok(error instanceof BitbudgetError);
-    assert.match(error.message, /below the smallest file, \d+ bytes .* ask for \d+ to \d+ bytes/);
+    assert.match(error.message, /bytes: the smallest choices take \d+, the budget is 1000 .*ask for \d+ to \d+\)/);
     return true;
   });
   assert.ok(!existsSync(output));

@@ -20,6 +20,7 @@ export const genetic: Solver = {
   budgets: 'any',
   objectives: ['sum', 'max', 'worst', 'quadratic'],
   couplings: [],
+  evaluations: SIZES.evaluations,
   mostOptions: 5_000,
   solve: (problem, options) => searchByEvaluations(problem, options, SIZES, evolve),
 };

@@ -19,6 +19,7 @@ export const tree: Solver = {
   budgets: 'any',
   objectives: ['sum', 'max', 'worst', 'quadratic'],
   couplings: [],
+  evaluations: SIZES.evaluations,
   mostOptions: 2_000,
   solve: (problem, options) => searchByEvaluations(problem, options, SIZES, mostPromising),
 };

@@ -40,6 +40,8 @@ export interface Solver {
   readonly couplings: readonly Exclude<Coupling['kind'], 'agree'>[];
   /** Coupling that it is for; without one there is nothing for it to do. */
   readonly needs?: Coupling['kind'];
+  /** True evaluations that it spends unless told otherwise; absent in solvers that need none. */
+  readonly evaluations?: number;
   /** Groups × options beyond which it is not worth waiting for. Default: no limit. */
   readonly mostOptions?: number;
   /** @param problem valid, every group has options, and each budget alone can be met */

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { UsageError } from '../../core/errors.ts';
 import type { ResourceName } from '../../pipeline/resources/table.ts';
 import type { Wishes } from '../../pipeline/wishes.ts';
-import { decimal } from './options.ts';
-import { formatCount, parseCount, parseSize } from './size.ts';
+import { decimal, wholeNumber } from './options.ts';
+import { formatCount, formatSize, parseCount, parseSize } from './size.ts';
 
 /** How a budget is asked for and how a plan's share of it is told: a further resource's budget is one more entry. */
 interface BudgetOption {
@@ -36,9 +36,16 @@ const BUDGETS = {
     help: 'most bit operations per token: 40G, 1.5T',
     parse: parseCount,
   },
+  maxMemory: {
+    wish: 'memory',
+    resource: 'memory',
+    flags: '--max-memory <size>',
+    help: 'most memory of run at --context tokens: weights, KV cache, activations',
+    parse: parseSize,
+  },
 } satisfies Record<string, BudgetOption>;
 
-export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number };
+export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number } & { readonly context?: number };
 
 /** All flags, for messages. */
 export const BUDGET_FLAGS = Object.values(BUDGETS)
@@ -47,7 +54,11 @@ export const BUDGET_FLAGS = Object.values(BUDGETS)
 
 export function addBudgetOptions(command: Command): Command {
   for (const { flags, help, parse } of Object.values(BUDGETS)) command.option(flags, help, parse);
-  return command;
+  return command.option(
+    '--context <tokens>',
+    'context length that memory is told for; default the model’s, at most 4096',
+    wholeNumber(1, 2 ** 24),
+  );
 }
 
 /**
@@ -68,6 +79,7 @@ export function readWishes(options: BudgetOptions): Wishes | undefined {
 /** How amounts of each resource are told. */
 const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number) => string> = {
   bops: (amount) => `${formatCount(amount)} bit operations per token`,
+  memory: (amount) => `${formatSize(amount)} of memory to run`,
 };
 
 /** What a plan takes beside the bytes of its file, of the resources named. */

@@ -14,6 +14,11 @@ function scoreRow(keys: number): number {
   return row % 1024 === 0 ? row + 16 : row;
 }
 
+/** Bytes of the scores that attention over `keys` tokens works on. */
+export function attentionScratch(threads: number, keys: number): number {
+  return threads * QUERIES * scoreRow(keys) * 4;
+}
+
 function check(shape: AttentionShape, queries: Float32Array[], keys: Float32Array[]): void {
   const { sequences, length, past, capacity, heads, kvHeads, headDim } = shape;
   if (heads % kvHeads !== 0)
@@ -28,10 +33,9 @@ function check(shape: AttentionShape, queries: Float32Array[], keys: Float32Arra
 export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'attentionBackward'> {
   const at = team.address;
   const withScores = (matrices: number, keys: number, run: (work: number, row: number) => void) => {
-    const row = scoreRow(keys);
-    const work = team.allocate(team.threads * matrices * QUERIES * row * 4);
+    const work = team.allocate(matrices * attentionScratch(team.threads, keys));
     try {
-      run(work, row);
+      run(work, scoreRow(keys));
     } finally {
       team.release(work);
     }

@@ -18,7 +18,7 @@ export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'mat
         return;
       }
       const rowsAtOnce = m < TOGETHER_FROM ? 1 : m;
-      const rounded = team.allocate(activationBytes(rowsAtOnce, w.columns));
+      const rounded = team.allocate(roundedActivationBytes(rowsAtOnce, w.columns));
       try {
         for (let row = 0; row < m; row += rowsAtOnce) {
           const from = team.address(x) + 4 * row * w.columns;
@@ -41,6 +41,6 @@ function multiply(team: Team, w: PackedMatrix, x: number, y: number, m: number):
 }
 
 /** Most bytes that x[m, k] rounded takes in any layout of assembly/packed/activations.ts. */
-function activationBytes(m: number, k: number): number {
+export function roundedActivationBytes(m: number, k: number): number {
   return Math.ceil(m / 4) * 4 * k * 3.5 + 16;
 }

@@ -1,9 +1,10 @@
 import { bops } from './bops.ts';
 import { bytes } from './bytes.ts';
+import { memory } from './memory.ts';
 import type { Resource, Setting } from './types.ts';
 
 /** What a plan can be budgeted by: one file each, and its line here. `bytes` comes first. */
-const RESOURCES = { bytes, bops } satisfies Record<string, (setting: Setting) => Resource>;
+const RESOURCES = { bytes, bops, memory } satisfies Record<string, (setting: Setting) => Resource>;
 
 export type ResourceName = keyof typeof RESOURCES;
 

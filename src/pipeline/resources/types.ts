@@ -5,8 +5,18 @@ import type { TypedMetadata } from '../../text/types.ts';
 /** Notes that are written into every file; part of its size. */
 export type Notes = ReadonlyMap<string, TypedMetadata>;
 
+/** How the model will be run. */
+export interface Deployment {
+  /** Matrices that runtimes fuse share a format: q, k and v; gate and up. */
+  readonly fuse?: boolean;
+  /** Tokens of context that memory is told for, default the model's own and at most 4096. */
+  readonly context?: number;
+  /** Threads that memory is told for, default 1. */
+  readonly threads?: number;
+}
+
 /** What plans are made for. */
-export interface Setting {
+export interface Setting extends Deployment {
   readonly model: Model;
   readonly table: SensitivityTable;
   readonly notes?: Notes;

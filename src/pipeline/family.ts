@@ -1,0 +1,46 @@
+import type { BitPlan } from '../allocate/types.ts';
+import type { Model } from '../model/types.ts';
+import { bitsPerWeight, format } from '../numeric/table.ts';
+import { plannedFormat } from '../quantize/encode.ts';
+import { matrices } from '../quantize/sensitivity.ts';
+import { weightCount } from './wishes.ts';
+
+/** A plan of one model of a family, comparable with those of the others. */
+export interface FamilyPoint {
+  /** Name of the model. */
+  readonly model: string;
+  readonly fileBytes: number;
+  readonly bitsPerWeight: number;
+  /** Share of the model's weights in low precision. */
+  readonly quantizationRatio: number;
+  /** Predicted cross-entropy on held-out text, bits per byte of text: the original's, and the predicted KL. */
+  readonly loss: number;
+  /** Standard error of the predicted KL in it. */
+  readonly lossError: number;
+}
+
+/** Bits per weight below which a format counts as low precision: those of the 4-bit types, scales included, and fewer. */
+export const LOW_PRECISION = 5;
+
+/**
+ * Share of a model's weights that a plan stores in low precision.
+ * @see Cao et al., "Scaling laws for mixed quantization", 2024: the quantization ratio Q_r
+ */
+export function quantizationRatio(model: Model, plan: BitPlan): number {
+  const low = matrices(model).filter((tensor) => bitsPerWeight(format(plannedFormat(plan, tensor))) < LOW_PRECISION);
+  return low.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0) / weightCount(model);
+}
+
+/**
+ * The joint frontier: of all models' points in order of size, those that lose less than every smaller one.
+ * @see Dettmers and Zettlemoyer, "The case for 4-bit precision", ICML 2023: loss over total model bits
+ */
+export function jointFrontier(points: readonly FamilyPoint[]): FamilyPoint[] {
+  const ascending = [...points].sort((a, b) => a.fileBytes - b.fileBytes || a.loss - b.loss);
+  let least = Infinity;
+  return ascending.filter(({ loss }) => {
+    if (loss >= least) return false;
+    least = loss;
+    return true;
+  });
+}

@@ -1,0 +1,108 @@
+import type { BitPlan } from '../allocate/types.ts';
+import { sha256Hex } from '../core/hash.ts';
+import type { Memory } from '../core/memory.ts';
+import type { WorkOptions } from '../core/progress.ts';
+import { type ReferenceStates, referenceStates, scoreModels } from '../evaluate/evaluate.ts';
+import { estimate, summarize } from '../evaluate/summary.ts';
+import type { Estimate, Evaluation } from '../evaluate/types.ts';
+import { labelsOf } from '../evaluate/windows.ts';
+import type { Measurement } from '../measure/types.ts';
+import type { ModelTensor } from '../model/types.ts';
+import { encodePlan, plannedFormat } from '../quantize/encode.ts';
+import { quantizedModel } from '../quantize/quantized.ts';
+import { matrices } from '../quantize/sensitivity.ts';
+import type { Session } from './session.node.ts';
+import type { Workspace } from './workspace.node.ts';
+
+/** A plan's true loss, and that of every window by itself, so that plans can be compared in pairs. */
+export interface Judgement {
+  readonly evaluation: Evaluation;
+  /** Mean KL of every window's scored tokens, nats per token. [windows] */
+  readonly windows: readonly number[];
+  /** Negative log-likelihood of the text, nats per token: the original's, and the plan's less that, token by token. */
+  readonly nll: { readonly reference: Estimate; readonly difference: Estimate };
+}
+
+/** What a judge works with. */
+export interface JudgeSetting {
+  readonly session: Session;
+  readonly measurement: Measurement;
+  readonly workspace: Workspace;
+  /** Tokens per window. */
+  readonly length?: number;
+}
+
+/**
+ * Measures whole plans against the original on one text. Rounded matrices and finished judgements are kept in the
+ * workspace, so that plans that share formats share work, and interrupted searches go on where they stopped.
+ */
+export class PlanJudge {
+  readonly #setting: JudgeSetting;
+  readonly #tokens: Int32Array;
+  readonly #states: ReferenceStates;
+  /** SHA-256 of the tokens. */
+  readonly #text: string;
+  readonly #memory: Memory<Judgement>;
+
+  private constructor(setting: JudgeSetting, tokens: Int32Array, states: ReferenceStates, text: string) {
+    this.#setting = setting;
+    this.#tokens = tokens;
+    this.#states = states;
+    this.#text = text;
+    this.#memory = setting.workspace.memory();
+  }
+
+  /** Runs the original over the text. */
+  static async open(setting: JudgeSetting, tokens: Int32Array, work: WorkOptions = {}): Promise<PlanJudge> {
+    const { session, length } = setting;
+    const states = await referenceStates(session.kernels, session.model, tokens, { ...work, length });
+    return new PlanJudge(setting, tokens, states, await sha256Hex(new Uint8Array(Int32Array.from(tokens).buffer)));
+  }
+
+  /** Scored tokens. */
+  get tokens(): number {
+    const { tokens, length, scoredPerWindow } = this.#states.windows;
+    return (tokens.length / length) * scoredPerWindow;
+  }
+
+  /** Mean bytes of text of the scored tokens. */
+  get bytesPerToken(): number {
+    const { tokenizer } = this.#setting.session.model;
+    const labels = labelsOf(this.#states.windows);
+    return labels.reduce((sum, id) => sum + tokenizer.tokenBytes(id).length, 0) / labels.length;
+  }
+
+  /** @param only matrices that are rounded; the others stay the original's. Default all */
+  async judge(
+    plan: BitPlan,
+    only: (tensor: ModelTensor) => boolean = () => true,
+    work: WorkOptions = {},
+  ): Promise<Judgement> {
+    const { session, measurement, workspace } = this.#setting;
+    const { model, kernels, runner } = session;
+    const rounded = matrices(model).filter(only);
+    const formats = rounded.map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
+    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#states.windows.length, formats]);
+    const known = await this.#memory.get(key);
+    if (known !== undefined) return known;
+    const store = workspace.blocks();
+    await encodePlan(model, plan, measurement, runner, store, work);
+    const candidate = quantizedModel(model, plan, store, only);
+    const { length, scoredPerWindow } = this.#states.windows;
+    const options = { ...work, length, referenceStates: this.#states };
+    const scores = await scoreModels(kernels, model, candidate, this.#tokens, options);
+    const judgement: Judgement = {
+      evaluation: summarize(scores),
+      nll: {
+        reference: estimate(scores.nllReference),
+        difference: estimate(scores.nll.map((nll, i) => nll - scores.nllReference[i])),
+      },
+      windows: Array.from(
+        { length: scores.kl.length / scoredPerWindow },
+        (_, w) => estimate(scores.kl.subarray(w * scoredPerWindow, (w + 1) * scoredPerWindow)).mean,
+      ),
+    };
+    await this.#memory.put(key, judgement);
+    return judgement;
+  }
+}
