@@ -1,38 +1,66 @@
 import { loadBlock } from './search/block.ts';
 import { GROUP, type PointCodes } from './search/points.ts';
+import { ownSearcher } from './search/searcher.ts';
 import type { NumberFormat, PointGrid } from './types.ts';
 
 /** What a format of points states; `pointFormat` adds the encoder. */
 export type PointFormat = Omit<NumberFormat, 'encodeBlocks' | 'grid' | 'points'> & { readonly points: PointGrid };
 
+/** Blocks encoded at a time. */
+const CHUNK = 16;
+
 /** A format whose elements are rounded in groups: the nearest points under the fitted scales are its encoder. */
 export function pointFormat(format: PointFormat): NumberFormat {
   const { blockSize, blockBytes, points } = format;
   const { books, subBlock } = points;
-  const scale = new Float32Array(blockSize / subBlock);
-  const which = new Uint8Array(blockSize / subBlock);
-  const x = new Float64Array(blockSize);
-  const w = new Float64Array(blockSize);
-  const q = new Float64Array(GROUP);
-  const codes = pointCodes(points, blockSize);
+  const size = CHUNK * blockSize;
+  const scale = new Float32Array(size / subBlock);
+  const which = new Uint8Array(size / subBlock);
+  const room = groupRoom(size);
   return {
     ...format,
-    encodeBlocks(values, blocks, importance) {
-      for (let i = 0; i * blockSize < values.length; i++) {
-        const from = i * blockSize;
-        const block = blocks.subarray(i * blockBytes, (i + 1) * blockBytes);
-        const part = values.subarray(from, from + blockSize);
-        const partImportance = importance?.subarray(from, from + blockSize);
-        points.fit(part, partImportance, block, scale, which);
-        loadBlock(part, partImportance, 0, blockSize, x, w);
-        for (let k = 0; k < blockSize; k++) if (Math.abs(part[k]) === Infinity) x[k] = part[k];
-        for (let at = 0; at < blockSize; at += GROUP) {
-          const j = Math.floor(at / subBlock);
-          books[which[j]].nearest(x, w, at, scale[j], codes, q);
+    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
+      for (let from = 0; from < values.length; from += size) {
+        const part = values.subarray(from, from + size);
+        const partImportance = importance?.subarray(from, from + size);
+        const at = (from / blockSize) * blockBytes;
+        const into = blocks.subarray(at, at + (part.length / blockSize) * blockBytes);
+        points.fit(part, partImportance, into, scale, which, searcher);
+        const { x, w, q } = room;
+        for (let i = 0; i < part.length; i += blockSize) {
+          loadBlock(part, partImportance, i, blockSize, x.subarray(i, i + blockSize), w.subarray(i, i + blockSize));
         }
-        points.pack(codes, block);
+        for (let i = 0; i < part.length; i++) if (Math.abs(part[i]) === Infinity) x[i] = part[i];
+        const groups = part.length / GROUP;
+        for (let g = 0; g < groups; g++) {
+          const j = Math.floor((g * GROUP) / subBlock);
+          room.scale[g] = scale[j];
+          room.which[g] = which[j];
+        }
+        const codes = pointCodes(points, part.length);
+        searcher.nearestPoints({
+          books,
+          x: x.subarray(0, part.length),
+          w: w.subarray(0, part.length),
+          scale: room.scale.subarray(0, groups),
+          which: room.which.subarray(0, groups),
+          codes,
+          q: q.subarray(0, part.length),
+        });
+        points.pack(codes, into);
       }
     },
+  };
+}
+
+/** Values and weights of `count` values in groups, what each group is rounded with, and its levels. */
+function groupRoom(count: number) {
+  return {
+    x: new Float64Array(count),
+    w: new Float64Array(count),
+    q: new Float64Array(count),
+    scale: new Float32Array(count / GROUP),
+    which: new Uint8Array(count / GROUP),
   };
 }
 

@@ -28,6 +28,7 @@ import { Q6_K } from './formats/q6_k.ts';
 import { Q8_0 } from './formats/q8_0.ts';
 import { TQ1_0 } from './formats/tq1_0.ts';
 import { TQ2_0 } from './formats/tq2_0.ts';
+import type { Searcher } from './search/types.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** Every number format, by name. A new one is a file and its line here. */
@@ -105,11 +106,15 @@ export function rowBytes(format: NumberFormat, columns: number): number {
   return (columns / format.blockSize) * format.blockBytes;
 }
 
+/** Values of rows that share an importance per column and are encoded together. */
+const VALUES_TOGETHER = 8192;
+
 /**
  * Encodes rows by the format's own scale search and nearest rounding.
  * @param values [rows, columns]
  * @param importance [columns], the same for every row, or [rows, columns]; default all ones
  * @param bytes [rows, rowBytes] out, default a new array
+ * @param searcher who searches, default plain JavaScript
  */
 export function encodeRows(
   format: NumberFormat,
@@ -117,6 +122,7 @@ export function encodeRows(
   columns: number,
   importance?: Float32Array,
   bytes?: Uint8Array,
+  searcher?: Searcher,
 ): Uint8Array {
   const stride = rowBytes(format, columns);
   const rows = wholeRows(format, 'values', values.length, columns);
@@ -125,13 +131,18 @@ export function encodeRows(
   if (!format.encodeBlocks)
     throw new BitbudgetError(`${format.name} can only be read: choose a format with an encoder`);
   if (importance === undefined || importance.length === values.length) {
-    format.encodeBlocks(values, out, importance);
+    format.encodeBlocks(values, out, importance, searcher);
     return out;
   }
   if (importance.length !== columns) throw lengthError(format, 'importance', importance.length, columns);
-  for (let row = 0; row < rows; row++) {
-    const part = values.subarray(row * columns, (row + 1) * columns);
-    format.encodeBlocks(part, out.subarray(row * stride, (row + 1) * stride), importance);
+  // few large searches cost less than many small ones
+  const together = Math.min(rows, Math.max(1, Math.floor(VALUES_TOGETHER / columns)));
+  const repeated = new Float32Array(together * columns);
+  for (let row = 0; row < together; row++) repeated.set(importance, row * columns);
+  for (let row = 0; row < rows; row += together) {
+    const end = Math.min(rows, row + together);
+    const part = values.subarray(row * columns, end * columns);
+    format.encodeBlocks(part, out.subarray(row * stride, end * stride), repeated.subarray(0, part.length), searcher);
   }
   return out;
 }

@@ -1,5 +1,6 @@
 import type { Passes } from './passes.ts';
 import type { PointBook, PointCodes } from './search/points.ts';
+import type { Searcher } from './search/types.ts';
 
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
 export interface NumberFormat {
@@ -26,8 +27,9 @@ export interface NumberFormat {
    * `importance` has one entry per value (same length as `values`), default all ones; what is negative or not finite
    * counts as 0. Formats with a grid take NaN as 0 and ±Inf as their outermost level; the float formats keep both.
    * Absent on formats that can only be read.
+   * @param searcher who searches, default plain JavaScript
    */
-  encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array): void;
+  encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array, searcher?: Searcher): void;
   /**
    * Bytes of a block at which its binary16 scales and offsets stand, when it has no others: a block with all of them times
    * c decodes to c times its values.
@@ -96,6 +98,7 @@ export interface PointGrid {
    * `decodeBlocks` will use them: a value decodes to ±scale·magnitude bit for bit. All other bytes are left zero.
    * @param scale [blocks, blockSize/subBlock] out, not negative
    * @param which [blocks, blockSize/subBlock] out: index of the sub-block's book
+   * @param searcher who searches, default plain JavaScript
    */
   fit(
     values: Float32Array,
@@ -103,6 +106,7 @@ export interface PointGrid {
     blocks: Uint8Array,
     scale: Float32Array,
     which: Uint8Array,
+    searcher?: Searcher,
   ): void;
   /** Writes codes, in the order of values, into blocks whose header `fit` wrote. */
   pack(codes: PointCodes, blocks: Uint8Array): void;
@@ -123,6 +127,7 @@ export interface ScalarGrid {
    * Code bytes of the blocks are left zero.
    * @param scale [blocks, blockSize/subBlock] out; may be negative or zero
    * @param offset [blocks, blockSize/subBlock] out; 0 for symmetric formats
+   * @param searcher who searches, default plain JavaScript
    */
   fit(
     values: Float32Array,
@@ -130,6 +135,7 @@ export interface ScalarGrid {
     blocks: Uint8Array,
     scale: Float32Array,
     offset: Float32Array,
+    searcher?: Searcher,
   ): void;
   /** Writes codes (index into `levels`, one per value, in the order of values) into blocks whose header `fit` wrote. */
   pack(codes: Uint8Array, blocks: Uint8Array): void;

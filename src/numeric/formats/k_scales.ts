@@ -1,5 +1,5 @@
 import { writeF16 } from '../../core/float16.ts';
-import type { SuperAffineResult } from '../search/superaffine.ts';
+import type { SuperAffineHeader } from '../search/asymmetric.ts';
 
 /**
  * The 12 bytes that hold 8 six-bit scales a and 8 six-bit minimums b of Q4_K and Q5_K:
@@ -17,7 +17,7 @@ export function readMinimum(blocks: Uint8Array, at: number, j: number): number {
 }
 
 /** d, dmin and the 12 bytes: the first 16 bytes of a Q4_K or Q5_K block. */
-export function writeScales(blocks: Uint8Array, at: number, { d, dmin, a, b }: SuperAffineResult): void {
+export function writeScales(blocks: Uint8Array, at: number, { d, dmin, a, b }: SuperAffineHeader): void {
   writeF16(blocks, at, d);
   writeF16(blocks, at + 2, dmin);
   for (let j = 0; j < 4; j++) {

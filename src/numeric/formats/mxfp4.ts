@@ -1,6 +1,6 @@
 import { gridFormat } from '../grid.ts';
 import { loadBlock } from '../search/block.ts';
-import { CodeSums, correlate, levelTable } from '../search/correlate.ts';
+import { CodeSums, correlate, searchedLevels } from '../search/correlate.ts';
 
 /**
  *   0       1                                 17
@@ -21,7 +21,7 @@ const LARGEST = 12;
 /** Largest stored exponent at which every level is finite. */
 const MAXIMUM_EXPONENT = 252;
 
-const TABLE = levelTable(E2M1_LEVELS);
+const LEVELS = searchedLevels(E2M1_LEVELS);
 const sums = new CodeSums();
 const x = new Float64Array(32);
 const w = new Float64Array(32);
@@ -77,7 +77,7 @@ function searchExponent(): number {
   for (let exponent = reaching; exponent > reaching - 4; exponent--) {
     const stored = Math.min(Math.max(exponent, 0), MAXIMUM_EXPONENT);
     const s = halfScale(stored);
-    correlate(TABLE, x, w, 0, 32, s, 0, sums);
+    correlate(LEVELS, x, w, 0, 32, s, 0, sums);
     const error = sums.error(s, 0);
     if (error < bestError) {
       bestError = error;

@@ -77,7 +77,7 @@ function searchCode(from: number): number {
   let least = 0; // relative to Σ w x², the error of the scale 0
   for (let code = Math.max(1, middle - REACH); code <= Math.min(middle + REACH, LARGEST_CODE); code++) {
     const scale = halfScale(code);
-    correlate(SEARCH.table, x, w, from, 16, scale, 0, sums);
+    correlate(SEARCH.levels, x, w, from, 16, scale, 0, sums);
     const error = sums.error(scale, 0);
     if (error >= least) continue;
     least = error;

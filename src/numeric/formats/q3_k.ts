@@ -48,7 +48,7 @@ export const Q3_K = gridFormat({
         lowest: -32,
         highest: 31,
         search: scaleSearch(LEVELS, [-4.2, -5.2, -3.2, -3.8, 5, -6, 2.8]),
-        reach: 1,
+        reach: 0,
       },
       BLOCK_BYTES,
       writeScales,

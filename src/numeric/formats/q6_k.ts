@@ -48,7 +48,7 @@ export const Q6_K = gridFormat({
         lowest: -128,
         highest: 127,
         search: scaleSearch(LEVELS, [-32, 30, 31, 28, -29, -27, -32.8, -26]),
-        reach: 1,
+        reach: 0,
       },
       BLOCK_BYTES,
       (blocks, at, d, integers) => {

@@ -1,15 +1,16 @@
 import { integerLevels } from '../levels.ts';
-import { CodeSums, correlate, levelTable } from './correlate.ts';
+import { type Candidate, contend, setTotals, starts } from './contend.ts';
+import { CodeSums, type Levels, searchedLevels } from './correlate.ts';
+import type { BlockAffine, FoundScales } from './types.ts';
 
 /** Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. */
 export interface AffineSearch {
   /** Largest code. */
   readonly maximum: number;
-  /** `levelTable` of the codes */
-  readonly table: Float64Array;
+  readonly levels: Levels;
   /**
    * Pairs: how many steps of the grid are cut off below the smallest and above the largest x (negative: left over).
-   * Found by greedy choice on model weights: each next pair lowers the mean error most.
+   * Found by greedy choice on model weights: each next pair lowers the mean error most. At most 16.
    */
   readonly starts: Float64Array;
   /** Whether the minimum may be above 0; K types store −minimum without a sign. */
@@ -27,7 +28,7 @@ const STARTS: Record<number, readonly number[]> = {
 export function affineSearch(maximum: number, anySign: boolean): AffineSearch {
   return {
     maximum,
-    table: levelTable(integerLevels(0, maximum)),
+    levels: searchedLevels(integerLevels(0, maximum)),
     starts: Float64Array.from(STARTS[maximum]),
     anySign,
   };
@@ -36,9 +37,11 @@ export function affineSearch(maximum: number, anySign: boolean): AffineSearch {
 /** Results of `searchAffine`: scale, minimum. */
 export const solution = new Float64Array(2);
 
-/** Least squares (scale, minimum) for the codes of the sums → `solution`. Returns the error less Σ w x². */
-function solve(sums: CodeSums, anySign: boolean): number {
-  const { one, x, q, qq, xq } = sums;
+const solveAnySign = (candidate: Candidate): void => solve(candidate, true);
+const solveNegative = (candidate: Candidate): void => solve(candidate, false);
+
+function solve(candidate: Candidate, anySign: boolean): void {
+  const { one, x, q, qq, xq } = candidate.sums;
   const determinant = one * qq - q * q;
   let scale = 0;
   let minimum = 0;
@@ -51,19 +54,13 @@ function solve(sums: CodeSums, anySign: boolean): number {
     minimum = 0;
     scale = qq > 0 && xq > 0 ? xq / qq : 0;
   }
-  solution[0] = scale;
-  solution[1] = minimum;
-  return sums.error(scale, minimum);
+  candidate.scale = scale;
+  candidate.minimum = minimum;
+  candidate.error = candidate.sums.error(scale, minimum);
 }
 
-const trial = new CodeSums();
-
-/** Alternation stops when the error falls by less than this part of Σ w x²: far below the error of any format. */
-const LEAST_GAIN = 1e-7;
-
 /**
- * The (scale, minimum) with the least error, not rounded → `solution`. From each start that beats the best so far, codes
- * and least squares alternate until nothing improves.
+ * The (scale, minimum) with the least error, not rounded → `solution`.
  * @param sums out: at the result
  */
 export function searchAffine(
@@ -74,38 +71,46 @@ export function searchAffine(
   n: number,
   sums: CodeSums,
 ): void {
-  const { maximum, table, starts, anySign } = search;
-  let low = anySign ? x[from] : 0;
+  let low = search.anySign ? x[from] : 0;
   let high = x[from];
-  let sumW = 0;
-  let sumWX = 0;
-  for (let i = from; i < from + n; i++) {
-    const value = x[i];
-    if (value < low) low = value;
-    if (value > high) high = value;
-    sumW += w[i];
-    sumWX += w[i] * value;
+  let [evenW, oddW, evenWX, oddWX] = [0, 0, 0, 0]; // elements of even and odd index apart: lanes of a vector
+  for (let i = from; i < from + n; i += 2) {
+    low = Math.min(low, x[i], x[i + 1]);
+    high = Math.max(high, x[i], x[i + 1]);
+    evenW += w[i];
+    oddW += w[i + 1];
+    evenWX += w[i] * x[i];
+    oddWX += w[i + 1] * x[i + 1];
   }
   sums.q = sums.qq = sums.xq = 0;
-  sums.one = trial.one = sumW;
-  sums.x = trial.x = sumWX;
-  let bestScale = 0;
-  let bestMinimum = low;
-  let least = high > low ? Infinity : -Infinity;
-  for (let k = 0; k < starts.length; k += 2) {
-    let scale = (high - low) / (maximum + starts[k] + starts[k + 1]);
-    let minimum = low + starts[k] * scale;
-    for (;;) {
-      if (!(scale > 0)) break;
-      correlate(table, x, w, from, n, scale, minimum, trial);
-      const error = solve(trial, anySign);
-      if (error >= least - LEAST_GAIN * Math.abs(least)) break;
-      least = error;
-      scale = bestScale = solution[0];
-      minimum = bestMinimum = solution[1];
-      sums.takeCodes(trial);
-    }
+  sums.one = evenW + oddW;
+  sums.x = evenWX + oddWX;
+  solution[0] = 0;
+  solution[1] = low;
+  if (low === high) return;
+  setTotals(sums.one, sums.x);
+  placeStarts(search, low, high);
+  const best = contend(search.levels, x, w, from, n, search.anySign ? solveAnySign : solveNegative);
+  if (best.error === Infinity) return;
+  sums.takeCodes(best.sums);
+  solution[0] = best.scale;
+  solution[1] = best.minimum;
+}
+
+function placeStarts(search: AffineSearch, low: number, high: number): void {
+  starts.count = search.starts.length / 2;
+  for (let k = 0; k < starts.count; k++) {
+    const below = search.starts[2 * k];
+    starts.scale[k] = (high - low) / (search.maximum + below + search.starts[2 * k + 1]);
+    starts.minimum[k] = low + below * starts.scale[k];
   }
-  solution[0] = bestScale;
-  solution[1] = bestMinimum;
+}
+
+const best = new CodeSums();
+
+/** Searches scale and minimum of block i. */
+export function findAffine(spec: BlockAffine, x: Float64Array, w: Float64Array, found: FoundScales, i: number): void {
+  searchAffine(spec.search, x, w, 0, spec.subBlock, best);
+  found.d[i] = solution[0];
+  found.minimum[i] = solution[1];
 }

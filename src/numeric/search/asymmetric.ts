@@ -1,26 +1,22 @@
 import { LARGEST_F16, roundScale, writeF16 } from '../../core/float16.ts';
 import type { ScalarGrid } from '../types.ts';
-import { type AffineSearch, searchAffine, solution } from './affine.ts';
-import { loadBlock } from './block.ts';
-import { CodeSums } from './correlate.ts';
-import { type SuperAffine, type SuperAffineResult, searchSuperAffine } from './superaffine.ts';
+import type { AffineSearch } from './affine.ts';
+import { ownSearcher } from './searcher.ts';
+import { type BlockAffine, foundScales, type SuperAffine } from './types.ts';
 
 type Fit = ScalarGrid['fit'];
 
-const sums = new CodeSums();
-
 /** `fit` of a format with a binary16 scale and a binary16 minimum at the start of each block: Q4_1, Q5_1. */
 export function fitAffine(blockSize: number, blockBytes: number, search: AffineSearch): Fit {
-  const x = new Float64Array(blockSize);
-  const w = new Float64Array(blockSize);
-  return (values, importance, blocks, scale, offset) => {
+  const spec: BlockAffine = { kind: 'affine', subBlocks: 1, subBlock: blockSize, search };
+  return (values, importance, blocks, scale, offset, searcher = ownSearcher) => {
     const count = values.length / blockSize;
+    const found = foundScales(spec, count);
+    searcher.searchScales(spec, values, importance, found);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
-      loadBlock(values, importance, i * blockSize, blockSize, x, w);
-      searchAffine(search, x, w, 0, blockSize, sums);
-      let d = solution[0];
-      let minimum = solution[1];
+      let d = found.d[i];
+      let minimum = found.minimum[i];
       const opposite = minimum + d * search.maximum;
       if (Math.abs(minimum) > LARGEST_F16 && Math.abs(opposite) < LARGEST_F16) {
         // the other end of the grid can be stored: count from there
@@ -33,30 +29,40 @@ export function fitAffine(blockSize: number, blockBytes: number, search: AffineS
   };
 }
 
+/** What one block's header holds. */
+export interface SuperAffineHeader {
+  /** As binary16 stores them. */
+  readonly d: number;
+  readonly dmin: number;
+  /** Integers of the scales and of the minimums. [subBlocks] */
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+}
+
 /**
  * `fit` of a format with scales d·a and minimums −dmin·b.
- * @param writeHeader stores the result in the block that starts at byte `at`
+ * @param writeHeader stores them in the block that starts at byte `at`
  */
 export function fitSuperAffine(
-  spec: SuperAffine,
+  search: Omit<SuperAffine, 'kind'>,
   blockBytes: number,
-  writeHeader: (blocks: Uint8Array, at: number, result: SuperAffineResult) => void,
+  writeHeader: (blocks: Uint8Array, at: number, header: SuperAffineHeader) => void,
 ): Fit {
-  const { subBlocks } = spec;
-  const blockSize = subBlocks * spec.subBlock;
-  const x = new Float64Array(blockSize);
-  const w = new Float64Array(blockSize);
-  const result: SuperAffineResult = { d: 0, dmin: 0, a: new Int32Array(16), b: new Int32Array(16) };
-  return (values, importance, blocks, scale, offset) => {
-    const count = values.length / blockSize;
+  const spec: SuperAffine = { kind: 'superAffine', ...search };
+  const { subBlocks, subBlock } = spec;
+  return (values, importance, blocks, scale, offset, searcher = ownSearcher) => {
+    const count = values.length / (subBlocks * subBlock);
+    const found = foundScales(spec, count);
+    searcher.searchScales(spec, values, importance, found);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
-      loadBlock(values, importance, i * blockSize, blockSize, x, w);
-      searchSuperAffine(spec, x, w, result);
-      writeHeader(blocks, i * blockBytes, result);
+      const [from, to] = [i * subBlocks, (i + 1) * subBlocks];
+      const [d, dmin] = [found.d[i], found.minimum[i]];
+      const [a, b] = [found.a.subarray(from, to), found.b.subarray(from, to)];
+      writeHeader(blocks, i * blockBytes, { d, dmin, a, b });
       for (let j = 0; j < subBlocks; j++) {
-        scale[i * subBlocks + j] = result.d * result.a[j];
-        offset[i * subBlocks + j] = -result.dmin * result.b[j];
+        scale[from + j] = d * a[j];
+        offset[from + j] = -dmin * b[j];
       }
     }
   };

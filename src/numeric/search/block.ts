@@ -10,7 +10,7 @@ const MINIMUM_IMPORTANCE = 1e-6;
  * Copies `n` values and their importance, starting at `from`, into `x` and `w`.
  * @param importance same indices as `values`; default all ones
  * @param x [n] out, finite
- * @param w [n] out, positive
+ * @param w [n] out, positive; without importance 0 where the value is not finite
  */
 export function loadBlock(
   values: Float32Array,
@@ -20,15 +20,20 @@ export function loadBlock(
   x: Float64Array,
   w: Float64Array,
 ): void {
-  let sum = 0;
+  let even = 0; // elements of even and odd index apart: lanes of a vector
+  let odd = 0;
   for (let i = 0; i < n; i++) {
     const value = values[from + i];
     const weight = importance === undefined ? 1 : importance[from + i];
     const isUsable = value - value === 0 && weight >= 0 && weight < Infinity;
     x[i] = value - value === 0 ? value : 0;
     w[i] = isUsable ? weight : 0;
-    sum += w[i];
+    if (i & 1) odd += w[i];
+    else even += w[i];
   }
-  const floor = sum > 0 ? (MINIMUM_IMPORTANCE * sum) / n : 1;
+  const sum = even + odd;
+  // no importance and no usable one give the same weights
+  const least = importance === undefined ? 0 : MINIMUM_IMPORTANCE;
+  const floor = sum > 0 ? (least * sum) / n : 1;
   for (let i = 0; i < n; i++) w[i] += floor;
 }

@@ -1,17 +1,11 @@
 import { nearestTable } from '../levels.ts';
-import { GROUP, type PointBook, type PointCodes } from './points.ts';
-
-/**
- * Where signs are: one bit for each value; the same with an even number of minus signs per group, one bit of them being
- * left out; or none, levels being signed.
- */
-type Signs = 'free' | 'even' | 'none';
+import { type BookTables, GROUP, type PointBook, type PointCodes } from './points.ts';
 
 /**
  * Entries compared for each cell of the lattice of levels. Comparing all entries instead lowers the weighted error of the
  * IQ2 and IQ3 types by 0.3 to 1.1 % and takes 7 times as long.
  */
-const NEIGHBOURS = 16;
+export const NEIGHBOURS = 16;
 /** An entry is this many terms, each a level or a pair of levels: its cost is a sum of that many table look-ups. */
 const TERMS = 4;
 
@@ -22,7 +16,8 @@ export class CodeBook implements PointBook {
   readonly size: 4 | 8;
   readonly smallest: number;
   readonly largest: number;
-  readonly #signs: Signs;
+  readonly parts: readonly BookTables[];
+  readonly #signs: BookTables['signs'];
   readonly #book: Int8Array;
   /** Ascending. */
   readonly #levels: Float64Array;
@@ -46,7 +41,7 @@ export class CodeBook implements PointBook {
   readonly #y = new Float64Array(GROUP);
 
   /** @param book levels, [entries, size] */
-  constructor(book: Int8Array, size: 4 | 8, signs: Signs) {
+  constructor(book: Int8Array, size: 4 | 8, signs: BookTables['signs']) {
     this.size = size;
     this.#signs = signs;
     this.#book = book;
@@ -64,6 +59,7 @@ export class CodeBook implements PointBook {
       for (let k = 0; k < this.#width; k++) term = term * count + this.#levels.indexOf(book[i * this.#width + k]);
       this.#places[Math.floor(i / TERMS)] |= ((i % TERMS) * this.#terms + term) << (8 * (i % TERMS));
     }
+    this.parts = [{ size, signs, book, levels: this.#levels, rank: this.#rank, places: this.#places }];
     this.#costs = new Float64Array(TERMS * this.#terms);
     this.#second = new Float64Array(count);
     this.#known = new Uint8Array(count ** size);

@@ -1,10 +1,11 @@
-import { GROUP, type PointBook, type PointCodes } from './points.ts';
+import { type BookTables, GROUP, type PointBook, type PointCodes } from './points.ts';
 
 /** Two books of points of GROUP values that a group may choose from; entries of the second follow those of the first. */
 export class EitherBook implements PointBook {
   readonly size = GROUP;
   readonly smallest: number;
   readonly largest: number;
+  readonly parts: readonly BookTables[];
   readonly #first: PointBook;
   readonly #second: PointBook;
   readonly #firstCount: number;
@@ -13,6 +14,7 @@ export class EitherBook implements PointBook {
   constructor(first: PointBook, second: PointBook) {
     this.smallest = Math.min(first.smallest, second.smallest);
     this.largest = Math.max(first.largest, second.largest);
+    this.parts = [...first.parts, ...second.parts];
     this.#first = first;
     this.#second = second;
     this.#firstCount = first.points().length;

@@ -1,4 +1,5 @@
 import type { CodeSums } from './correlate.ts';
+import type { NearestPoints } from './types.ts';
 
 /** Values that are rounded together: those whose signs are stored together. */
 export const GROUP = 8;
@@ -27,6 +28,24 @@ export interface PointBook {
   nearest(x: Float64Array, w: Float64Array, at: number, scale: number, codes: PointCodes, q: Float64Array): number;
   /** All points: [entries][size] */
   points(): Int8Array[];
+  /** The books that a group may choose from; entries of later ones follow those of earlier ones. One or two. */
+  readonly parts: readonly BookTables[];
+}
+
+/** How a code book is looked up: what kernels need of it. */
+export interface BookTables {
+  /** Values per entry. */
+  readonly size: 4 | 8;
+  /** Where signs are: one bit for each value; the same with an even number of minus signs per group; or in the levels. */
+  readonly signs: 'free' | 'even' | 'none';
+  /** Levels of all entries. [entries, size] */
+  readonly book: Int8Array;
+  /** Ascending. */
+  readonly levels: Float64Array;
+  /** Index of the level nearest to each position. [512] */
+  readonly rank: Uint8Array;
+  /** Place of each entry's four terms in a table of their costs, a byte each. [entries] */
+  readonly places: Uint32Array;
 }
 
 const scratch: PointCodes = { entries: new Uint16Array(128), signs: new Uint8Array(32) };
@@ -55,3 +74,21 @@ export function correlatePoints(
   sums.qq = sumQQ;
   sums.xq = sumXQ;
 }
+
+/** See `Searcher.nearestPoints`. */
+export function nearestPoints({ books, x, w, scale, which, codes, q }: NearestPoints): void {
+  const one = w.length === GROUP;
+  for (let g = 0, at = 0; at < x.length; g++, at += GROUP) {
+    const book = books[which[g]];
+    group.set(x.subarray(at, at + GROUP));
+    weights.set(one ? w : w.subarray(at, at + GROUP));
+    book.nearest(group, weights, 0, scale[g], scratch, levels);
+    const count = GROUP / book.size;
+    for (let i = 0; i < count; i++) codes.entries[g * count + i] = scratch.entries[i];
+    codes.signs[g] = scratch.signs[0];
+    q.set(levels, at);
+  }
+}
+
+const group = new Float64Array(GROUP);
+const weights = new Float64Array(GROUP);

@@ -1,22 +1,8 @@
 import { roundScale } from '../../core/float16.ts';
-import type { PointGrid } from '../types.ts';
 import { loadBlock } from './block.ts';
 import { CodeSums } from './correlate.ts';
-import { correlatePoints, type PointBook } from './points.ts';
-
-/** A block of 256 points' values whose sub-blocks have scales d·unit·(2 a + 1), d in binary16, a from 0. */
-export interface PointScale {
-  /** A sub-block keeps to one of them. */
-  readonly books: readonly PointBook[];
-  /** Values per sub-block. */
-  readonly subBlock: 16 | 32;
-  /** A power of two. */
-  readonly unit: number;
-  /** Largest a. */
-  readonly highest: number;
-  /** Each start puts the largest |x| at that multiple of the book's largest level. */
-  readonly starts: readonly number[];
-}
+import { correlatePoints } from './points.ts';
+import type { FoundPointScales, PointScale } from './types.ts';
 
 const BLOCK = 256;
 /** Rounds of codes → scale from the best start. */
@@ -37,28 +23,20 @@ const codes = new Int32Array(16);
 const kept = new Int32Array(16);
 const chosen = new Uint8Array(16);
 
-/**
- * `fit` of a format of points.
- * @param writeHeader stores d, every sub-block's a and the index of its book in the block that starts at byte `at`
- */
-export function fitPointScale(
+/** Searches blocks one after the other; see `Searcher.searchPointScales`. */
+export function searchPointScales(
   spec: PointScale,
-  blockBytes: number,
-  writeHeader: (blocks: Uint8Array, at: number, d: number, a: Int32Array, which: Uint8Array) => void,
-): PointGrid['fit'] {
+  values: Float32Array,
+  importance: Float32Array | undefined,
+  found: FoundPointScales,
+): void {
   const subBlocks = BLOCK / spec.subBlock;
-  return (values, importance, blocks, scale, which) => {
-    blocks.fill(0);
-    for (let i = 0; i * BLOCK < values.length; i++) {
-      loadBlock(values, importance, i * BLOCK, BLOCK, x, w);
-      const d = searchPointScale(spec, subBlocks);
-      writeHeader(blocks, i * blockBytes, d, codes, chosen);
-      for (let j = 0; j < subBlocks; j++) {
-        scale[i * subBlocks + j] = d * spec.unit * (2 * codes[j] + 1);
-        which[i * subBlocks + j] = chosen[j];
-      }
-    }
-  };
+  for (let i = 0; i * BLOCK < values.length; i++) {
+    loadBlock(values, importance, i * BLOCK, BLOCK, x, w);
+    found.d[i] = searchPointScale(spec, subBlocks);
+    found.a.set(codes.subarray(0, subBlocks), i * subBlocks);
+    found.which.set(chosen.subarray(0, subBlocks), i * subBlocks);
+  }
 }
 
 /**

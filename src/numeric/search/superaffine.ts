@@ -1,27 +1,7 @@
 import { roundScale } from '../../core/float16.ts';
-import { type AffineSearch, searchAffine, solution } from './affine.ts';
+import { searchAffine, solution } from './affine.ts';
 import { CodeSums, correlate } from './correlate.ts';
-
-/** A block of sub-blocks with scale d·a and minimum −dmin·b, a and b integers from 0: Q2_K, Q4_K, Q5_K. */
-export interface SuperAffine {
-  /** At most 16. */
-  readonly subBlocks: number;
-  /** Values per sub-block. */
-  readonly subBlock: number;
-  /** Largest integer of a and of b. */
-  readonly highest: number;
-  readonly search: AffineSearch;
-}
-
-/** What one block's header holds. */
-export interface SuperAffineResult {
-  /** As binary16 stores them. */
-  d: number;
-  dmin: number;
-  /** [16] integers of the scales and of the minimums */
-  readonly a: Int32Array;
-  readonly b: Int32Array;
-}
+import type { FoundScales, SuperAffine } from './types.ts';
 
 /** Rounds of (a, b) → (d, dmin) → (a, b) on the quadratic model. */
 const MODEL_ROUNDS = 2;
@@ -29,17 +9,31 @@ const MODEL_ROUNDS = 2;
 const sums = Array.from({ length: 16 }, () => new CodeSums());
 const trial = new CodeSums();
 const idealScale = new Float64Array(16);
+/** The block at hand: d and dmin as binary16 stores them, the integers of its sub-blocks. */
+const result = { d: 0, dmin: 0, a: new Int32Array(16), b: new Int32Array(16) };
+
+/** Searches scales and minimums of block i. */
+export function findSuperAffine(
+  spec: SuperAffine,
+  x: Float64Array,
+  w: Float64Array,
+  found: FoundScales,
+  i: number,
+): void {
+  searchSuperAffine(spec, x, w);
+  found.d[i] = result.d;
+  found.minimum[i] = result.dmin;
+  for (let j = 0; j < spec.subBlocks; j++) {
+    found.a[i * spec.subBlocks + j] = result.a[j];
+    found.b[i * spec.subBlocks + j] = result.b[j];
+  }
+}
 
 /**
  * Searches one block: the ideal scale and minimum of every sub-block, then d and dmin on the quadratic model of the
  * error, then the integers by their exact error.
  */
-export function searchSuperAffine(
-  spec: SuperAffine,
-  x: Float64Array,
-  w: Float64Array,
-  result: SuperAffineResult,
-): void {
+function searchSuperAffine(spec: SuperAffine, x: Float64Array, w: Float64Array): void {
   const { subBlocks, subBlock, highest, search } = spec;
   let largestScale = 0;
   let largestMinimum = 0;
@@ -52,17 +46,17 @@ export function searchSuperAffine(
   result.d = roundScale(largestScale / highest);
   result.dmin = roundScale(largestMinimum / highest);
   for (let round = 0; round < MODEL_ROUNDS; round++) {
-    for (let j = 0; j < subBlocks; j++) chooseIntegers(j, highest, result);
-    refineFactors(subBlocks, result);
+    for (let j = 0; j < subBlocks; j++) chooseIntegers(j, highest);
+    refineFactors(subBlocks);
   }
   for (let j = 0; j < subBlocks; j++) {
-    chooseIntegers(j, highest, result);
-    exactIntegers(spec, x, w, j, result);
+    chooseIntegers(j, highest);
+    exactIntegers(spec, x, w, j);
   }
 }
 
 /** Best a, b of sub-block j by the quadratic model. */
-function chooseIntegers(j: number, highest: number, result: SuperAffineResult): void {
+function chooseIntegers(j: number, highest: number): void {
   const { d, dmin } = result;
   const ideal = d > 0 ? Math.min(Math.round(idealScale[j] / d), highest) : 0;
   const last = d > 0 ? Math.min(highest, ideal + 1) : 0;
@@ -86,13 +80,7 @@ function bestMinimum(j: number, scale: number, dmin: number, highest: number): n
 }
 
 /** Moves a[j] to the neighbour with the least exact error: the codes change too, which the model does not know. */
-function exactIntegers(
-  spec: SuperAffine,
-  x: Float64Array,
-  w: Float64Array,
-  j: number,
-  result: SuperAffineResult,
-): void {
+function exactIntegers(spec: SuperAffine, x: Float64Array, w: Float64Array, j: number): void {
   const { subBlock, highest, search } = spec;
   const { d, dmin, a, b } = result;
   const first = Math.max(1, a[j] - 1);
@@ -105,7 +93,7 @@ function exactIntegers(
   for (let integer = first; integer <= last; integer++) {
     const scale = d * integer;
     const b0 = bestMinimum(j, scale, dmin, highest);
-    correlate(search.table, x, w, j * subBlock, subBlock, scale, -dmin * b0, trial);
+    correlate(search.levels, x, w, j * subBlock, subBlock, scale, -dmin * b0, trial);
     const error = trial.error(scale, -dmin * b0);
     if (error >= least) continue;
     least = error;
@@ -115,7 +103,7 @@ function exactIntegers(
 }
 
 /** Least squares d, dmin for the present integers and codes, as binary16; kept as they are where there is none. */
-function refineFactors(subBlocks: number, result: SuperAffineResult): void {
+function refineFactors(subBlocks: number): void {
   const { a, b } = result;
   let aa = 0;
   let ab = 0;

@@ -1,20 +1,7 @@
 import { roundScale } from '../../core/float16.ts';
 import { CodeSums, correlate } from './correlate.ts';
-import { type ScaleSearch, searchScale } from './scale.ts';
-
-/** A block of sub-blocks whose scales are d·integer, d in binary16: Q3_K, Q6_K, IQ4_XS. */
-export interface SuperScale {
-  /** At most 16. */
-  readonly subBlocks: number;
-  /** Values per sub-block. */
-  readonly subBlock: number;
-  /** Smallest and largest integer. */
-  readonly lowest: number;
-  readonly highest: number;
-  readonly search: ScaleSearch;
-  /** Integers tried exactly on each side of the one that the quadratic model prefers. */
-  readonly reach: number;
-}
+import { searchScale } from './scale.ts';
+import type { FoundScales, SuperScale } from './types.ts';
 
 /** Rounds of integers → d → integers on the quadratic model. */
 const MODEL_ROUNDS = 2;
@@ -26,13 +13,26 @@ const sums = Array.from({ length: 16 }, () => new CodeSums());
 const trial = new CodeSums();
 const ideal = new Float64Array(16);
 
+const integers = new Int32Array(16);
+
+/** Searches d and the integers of block i. */
+export function findSuperScale(
+  spec: SuperScale,
+  x: Float64Array,
+  w: Float64Array,
+  found: FoundScales,
+  i: number,
+): void {
+  found.d[i] = searchSuperScale(spec, x, w);
+  for (let j = 0; j < spec.subBlocks; j++) found.a[i * spec.subBlocks + j] = integers[j];
+}
+
 /**
  * Searches d and the integers of one block: the ideal scale of every sub-block, then d on the quadratic model of the
  * error, then each integer and its neighbours by their exact error.
- * @param integers [subBlocks] out
  * @returns d, exactly as binary16 stores it
  */
-export function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Array, integers: Int32Array): number {
+function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Array): number {
   const { subBlocks, subBlock, lowest, highest, search } = spec;
   let extreme = 0;
   for (let j = 0; j < subBlocks; j++) {
@@ -46,34 +46,37 @@ export function searchSuperScale(spec: SuperScale, x: Float64Array, w: Float64Ar
   for (let k = 0; k < 2 * D_STARTS; k++) {
     const end = k < D_STARTS ? lowest : highest;
     const start = roundScale((extreme / end) * (1 + ((k % D_STARTS) - 1) * D_STEP));
-    const error = chooseIntegers(spec, start, integers);
+    const error = chooseIntegers(spec, start);
     if (error >= least) continue;
     least = error;
     d = start;
   }
   for (let round = 0; round < MODEL_ROUNDS; round++) {
-    chooseIntegers(spec, d, integers);
-    d = roundScale(leastSquares(subBlocks, integers) || d);
+    chooseIntegers(spec, d);
+    d = roundScale(leastSquares(subBlocks) || d);
   }
   for (let j = 0; j < subBlocks; j++) integers[j] = exactInteger(spec, x, w, j, d);
   return d;
 }
 
 /** Best integers for d by the quadratic model. Returns its error, relative to that of all zeros. */
-function chooseIntegers(spec: SuperScale, d: number, integers: Int32Array): number {
+function chooseIntegers(spec: SuperScale, d: number): number {
   const { subBlocks, lowest, highest } = spec;
-  let error = 0;
+  let even = 0; // sub-blocks of even and odd index apart: lanes of a vector
+  let odd = 0;
   for (let j = 0; j < subBlocks; j++) {
     const integer = nearestInteger(ideal[j] / d, lowest, highest);
     const scale = d * integer;
-    error += sums[j].error(scale, 0);
+    const error = scale * (scale * sums[j].qq - 2 * sums[j].xq);
+    if (j & 1) odd += error;
+    else even += error;
     integers[j] = integer;
   }
-  return error;
+  return even + odd;
 }
 
 /** The d that is best for the present integers and codes. */
-function leastSquares(subBlocks: number, integers: Int32Array): number {
+function leastSquares(subBlocks: number): number {
   let numerator = 0;
   let denominator = 0;
   for (let j = 0; j < subBlocks; j++) {
@@ -87,13 +90,14 @@ function leastSquares(subBlocks: number, integers: Int32Array): number {
 function exactInteger(spec: SuperScale, x: Float64Array, w: Float64Array, j: number, d: number): number {
   const { subBlock, reach, search, lowest, highest } = spec;
   const middle = nearestInteger(ideal[j] / d, lowest, highest);
+  if (reach === 0) return middle;
   const last = Math.min(middle + reach, highest);
   let best = 0;
   let least = 0; // relative to Σ w x², the error of the integer 0
   for (let integer = Math.max(middle - reach, lowest); integer <= last; integer++) {
     if (integer === 0) continue;
     const scale = d * integer;
-    correlate(search.table, x, w, j * subBlock, subBlock, scale, 0, trial);
+    correlate(search.levels, x, w, j * subBlock, subBlock, scale, 0, trial);
     const error = trial.error(scale, 0);
     if (error >= least) continue;
     least = error;
@@ -102,7 +106,7 @@ function exactInteger(spec: SuperScale, x: Float64Array, w: Float64Array, j: num
   return best;
 }
 
+/** Halves go up. */
 function nearestInteger(position: number, lowest: number, highest: number): number {
-  if (position <= lowest) return lowest;
-  return position >= highest ? highest : Math.round(position);
+  return Math.floor(Math.min(Math.max(position, lowest), highest) + 0.5);
 }

@@ -1,0 +1,165 @@
+import type { AffineSearch } from './affine.ts';
+import type { PointBook, PointCodes } from './points.ts';
+import type { ScaleSearch } from './scale.ts';
+
+/** What the blocks of a scalar grid search: one scale each, scale and minimum, or those times integers of sub-blocks. */
+export type GridSearch = BlockScale | BlockAffine | SuperScale | SuperAffine;
+
+interface SubBlocks {
+  /** At most 16. */
+  readonly subBlocks: number;
+  /** Values per sub-block, even. */
+  readonly subBlock: number;
+}
+
+/** A scale in binary16 per block: Q8_0, Q4_0, IQ4_NL. */
+export interface BlockScale extends SubBlocks {
+  readonly kind: 'scale';
+  readonly search: ScaleSearch;
+}
+
+/** A scale and a minimum per block: Q4_1, Q5_1. */
+export interface BlockAffine extends SubBlocks {
+  readonly kind: 'affine';
+  readonly search: AffineSearch;
+}
+
+/** A block of sub-blocks whose scales are d·integer, d in binary16: Q3_K, Q6_K, IQ4_XS. */
+export interface SuperScale extends SubBlocks {
+  readonly kind: 'superScale';
+  /** Smallest and largest integer. */
+  readonly lowest: number;
+  readonly highest: number;
+  readonly search: ScaleSearch;
+  /** Integers tried exactly on each side of the one that the quadratic model prefers. */
+  readonly reach: number;
+}
+
+/** A block of sub-blocks with scale d·a and minimum −dmin·b, a and b integers from 0: Q2_K, Q4_K, Q5_K. */
+export interface SuperAffine extends SubBlocks {
+  readonly kind: 'superAffine';
+  /** Largest integer of a and of b. */
+  readonly highest: number;
+  readonly search: AffineSearch;
+}
+
+/** What a search found in consecutive blocks. */
+export interface FoundScales {
+  /** Scale, or what the integers of scales are multiplied with; as binary16 stores it but for `affine`. [blocks] */
+  readonly d: Float64Array;
+  /** Minimum (`affine`, not rounded), or dmin (`superAffine`, as binary16 stores it). [blocks] */
+  readonly minimum: Float64Array;
+  /** Integers of scales and of minimums. [blocks, subBlocks] */
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+}
+
+/** Room for what a search finds in `blocks` blocks. */
+export function foundScales({ subBlocks }: GridSearch, blocks: number): FoundScales {
+  return {
+    d: new Float64Array(blocks),
+    minimum: new Float64Array(blocks),
+    a: new Int32Array(blocks * subBlocks),
+    b: new Int32Array(blocks * subBlocks),
+  };
+}
+
+/** Values of a block of points. */
+export const POINT_BLOCK = 256;
+
+/** A block of 256 values of points whose sub-blocks have scales d·unit·(2 a + 1), d in binary16, a from 0. */
+export interface PointScale {
+  /** A sub-block keeps to one of them. */
+  readonly books: readonly PointBook[];
+  /** Values per sub-block. */
+  readonly subBlock: 16 | 32;
+  /** A power of two. */
+  readonly unit: number;
+  /** Largest a. */
+  readonly highest: number;
+  /** Each start puts the largest |x| at that multiple of the book's largest level. */
+  readonly starts: readonly number[];
+}
+
+/** What a search found in consecutive blocks of points. */
+export interface FoundPointScales {
+  /** As binary16 stores it; 0 where nothing is better than all zeros. [blocks] */
+  readonly d: Float64Array;
+  /** [blocks, 256 / subBlock] */
+  readonly a: Int32Array;
+  /** Index of each sub-block's book. [blocks, 256 / subBlock] */
+  readonly which: Uint8Array;
+}
+
+/** Room for what a search finds in `blocks` blocks. */
+export function foundPointScales({ subBlock }: PointScale, blocks: number): FoundPointScales {
+  const count = blocks * (POINT_BLOCK / subBlock);
+  return { d: new Float64Array(blocks), a: new Int32Array(count), which: new Uint8Array(count) };
+}
+
+/** Groups of GROUP values that take points. */
+export interface NearestPoints {
+  readonly books: readonly PointBook[];
+  /** Finite or ±Inf. [groups, GROUP] */
+  readonly x: Float64Array;
+  /** Weights of each group, or one list for all. [groups, GROUP] or [GROUP] */
+  readonly w: Float64Array;
+  /** Not negative; at 0 any point does. [groups] */
+  readonly scale: Float32Array;
+  /** Index of the book. [groups] */
+  readonly which: Uint8Array;
+  /** Out. */
+  readonly codes: PointCodes;
+  /** Signed levels out. [groups, GROUP] */
+  readonly q: Float64Array;
+}
+
+/**
+ * Carries out the searches of block formats. `ownSearcher` defines them; every other (kernels in WebAssembly) finds the
+ * same, bit for bit. Arrays may lie in any memory.
+ */
+export interface Searcher {
+  /**
+   * Scales that minimize Σ importance·(x − q)² in each block.
+   * @param values [blocks, subBlocks · subBlock]
+   * @param importance likewise, default all ones
+   */
+  searchScales(
+    search: GridSearch,
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    found: FoundScales,
+  ): void;
+
+  /**
+   * Code of the level nearest to each value. NaN counts as 0, ±Inf takes the outermost level; under a scale of 0 every
+   * code decodes to the offset, and the one nearest to level 0 is taken.
+   * @param nearest `nearestTable` of the levels
+   * @param scale [values.length / subBlock]
+   * @param offset [values.length / subBlock]
+   * @param codes [values.length] out
+   */
+  nearestCodes(
+    nearest: Uint8Array,
+    subBlock: number,
+    values: Float32Array,
+    scale: Float32Array,
+    offset: Float32Array,
+    codes: Uint8Array,
+  ): void;
+
+  /**
+   * Scales d·unit·(2 a + 1) that minimize Σ importance·(x − q)² in each block of points.
+   * @param values [blocks, 256]
+   * @param importance likewise, default all ones
+   */
+  searchPointScales(
+    search: PointScale,
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    found: FoundPointScales,
+  ): void;
+
+  /** A point near to each group under its scale and weights. */
+  nearestPoints(task: NearestPoints): void;
+}
