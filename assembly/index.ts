@@ -10,3 +10,4 @@ export { add, addBias, rmsNorm, rmsNormBackward, rope, swiglu, swigluBackward } 
 export { roundBlock } from './round';
 export { heapBase, setScratch } from './share';
 export * from './packed';
+export * from './search';

@@ -1,3 +1,4 @@
+import { ownSearcher } from '../../numeric/search/searcher.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
@@ -21,5 +22,6 @@ export function createReferenceKernels(): Kernels {
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,
+    ...ownSearcher,
   };
 }

@@ -62,6 +62,12 @@ export class Allocator {
     this.#giveBack({ start: address, end: address + size });
   }
 
+  /** Takes an allocation out of all scopes: it stays until it is freed by address. Returns its bytes. */
+  keep(address: number): number {
+    for (const scope of this.#scopes) scope.delete(address);
+    return this.#sizes.get(address) ?? 0;
+  }
+
   /** Frees on return everything that `work` allocated and did not free. */
   scope<T>(work: () => T): T {
     const scope = new Set<number>();

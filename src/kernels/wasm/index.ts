@@ -8,6 +8,7 @@ import { memoryKernels } from './memory.ts';
 import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
 import { builds, type KernelBuild, loadBuild } from './platform.ts';
+import { searchKernels } from './search.ts';
 import { createTeam, type TeamOptions } from './team.ts';
 
 export interface WasmKernelOptions extends TeamOptions {
@@ -34,6 +35,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),
+    ...searchKernels(team),
   };
 }
 

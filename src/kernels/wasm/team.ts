@@ -35,6 +35,8 @@ export interface Team {
   readonly address: (array: AnyArray) => number;
   /** Memory of unknown content, 64-byte aligned; `scope` frees it like everything else. */
   allocate(bytes: number): number;
+  /** Memory of zeros for tables that serve as long as the team; no scope frees it, and statistics leave it out. */
+  allocateTable(bytes: number): number;
   release(address: number): void;
   scope<T>(work: () => T): T;
   /** Bytes in use now and at the highest, without the team's own. */
@@ -112,7 +114,7 @@ class ThreadTeam implements Team {
   readonly #indexes: Map<string, number>;
   readonly #control: Int32Array;
   readonly #values: Float64Array;
-  readonly #ownBytes: number;
+  #ownBytes: number;
   /** Buffers of this memory before it grew last; arrays on them stay valid. */
   readonly #buffers = new WeakSet<object>();
   #closed = false;
@@ -173,6 +175,13 @@ class ThreadTeam implements Team {
   allocate(bytes: number): number {
     this.#buffers.add(this.memory.buffer);
     return this.#parts.allocator.allocate(bytes);
+  }
+
+  allocateTable(bytes: number): number {
+    const address = this.allocate(bytes);
+    this.#ownBytes += this.#parts.allocator.keep(address);
+    new Uint8Array(this.memory.buffer, address, bytes).fill(0);
+    return address;
   }
 
   release(address: number): void {

@@ -1,0 +1,121 @@
+import { GROUP } from '../../numeric/search/points.ts';
+import { type GridSearch, POINT_BLOCK, type PointScale, type Searcher } from '../../numeric/search/types.ts';
+import { BookShelf } from './books.ts';
+import type { Team } from './team.ts';
+
+/** Places in the words of a search, see assembly/search/spec.ts. */
+const STARTS = 16;
+const TABLE = 48;
+const MOST_STARTS = 16;
+const MOST_VALUES = 256;
+
+/** Operations that a value takes, about. */
+const SEARCH_WORK = 100;
+const NEAREST_WORK = 4;
+const POINT_WORK = 30;
+
+/** Searches in `assembly/search`: arrays are copied there and back. */
+export function searchKernels(team: Team): Searcher {
+  const shelf = new BookShelf(team);
+  return {
+    searchScales: (search, values, importance, found) => {
+      const size = search.subBlocks * search.subBlock;
+      requireBlocks(values, importance, size);
+      run(team, 'searchScales', SEARCH_WORK * values.length, {
+        inputs: [words(search), values, importance],
+        outputs: [found.d, found.minimum, found.a, found.b],
+        numbers: [values.length / size],
+      });
+    },
+    nearestCodes: (nearest, subBlock, values, scale, offset, codes) => {
+      const count = values.length / subBlock;
+      if (scale.length < count || offset.length < count || codes.length < values.length)
+        throw new RangeError(`nearestCodes of ${values.length} values got too few scales, offsets or codes`);
+      run(team, 'nearestCodes', NEAREST_WORK * values.length, {
+        inputs: [nearest, values, scale.subarray(0, count), offset.subarray(0, count)],
+        outputs: [codes.subarray(0, values.length)],
+        numbers: [subBlock, count],
+      });
+    },
+    searchPointScales: (search, values, importance, found) => {
+      requireBlocks(values, importance, POINT_BLOCK);
+      run(team, 'searchPointScales', SEARCH_WORK * POINT_WORK * values.length, {
+        inputs: [pointWords(search), shelf.list(search.books), values, importance],
+        outputs: [found.d, found.a, found.which],
+        numbers: [values.length / POINT_BLOCK],
+      });
+    },
+    nearestPoints: ({ books, x, w, scale, which, codes, q }) => {
+      const groups = x.length / GROUP;
+      const isShared = w.length === GROUP;
+      const tooShort = scale.length < groups || which.length < groups || q.length < x.length;
+      if (tooShort || !(isShared || w.length === x.length))
+        throw new RangeError(`nearestPoints of ${groups} groups got arrays of other lengths`);
+      run(team, 'nearestPoints', POINT_WORK * x.length, {
+        inputs: [shelf.list(books), x, w, scale.subarray(0, groups), which.subarray(0, groups)],
+        outputs: [codes.entries, codes.signs, q],
+        numbers: [isShared ? 0 : 8 * GROUP, groups],
+      });
+    },
+  };
+}
+
+function requireBlocks(values: Float32Array, importance: Float32Array | undefined, size: number): void {
+  if (values.length % size !== 0) throw new RangeError(`${values.length} values are not whole blocks of ${size}`);
+  if (importance !== undefined && importance.length !== values.length)
+    throw new RangeError(`${importance.length} importances were given for ${values.length} values`);
+}
+
+function words(search: GridSearch): Float64Array {
+  const { levels, starts } = search.search;
+  const isAffine = 'maximum' in search.search;
+  const count = isAffine ? starts.length / 2 : starts.length;
+  if (search.subBlocks > 16 || search.subBlocks * search.subBlock > MOST_VALUES || count > MOST_STARTS)
+    throw new RangeError(`search of ${search.subBlocks} × ${search.subBlock} values by ${count} starts is too large`);
+  const spec = new Float64Array(TABLE + levels.table.length);
+  spec.set([levels.low, levels.high, levels.areIntegers ? 1 : 0, count, search.subBlocks, search.subBlock]);
+  if (search.kind === 'superScale') spec.set([search.lowest, search.highest, search.reach], 6);
+  if (search.kind === 'superAffine') spec.set([search.highest], 7);
+  if ('maximum' in search.search) spec.set([search.search.maximum, search.search.anySign ? 1 : 0], 9);
+  spec.set(starts, STARTS);
+  spec.set(levels.table, TABLE);
+  return spec;
+}
+
+function pointWords({ subBlock, unit, highest, starts, books }: PointScale): Float64Array {
+  return Float64Array.of(subBlock, unit, highest, starts.length, books.length, ...starts);
+}
+
+type AnyArray = Float32Array | Float64Array | Int32Array | Uint16Array | Uint8Array;
+
+interface Call {
+  /** Arrays to copy in, addresses, or nothing (0). */
+  readonly inputs: readonly (AnyArray | number | undefined)[];
+  /** Arrays to fill. */
+  readonly outputs: readonly AnyArray[];
+  readonly numbers: readonly number[];
+}
+
+/** Calls a kernel with arrays of any memory. */
+function run(team: Team, name: string, work: number, { inputs, outputs, numbers }: Call): void {
+  team.scope(() => {
+    const given = inputs.map((input) => (typeof input === 'object' ? upload(team, input) : (input ?? 0)));
+    const places = outputs.map((output) => team.allocate(output.byteLength));
+    team.dispatch(name, [...given, ...places, ...numbers], work);
+    for (const [i, output] of outputs.entries()) bytesOf(output).set(bytesAt(team, places[i], output.byteLength));
+  });
+}
+
+function upload(team: Team, array: AnyArray): number {
+  const address = team.allocate(array.byteLength);
+  bytesAt(team, address, array.byteLength).set(bytesOf(array));
+  return address;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: AnyArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function bytesAt(team: Team, address: number, length: number): Uint8Array {
+  return new Uint8Array(team.memory.buffer, address, length);
+}
