@@ -6,6 +6,8 @@
  * K-quants, IQ4_XS and IQ3_S.
  */
 import { Random } from '../src/core/random.ts';
+import { createWasmKernels } from '../src/kernels/wasm/index.ts';
+import type { Searcher } from '../src/numeric/search/types.ts';
 import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
 import type { NumberFormat } from '../src/numeric/types.ts';
 import { compareEncoders } from './support/llama-quantize.ts';
@@ -18,6 +20,7 @@ const REPEATS = QUICK ? 6 : 60;
 const COMPARED = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_XS', 'IQ3_S'];
 const TOOL = '--llama-quantize=';
 
+const kernels = await createWasmKernels({ threads: 1 });
 const random = new Random(1);
 const values = Float32Array.from({ length: LENGTH * PARTS }, () => 0.02 * random.normal());
 const importance = Float32Array.from(values, () => Math.exp(random.normal()));
@@ -46,6 +49,7 @@ interface Row {
   'bits per weight': number;
   'fit + pack, ns': number | string;
   'encode, ns': number;
+  'encode on WebAssembly, ns': number;
   'decode, ns': number;
   'fit + pack ÷ multiply-add': number | string;
   'relative error': string;
@@ -56,13 +60,12 @@ function measure(f: NumberFormat): Row {
   const blocks = new Uint8Array(bytes * PARTS);
   const decoded = new Float32Array(values.length);
   const byte = (start: number) => (start / LENGTH) * bytes;
-  const encode = time((start, end) => {
-    f.encodeBlocks!(
-      values.subarray(start, end),
-      blocks.subarray(byte(start), byte(end)),
-      importance.subarray(start, end),
-    );
-  });
+  const encoded = (searcher?: Searcher) =>
+    time((start, end) => {
+      const part = blocks.subarray(byte(start), byte(end));
+      f.encodeBlocks!(values.subarray(start, end), part, importance.subarray(start, end), searcher);
+    });
+  const encode = encoded();
   const decode = time((start, end) =>
     f.decodeBlocks(blocks.subarray(byte(start), byte(end)), decoded.subarray(start, end)),
   );
@@ -77,6 +80,7 @@ function measure(f: NumberFormat): Row {
     'bits per weight': bitsPerWeight(f),
     'fit + pack, ns': fit === undefined ? '' : round(fit),
     'encode, ns': round(encode),
+    'encode on WebAssembly, ns': round(encoded(kernels)),
     'decode, ns': round(decode),
     'fit + pack ÷ multiply-add': fit === undefined ? '' : round(fit / time(multiplyAdd)),
     'relative error': (error / energy).toExponential(2),
@@ -106,7 +110,7 @@ console.log(`one multiply-add: ${round(time(multiplyAdd))} ns`);
 console.table(Object.fromEntries(chosen.map((f) => [f.name, measure(f)])));
 const tool = process.argv.find((argument) => argument.startsWith(TOOL))?.slice(TOOL.length);
 if (tool !== undefined) {
-  const times = await compareEncoders(tool, names.length > 0 ? names : COMPARED, QUICK ? 1 : 5);
+  const times = await compareEncoders(tool, kernels, names.length > 0 ? names : COMPARED, QUICK ? 1 : 5);
   const rows = Array.from(times, ([name, { ours, theirs }]) => [
     name,
     { 'ours, ns': round(ours), 'llama-quantize, ns': round(theirs), 'times its speed': round(theirs / ours) },

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { writeImatrix } from '../../src/container/imatrix.ts';
 import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
+import type { Kernels } from '../../src/kernels/contract.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { encodeRows, format } from '../../src/numeric/table.ts';
 import { matrices } from '../../src/quantize/sensitivity.ts';
@@ -31,9 +32,11 @@ export interface EncodeTimes {
  * same log-normal importance; in turn, so that both meet the same machine. llama-quantize's own time of plain copying
  * (COPY: reading and writing the files) is taken off its time.
  * @param tool llama-quantize
+ * @param kernels of one thread
  */
 export async function compareEncoders(
   tool: string,
+  kernels: Kernels,
   formats: readonly string[],
   repeats: number,
 ): Promise<Map<string, EncodeTimes>> {
@@ -50,7 +53,7 @@ export async function compareEncoders(
     const copying = median(Array.from({ length: repeats }, () => theirTime('COPY')));
     return new Map(
       formats.map((name) => {
-        const pairs = Array.from({ length: repeats }, () => [encodeTime(name, loaded), theirTime(name)]);
+        const pairs = Array.from({ length: repeats }, () => [encodeTime(kernels, name, loaded), theirTime(name)]);
         const ours = median(pairs.map(([time]) => time));
         const theirs = median(pairs.map(([, time]) => time)) - copying;
         return [name, { ours: (ours * 1e6) / weights, theirs: (theirs * 1e6) / weights }];
@@ -79,9 +82,10 @@ async function loadMatrices(imatrix: string): Promise<Matrix[]> {
 }
 
 /** In ms. */
-function encodeTime(name: string, loaded: readonly Matrix[]): number {
+function encodeTime(kernels: Kernels, name: string, loaded: readonly Matrix[]): number {
   const begin = performance.now();
-  for (const { values, columns, importance } of loaded) encodeRows(format(name), values, columns, importance);
+  for (const { values, columns, importance } of loaded)
+    encodeRows(format(name), values, columns, importance, undefined, kernels);
   return performance.now() - begin;
 }
 

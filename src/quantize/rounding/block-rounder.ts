@@ -1,8 +1,5 @@
 import type { Kernels } from '../../kernels/contract.ts';
-import { GROUP } from '../../numeric/search/points.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
-import { PointRounder } from './point-rounder.ts';
-import { ScalarRounder } from './scalar-rounder.ts';
 
 /** How the columns of one block are rounded: their order and how errors of earlier ones move the targets of later ones. */
 export interface BlockPlan {
@@ -20,7 +17,7 @@ export interface BlockPlan {
  * Rounds one block of many rows: the format's scales are searched on the targets, then its columns are rounded one after
  * the other with feedback. Its arrays live in the kernel scope it is made in; all but `blocks` are in rounding order.
  */
-export interface BlockRounder {
+export abstract class BlockRounder {
   /** What the errors are counted from; filled by the caller. [rows, blockSize] */
   readonly weight: Float32Array;
   /** What the block aims at; filled by the caller, moved by feedback inside the block. [rows, blockSize] */
@@ -29,17 +26,38 @@ export interface BlockRounder {
   readonly error: Float32Array;
   /** The rows' packed blocks. [rows, blockBytes] */
   readonly blocks: Uint8Array;
+  protected readonly kernels: Kernels;
+  protected readonly rows: number;
+  /** Values of a block. */
+  protected readonly size: number;
+  /** Targets and their importance in natural order, for the format's own search. [rows, blockSize] */
+  protected readonly values: Float32Array;
+  protected readonly importance: Float32Array;
+
+  constructor(kernels: Kernels, format: NumberFormat, rows: number) {
+    const size = format.blockSize;
+    this.kernels = kernels;
+    this.rows = rows;
+    this.size = size;
+    this.weight = kernels.f32(rows * size);
+    this.target = kernels.f32(rows * size);
+    this.error = kernels.f32(rows * size);
+    this.blocks = new Uint8Array(rows * format.blockBytes);
+    this.values = new Float32Array(rows * size);
+    this.importance = new Float32Array(rows * size);
+  }
+
   /** From `weight` and `target` to `blocks` and `error`. */
-  round(plan: BlockPlan): void;
-}
+  abstract round(plan: BlockPlan): void;
 
-/** Consecutive columns that the format rounds in one step; 0 when it knows no feedback. */
-export function roundedTogether({ grid, points }: NumberFormat): number {
-  return grid ? 1 : points ? GROUP : 0;
-}
-
-/** A rounder for `rows` rows of a format that knows feedback. */
-export function blockRounder(kernels: Kernels, format: NumberFormat, rows: number): BlockRounder {
-  if (format.grid) return new ScalarRounder(kernels, format, format.grid, rows);
-  return new PointRounder(kernels, format, format.points!, rows);
+  /** Brings targets and importance into natural order. */
+  protected arrange({ order, importance }: BlockPlan): void {
+    const { rows, size, target } = this;
+    for (let j = 0; j < size; j++) this.importance[order[j]] = importance[j];
+    for (let row = 0; row < rows; row++) {
+      const from = row * size;
+      if (row > 0) this.importance.copyWithin(from, 0, size);
+      for (let j = 0; j < size; j++) this.values[from + order[j]] = target[from + j];
+    }
+  }
 }

@@ -2,10 +2,11 @@ import type { Kernels } from '../../kernels/contract.ts';
 import { encodeRows, rowBytes } from '../../numeric/table.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
 import type { Curvature, RoundingMethod } from '../types.ts';
-import { type BlockRounder, blockRounder, roundedTogether } from './block-rounder.ts';
+import type { BlockRounder } from './block-rounder.ts';
 import { type Feedback, feedback } from './feedback.ts';
 import { type BlockRefinement, refinements } from './refinement.ts';
-import { unshrink } from './unshrink.ts';
+import { blockRounder, roundedTogether } from './rounders.ts';
+import { Images, unshrink } from './unshrink.ts';
 
 /**
  * GPTQ into any scalar grid, K-quants included, and into points of a code book. Along a row, block by block: the block's
@@ -19,16 +20,17 @@ export const gptq: RoundingMethod = {
   name: 'gptq',
   prepare(kernels, curvature) {
     const plans = new Map<string, RowPlan>();
+    const images = curvature.matrix && new Images(kernels, curvature.matrix, curvature.columns);
     return (format, weight, blocks) => {
       const together = roundedTogether(format);
-      if (together === 0 || curvature.matrix === undefined) {
-        encodeRows(format, weight, curvature.columns, curvature.diagonal, blocks);
+      if (together === 0 || images === undefined) {
+        encodeRows(format, weight, curvature.columns, curvature.diagonal, blocks, kernels);
         return;
       }
       const key = `${format.blockSize} ${together}`;
       const plan = plans.get(key) ?? rowPlan(kernels, curvature, format.blockSize, together);
       plans.set(key, plan);
-      roundInChunks(kernels, format, plan, weight, blocks);
+      roundInChunks(kernels, format, plan, images, weight, blocks);
     };
   },
 };
@@ -56,6 +58,7 @@ function roundInChunks(
   kernels: Kernels,
   format: NumberFormat,
   plan: RowPlan,
+  images: Images,
   weight: Float32Array,
   blocks: Uint8Array,
 ): void {
@@ -70,7 +73,7 @@ function roundInChunks(
       const chunk = new RowChunk(kernels, format, plan, part, partBlocks);
       chunk.round();
       for (let pass = 0; pass < REFINEMENT_PASSES; pass++) chunk.refine();
-      unshrink(kernels, format, plan.curvature, part, partBlocks);
+      if (format.halves) unshrink(format, columns, part, images.rows(weight, start, end), partBlocks);
     });
   }
 }

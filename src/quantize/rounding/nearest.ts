@@ -7,7 +7,7 @@ import type { RoundingMethod } from '../types.ts';
  */
 export const nearest: RoundingMethod = {
   name: 'nearest',
-  prepare(_kernels, { columns, diagonal }) {
-    return (format, weight, blocks) => void encodeRows(format, weight, columns, diagonal, blocks);
+  prepare(kernels, { columns, diagonal }) {
+    return (format, weight, blocks) => void encodeRows(format, weight, columns, diagonal, blocks, kernels);
   },
 };

@@ -2,7 +2,6 @@ import { readF16, roundScale, writeF16 } from '../../core/float16.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import { decodeRows, rowBytes } from '../../numeric/table.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
-import type { Curvature } from '../types.ts';
 
 /** Factors closer to 1 would drown in the rounding of the scales to binary16. */
 const LEAST_GROWTH = 1e-3;
@@ -16,29 +15,58 @@ const LARGEST_GROWTH = 1.25;
  * factor that makes its output an unbiased estimate of the original's. Formats without scales to multiply stay.
  * What it is worth stands in docs/decisions/006.
  * @param weight [rows, columns]
+ * @param image weight·H, [rows, columns]
  * @param blocks [rows, rowBytes], changed
  */
 export function unshrink(
-  kernels: Kernels,
   format: NumberFormat,
-  curvature: Curvature,
+  columns: number,
   weight: Float32Array,
+  image: Float32Array,
   blocks: Uint8Array,
 ): void {
   if (format.halves === undefined) return;
-  const { columns } = curvature;
   const rows = weight.length / columns;
   const stride = rowBytes(format, columns);
-  kernels.scope(() => {
-    const rounded = decodeRows(format, blocks, columns);
-    const image = kernels.f32(weight.length);
-    kernels.matmulNN(kernels.upload(weight), kernels.upload(curvature.matrix!), image, rows, columns, columns);
-    for (let row = 0; row < rows; row++) {
-      const growth = dot(image, weight, row, columns) / dot(image, rounded, row, columns);
-      if (!(growth > 1 + LEAST_GROWTH)) continue;
-      grow(format, blocks.subarray(row * stride, (row + 1) * stride), Math.min(growth, LARGEST_GROWTH));
-    }
-  });
+  const rounded = decodeRows(format, blocks, columns);
+  for (let row = 0; row < rows; row++) {
+    const growth = dot(image, weight, row, columns) / dot(image, rounded, row, columns);
+    if (!(growth > 1 + LEAST_GROWTH)) continue;
+    grow(format, blocks.subarray(row * stride, (row + 1) * stride), Math.min(growth, LARGEST_GROWTH));
+  }
+}
+
+/** weight·H of the weights last rounded: when candidates are priced, every format gets the same weights. */
+export class Images {
+  readonly #kernels: Kernels;
+  readonly #matrix: Float32Array;
+  readonly #columns: number;
+  readonly #parts = new Map<number, Float32Array>();
+  #weight: Float32Array | undefined;
+
+  /** @param matrix H, [columns, columns] */
+  constructor(kernels: Kernels, matrix: Float32Array, columns: number) {
+    this.#kernels = kernels;
+    this.#matrix = matrix;
+    this.#columns = columns;
+  }
+
+  /** Of rows [start, end). @param weight [rows, columns] @returns [end − start, columns] */
+  rows(weight: Float32Array, start: number, end: number): Float32Array {
+    if (this.#weight !== weight) this.#parts.clear();
+    this.#weight = weight;
+    const known = this.#parts.get(start);
+    if (known !== undefined) return known;
+    const columns = this.#columns;
+    const image = this.#kernels.scope(() => {
+      const product = this.#kernels.f32((end - start) * columns);
+      const part = this.#kernels.upload(weight.subarray(start * columns, end * columns));
+      this.#kernels.matmulNN(part, this.#kernels.upload(this.#matrix), product, end - start, columns, columns);
+      return product.slice();
+    });
+    this.#parts.set(start, image);
+    return image;
+  }
 }
 
 function dot(a: Float32Array, b: Float32Array, row: number, columns: number): number {
