@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
-import { decodeRows, format, formats } from '../../src/numeric/table.ts';
+import { decodeRows, format, formats, rowBytes } from '../../src/numeric/table.ts';
+import type { NumberFormat } from '../../src/numeric/types.ts';
 import { candidates, storable } from '../../src/quantize/candidates.ts';
 import { gptq } from '../../src/quantize/rounding/gptq.ts';
 import { nearest } from '../../src/quantize/rounding/nearest.ts';
-import type { Curvature, RoundingMethod } from '../../src/quantize/types.ts';
+import type { Curvature, Rounder, RoundingMethod } from '../../src/quantize/types.ts';
 import { testKernels } from '../support/kernels.ts';
 
 const kernels = await testKernels();
@@ -108,6 +109,29 @@ test('w·H·qᵀ of every row is w·H·wᵀ within 0.2 % at two and three bits',
     }
   }
   assert.equal(checked, 24);
+});
+
+test('a rounder that serves several formats and weights in turn gives the bytes of fresh ones', () => {
+  const columns = 256;
+  const rows = 5;
+  const curvature = correlatedCurvature(columns, 7);
+  const random = new Random(8);
+  const weights = [0, 1].map(() => Float32Array.from({ length: rows * columns }, () => random.normal()));
+  const shared = gptq.prepare(kernels, curvature);
+  const bytes = (round: Rounder, target: NumberFormat, weight: Float32Array) => {
+    const blocks = new Uint8Array(rows * rowBytes(target, columns));
+    round(target, weight, blocks);
+    return blocks;
+  };
+  let checked = 0;
+  for (const name of ['Q4_K', 'IQ2_S', 'Q4_0']) {
+    for (const weight of weights) {
+      const fresh = bytes(gptq.prepare(kernels, curvature), format(name), weight);
+      assert.deepEqual(bytes(shared, format(name), weight), fresh, name);
+      checked++;
+    }
+  }
+  assert.equal(checked, 6);
 });
 
 test('a matrix of zeros and a column that no input reaches are rounded without harm', () => {

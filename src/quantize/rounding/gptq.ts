@@ -125,10 +125,7 @@ class RowChunk {
     const size = this.#format.blockSize;
     for (const [i, plan] of blocks.entries()) {
       const first = i * size;
-      for (let k = 0; k < first; k++) {
-        const from = k * columns + first;
-        this.#received.set(u.subarray(from, from + size), k * size);
-      }
+      this.#receiveEarlier(u, columns, first);
       if (first > 0) this.#kernels.matmulTN(this.#received, this.#errors, this.#shift, size, this.#rows, first);
       else this.#shift.fill(0);
       this.#aim(first);
@@ -153,32 +150,46 @@ class RowChunk {
     }
   }
 
+  /** Feedback coefficients between earlier columns and the block's. */
+  #receiveEarlier(u: Float32Array, columns: number, first: number): void {
+    const received = this.#received;
+    const size = this.#format.blockSize;
+    for (let k = 0, to = 0; k < first; k++) {
+      const from = k * columns + first;
+      for (let j = 0; j < size; j++, to++) received[to] = u[from + j];
+    }
+  }
+
   /** Curvature between all columns and the block's, none within it. */
   #receiveAll(first: number): void {
-    const { curvature, feedback } = this.#plan;
+    const received = this.#received;
+    const matrix = this.#plan.curvature.matrix!;
     const size = this.#format.blockSize;
-    const { order } = feedback;
-    for (let k = 0; k < order.length; k++) {
-      const own = k >= first && k < first + size;
-      const row = order[k] * order.length;
-      for (let j = 0; j < size; j++) {
-        this.#received[k * size + j] = own ? 0 : curvature.matrix![row + order[first + j]];
-      }
+    const { order } = this.#plan.feedback;
+    // read along rows, which the matrix's symmetry allows: across them every value would be a cache miss
+    for (let j = 0; j < size; j++) {
+      const row = order[first + j] * order.length;
+      for (let k = 0, to = j; k < order.length; k++, to += size) received[to] = matrix[row + order[k]];
     }
+    received.fill(0, first * size, (first + size) * size);
   }
 
   /** The block's weights, and its targets: weights plus shift. */
   #aim(first: number): void {
+    const shift = this.#shift;
+    const rows = this.#rows;
+    const all = this.#weight;
     const { order } = this.#plan.feedback;
     const columns = order.length;
     const size = this.#format.blockSize;
+    const own = order.subarray(first, first + size);
     const { weight, target } = this.#rounder;
-    for (let j = 0; j < size; j++) {
-      const column = order[first + j];
-      for (let row = 0; row < this.#rows; row++) {
-        const w = this.#weight[row * columns + column];
-        weight[row * size + j] = w;
-        target[row * size + j] = w + this.#shift[j * this.#rows + row];
+    for (let row = 0, at = 0; row < rows; row++) {
+      const from = row * columns;
+      for (let j = 0; j < size; j++, at++) {
+        const w = all[from + own[j]];
+        weight[at] = w;
+        target[at] = w + shift[j * rows + row];
       }
     }
   }
