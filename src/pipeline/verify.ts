@@ -68,6 +68,9 @@ export async function verify(table: SensitivityTable, verifier: Verifier): Promi
 /** From this coarseness on a matrix is probed among the coarse ones: about 3.6 bits per weight and fewer. */
 const COARSE = 0.25;
 
+/** Shares of a kind's loss between which its coarse matrices are probed by themselves: outside there is nothing to tell apart. */
+const TELLING = [0.1, 0.9] as const;
+
 /** The whole plan, every kind of matrix alone, and of a kind with coarse and fine matrices the coarse ones alone. */
 async function probes(table: SensitivityTable, plan: BitPlan, verifier: Verifier): Promise<Probe[]> {
   const matrices = groupsOf(table).map(({ id, options }, i) => {
@@ -77,10 +80,14 @@ async function probes(table: SensitivityTable, plan: BitPlan, verifier: Verifier
   });
   const isCoarse = ({ format }: { format: string }): boolean => coarseness(format) >= COARSE;
   const kinds = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
-  const coarse = kinds.filter((kind) => !kind.every(isCoarse)).map((kind) => kind.filter(isCoarse));
-  const parts = kinds.length > 1 ? [matrices, ...kinds, ...coarse] : [matrices, ...coarse];
+  const lossOf = (part: typeof matrices): number => part.reduce((sum, { loss }) => sum + loss, 0);
+  const isTelling = (kind: typeof matrices): boolean => {
+    const share = lossOf(kind.filter(isCoarse)) / lossOf(kind);
+    return share > TELLING[0] && share < TELLING[1];
+  };
+  const parts = [matrices, ...kinds, ...kinds.filter(isTelling).map((kind) => kind.filter(isCoarse))];
   const found: Probe[] = [];
-  for (const part of parts.filter(({ length }) => length > 0)) {
+  for (const part of parts) {
     const names = new Set(part.map(({ name }) => name));
     found.push({ matrices: part, kl: await verifier.probe(plan, ({ name }) => names.has(name)) });
   }

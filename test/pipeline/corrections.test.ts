@@ -75,7 +75,7 @@ function randomFormats(random: Random): Record<string, string> {
   return Object.fromEntries(table.tensors.map(({ tensor, role }) => [tensor, byRole.get(role)!]));
 }
 
-test('from eight probes with 2 % of noise, 200 other plans are predicted to 10 %, which the prices alone miss by 20 %', () => {
+test('from eight probes with 2 % of noise, 200 other plans are predicted to 10 %, none of which the prices alone are', () => {
   const random = new Random(3);
   const probes = Array.from({ length: 8 }, () => probeOf(randomFormats(random), 1 + 0.02 * random.normal()));
   const learned = learnCorrections(probes);
