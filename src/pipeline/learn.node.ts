@@ -60,5 +60,6 @@ export async function learnFromProbes(
     });
     options.onProgress?.({ stage: 'probing', done: done + 1, total: plans.length, unit: 'plans' });
   }
+  workspace.forgetBlocks();
   return learnCorrections(probes);
 }
