@@ -4,6 +4,7 @@ export * from './index.ts';
 export { openMeasurementStore } from './measure/store.node.ts';
 export { openModel } from './model/open.node.ts';
 export { evaluateFiles } from './pipeline/evaluate.node.ts';
+export { latencyFiles } from './pipeline/latency/store.node.ts';
 export { quantizeModel } from './pipeline/quantize.node.ts';
 export { Session } from './pipeline/session.node.ts';
 export { solveFor } from './pipeline/solve.node.ts';

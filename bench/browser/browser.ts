@@ -38,6 +38,7 @@ export async function openBrowser(modelPath: string): Promise<BrowserBench | str
         name: kind === 'ours' ? 'bitbudget, Chromium' : 'wllama, Chromium',
         measure: (...given) => call('(given) => bench.ask(...given)', [index, 'measure', ...given]),
         likeliest: (...given) => call('(given) => bench.ask(...given)', [index, 'likeliest', ...given]),
+        latency: (...given) => call('(given) => bench.ask(...given)', [index, 'latency', ...given]),
         close: async () => {},
       };
     },

@@ -18,6 +18,7 @@ async function loadOurs(url: string, threads: number): Promise<Runtime> {
   return {
     measure: (...given) => ask({ what: 'measure', given }),
     likeliest: (...given) => ask({ what: 'likeliest', given }),
+    latency: (...given) => ask({ what: 'latency', given }),
   };
 }
 
@@ -43,6 +44,7 @@ async function loadWllama(url: string, threads: number): Promise<Runtime> {
       await wllama.decode(prompt, {});
       return await wllama.getLogits(count);
     },
+    latency: () => Promise.reject(new Error('wllama tells no latency of single products')),
   };
 }
 

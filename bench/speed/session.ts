@@ -1,5 +1,7 @@
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import type { Model } from '../../src/model/types.ts';
+import { measureDecode } from '../../src/pipeline/latency/decode.ts';
+import { measureLatency } from '../../src/pipeline/latency/measure.ts';
 import { createSession } from '../../src/run/session.ts';
 import { CONTEXT, type LikelyToken, type Runtime } from './types.ts';
 
@@ -16,6 +18,10 @@ export async function loadRuntime(model: Model, threads: number): Promise<Runtim
       for (const token of generated) session.decode(token);
       return { prefill: (middle - begin) / 1000, decode: (performance.now() - middle) / 1000 };
     },
+    latency: async (formats) => ({
+      table: await measureLatency(kernels, model, { formats, rounds: 1 }),
+      decoded: await measureDecode(kernels, model, { effort: { tokens: 16, milliseconds: 100 } }),
+    }),
     likeliest: async (prompt, count) => {
       session.rewind(0);
       return softmax(await session.prefill(prompt))

@@ -1,3 +1,5 @@
+import type { Latency, LatencyTable } from '../../src/pipeline/latency/types.ts';
+
 /** Tokens of one measurement: `prompt` is run at once, then each of `generated` by itself. */
 export interface Workload {
   readonly prompt: number[];
@@ -21,6 +23,8 @@ export interface Runtime {
   measure(workload: Workload): Promise<Speed>;
   /** The likeliest tokens to follow the prompt, likeliest first. */
   likeliest(prompt: number[], count: number): Promise<LikelyToken[]>;
+  /** One round of times of single products in formats, and those of whole tokens of the loaded model. */
+  latency(formats: string[]): Promise<{ table: LatencyTable; decoded: Latency }>;
 }
 
 /** A runtime that is measured beside others. */

@@ -41,9 +41,15 @@ export function obstacle(problem: Problem, ranges: Readonly<Record<string, Range
     const { least, most, largestGroup } = ranges[resource];
     if (fits(least, budget)) continue;
     const largest = largestGroup === '' ? '' : `the largest part is ${largestGroup}; `;
-    return `${resource}: the smallest choices take ${least}, the budget is ${budget} (${largest}ask for ${least} to ${most})`;
+    const [from, to] = [rounded(least), rounded(most)];
+    return `${resource}: the smallest choices take ${from}, the budget is ${rounded(budget)} (${largest}ask for ${from} to ${to})`;
   }
   return undefined;
+}
+
+/** For messages: whole numbers as they are, six digits of fractions. */
+export function rounded(amount: number): number {
+  return Number.isInteger(amount) ? amount : Number(amount.toPrecision(6));
 }
 
 /** Sums of fractional costs may differ by this share; whole numbers are compared exactly. */

@@ -2,7 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { expandSolution, mergeAgreeing } from './agree.ts';
 import { infeasible, solutionOf } from './answer.ts';
 import { lowerBound } from './bound.ts';
-import { costRanges, obstacle, validate } from './problem.ts';
+import { costRanges, obstacle, rounded, validate } from './problem.ts';
 import { prepareKnapsack } from './solvers/knapsack.ts';
 import { solvers } from './solvers/table.ts';
 import type { SolveOptions, Solver } from './solvers/types.ts';
@@ -101,7 +101,7 @@ async function contradiction(problem: Problem, options: SolveOptions): Promise<s
     const least = await milp.solve({ groups, budgets: others, couplings: problem.couplings }, options);
     if (least.choice === undefined) continue;
     const amount = groups.reduce((sum, { options: all }, g) => sum + all[least.choice![g]].loss, 0);
-    told.push(`${resource} ≥ ${amount} (asked for ${budget})`);
+    told.push(`${resource} ≥ ${rounded(amount)} (asked for ${rounded(budget)})`);
   }
   if (told.length === 0) return 'no choice satisfies the couplings';
   return `budgets contradict each other: with the others kept, ${told.join(', ')}`;

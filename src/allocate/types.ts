@@ -126,6 +126,8 @@ export interface PlanPrediction {
   readonly fileBytes: number;
   /** What the plan takes of every resource; `bytes` again among them. */
   readonly costs?: Costs;
+  /** Standard deviation of those that were measured. */
+  readonly costErrors?: Costs;
   /** Predicted KL against the original, nats per token, with its standard error. */
   readonly kl: number;
   readonly klError: number;

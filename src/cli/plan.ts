@@ -120,9 +120,9 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
 }
 
 function planTable({ formats, prediction, search }: BitPlan): string[] {
-  const { fileBytes, costs, kl, klError, status, bound, gap } = prediction!;
+  const { fileBytes, kl, klError, status, bound, gap } = prediction!;
   return [
-    [`${groupDigits(fileBytes)} bytes`, ...describeCosts(costs!)].join('; '),
+    [`${groupDigits(fileBytes)} bytes`, ...describeCosts(prediction!)].join('; '),
     `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
     ...describeSearch(search),
     ...table(['matrix', 'format'], Object.entries(formats)),

@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import type { BitPlan } from '../allocate/types.ts';
+import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
-import type { QuantizeResult, Target } from '../pipeline/quantize.node.ts';
+import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
-import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
+import {
+  addBudgetOptions,
+  BUDGET_FLAGS,
+  type BudgetOptions,
+  describeCosts,
+  formatLatency,
+  readWishes,
+} from './support/budgets.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
@@ -121,7 +128,7 @@ async function readText(path: string): Promise<string> {
 }
 
 function summary(model: Model, options: QuantizeCommandOptions, result: QuantizeResult): string[] {
-  const { plan, evaluation, fileBytes, bitsPerWeight, timings } = result;
+  const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings } = result;
   const lines = [
     `${options.output}: ${groupDigits(fileBytes)} bytes (${formatSize(fileBytes)}), ${bitsPerWeight.toFixed(3)} bits per weight`,
     `formats    ${formatShares(model, plan)}`,
@@ -129,7 +136,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
-    const asked = describeCosts(prediction.costs!, Object.keys(readWishes(options) ?? {}));
+    const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
   }
@@ -141,12 +148,19 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
       `perplexity ${perplexity.mean.toFixed(3)}, original ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
     );
   }
+  if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
   lines.push(`run it     bitbudget run ${options.output} -p "Once upon a time"`);
   return lines;
+}
+
+function describeLatency({ milliseconds, spread, threads, context }: MeasuredLatency, plan: PlanPrediction): string {
+  const [predicted] = describeCosts(plan, ['latency']);
+  const setting = `${threads} thread${threads > 1 ? 's' : ''}, context ${context}`;
+  return `${formatLatency(milliseconds, spread)} measured with the file, ${predicted} predicted; ${setting}`;
 }
 
 /** `Q4_K 61 %, Q6_K 39 %` by weights. */

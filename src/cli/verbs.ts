@@ -3,6 +3,7 @@ import { register as evaluate } from './eval.ts';
 import { register as family } from './family.ts';
 import { register as formats } from './formats.ts';
 import { register as inspect } from './inspect.ts';
+import { register as latency } from './latency.ts';
 import { register as measure } from './measure.ts';
 import { register as metrics } from './metrics.ts';
 import { register as plan } from './plan.ts';
@@ -18,6 +19,7 @@ import { register as run } from './run.ts';
 export const verbs: readonly ((program: Command) => void)[] = [
   inspect,
   measure,
+  latency,
   metrics,
   plan,
   family,

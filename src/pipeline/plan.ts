@@ -3,7 +3,7 @@ import { costRange } from '../allocate/problem.ts';
 import { solve, solveMany } from '../allocate/solve.ts';
 import type { SolveOptions } from '../allocate/solvers/types.ts';
 import type { BitPlan, Coupling, Group, Solution } from '../allocate/types.ts';
-import { BitbudgetError } from '../core/errors.ts';
+import { BitbudgetError, UsageError } from '../core/errors.ts';
 import { type Corrections, NO_CORRECTION } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
@@ -51,6 +51,7 @@ export class Planner {
     { corrections = NO_CORRECTION, evaluate, ...options }: PlanOptions = {},
   ): Promise<BitPlan> {
     const groups = this.groups(corrections);
+    this.#refuseUnmeasured(budgets);
     const solution = await solve(
       { groups: [...groups, this.#fixed()], budgets, couplings: this.#couplings },
       {
@@ -59,7 +60,7 @@ export class Planner {
         evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
       },
     );
-    return this.#plan(groups, possible(solution), corrections);
+    return this.#plan(groups, possible(solution, this.#units(budgets)), corrections);
   }
 
   /** Best plans at sizes spread evenly over what the table can reach, smallest first. */
@@ -83,6 +84,18 @@ export class Planner {
     return { ...plan, prediction: { ...plan.prediction!, ...this.#expected(groups, choice, loss, corrections) } };
   }
 
+  /** What budgets are told in, where their names do not say it. */
+  #units(budgets: Budgets): string[] {
+    return this.#resources.flatMap(({ name, unit }) => (unit && name in budgets ? [`${name} is in ${unit}`] : []));
+  }
+
+  /** @throws UsageError for a budget of a resource that the setting does not have */
+  #refuseUnmeasured(budgets: Budgets): void {
+    const unknown = Object.keys(budgets).find((name) => this.#resources.every((resource) => resource.name !== name));
+    if (unknown !== undefined)
+      throw new UsageError(`budget of ${unknown}: nothing was measured for it; measure it first`);
+  }
+
   /** What is taken whatever is chosen, as a group with one option: budgets and messages then speak of whole amounts. */
   #fixed(): Group {
     const costs = Object.fromEntries(this.#resources.map(({ name, fixed }) => [name, fixed]));
@@ -94,11 +107,17 @@ export class Planner {
     const costs = Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [name, chosen.reduce((sum, option) => sum + option.costs[name], fixed)]),
     );
+    const named = this.#named(groups, solution.choice);
+    const formatOf = (tensor: string): string => named.formats[tensor];
+    const costErrors = Object.fromEntries(
+      this.#resources.flatMap(({ name, spread }) => (spread ? [[name, spread(formatOf)]] : [])),
+    );
     return {
-      ...this.#named(groups, solution.choice),
+      ...named,
       prediction: {
         fileBytes: costs['bytes'],
         costs,
+        costErrors,
         ...this.#expected(groups, solution.choice, solution.loss, corrections),
         status: solution.status,
         bound: solution.bound,
@@ -122,8 +141,8 @@ export class Planner {
 }
 
 /** @throws BitbudgetError when there is no choice, with what can be had */
-function possible(solution: Solution): Solution {
+function possible(solution: Solution, units: readonly string[]): Solution {
   if (solution.choice.length > 0) return solution;
-  if (solution.status === 'infeasible') throw new BitbudgetError(`budget: ${solution.reason}`);
+  if (solution.status === 'infeasible') throw new BitbudgetError([`budget: ${solution.reason}`, ...units].join('; '));
   throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver');
 }

@@ -6,6 +6,7 @@ import { evaluateModels, referenceStates } from '../evaluate/evaluate.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
+import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
@@ -13,7 +14,10 @@ import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { TypedMetadata } from '../text/types.ts';
+import { type Goal, openGoal } from './goal.node.ts';
 import { PlanJudge } from './judge.node.ts';
+import { contextOf, measureDecode } from './latency/decode.ts';
+import type { Latency } from './latency/types.ts';
 import { Planner } from './plan.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes } from './resources/types.ts';
@@ -21,7 +25,7 @@ import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { type VerifyResult, verify } from './verify.ts';
-import { budgetsOf, type Wishes, weightCount } from './wishes.ts';
+import { type Wishes, weightCount } from './wishes.ts';
 import type { Workspace } from './workspace.node.ts';
 
 /** What the file must be: within budgets, or as a plan says. */
@@ -58,8 +62,16 @@ export interface QuantizeResult {
   readonly verification?: VerifyResult;
   readonly table?: SensitivityTable;
   readonly measurement?: Measurement;
+  /** What a decoded token of the written file takes, where latency was budgeted. */
+  readonly latency?: MeasuredLatency;
   /** Seconds by step. */
   readonly timings: Readonly<Record<string, number>>;
+}
+
+/** Time of one decoded token, in ms, with what it was measured at. */
+export interface MeasuredLatency extends Latency {
+  readonly threads: number;
+  readonly context: number;
 }
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
@@ -89,24 +101,33 @@ class QuantizeRun {
   async run(): Promise<QuantizeResult> {
     const { target } = this.#options;
     if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
+    const goal = target.kind === 'budgets' ? await this.#openGoal(target.wishes) : undefined;
     const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
     const workspace = await this.#session.workspace(measured);
     try {
-      return target.kind === 'plan'
-        ? await this.#carryOut(target.plan, measured, workspace)
-        : await this.#fitBudgets(measured, workspace, budgetsOf(this.#model, target.wishes));
+      if (target.kind === 'plan') return await this.#carryOut(target.plan, measured, workspace);
+      const result = await this.#fitBudgets(measured, workspace, goal!);
+      return goal!.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
     } finally {
       workspace.close();
     }
   }
 
+  async #openGoal(wishes: Wishes): Promise<Goal> {
+    const notes = fileNotes(this.#options.rounding);
+    return await this.#timed('check', () => openGoal(this.#session, wishes, { ...this.#options, notes }));
+  }
+
   /** Solves for budgets, verifies, writes the best plan. */
-  async #fitBudgets(measurement: Measurement, workspace: Workspace, budgets: Budgets): Promise<QuantizeResult> {
+  async #fitBudgets(
+    measurement: Measurement,
+    workspace: Workspace,
+    { budgets, setting }: Goal,
+  ): Promise<QuantizeResult> {
     const { rounding, palette, evaluation } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const notes = fileNotes(rounding);
-    const { fuse, context, threads } = this.#options;
-    const planner = new Planner({ model: this.#model, table, notes, fuse, context, threads });
+    const planner = new Planner({ ...setting, table });
+    const notes = setting.notes!;
     const { seed, solver } = this.#options;
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
     if (evaluation === undefined) {
@@ -214,6 +235,20 @@ class QuantizeRun {
       evaluation,
       timings: this.#timings,
     };
+  }
+
+  /** Decodes with the written file as `run` would. */
+  async #measureLatency(): Promise<MeasuredLatency> {
+    const { output, signal } = this.#options;
+    const context = contextOf(this.#model, this.#options.context);
+    const { kernels } = this.#session;
+    const written = await openModel(output);
+    try {
+      const duration = await this.#timed('decode', () => measureDecode(kernels, written, { context, signal }));
+      return { ...duration, threads: kernels.threads, context };
+    } finally {
+      await written.close();
+    }
   }
 
   async #timed<T>(step: string, work: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
-import type { Assignment, FrontierSample, MeasuredPoint, ReportData } from '../report/types.ts';
+import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLatency } from '../report/types.ts';
 import { groupsOf } from './groups.ts';
 import { Planner } from './plan.ts';
 import type { QuantizeResult } from './quantize.node.ts';
@@ -48,6 +48,7 @@ function reportData(model: Model, name: string, output: string, result: Quantize
       rounding: plan.rounding,
       predictedKl: prediction?.kl,
       predictedKlError: prediction?.klError,
+      latency: reportLatency(result),
       solver: prediction && { status: prediction.status, bound: prediction.bound, gap: prediction.gap },
     },
     assignments: assignments(model, plan, table),
@@ -60,6 +61,19 @@ function reportData(model: Model, name: string, output: string, result: Quantize
       { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
     ],
     notes: notes(result),
+  };
+}
+
+function reportLatency({ plan: { prediction }, latency }: QuantizeResult): ReportLatency | undefined {
+  if (latency === undefined) return undefined;
+  const { milliseconds, spread, threads, context } = latency;
+  return {
+    predicted: prediction!.costs!['latency'],
+    predictedSpread: prediction!.costErrors!['latency'],
+    measured: milliseconds,
+    measuredSpread: spread,
+    threads,
+    context,
   };
 }
 
@@ -124,7 +138,7 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
     : [];
 }
 
-function notes({ measurement, verification, table }: QuantizeResult): string[] {
+function notes({ measurement, verification, table, latency }: QuantizeResult): string[] {
   const lines: string[] = [];
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
@@ -140,6 +154,11 @@ function notes({ measurement, verification, table }: QuantizeResult): string[] {
       ([kind, { level, coarse }]) => `${kind} ${level.toFixed(2)}, at 2.6 bits ${(level + coarse).toFixed(2)}`,
     );
     lines.push(`predictions times (${factors.join('; ')}), ± ${(100 * spread).toFixed(0)} %, and solved again`);
+  }
+  if (latency) {
+    const { milliseconds, spread, threads, context } = latency;
+    const told = `${milliseconds.toPrecision(3)} ± ${spread.toPrecision(2)} ms`;
+    lines.push(`a token is decoded in ${told} on this device, ${threads} threads, ${context} tokens in the KV cache`);
   }
   return lines;
 }

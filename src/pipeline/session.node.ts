@@ -9,10 +9,14 @@ import { residualStore } from '../measure/spill.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model } from '../model/types.ts';
+import { candidates } from '../quantize/candidates.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
-import { priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { measureLatency } from './latency/measure.ts';
+import { latencyFiles } from './latency/store.node.ts';
+import type { LatencyTable } from './latency/types.ts';
 import { Workspace } from './workspace.node.ts';
 
 export interface SessionOptions extends WorkOptions {
@@ -74,6 +78,14 @@ export class Session {
       signal,
       onProgress,
     });
+  }
+
+  /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
+  async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
+    const { folder, signal, onProgress } = this.options;
+    const formats = matrices(this.model).flatMap(({ shape }) => candidates(shape[1], palette).map(({ name }) => name));
+    const store = latencyFiles(folder);
+    return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
   }
 
   async close(): Promise<void> {

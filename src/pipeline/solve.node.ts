@@ -4,6 +4,7 @@ import type { Model } from '../model/types.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './corrections.ts';
+import { openGoal } from './goal.node.ts';
 import { PlanJudge } from './judge.node.ts';
 import { learnFromProbes } from './learn.node.ts';
 import { Planner } from './plan.ts';
@@ -12,7 +13,7 @@ import type { Deployment } from './resources/types.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
-import { budgetsOf, type Wishes } from './wishes.ts';
+import type { Wishes } from './wishes.ts';
 
 export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly rounding: RoundingName;
@@ -29,19 +30,19 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
   refuseUnusablePalette(model, options.palette);
   const session = await Session.open(model, options);
   try {
+    const { rounding, palette, solver, seed, evaluation } = options;
+    const notes = fileNotes(rounding);
+    const goal = wishes && (await openGoal(session, wishes, { ...options, notes }));
     const measurement = await session.measure(await options.calibration());
     const workspace = await session.workspace(measurement);
-    const notes = fileNotes(options.rounding);
     try {
-      const table = await session.price(measurement, workspace, options.rounding, options.palette);
-      const { fuse, context, threads } = options;
-      const planner = new Planner({ model, table, notes, fuse, context, threads });
-      const { solver, evaluations, seed, evaluation, searchText } = options;
-      if (wishes !== undefined && evaluationsOf(options) !== undefined) {
+      const table = await session.price(measurement, workspace, rounding, palette);
+      const { fuse, context, threads, evaluations, searchText } = options;
+      const planner = new Planner({ ...(goal?.setting ?? { model, notes, fuse, context, threads }), table });
+      if (goal !== undefined && evaluationsOf(options) !== undefined) {
         const setting = { session, measurement, workspace, length: sequenceLength(model) };
         const judge = await PlanJudge.open(setting, await searchText!(), options);
-        const choice = { solver, evaluations, seed };
-        const plan = await searchPlan(planner, table, budgetsOf(model, wishes), judge, choice, options);
+        const plan = await searchPlan(planner, table, goal.budgets, judge, { solver, evaluations, seed }, options);
         workspace.forgetBlocks();
         return [plan];
       }
@@ -49,8 +50,8 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
         evaluation === undefined
           ? NO_CORRECTION
           : await learnFromProbes(session, measurement, workspace, table, (await evaluation()).probed);
-      if (wishes === undefined) return planner.frontier(corrections);
-      return [await planner.plan(budgetsOf(model, wishes), { solver, seed, corrections })];
+      if (goal === undefined) return planner.frontier(corrections);
+      return [await planner.plan(goal.budgets, { solver, seed, corrections })];
     } finally {
       workspace.close();
     }

@@ -46,8 +46,21 @@ export interface ReportResult {
   readonly rounding: string;
   readonly predictedKl?: number;
   readonly predictedKlError?: number;
+  /** Of one decoded token on the device of the run, where latency was budgeted. */
+  readonly latency?: ReportLatency;
   /** The solver's answer about the predicted KL; absent when the plan was given. */
   readonly solver?: { readonly status: string; readonly bound: number; readonly gap: number };
+}
+
+/** In ms; spreads are standard deviations of single measurements. */
+export interface ReportLatency {
+  readonly predicted: number;
+  readonly predictedSpread: number;
+  readonly measured: number;
+  readonly measuredSpread: number;
+  readonly threads: number;
+  /** Tokens in the KV cache. */
+  readonly context: number;
 }
 
 export interface Assignment {

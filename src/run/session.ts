@@ -43,15 +43,16 @@ export interface Session {
  * (activations are then rounded to int8, as in llama.cpp), and become float32 elsewhere.
  * @param options.contextLength default the model's own, at most 4096
  * @param options.exact all matrices as float32: no rounding of activations
+ * @param options.past tokens that count as read, with keys and values of zero: for measuring speed at a context
  */
 export async function createSession(
   kernels: Kernels,
   model: Model,
-  options: { contextLength?: number; exact?: boolean } = {},
+  options: { contextLength?: number; exact?: boolean; past?: number } = {},
 ): Promise<Session> {
   const contextLength = options.contextLength ?? Math.min(model.config.contextLength, 4096);
   const loaded = await loadModel(kernels, model, options.exact ?? false);
-  return new CachedSession(kernels, model, loaded, contextLength);
+  return new CachedSession(kernels, model, loaded, contextLength, options.past ?? 0);
 }
 
 interface LoadedModel {
@@ -114,7 +115,7 @@ interface Workspace {
 
 class CachedSession implements Session {
   readonly contextLength: number;
-  #position = 0;
+  #position: number;
   readonly #kernels: Kernels;
   readonly #model: Model;
   readonly #loaded: LoadedModel;
@@ -123,8 +124,9 @@ class CachedSession implements Session {
   readonly #logits: Float32Array;
   readonly #single: Workspace;
 
-  constructor(kernels: Kernels, model: Model, loaded: LoadedModel, contextLength: number) {
+  constructor(kernels: Kernels, model: Model, loaded: LoadedModel, contextLength: number, past: number) {
     const { config } = model;
+    this.#position = past;
     const cacheLength = contextLength * config.kvHeads * config.headDim;
     this.contextLength = contextLength;
     this.#kernels = kernels;

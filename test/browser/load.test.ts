@@ -6,6 +6,8 @@ import type { LikelyToken } from '../../bench/speed/types.ts';
 import { fileSink } from '../../src/container/node.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
+import { predictLatency } from '../../src/pipeline/latency/predict.ts';
+import { productsOf } from '../../src/pipeline/latency/products.ts';
 import { createSession } from '../../src/run/session.ts';
 import { temporaryFolder } from '../pipeline/support.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -15,6 +17,30 @@ import { tinyPath } from '../support/synthetic.ts';
 const FORMATS = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_XS', 'IQ4_NL', 'Q4_0'];
 const PROMPT = [12, 300, 45, 1999, 2, 77, 4000, 513, 8, 9, 1024, 640];
 const COUNT = 10;
+
+test('latency is measured in a browser, too: products and the fixed part come to a decoded token', async (t) => {
+  const path = join(await temporaryFolder(t), 'mixed.gguf');
+  const original = await openModel(tinyPath);
+  const formatOf = ({ layer }: { layer: number }) => ['Q4_K', 'Q8_0', 'Q6_K'][layer % 3] ?? 'Q8_0';
+  await writeModelGguf(original, await fileSink(path), { formatOf });
+  await original.close();
+  const browser = await openBrowser(path);
+  if (typeof browser === 'string') return t.skip(browser);
+  try {
+    const { table, decoded } = await (await browser.start('ours', 1)).latency(['Q4_K', 'Q6_K', 'Q8_0']);
+    assert.match(table.key.device.engine, /Chrome/);
+    assert.deepEqual(Object.keys(table.rounds).sort(), ['Q4_K', 'Q6_K', 'Q8_0']);
+    const model = await openModel(path);
+    const products = productsOf(model, (name) => model.tensors.get(name)!.format);
+    const { milliseconds } = predictLatency(table, products);
+    await model.close();
+    t.diagnostic(`predicted ${milliseconds.toFixed(3)} ms, decoded ${decoded.milliseconds.toFixed(3)} ms`);
+    // A busy machine may be off by much, a wrong unit by a thousand.
+    assert.ok(milliseconds > decoded.milliseconds / 100 && milliseconds < decoded.milliseconds * 100);
+  } finally {
+    await browser.close();
+  }
+});
 
 test('a mixed file gives the same likeliest tokens in Node, in a browser and in wllama', async (t) => {
   const path = join(await temporaryFolder(t), 'mixed.gguf');

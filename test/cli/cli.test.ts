@@ -30,6 +30,7 @@ test('every verb has a help that names its options', () => {
   assert.deepEqual(names, [
     'inspect',
     'measure',
+    'latency',
     'metrics',
     'plan',
     'family',
@@ -66,7 +67,7 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(
       ['plan', tiny],
       2,
-      /give budgets \(--target-size, --target-bpw, --max-bops, --max-memory\), or --frontier/,
+      /give budgets \(--target-size, --target-bpw, --max-bops, --max-memory, --max-moved, --max-latency\), or --frontier/,
     ),
     assertFails(
       ['plan', tiny, '--max-bops', '1G', '--target-bpw', '4', '--solver', 'knapsack'],
@@ -80,6 +81,8 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),
+    assertFails(['plan', tiny, '--max-latency', '25'], 2, /time 25: expected a number with its unit, such as 25ms/),
+    assertFails(['plan', tiny, '--max-latency', '9ms', '--context', '4096'], 2, /context 4096: the model is made for/),
     assertFails(['metrics', 'rank'], 2, /missing required argument 'model'/),
     assertFails(['metrics', 'rank', tiny, '--metric', 'nonsense'], 2, /metric nonsense is not known/),
     assertFails(['measure', tiny, '--metric', 'mc-moe'], 2, /not applicable to dense models/),

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
+import { formatLatency } from '../../src/cli/support/budgets.ts';
 import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
 import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
 import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
-import { formatCount, formatSize, parseCount, parseSize } from '../../src/cli/support/size.ts';
+import { formatCount, formatSize, parseCount, parseDuration, parseSize } from '../../src/cli/support/size.ts';
 import { FormatError, UsageError } from '../../src/core/errors.ts';
 
 test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
@@ -124,6 +125,16 @@ test('formatDuration', () => {
     '3 min 05 s',
     '2 h 10 min',
   ]);
+});
+
+test('parseDuration reads milliseconds, and formatLatency keeps three digits', () => {
+  assert.deepEqual(['25ms', '0.5s', '800 us', '7µs'].map(parseDuration), [25, 500, 0.8, 0.007]);
+  for (const text of ['25', '', 'ms', '-1ms', '0ms', '1min', '1e3ms'])
+    assert.throws(() => parseDuration(text), { name: 'UsageError', message: /expected a number with its unit/ });
+  assert.deepEqual(
+    [formatLatency(12.345, 0.251), formatLatency(0.6789, 0.01), formatLatency(250.4, 3)],
+    ['12.3 ± 0.3 ms', '0.679 ± 0.010 ms', '250 ± 3 ms'],
+  );
 });
 
 test('parseCount and formatCount', () => {

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { PlanPrediction } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ResourceName } from '../../pipeline/resources/table.ts';
 import type { Wishes } from '../../pipeline/wishes.ts';
 import { decimal, wholeNumber } from './options.ts';
-import { formatCount, formatSize, parseCount, parseSize } from './size.ts';
+import { formatCount, formatSize, parseCount, parseDuration, parseSize } from './size.ts';
 
 /** How a budget is asked for and how a plan's share of it is told: a further resource's budget is one more entry. */
 interface BudgetOption {
@@ -43,6 +44,20 @@ const BUDGETS = {
     help: 'most memory of run at --context tokens: weights, KV cache, activations',
     parse: parseSize,
   },
+  maxMoved: {
+    wish: 'moved',
+    resource: 'moved',
+    flags: '--max-moved <size>',
+    help: 'most bytes that a decoded token reads, weights and KV cache: 50MB',
+    parse: parseSize,
+  },
+  maxLatency: {
+    wish: 'latency',
+    resource: 'latency',
+    flags: '--max-latency <time>',
+    help: 'most time per decoded token, measured on this device: 25ms, 0.5s',
+    parse: parseDuration,
+  },
 } satisfies Record<string, BudgetOption>;
 
 export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number } & { readonly context?: number };
@@ -56,7 +71,7 @@ export function addBudgetOptions(command: Command): Command {
   for (const { flags, help, parse } of Object.values(BUDGETS)) command.option(flags, help, parse);
   return command.option(
     '--context <tokens>',
-    'context length that memory is told for; default the model’s, at most 4096',
+    'context that memory (default the model’s, at most 4096), latency and bytes moved (default 256) are told for',
     wholeNumber(1, 2 ** 24),
   );
 }
@@ -77,12 +92,25 @@ export function readWishes(options: BudgetOptions): Wishes | undefined {
 }
 
 /** How amounts of each resource are told. */
-const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number) => string> = {
+const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number, error?: number) => string> = {
   bops: (amount) => `${formatCount(amount)} bit operations per token`,
   memory: (amount) => `${formatSize(amount)} of memory to run`,
+  moved: (amount) => `${formatSize(amount)} read per decoded token`,
+  latency: (amount, error = 0) => `${formatLatency(amount, error)} per decoded token`,
 };
 
-/** What a plan takes beside the bytes of its file, of the resources named. */
-export function describeCosts(costs: Readonly<Record<string, number>>, names = Object.keys(AMOUNTS)): string[] {
-  return Object.entries(AMOUNTS).flatMap(([name, describe]) => (names.includes(name) ? [describe(costs[name])] : []));
+/** What a plan takes beside the bytes of its file, of the resources named; those that nobody measured are left out. */
+export function describeCosts(
+  { costs = {}, costErrors = {} }: Pick<PlanPrediction, 'costs' | 'costErrors'>,
+  names = Object.keys(AMOUNTS),
+): string[] {
+  return Object.entries(AMOUNTS).flatMap(([name, describe]) =>
+    names.includes(name) && costs[name] !== undefined ? [describe(costs[name], costErrors[name])] : [],
+  );
+}
+
+/** `12.3 ± 0.3 ms`: three significant digits, as many decimals of the spread. */
+export function formatLatency(milliseconds: number, spread: number): string {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(milliseconds)));
+  return `${milliseconds.toFixed(digits)} ± ${spread.toFixed(digits)} ms`;
 }

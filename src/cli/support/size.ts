@@ -39,6 +39,20 @@ export function formatSize(bytes: number): string {
   return unit === 0 ? `${bytes} B` : `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${units[unit]}`;
 }
 
+/**
+ * Milliseconds of `25ms`, `0.5s` or `800us`.
+ * @throws UsageError
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(us|µs|ms|s)$/i.exec(text.trim());
+  const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2].toLowerCase()] : Number.NaN;
+  if (!Number.isFinite(milliseconds) || milliseconds <= 0)
+    throw new UsageError(`time ${text}: expected a number with its unit, such as 25ms, 0.5s or 800us`);
+  return milliseconds;
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { us: 1e-3, µs: 1e-3, ms: 1, s: 1e3 };
+
 const COUNTS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
 
 /**

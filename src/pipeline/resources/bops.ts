@@ -1,5 +1,5 @@
 import { bitsPerWeight, format } from '../../numeric/table.ts';
-import type { PricedTensor, SensitivityTable } from '../../quantize/sensitivity.ts';
+import { isMultiplied } from '../latency/products.ts';
 import type { Resource, Setting } from './types.ts';
 
 /** Matrices are multiplied with activations that nothing rounds: weight-only formats are told as `W4A16` in the field. */
@@ -10,16 +10,13 @@ const ACTIVATION_BITS = 16;
  * products of activations with each other depend on no choice and are not counted.
  * @see van Baalen et al., "Bayesian bits", NeurIPS 2020, appendix B
  */
-export function bops({ table }: Setting): Resource {
+export function bops({ model }: Setting): Resource {
   return {
     name: 'bops',
     fixed: 0,
-    cost: (tensor, name) => Math.ceil(bitsPerWeight(format(name)) * ACTIVATION_BITS * multiplyAdds(table, tensor)),
+    cost: (tensor, name) => {
+      const multiplyAdds = isMultiplied(model, tensor) ? tensor.rows * tensor.columns : 0;
+      return Math.ceil(bitsPerWeight(format(name)) * ACTIVATION_BITS * multiplyAdds);
+    },
   };
-}
-
-/** Per token. Rows of an embedding are looked up; one that serves as output head too is multiplied. */
-function multiplyAdds({ tensors }: SensitivityTable, { role, rows, columns }: PricedTensor): number {
-  const lookedUp = role === 'token_embd' && tensors.some((tensor) => tensor.role === 'output');
-  return lookedUp ? 0 : rows * columns;
 }

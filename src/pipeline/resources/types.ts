@@ -1,6 +1,7 @@
 import type { Model } from '../../model/types.ts';
 import type { PricedTensor, SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { TypedMetadata } from '../../text/types.ts';
+import type { LatencyTable } from '../latency/types.ts';
 
 /** Notes that are written into every file; part of its size. */
 export type Notes = ReadonlyMap<string, TypedMetadata>;
@@ -9,7 +10,10 @@ export type Notes = ReadonlyMap<string, TypedMetadata>;
 export interface Deployment {
   /** Matrices that runtimes fuse share a format: q, k and v; gate and up. */
   readonly fuse?: boolean;
-  /** Tokens of context that memory is told for, default the model's own and at most 4096. */
+  /**
+   * Tokens of context: what memory is told for, default the model's own and at most 4096, and costs per decoded token,
+   * default at most 256.
+   */
   readonly context?: number;
   /** Threads that memory is told for, default 1. */
   readonly threads?: number;
@@ -20,6 +24,8 @@ export interface Setting extends Deployment {
   readonly model: Model;
   readonly table: SensitivityTable;
   readonly notes?: Notes;
+  /** Times of this device, where latency matters. */
+  readonly latency?: LatencyTable;
 }
 
 /** What a plan can be budgeted by, for one model. */
@@ -29,4 +35,8 @@ export interface Resource {
   readonly fixed: number;
   /** What a matrix takes in a format, ≥ 0. */
   cost(tensor: PricedTensor, formatName: string): number;
+  /** For messages, where the name does not say it. */
+  readonly unit?: string;
+  /** Of measured amounts: standard deviation of a plan's amount, its formats by tensor. */
+  spread?(formatOf: (tensor: string) => string): number;
 }

@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { Model } from '../model/types.ts';
+import type { LatencyTable } from '../pipeline/latency/types.ts';
+import { formatLatency } from './support/budgets.ts';
+import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { printResult, table } from './support/output.ts';
+import { withProgress } from './support/work.ts';
+
+interface LatencyCommandOptions extends OutputOptions {
+  readonly palette?: readonly string[];
+  readonly workDir: string;
+  readonly threads: number;
+  readonly context?: number;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('latency')
+    .description('measure how long this device decodes a token in every format; plan and quantize reuse the result')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('--palette <formats...>', 'formats to measure, default all that GGUF holds')
+    .option('--work-dir <folder>', 'where the times are kept', '.bitbudget')
+    .option('--context <tokens>', 'tokens in the KV cache, default at most 256', wholeNumber(1, 2 ** 24));
+  addThreadsOption(command);
+  addOutputOptions(command).action(latency);
+}
+
+async function latency(modelName: string, options: LatencyCommandOptions): Promise<void> {
+  const { refuseUnusablePalette } = await import('../quantize/sensitivity.ts');
+  const { Session } = await import('../pipeline/session.node.ts');
+  const model = await openModelArgument(modelName, options);
+  refuseUnusablePalette(model, options.palette);
+  const measured = await withProgress(options, async (work) => {
+    const session = await Session.open(model, { ...work, folder: options.workDir, threads: options.threads });
+    try {
+      return await session.latency(options.palette, options.context);
+    } finally {
+      await session.close();
+    }
+  });
+  const lines = await describe(model, measured);
+  printResult(options, measured, () => lines);
+}
+
+async function describe(model: Model, measured: LatencyTable): Promise<string[]> {
+  const { fixedTime, predictLatency, productTime } = await import('../pipeline/latency/predict.ts');
+  const { productBytes, productsOf } = await import('../pipeline/latency/products.ts');
+  const { device, threads, context } = measured.key;
+  const kernels = Object.keys(measured.rounds);
+  const shapes = [...new Set(productsOf(model, () => '').map(({ rows, columns }) => `${rows}x${columns}`))];
+  const takes = (kernel: string, shape: string) => measured.rounds[kernel][0].products[shape] !== undefined;
+  const rows = kernels.map((kernel) => {
+    const products = productsOf(model, () => kernel);
+    const fitting = products.filter(({ rows, columns }) => takes(kernel, `${rows}x${columns}`));
+    const whole = fitting.length === products.length ? predictLatency(measured, products) : undefined;
+    const milliseconds = fitting.reduce((sum, product) => sum + productTime(measured, product), 0);
+    return [
+      kernel,
+      whole === undefined ? '–' : formatLatency(whole.milliseconds, whole.spread),
+      kernel === 'float32' ? '–' : (productBytes(fitting) / milliseconds / 1e6).toFixed(1),
+      ...shapes.map((shape) => {
+        const [rows, columns] = shape.split('x').map(Number);
+        return takes(kernel, shape)
+          ? (1000 * productTime(measured, { rows, columns, format: kernel })).toFixed(1)
+          : '–';
+      }),
+    ];
+  });
+  return [
+    `${device.cpu || device.engine}, ${device.cores} cores, ${device.engine}, ${device.kernels}; ${threads} thread${threads > 1 ? 's' : ''}, context ${context}`,
+    `${fixedTime(measured).toFixed(3)} ms of a decoded token are no products with weights: attention, norms, sampling`,
+    ...table(['kernel', 'all matrices so', 'GB/s', ...shapes.map((shape) => `${shape} µs`)], rows),
+  ];
+}

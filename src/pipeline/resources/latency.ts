@@ -1,0 +1,18 @@
+import { fixedTime, predictLatency, productTime } from '../latency/predict.ts';
+import { isMultiplied, productsOf } from '../latency/products.ts';
+import type { Resource, Setting } from './types.ts';
+
+/**
+ * Milliseconds per decoded token, one sequence, as measured on the device of the setting's table: no such resource
+ * without one. Fixed is what no format changes: attention over the context, norms, sampling.
+ */
+export function latency({ model, latency: table }: Setting): Resource | undefined {
+  if (table === undefined) return undefined;
+  return {
+    name: 'latency',
+    unit: 'ms per decoded token',
+    fixed: fixedTime(table),
+    cost: (tensor, format) => (isMultiplied(model, tensor) ? productTime(table, { ...tensor, format }) : 0),
+    spread: (formatOf) => predictLatency(table, productsOf(model, formatOf)).spread,
+  };
+}
