@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { format, rowBytes } from '../../src/numeric/table.ts';
+import { contextOf } from '../../src/pipeline/latency/decode.ts';
 import { measureLatency } from '../../src/pipeline/latency/measure.ts';
 import { fixedTime, kernelOf, predictLatency } from '../../src/pipeline/latency/predict.ts';
 import { productBytes, productsOf } from '../../src/pipeline/latency/products.ts';
@@ -125,7 +126,7 @@ test('bytes moved are the matrices multiplied with, one row of the embedding, ve
   const sum = tensors.reduce((total, tensor) => total + resource.cost(tensor, 'Q8_0'), 0);
   assert.equal(sum, productBytes(productsOf(model, () => 'Q8_0')) + embedding);
   assert.equal(resource.fixed, 4 * (5 * 64 + 2 * 2 * 64 * 2 * 16));
-  assert.throws(() => moved({ model, table: madePrices(model), context: 129 }), /context 129: .* at most 128 tokens/);
+  assert.throws(() => contextOf(model, 129), /context 129: .* at most 128 tokens/);
 });
 
 test('times are kept for this very device, and interrupted measuring goes on where it stopped', async (context) => {

@@ -15,7 +15,7 @@ const FLOAT_BYTES = 4;
 export function moved({ model, context }: Setting): Resource {
   return {
     name: 'moved',
-    fixed: FLOAT_BYTES * (vectorValues(model) + cachedValues(model.config, contextOf(model, context))),
+    fixed: FLOAT_BYTES * (vectorValues(model) + cachedValues(model.config, context ?? contextOf(model))),
     cost: (tensor, name) => {
       const row = packedFormats.includes(name) ? rowBytes(format(name), tensor.columns) : FLOAT_BYTES * tensor.columns;
       return (isMultiplied(model, tensor) ? tensor.rows : 1) * row;
