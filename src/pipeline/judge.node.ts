@@ -86,7 +86,8 @@ export class PlanJudge {
     const known = await this.#memory.get(key);
     if (known !== undefined) return known;
     const store = workspace.blocks();
-    await encodePlan(model, plan, measurement, runner, store, work);
+    const needed = { ...model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
+    await encodePlan(needed, plan, measurement, runner, store, work);
     const candidate = quantizedModel(model, plan, store, only);
     const { length, scoredPerWindow } = this.#states.windows;
     const options = { ...work, length, referenceStates: this.#states };
