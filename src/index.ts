@@ -17,6 +17,7 @@ export { createWasmKernels } from './kernels/wasm/index.ts';
 export { measureModel } from './measure/measure.ts';
 export { memoryStore } from './measure/store.ts';
 export type * from './measure/types.ts';
+export { cacheFormats, withCacheFormats } from './model/cache-formats.ts';
 export { modelFromTensorFile } from './model/model.ts';
 export type * from './model/types.ts';
 export { modelFileSize, writeModelGguf } from './model/write-gguf.ts';

@@ -103,6 +103,10 @@ export interface BitPlan {
   readonly formats: Readonly<Record<string, string>>;
   /** Format of matrices that `formats` does not name, in plans made by hand. */
   readonly default?: string;
+  /** Formats of attention's keys and values by block; absent where the KV cache was not planned. */
+  readonly cache?: { readonly k: readonly string[]; readonly v: readonly string[] };
+  /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */
+  readonly activations?: Readonly<Record<string, number>>;
   readonly prediction?: PlanPrediction;
   readonly search?: PlanSearch;
 }
@@ -131,6 +135,9 @@ export interface PlanPrediction {
   /** Predicted KL against the original, nats per token, with its standard error. */
   readonly kl: number;
   readonly klError: number;
+  /** Shares of `kl` that rounding the KV cache and activations have; absent where they were not planned. */
+  readonly cacheKl?: number;
+  readonly activationKl?: number;
   readonly status: SolveStatus;
   /** Proven lower bound of the predicted KL at this size, and the distance from it. */
   readonly bound: number;

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import { withActivationBits } from '../model/activation-bits.ts';
+import { activationBits } from './support/activations.ts';
+import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult } from './support/output.ts';
@@ -8,13 +11,14 @@ import { refuseOverwrite } from './support/overwrite.ts';
 import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface EvalCommandOptions extends OutputOptions, EvaluationOptions {
+interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
   readonly context?: number;
   readonly threads: number;
   readonly yes?: boolean;
+  readonly activationBits?: number;
 }
 
 export function register(program: Command): void {
@@ -31,6 +35,12 @@ export function register(program: Command): void {
       wholeNumber(4),
     )
     .option('--yes', 'overwrite');
+  addCacheOptions(command);
+  command.option(
+    '--activation-bits <n>',
+    'round the inputs of all matrices; default what the file asks for',
+    activationBits,
+  );
   addEvaluationOptions(command);
   addThreadsOption(command);
   addOutputOptions(command).action(evaluate);
@@ -42,7 +52,8 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
   }
   if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
-  const model = await openModelArgument(modelName, options);
+  const opened = withCacheOptions(await openModelArgument(modelName, options), options);
+  const model = withActivationBits(opened, options.activationBits);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>

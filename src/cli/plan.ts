@@ -3,7 +3,14 @@ import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Wishes } from '../pipeline/wishes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import {
+  type ActivationOptions,
+  addActivationOptions,
+  checkActivationOptions,
+  describeActivations,
+} from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
+import { describeCache } from './support/cache.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
@@ -20,6 +27,7 @@ import { withProgress } from './support/work.ts';
 interface PlanCommandOptions
   extends OutputOptions,
     BudgetOptions,
+    ActivationOptions,
     SolverOptions,
     CalibrationOptions,
     EvaluationOptions {
@@ -54,6 +62,7 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
+  addActivationOptions(command);
   addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
@@ -96,6 +105,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
 /** The budgets asked for; none with --frontier. */
 function readGoal(options: PlanCommandOptions): Wishes | undefined {
   const { frontier } = options;
+  checkActivationOptions(options);
   const wishes = readWishes(options);
   if ((wishes !== undefined) === (frontier ?? false))
     throw new UsageError(`target: give budgets (${BUDGET_FLAGS}), or --frontier for all sizes`);
@@ -119,12 +129,23 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
   return table(['bytes', 'predicted KL', '±'], rows);
 }
 
-function planTable({ formats, prediction, search }: BitPlan): string[] {
+function planTable(plan: BitPlan): string[] {
+  const { formats, prediction, search } = plan;
   const { fileBytes, kl, klError, status, bound, gap } = prediction!;
   return [
     [`${groupDigits(fileBytes)} bytes`, ...describeCosts(prediction!)].join('; '),
     `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
     ...describeSearch(search),
-    ...table(['matrix', 'format'], Object.entries(formats)),
+    ...describeCache(plan),
+    ...describeActivations(plan),
+    ...table(
+      ['matrix', 'format'],
+      Object.entries(formats).map(([name, format]) => [name, inputName(format, plan.activations?.[name])]),
+    ),
   ];
+}
+
+/** `Q4_K, inputs of 8 bits` */
+function inputName(format: string, bits: number | undefined): string {
+  return bits === undefined ? format : `${format}, inputs of ${bits} bits`;
 }

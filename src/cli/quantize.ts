@@ -6,6 +6,12 @@ import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
+  type ActivationOptions,
+  addActivationOptions,
+  checkActivationOptions,
+  describeActivations,
+} from './support/activations.ts';
+import {
   addBudgetOptions,
   BUDGET_FLAGS,
   type BudgetOptions,
@@ -13,6 +19,7 @@ import {
   formatLatency,
   readWishes,
 } from './support/budgets.ts';
+import { describeCache } from './support/cache.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
@@ -31,6 +38,7 @@ import { withProgress } from './support/work.ts';
 interface QuantizeCommandOptions
   extends OutputOptions,
     BudgetOptions,
+    ActivationOptions,
     SolverOptions,
     CalibrationOptions,
     EvaluationOptions {
@@ -66,6 +74,7 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
+  addActivationOptions(command);
   addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
@@ -88,6 +97,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       output: options.output,
       rounding: options.rounding,
       palette: options.palette,
+      kvUniform: options.kvUniform,
+      activations: options.activations,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
       evaluation: options.verify ? heldOut : undefined,
@@ -109,6 +120,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
 /** Exactly one of the three ways to say what is wanted: budgets, a format, a plan. */
 async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
   const { type, plan, rounding } = options;
+  checkActivationOptions(options);
   const wishes = readWishes(options);
   if ([wishes, type, plan].filter((value) => value !== undefined).length !== 1)
     throw new UsageError(`target: give either budgets (${BUDGET_FLAGS}), or --type, or --plan`);
@@ -133,6 +145,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
     `${options.output}: ${groupDigits(fileBytes)} bytes (${formatSize(fileBytes)}), ${bitsPerWeight.toFixed(3)} bits per weight`,
     `formats    ${formatShares(model, plan)}`,
   ];
+  lines.push(...describeCache(plan), ...describeActivations(plan));
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);

@@ -4,12 +4,13 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { GenerationStats } from '../run/generate.ts';
+import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { interruptSignal } from './support/interrupt.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printJson } from './support/output.ts';
 
-interface RunOptions extends OutputOptions {
+interface RunOptions extends OutputOptions, CacheOptions {
   readonly prompt?: string;
   readonly maxTokens: number;
   readonly chat?: boolean;
@@ -40,7 +41,7 @@ export function register(program: Command): void {
     .option('--min-p <x>', 'drop tokens below this share of the best; default 0.05', decimal(0, 1))
     .option('--repeat-penalty <x>', 'penalty of recent tokens; default 1, which is none', decimal(1))
     .option('--seed <n>', 'seed of the sampler', wholeNumber(0), 0);
-  addOutputOptions(addThreadsOption(command)).action(runModel);
+  addOutputOptions(addThreadsOption(addCacheOptions(command))).action(runModel);
 }
 
 async function runModel(name: string, options: RunOptions): Promise<void> {
@@ -50,7 +51,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createWasmKernels } = await import('../kernels/wasm/index.ts');
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
-  const model = await openModelArgument(name, options);
+  const model = withCacheOptions(await openModelArgument(name, options), options);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);

@@ -48,3 +48,17 @@ export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): Seq
   }
   return batches;
 }
+
+/** Whole sequences, some at a time, for passes that keep all their tokens in memory. @param first number of its first sequence */
+export function sequenceChunks(
+  { sequences, length, ids }: TokenBatch,
+  tokensAtOnce = BATCH_TOKENS,
+): { readonly first: number; readonly tokens: TokenBatch }[] {
+  const step = Math.max(1, Math.floor(tokensAtOnce / length));
+  return Array.from({ length: Math.ceil(sequences / step) }, (_, i) => {
+    const first = i * step;
+    const count = Math.min(step, sequences - first);
+    const part = ids.subarray(first * length, (first + count) * length);
+    return { first, tokens: { sequences: count, length, ids: part } };
+  });
+}

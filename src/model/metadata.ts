@@ -2,6 +2,8 @@ import type { GgufFile } from '../container/gguf/read.ts';
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
+import { isActivationKey } from './activation-bits.ts';
+import { isCacheKey } from './cache-formats.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
@@ -79,7 +81,8 @@ export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
   if (!typedMetadata) throw new FormatError('GGUF: the reader gave no value types (typedMetadata)');
   const metadata = new Map<string, TypedMetadata>();
   for (const [key, value] of typedMetadata)
-    if (!/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
+    if (!isCacheKey(key) && !isActivationKey(key) && !/^(general\.file_type$|split\.|quantize\.)/.test(key))
+      metadata.set(key, value);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   return metadata;
 }

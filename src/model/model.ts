@@ -1,7 +1,9 @@
 import type { TensorEntry, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
+import { activationsFromGguf } from './activation-bits.ts';
 import { architectureByName, type TensorSpec } from './architecture.ts';
+import { cacheFromGguf } from './cache-formats.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -32,7 +34,9 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
   const tensors = collect(file, specs);
-  return assemble(file, config, tensors, parts.tokenizer, metadataFromGguf(file));
+  const model = assemble(file, config, tensors, parts.tokenizer, metadataFromGguf(file));
+  const activations = activationsFromGguf(file.metadata, tensors);
+  return { ...model, cache: cacheFromGguf(file.metadata, config), activations };
 }
 
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {

@@ -86,6 +86,12 @@ export interface ModelTensor {
   loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
 }
 
+/** Number formats that attention's keys (after RoPE) and values are kept in, by block. */
+export interface CacheFormats {
+  readonly k: readonly string[];
+  readonly v: readonly string[];
+}
+
 export interface Model {
   readonly config: ModelConfig;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
@@ -93,6 +99,10 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** How the KV cache is to be kept; default float32 everywhere. */
+  readonly cache?: CacheFormats;
+  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
+  readonly activations?: ReadonlyMap<string, number>;
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */
   fingerprint(): Promise<string>;
   close(): Promise<void>;

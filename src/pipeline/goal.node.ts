@@ -1,10 +1,13 @@
+import { pricedCacheFormats } from '../model/cache-formats.ts';
 import type { Model } from '../model/types.ts';
 import { candidates } from '../quantize/candidates.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { isMultiplied } from './latency/products.ts';
+import { fileNotes, runNotesAhead } from './notes.ts';
 import { Planner } from './plan.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Deployment, Setting } from './resources/types.ts';
+import type { Deployment, RunPrices, Setting } from './resources/types.ts';
 import type { Session } from './session.node.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
@@ -12,12 +15,14 @@ import { budgetsOf, type Wishes } from './wishes.ts';
 export interface Goal {
   readonly budgets: Budgets;
   /** All but the prices. */
-  readonly setting: Omit<Setting, 'table'>;
+  readonly setting: Omit<Setting, 'table' | keyof RunPrices>;
 }
 
-export interface GoalOptions extends Deployment, Pick<Setting, 'notes'> {
+export interface GoalOptions extends Deployment {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
+  /** Bits that the inputs of matrices may be rounded to; default none. */
+  readonly activations?: readonly number[];
 }
 
 /**
@@ -25,21 +30,27 @@ export interface GoalOptions extends Deployment, Pick<Setting, 'notes'> {
  * hours are spent on their prices.
  * @throws BitbudgetError with what can be had
  */
-export async function openGoal(
-  session: Session,
-  wishes: Wishes,
-  { rounding, palette, notes, fuse, context, threads }: GoalOptions,
-): Promise<Goal> {
+export async function openGoal(session: Session, wishes: Wishes, options: GoalOptions): Promise<Goal> {
   const { model } = session;
+  const { rounding, palette, fuse, context, threads, kvUniform } = options;
   const budgets = budgetsOf(model, wishes);
+  const free = {
+    table: freeMatrices(model, rounding, palette),
+    cache: budgets.kv === undefined ? undefined : freeCache(model),
+    activations: options.activations && freeActivations(model, options.activations),
+  };
+  const notes = fileNotes(rounding, runNotesAhead(model, free));
   const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
-  const setting = { model, notes, latency, fuse, context, threads };
-  await new Planner({ ...setting, table: withoutPrices(model, rounding, palette) }).plan(budgets);
+  const setting = { model, notes, latency, fuse, context, threads, kvUniform };
+  await new Planner({ ...setting, ...free }).plan(budgets);
   return { budgets, setting };
 }
 
-/** Every candidate of every matrix, all for nothing: enough to know whether a plan exists. */
-function withoutPrices(model: Model, rounding: RoundingName, palette?: readonly string[]): SensitivityTable {
+/*
+ * Every option of everything that is chosen, all for nothing: enough to know whether a plan exists.
+ */
+
+function freeMatrices(model: Model, rounding: RoundingName, palette?: readonly string[]): SensitivityTable {
   return {
     version: 1,
     model: '',
@@ -50,4 +61,18 @@ function withoutPrices(model: Model, rounding: RoundingName, palette?: readonly 
       prices: candidates(columns, palette).map(({ name: format }) => ({ format, loss: 0, samplingError: 0 })),
     })),
   };
+}
+
+function freeCache({ config }: Model): RunPrices['cache'] {
+  const prices = pricedCacheFormats(config).map((format) => ({ format, loss: 0, lossError: 0 }));
+  return (['k', 'v'] as const).flatMap((kind) =>
+    Array.from({ length: config.layers }, (_, layer) => ({ kind, layer, prices })),
+  );
+}
+
+function freeActivations(model: Model, widths: readonly number[]): RunPrices['activations'] {
+  const prices = widths.map((bits) => ({ bits, loss: 0, lossError: 0 }));
+  return matrices(model)
+    .filter((tensor) => isMultiplied(model, tensor))
+    .map(({ name }) => ({ tensor: name, prices }));
 }

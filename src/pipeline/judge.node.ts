@@ -73,16 +73,13 @@ export class PlanJudge {
   }
 
   /** @param only matrices that are rounded; the others stay the original's. Default all */
-  async judge(
-    plan: BitPlan,
-    only: (tensor: ModelTensor) => boolean = () => true,
-    work: WorkOptions = {},
-  ): Promise<Judgement> {
+  async judge(plan: BitPlan, only?: (tensor: ModelTensor) => boolean, work: WorkOptions = {}): Promise<Judgement> {
     const { session, measurement, workspace } = this.#setting;
     const { model, kernels, runner } = session;
-    const rounded = matrices(model).filter(only);
+    const rounded = matrices(model).filter((tensor) => only === undefined || only(tensor));
     const formats = rounded.map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
-    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#states.windows.length, formats]);
+    const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
+    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#states.windows.length, formats, ...run]);
     const known = await this.#memory.get(key);
     if (known !== undefined) return known;
     const store = workspace.blocks();

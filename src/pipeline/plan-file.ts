@@ -42,8 +42,29 @@ export function readPlan(text: string, name: string): BitPlan {
     version: 1,
     rounding: roundingMethod(String(plan['rounding'] ?? 'gptq')).name,
     formats: Object.fromEntries(checked),
+    cache: plan['cache'] === undefined ? undefined : readCache(plan['cache'], name),
+    activations: plan['activations'] === undefined ? undefined : readActivations(plan['activations'], name),
     default: plan['default'] === undefined ? undefined : knownFormat(plan['default'], `${name}: default`),
   };
+}
+
+/** Formats that do not fit the model are refused when it is known. */
+function readCache(cache: unknown, name: string): BitPlan['cache'] {
+  const { k, v } = (typeof cache === 'object' ? (cache ?? {}) : {}) as Record<string, unknown>;
+  const read = (names: unknown): string[] => {
+    if (!Array.isArray(names) || !names.every((each) => typeof each === 'string'))
+      throw new UsageError(`${name}: "cache" must be {"k": […], "v": […]}, a format for every block`);
+    return names.map((each: string) => each.toUpperCase());
+  };
+  return { k: read(k), v: read(v) };
+}
+
+/** Names and bits that do not fit the model are refused when it is known. */
+function readActivations(bits: unknown, name: string): BitPlan['activations'] {
+  const isRecord = typeof bits === 'object' && bits !== null && !Array.isArray(bits);
+  if (!isRecord || !Object.values(bits).every((each) => typeof each === 'number'))
+    throw new UsageError(`${name}: "activations" must map tensor names to bits`);
+  return bits as Record<string, number>;
 }
 
 function knownFormat(value: unknown, subject: string): string {

@@ -4,6 +4,9 @@ import { solve, solveMany } from '../allocate/solve.ts';
 import type { SolveOptions } from '../allocate/solvers/types.ts';
 import type { BitPlan, Coupling, Group, Solution } from '../allocate/types.ts';
 import { BitbudgetError, UsageError } from '../core/errors.ts';
+import { isLlamaCppCache } from '../model/cache-formats.ts';
+import { activationLoss, pairActivations, pairIds, splitPair } from './activation-groups.ts';
+import { cacheGroups, cacheIds, chosenCache, uniformCache } from './cache-groups.ts';
 import { type Corrections, NO_CORRECTION } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
@@ -33,13 +36,21 @@ export class Planner {
 
   constructor(setting: Setting) {
     this.#setting = setting;
-    this.#couplings = setting.fuse ? fusedMatrices(setting.table) : [];
+    this.#couplings = [
+      ...(setting.fuse ? fusedMatrices(setting.table) : []),
+      ...(setting.kvUniform ? uniformCache(setting.cache ?? []) : []),
+    ];
     this.#resources = resources(setting);
   }
 
   /** The allocator's view: groups with what options cost and their calibrated losses. */
   groups(corrections: Corrections = NO_CORRECTION): Group[] {
-    return groupsOf(this.#setting.table, this.#resources, corrections);
+    const { table, cache = [], activations = [], kvUniform } = this.#setting;
+    const matrices = groupsOf(table, this.#resources, corrections);
+    return [
+      ...pairActivations(matrices, table, activations, this.#resources),
+      ...cacheGroups(cache, this.#resources, kvUniform ? isLlamaCppCache : undefined),
+    ];
   }
 
   /**
@@ -79,7 +90,8 @@ export class Planner {
   /** The same plan with what corrected prices predict of it. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan {
     const groups = this.groups(corrections);
-    const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === plan.formats[id]));
+    const ids = new Map([...pairIds(plan), ...cacheIds(plan)]);
+    const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
     const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
     return { ...plan, prediction: { ...plan.prediction!, ...this.#expected(groups, choice, loss, corrections) } };
   }
@@ -107,6 +119,7 @@ export class Planner {
     const costs = Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [name, chosen.reduce((sum, option) => sum + option.costs[name], fixed)]),
     );
+    const { table, cache, activations } = this.#setting;
     const named = this.#named(groups, solution.choice);
     const formatOf = (tensor: string): string => named.formats[tensor];
     const costErrors = Object.fromEntries(
@@ -119,6 +132,8 @@ export class Planner {
         costs,
         costErrors,
         ...this.#expected(groups, solution.choice, solution.loss, corrections),
+        ...(cache && { cacheKl: chosen.slice(table.tensors.length).reduce((sum, { loss }) => sum + loss, 0) }),
+        ...(activations && { activationKl: activationLoss(activations, named.activations!) }),
         status: solution.status,
         bound: solution.bound,
         gap: solution.gap,
@@ -134,9 +149,19 @@ export class Planner {
 
   /** A choice as a plan. */
   #named(groups: readonly Group[], choice: readonly number[]): BitPlan {
-    const { model, rounding } = this.#setting.table;
-    const formats = Object.fromEntries(groups.map(({ id, options }, g) => [id, options[choice[g]].id]));
-    return { version: 1, model, rounding, formats };
+    const { table, cache, activations } = this.#setting;
+    const { model, rounding, tensors } = table;
+    const chosen = new Map(groups.map(({ id, options }, g) => [id, options[choice[g]].id]));
+    const pairs = tensors.map(({ tensor }) => [tensor, splitPair(chosen.get(tensor)!)] as const);
+    const rounded = pairs.filter(([, { bits }]) => bits !== undefined);
+    return {
+      version: 1,
+      model,
+      rounding,
+      formats: Object.fromEntries(pairs.map(([tensor, { format }]) => [tensor, format])),
+      ...(activations && { activations: Object.fromEntries(rounded.map(([tensor, { bits }]) => [tensor, bits!])) }),
+      ...(cache && { cache: chosenCache(cache, chosen) }),
+    };
   }
 }
 

@@ -6,6 +6,8 @@ import { evaluateModels, referenceStates } from '../evaluate/evaluate.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
+import { checkActivations } from '../model/activation-bits.ts';
+import { checkCacheFormats } from '../model/cache-formats.ts';
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
@@ -13,16 +15,16 @@ import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import type { TypedMetadata } from '../text/types.ts';
 import { type Goal, openGoal } from './goal.node.ts';
 import { PlanJudge } from './judge.node.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
+import { fileNotes, measuredNotes, runNotes } from './notes.ts';
 import { Planner } from './plan.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Deployment, Notes } from './resources/types.ts';
+import type { Deployment, Notes, RunPrices } from './resources/types.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
-import { Session } from './session.node.ts';
+import { checkModel, Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { type VerifyResult, verify } from './verify.ts';
 import { type Wishes, weightCount } from './wishes.ts';
@@ -38,6 +40,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly target: Target;
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
+  /** Bits that the inputs of matrices may be rounded to; default none. */
+  readonly activations?: readonly number[];
   /** Sequences to measure on; asked for when something is measured. */
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text to verify on; without it nothing is verified. */
@@ -76,7 +80,7 @@ export interface MeasuredLatency extends Latency {
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  refuseUnusablePalette(model, options.palette);
+  await checkModel(model, () => refuse(model, options));
   const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
   const session = await Session.open(model, { ...options, folder });
   try {
@@ -84,6 +88,15 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
   } finally {
     await session.close();
   }
+}
+
+/** @throws UsageError for what the model cannot be made into */
+function refuse(model: Model, { palette, target }: QuantizeOptions): void {
+  refuseUnusablePalette(model, palette);
+  if (target.kind !== 'plan') return;
+  const { cache, activations } = target.plan;
+  if (cache) checkCacheFormats(model.config, cache, 'plan');
+  if (activations) checkActivations(model, activations, 'plan');
 }
 
 class QuantizeRun {
@@ -114,8 +127,7 @@ class QuantizeRun {
   }
 
   async #openGoal(wishes: Wishes): Promise<Goal> {
-    const notes = fileNotes(this.#options.rounding);
-    return await this.#timed('check', () => openGoal(this.#session, wishes, { ...this.#options, notes }));
+    return await this.#timed('check', () => openGoal(this.#session, wishes, this.#options));
   }
 
   /** Solves for budgets, verifies, writes the best plan. */
@@ -126,7 +138,8 @@ class QuantizeRun {
   ): Promise<QuantizeResult> {
     const { rounding, palette, evaluation } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const planner = new Planner({ ...setting, table });
+    const prices = await this.#timed('price', () => this.#priceRun(workspace, budgets));
+    const planner = new Planner({ ...setting, ...prices, table });
     const notes = setting.notes!;
     const { seed, solver } = this.#options;
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
@@ -155,6 +168,13 @@ class QuantizeRun {
     };
   }
 
+  /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
+  async #priceRun(workspace: Workspace, { kv }: Budgets): Promise<RunPrices> {
+    const { calibration, activations } = this.#options;
+    const chosen = { cache: kv !== undefined, activations };
+    return await this.#session.priceRun(calibration, workspace, chosen);
+  }
+
   /** The plan of a solver that searches by true evaluations; undefined for others. */
   async #search(
     planner: Planner,
@@ -179,7 +199,10 @@ class QuantizeRun {
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
     const evaluation =
       heldOut === undefined ? undefined : await (await this.#measurer((await heldOut()).judged))(candidate);
-    return { ...(await this.#write(plan, workspace, fileNotes(plan.rounding), evaluation)), measurement };
+    return {
+      ...(await this.#write(plan, workspace, fileNotes(plan.rounding, runNotes(this.#model, plan)), evaluation)),
+      measurement,
+    };
   }
 
   /** Writes a plan of plain floats: nothing to measure, nothing to keep. */
@@ -187,8 +210,9 @@ class QuantizeRun {
     const { output, signal, onProgress } = this.#options;
     const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
     const sink = await fileSink(output);
+    const metadata = runNotes(this.#model, plan);
     const fileBytes = await this.#timed('write', () =>
-      writeModelGguf(this.#model, sink, { formatOf, signal, onProgress }),
+      writeModelGguf(this.#model, sink, { formatOf, metadata, signal, onProgress }),
     );
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
@@ -221,7 +245,7 @@ class QuantizeRun {
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
     const written = {
       formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
-      metadata: new Map([...notes, ...measuredNotes(notes, plan, evaluation)]),
+      metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
     };
     const { output, signal, onProgress } = this.#options;
     const fileBytes = await this.#timed('write', async () =>
@@ -264,22 +288,4 @@ class QuantizeRun {
 /** Plain floats, and blocks copied as they are, learn nothing from text. */
 function isConversion(model: Model, plan: BitPlan): boolean {
   return matrices(model).every((tensor) => ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)));
-}
-
-/** Notes of the file, with places for what is known only at the end; their bytes are part of the plan. */
-export function fileNotes(rounding: string): Notes {
-  const unknown: TypedMetadata = { type: 'float32', value: 0 };
-  return new Map<string, TypedMetadata>([
-    ['general.quantized_by', { type: 'string', value: 'bitbudget' }],
-    ['bitbudget.rounding', { type: 'string', value: rounding }],
-    ['bitbudget.predicted_kl', unknown],
-    ['bitbudget.measured_kl', unknown],
-  ]);
-}
-
-function measuredNotes(notes: Notes, plan: BitPlan, evaluation?: Evaluation): Notes {
-  const known = new Map(notes);
-  known.set('bitbudget.predicted_kl', { type: 'float32', value: plan.prediction?.kl ?? NaN });
-  known.set('bitbudget.measured_kl', { type: 'float32', value: evaluation?.kl.mean ?? NaN });
-  return known;
 }

@@ -138,7 +138,7 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
     : [];
 }
 
-function notes({ measurement, verification, table, latency }: QuantizeResult): string[] {
+function notes({ plan, measurement, verification, table, latency }: QuantizeResult): string[] {
   const lines: string[] = [];
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
@@ -146,6 +146,7 @@ function notes({ measurement, verification, table, latency }: QuantizeResult): s
       `measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`,
     );
   }
+  if (plan.cache) lines.push(`KV cache: keys ${plan.cache.k.join(' ')}; values ${plan.cache.v.join(' ')}`);
   if (table)
     lines.push(`Kronecker prices times ${table.scale.value.toFixed(3)} ± ${table.scale.standardError.toFixed(3)}`);
   if (verification && verification.tried.length > 1) {

@@ -54,7 +54,7 @@ export async function searchPlan(
     timeLimitMs: Infinity,
     evaluate: async (plan) => {
       const judgement = await judge.judge(plan, undefined, silent);
-      judged.set(JSON.stringify(plan.formats), judgement);
+      judged.set(choiceKey(plan), judgement);
       const { mean } = judgement.evaluation.kl;
       least = Math.min(least, mean);
       const detail = `KL ${least.toPrecision(4)}`;
@@ -63,7 +63,7 @@ export async function searchPlan(
     },
   });
   const additive = best.evaluation.kl;
-  const found = judged.get(JSON.stringify(searched.formats))!.evaluation.kl;
+  const found = judged.get(choiceKey(searched))!.evaluation.kl;
   const [plan, kl] = found.mean < additive.mean ? [searched, found] : [best.plan, additive];
   return {
     ...plan,
@@ -76,4 +76,9 @@ export async function searchPlan(
       startKl: additive.mean,
     },
   };
+}
+
+/** All that a plan has chosen. */
+function choiceKey({ formats, cache, activations }: BitPlan): string {
+  return JSON.stringify([formats, cache, activations]);
 }

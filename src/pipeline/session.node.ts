@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
+import { priceActivations } from '../measure/activations.ts';
+import { priceCache } from '../measure/cache.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import { residualStore } from '../measure/spill.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
+import { pricedCacheFormats } from '../model/cache-formats.ts';
 import type { Model } from '../model/types.ts';
 import { candidates } from '../quantize/candidates.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
@@ -17,6 +20,7 @@ import type { RoundingName } from '../quantize/types.ts';
 import { measureLatency } from './latency/measure.ts';
 import { latencyFiles } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
+import type { RunPrices } from './resources/types.ts';
 import { Workspace } from './workspace.node.ts';
 
 export interface SessionOptions extends WorkOptions {
@@ -26,6 +30,12 @@ export interface SessionOptions extends WorkOptions {
   readonly threads?: number;
   readonly seed?: number;
 }
+
+/** Tokens that the KV cache and activations are priced on: every token is a sample of its own. */
+const ACTIVATION_TOKENS = 4096;
+
+/** Changes whenever their prices would come out otherwise. */
+const ACTIVATION_VERSION = 1;
 
 /** A model with everything long work on it needs: kernels, workers, and files that remember what was done. */
 export class Session {
@@ -41,7 +51,8 @@ export class Session {
     this.options = options;
   }
 
-  static async open(model: Model, options: SessionOptions): Promise<Session> {
+  /** What the model's file says of its KV cache and activations is left aside: a new file says its own. */
+  static async open({ cache: _, activations: __, ...model }: Model, options: SessionOptions): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
     return new Session(model, await createWasmKernels({ threads }), workerPool(threads), options);
   }
@@ -88,6 +99,52 @@ export class Session {
     return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
   }
 
+  /**
+   * Prices of what is rounded while the model runs, on the first calibration sequences.
+   * @param chosen what is to be chosen for: the cache's formats, activations of so many bits
+   */
+  async priceRun(
+    calibration: () => Promise<TokenBatch>,
+    workspace: Workspace,
+    { cache, activations: bits }: { readonly cache: boolean; readonly activations?: readonly number[] },
+  ): Promise<RunPrices> {
+    if (!cache && bits === undefined) return {};
+    const { kernels, model } = this;
+    const tokens = await calibration();
+    const formats = pricedCacheFormats(model.config);
+    return {
+      cache: cache
+        ? await this.#remembered(['cache', formats], tokens, workspace, (first, options) =>
+            priceCache(kernels, model, first, { ...options, formats }),
+          )
+        : undefined,
+      activations:
+        bits &&
+        (await this.#remembered(['activations', bits], tokens, workspace, (first, options) =>
+          priceActivations(kernels, model, first, { ...options, bits }),
+        )),
+    };
+  }
+
+  /** Prices of what depends on activations, estimated once for all budgets. */
+  async #remembered<T>(
+    what: readonly unknown[],
+    tokens: TokenBatch,
+    workspace: Workspace,
+    price: (first: TokenBatch, options: WorkOptions & { readonly seed: number }) => Promise<T>,
+  ): Promise<T> {
+    const { seed = 0, signal, onProgress } = this.options;
+    const sequences = Math.min(tokens.sequences, Math.max(2, Math.ceil(ACTIVATION_TOKENS / tokens.length)));
+    const ids = tokens.ids.subarray(0, sequences * tokens.length);
+    const memory = workspace.memory<T>();
+    const key = JSON.stringify([ACTIVATION_VERSION, ...what, sequences, seed]);
+    const known = await memory.get(key);
+    if (known !== undefined) return known;
+    const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
+    await memory.put(key, prices);
+    return prices;
+  }
+
   async close(): Promise<void> {
     await this.runner.close();
     this.kernels.close();
@@ -96,5 +153,15 @@ export class Session {
 
   async #name(): Promise<string> {
     return (await this.model.fingerprint()).slice(0, 16);
+  }
+}
+
+/** Checks a model before any work on it, and closes it when it is refused. */
+export async function checkModel(model: Model, check: () => void): Promise<void> {
+  try {
+    check();
+  } catch (error) {
+    await model.close();
+    throw error;
   }
 }

@@ -7,17 +7,19 @@ import { NO_CORRECTION } from './corrections.ts';
 import { openGoal } from './goal.node.ts';
 import { PlanJudge } from './judge.node.ts';
 import { learnFromProbes } from './learn.node.ts';
+import { fileNotes } from './notes.ts';
 import { Planner } from './plan.ts';
-import { fileNotes } from './quantize.node.ts';
 import type { Deployment } from './resources/types.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
-import { Session, type SessionOptions } from './session.node.ts';
+import { checkModel, Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
 import type { Wishes } from './wishes.ts';
 
 export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
+  /** Bits that the inputs of matrices may be rounded to; default none. */
+  readonly activations?: readonly number[];
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text to correct predictions on; without it they stay as priced. */
   readonly evaluation?: () => Promise<HeldOut>;
@@ -27,21 +29,23 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
 
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<BitPlan[]> {
-  refuseUnusablePalette(model, options.palette);
+  await checkModel(model, () => refuseUnusablePalette(model, options.palette));
   const session = await Session.open(model, options);
   try {
-    const { rounding, palette, solver, seed, evaluation } = options;
-    const notes = fileNotes(rounding);
-    const goal = wishes && (await openGoal(session, wishes, { ...options, notes }));
+    const { rounding, palette, solver, seed, evaluation, activations } = options;
+    const goal = wishes && (await openGoal(session, wishes, options));
     const measurement = await session.measure(await options.calibration());
     const workspace = await session.workspace(measurement);
     try {
       const table = await session.price(measurement, workspace, rounding, palette);
+      const chosen = { cache: goal?.budgets.kv !== undefined, activations };
+      const prices = await session.priceRun(options.calibration, workspace, chosen);
       const { fuse, context, threads, evaluations, searchText } = options;
-      const planner = new Planner({ ...(goal?.setting ?? { model, notes, fuse, context, threads }), table });
+      const setting = goal?.setting ?? { model, notes: fileNotes(rounding), fuse, context, threads };
+      const planner = new Planner({ ...setting, ...prices, table });
       if (goal !== undefined && evaluationsOf(options) !== undefined) {
-        const setting = { session, measurement, workspace, length: sequenceLength(model) };
-        const judge = await PlanJudge.open(setting, await searchText!(), options);
+        const length = sequenceLength(model);
+        const judge = await PlanJudge.open({ session, measurement, workspace, length }, await searchText!(), options);
         const plan = await searchPlan(planner, table, goal.budgets, judge, { solver, evaluations, seed }, options);
         workspace.forgetBlocks();
         return [plan];

@@ -7,13 +7,13 @@ import { matrices } from './sensitivity.ts';
 
 /**
  * The model as a plan makes it: its matrices decode the store's blocks. Vectors are the original's.
- * @param only keeps the original of every matrix for which it is false; default none
+ * @param only keeps the original of every matrix for which it is false, and of cache and activations; default none
  */
 export function quantizedModel(
   model: Model,
   plan: BitPlan,
   store: BlockStore,
-  only: (tensor: ModelTensor) => boolean = () => true,
+  only: (tensor: ModelTensor) => boolean = everything,
 ): Model {
   const bySlice = Map.groupBy(slices(model, plan), ({ tensor }) => tensor.name);
   const tensors = new Map(model.tensors);
@@ -21,7 +21,17 @@ export function quantizedModel(
     tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
   }
   const { config, tokenizer, metadata } = model;
-  return { config, tokenizer, metadata, tensors, fingerprint: () => model.fingerprint(), close: async () => {} };
+  const made = { config, tokenizer, metadata, tensors, ...(only === everything && roundings(plan)) };
+  return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} };
+}
+
+/** What a plan rounds beside matrices. */
+function roundings({ cache, activations }: BitPlan): Pick<Model, 'cache' | 'activations'> {
+  return { cache, activations: activations && new Map(Object.entries(activations)) };
+}
+
+function everything(): boolean {
+  return true;
 }
 
 function quantizedTensor(

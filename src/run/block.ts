@@ -1,6 +1,8 @@
 import { FormatError } from '../core/errors.ts';
 import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
 import type { Model, ModelConfig } from '../model/types.ts';
+import { withRoundedActivations } from './activations.ts';
+import { type CacheRows, roundRows } from './cache.ts';
 import { loadTensor } from './weights.ts';
 
 export { ropeTable } from './rope.ts';
@@ -51,16 +53,21 @@ export interface Batch {
   readonly positions: Int32Array;
   /** [positions, rope.dimensions/2, 2], see `ropeTable`. */
   readonly ropeTable: Float32Array;
-  /** Keys and values of earlier tokens, extended in place; without it every sequence starts at its first token. */
-  readonly cache?: KvCache;
+  /** Keys and values of `past` earlier tokens of the one sequence; without it every sequence starts at its first token. */
+  readonly cache?: { readonly k: CacheRows; readonly v: CacheRows; readonly past: number };
+  /** Formats that attention sees keys and values through where there is no cache, default float32. */
+  readonly rounded?: { readonly k: string; readonly v: string };
+  /** Bits that inputs of linear layers are rounded to, default none. */
+  readonly inputBits?: InputBits;
 }
 
-/** k, v [sequences, capacity, kvHeads·headDim]; the first `past` rows of every sequence are filled. */
-export interface KvCache {
-  readonly k: Float32Array;
-  readonly v: Float32Array;
-  readonly past: number;
-  readonly capacity: number;
+export type InputBits = Readonly<Partial<Record<keyof BlockWeights, number>>>;
+
+/** What a model says of the inputs of one block; undefined where it says nothing. */
+export function inputBits({ activations }: Model, layer: number): InputBits | undefined {
+  if (activations === undefined) return undefined;
+  const bits = Object.entries(blockTensorNames).map(([key, name]) => [key, activations.get(`blk.${layer}.${name}`)]);
+  return Object.fromEntries(bits) as InputBits;
 }
 
 /** GGUF name of every matrix and vector of a block, after `blk.N.`. */
@@ -112,7 +119,7 @@ export function freeBlock(kernels: Kernels, weights: Partial<BlockWeights>): voi
   }
 }
 
-/** y[m,n] = x[m,k] · wᵀ for either kind of weight. */
+/** y[m,n] = x[m,k] · wᵀ for either kind of weight. @param bits that x is rounded to before, default none */
 export function linear(
   kernels: Kernels,
   x: Float32Array,
@@ -121,9 +128,12 @@ export function linear(
   m: number,
   n: number,
   k: number,
+  bits?: number,
 ): void {
-  if (w instanceof Float32Array) kernels.matmulNT(x, w, y, m, n, k);
-  else kernels.matmulPacked(x, w, y, m);
+  withRoundedActivations(kernels, x.subarray(0, m * k), bits, (input) => {
+    if (w instanceof Float32Array) kernels.matmulNT(input, w, y, m, n, k);
+    else kernels.matmulPacked(input, w, y, m);
+  });
 }
 
 /** Arrays for `tokens` tokens of one block, in the backend's memory. */
@@ -198,9 +208,9 @@ function attentionHalf(
   kernels.rmsNorm(x, weights.attnNorm, a.attnIn, hidden, normEpsilon);
   const q = weights.qNorm && a.qRaw ? a.qRaw : a.q;
   const k = weights.kNorm && a.kRaw ? a.kRaw : a.k;
-  linear(kernels, a.attnIn, weights.q, q, tokens, qWidth, hidden);
-  linear(kernels, a.attnIn, weights.k, k, tokens, kvWidth, hidden);
-  linear(kernels, a.attnIn, weights.v, a.v, tokens, kvWidth, hidden);
+  linear(kernels, a.attnIn, weights.q, q, tokens, qWidth, hidden, batch.inputBits?.q);
+  linear(kernels, a.attnIn, weights.k, k, tokens, kvWidth, hidden, batch.inputBits?.k);
+  linear(kernels, a.attnIn, weights.v, a.v, tokens, kvWidth, hidden, batch.inputBits?.v);
   if (weights.qBias) kernels.addBias(q, weights.qBias);
   if (weights.kBias) kernels.addBias(k, weights.kBias);
   if (weights.vBias) kernels.addBias(a.v, weights.vBias);
@@ -211,26 +221,26 @@ function attentionHalf(
   kernels.rope(a.k, batch.positions, batch.ropeTable, { heads: kvHeads, headDim, dimensions, style });
   attend(kernels, config, batch, a);
   // mid serves as the output of o first, then becomes the residual stream.
-  linear(kernels, a.attnOut, weights.o, a.mid, tokens, hidden, qWidth);
+  linear(kernels, a.attnOut, weights.o, a.mid, tokens, hidden, qWidth, batch.inputBits?.o);
   kernels.add(a.mid, x);
 }
 
 function attend(kernels: Kernels, config: ModelConfig, batch: Batch, a: BlockActivations): void {
-  const { sequences, length, cache } = batch;
+  const { sequences, length, cache, rounded } = batch;
   const { heads, kvHeads, headDim } = config;
   if (!cache) {
+    if (rounded) {
+      roundRows(rounded.k, a.k, headDim);
+      roundRows(rounded.v, a.v, headDim);
+    }
     const shape = { sequences, length, past: 0, capacity: length, heads, kvHeads, headDim };
     kernels.attention(a.q, a.k, a.v, a.attnOut, shape);
     return;
   }
-  const { past, capacity } = cache;
-  const width = kvHeads * headDim;
-  for (let s = 0; s < sequences; s++) {
-    const [from, to] = [s * length * width, (s + 1) * length * width];
-    cache.k.set(a.k.subarray(from, to), (s * capacity + past) * width);
-    cache.v.set(a.v.subarray(from, to), (s * capacity + past) * width);
-  }
-  kernels.attention(a.q, cache.k, cache.v, a.attnOut, { sequences, length, past, capacity, heads, kvHeads, headDim });
+  const { past } = cache;
+  const [k, v] = [cache.k.extend(a.k, past), cache.v.extend(a.v, past)];
+  const capacity = past + length;
+  kernels.attention(a.q, k, v, a.attnOut, { sequences: 1, length, past, capacity, heads, kvHeads, headDim });
 }
 
 function feedForwardHalf(
@@ -244,9 +254,9 @@ function feedForwardHalf(
   const { hidden, feedForward, normEpsilon } = config;
   const tokens = batch.sequences * batch.length;
   kernels.rmsNorm(a.mid, weights.ffnNorm, a.ffnIn, hidden, normEpsilon);
-  linear(kernels, a.ffnIn, weights.gate, a.gate, tokens, feedForward, hidden);
-  linear(kernels, a.ffnIn, weights.up, a.up, tokens, feedForward, hidden);
+  linear(kernels, a.ffnIn, weights.gate, a.gate, tokens, feedForward, hidden, batch.inputBits?.gate);
+  linear(kernels, a.ffnIn, weights.up, a.up, tokens, feedForward, hidden, batch.inputBits?.up);
   kernels.swiglu(a.gate, a.up, a.ffnAct);
-  linear(kernels, a.ffnAct, weights.down, x, tokens, hidden, feedForward);
+  linear(kernels, a.ffnAct, weights.down, x, tokens, hidden, feedForward, batch.inputBits?.down);
   kernels.add(x, a.mid);
 }

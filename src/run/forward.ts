@@ -1,12 +1,14 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model, ModelConfig, ModelTensor } from '../model/types.ts';
+import { roundActivations } from './activations.ts';
 import {
   allocateActivations,
   type Batch,
   blockForward,
   freeActivations,
   freeBlock,
+  inputBits,
   loadBlock,
   ropeTable,
 } from './block.ts';
@@ -26,7 +28,9 @@ export interface Sequences {
 
 /**
  * Final hidden states of many sequences, block by block: only one block's weights are in memory, with the residual
- * stream of all tokens. Weights are float32, so the result has no rounding but theirs.
+ * stream of all tokens. Weights are float32, so the result has no rounding but theirs, and that of keys and values where
+ * `model.cache` asks for it: every token then attends to rounded ones, its own included.
+ * Inputs of matrices are rounded as `model.activations` says, those of the head too.
  * @returns [count·length, hidden] after the final norm, in JS memory
  */
 export async function hiddenStates(
@@ -41,10 +45,12 @@ export async function hiddenStates(
   try {
     for (let layer = 0; layer < config.layers; layer++) {
       const weights = await loadBlock(kernels, model, layer);
+      const rounded = model.cache && { k: model.cache.k[layer], v: model.cache.v[layer] };
+      const rounding = { rounded, inputBits: inputBits(model, layer) };
       try {
         await runner.each(
           states,
-          (x, batch) => blockForward(kernels, config, weights, x, batch, runner.scratch(batch)),
+          (x, batch) => blockForward(kernels, config, weights, x, { ...batch, ...rounding }, runner.scratch(batch)),
           options.signal,
         );
       } finally {
@@ -53,6 +59,7 @@ export async function hiddenStates(
       options.onProgress?.({ stage: 'running', done: layer + 1, total: config.layers, unit: 'blocks' });
     }
     await finalNorm(kernels, model, states, runner, options.signal);
+    roundActivations(states, model.activations?.get(headTensor(model).name) ?? 16, states);
     return states;
   } finally {
     runner.close();

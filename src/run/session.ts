@@ -11,10 +11,13 @@ import {
   completeBlock,
   freeActivations,
   freeBlock,
+  type InputBits,
+  inputBits,
   linear,
   ropeTable,
   type Weight,
 } from './block.ts';
+import { KvCache } from './cache.ts';
 import { headTensor } from './forward.ts';
 import { loadTensor } from './weights.ts';
 
@@ -40,7 +43,8 @@ export interface Session {
 
 /**
  * Loads a whole model for decoding. Matrices stay in their packed format where the backend computes from it
- * (activations are then rounded to int8, as in llama.cpp), and become float32 elsewhere.
+ * (activations are then rounded to int8, as in llama.cpp), and become float32 elsewhere. Keys and values are kept as
+ * `model.cache` says, inputs of matrices rounded as `model.activations` says.
  * @param options.contextLength default the model's own, at most 4096
  * @param options.exact all matrices as float32: no rounding of activations
  * @param options.past tokens that count as read, with keys and values of zero: for measuring speed at a context
@@ -119,7 +123,8 @@ class CachedSession implements Session {
   readonly #kernels: Kernels;
   readonly #model: Model;
   readonly #loaded: LoadedModel;
-  readonly #caches: readonly { k: Float32Array; v: Float32Array }[];
+  readonly #cache: KvCache;
+  readonly #inputBits: readonly (InputBits | undefined)[];
   readonly #ropeTable: Float32Array;
   readonly #logits: Float32Array;
   readonly #single: Workspace;
@@ -127,12 +132,12 @@ class CachedSession implements Session {
   constructor(kernels: Kernels, model: Model, loaded: LoadedModel, contextLength: number, past: number) {
     const { config } = model;
     this.#position = past;
-    const cacheLength = contextLength * config.kvHeads * config.headDim;
     this.contextLength = contextLength;
     this.#kernels = kernels;
     this.#model = model;
     this.#loaded = loaded;
-    this.#caches = loaded.blocks.map(() => ({ k: kernels.f32(cacheLength), v: kernels.f32(cacheLength) }));
+    this.#inputBits = loaded.blocks.map((_, layer) => inputBits(model, layer));
+    this.#cache = new KvCache(kernels, config, contextLength, model.cache);
     this.#ropeTable = kernels.upload(ropeTable(config, contextLength));
     this.#logits = kernels.f32(config.vocabulary);
     this.#single = this.#workspace(1);
@@ -189,7 +194,7 @@ class CachedSession implements Session {
   close(): void {
     const kernels = this.#kernels;
     for (const block of this.#loaded.blocks) freeBlock(kernels, block);
-    for (const { k, v } of this.#caches) kernels.free(k, v);
+    this.#cache.close();
     kernels.free(...this.#loaded.outer, this.#ropeTable, this.#logits);
     const { ids, positions, x, activations } = this.#single;
     kernels.free(ids, positions, x);
@@ -227,8 +232,14 @@ class CachedSession implements Session {
     }
     this.#kernels.gatherRows(this.#loaded.embedding, workspace.ids, workspace.x);
     this.#loaded.blocks.forEach((weights, layer) => {
-      const cache = { ...this.#caches[layer], past, capacity: this.contextLength };
-      const batch = { sequences: 1, length, positions: workspace.positions, ropeTable: this.#ropeTable, cache };
+      const cache = { ...this.#cache.layers[layer], past };
+      const inputs = {
+        positions: workspace.positions,
+        ropeTable: this.#ropeTable,
+        cache,
+        inputBits: this.#inputBits[layer],
+      };
+      const batch = { sequences: 1, length, ...inputs };
       blockForward(this.#kernels, config, weights, workspace.x, batch, workspace.activations);
     });
     this.#position = past + length;
@@ -245,6 +256,7 @@ class CachedSession implements Session {
       hidden,
       normEpsilon,
     );
-    linear(this.#kernels, normed, this.#loaded.head, logits, 1, vocabulary, hidden);
+    const bits = this.#model.activations?.get(headTensor(this.#model).name);
+    linear(this.#kernels, normed, this.#loaded.head, logits, 1, vocabulary, hidden, bits);
   }
 }

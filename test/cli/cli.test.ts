@@ -67,7 +67,7 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(
       ['plan', tiny],
       2,
-      /give budgets \(--target-size, --target-bpw, --max-bops, --max-memory, --max-moved, --max-latency\), or --frontier/,
+      /give budgets \(--target-size, --target-bpw, --max-bops, --kv-budget, --max-memory, --max-moved, --max-latency\), or --frontier/,
     ),
     assertFails(
       ['plan', tiny, '--max-bops', '1G', '--target-bpw', '4', '--solver', 'knapsack'],
@@ -83,6 +83,10 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),
     assertFails(['plan', tiny, '--max-latency', '25'], 2, /time 25: expected a number with its unit, such as 25ms/),
     assertFails(['plan', tiny, '--max-latency', '9ms', '--context', '4096'], 2, /context 4096: the model is made for/),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--kv-uniform'], 2, /--kv-uniform is part of a KV budget/),
+    assertFails(['plan', tiny, '--target-bpw', '4', '--activations', '8'], 2, /give their budget with --max-bops too/),
+    assertFails(['plan', tiny, '--max-bops', '1G', '--activations', '2'], 2, /expected 3 to 16 bits/i),
+    assertFails(['run', tiny, '-p', 'x', '--cache-k', 'q4_k'], 2, /cache k: q4_k does not hold heads of 64 values/),
     assertFails(['metrics', 'rank'], 2, /missing required argument 'model'/),
     assertFails(['metrics', 'rank', tiny, '--metric', 'nonsense'], 2, /metric nonsense is not known/),
     assertFails(['measure', tiny, '--metric', 'mc-moe'], 2, /not applicable to dense models/),

@@ -95,7 +95,7 @@ test('permuted rows under interleaved RoPE are HF rows under RoPE by halves', as
       const name = `blk.${layer}.attn_${kind}.weight`;
       const entry = file.tensors.get(`model.layers.${layer}.self_attn.${kind}_proj.weight`)!;
       const load = async (): Promise<Float32Array> => new Float32Array((await entry.read()).slice().buffer);
-      tensors.set(name, { ...tensors.get(name)!, load });
+      tensors.set(name, { ...tensors.get(name)!, load, loadBlocks: undefined });
     }
   }
   const plain: Model = {

@@ -1,8 +1,17 @@
 /** Raw logits from llama.cpp through node-llama-cpp, or the reason why there are none on this machine. */
 export interface Peer {
-  /** Logits after every token, [tokens, vocabulary], with an F32 KV cache. */
-  logits(path: string, tokens: readonly number[]): Promise<Float32Array>;
+  /**
+   * Logits after every token, [tokens, vocabulary].
+   * @param cache how keys and values are kept, default F32
+   */
+  logits(path: string, tokens: readonly number[], cache?: PeerCache): Promise<Float32Array>;
   close(): Promise<void>;
+}
+
+/** Types that llama.cpp keeps its cache in. */
+export interface PeerCache {
+  readonly k: 'F32' | 'Q8_0' | 'Q4_0';
+  readonly v: 'F32' | 'Q8_0' | 'Q4_0';
 }
 
 export async function openPeer(): Promise<Peer | string> {
@@ -10,15 +19,16 @@ export async function openPeer(): Promise<Peer | string> {
     const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
     const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: LlamaLogLevel.error });
     return {
-      logits: async (path, tokens) => {
+      logits: async (path, tokens, cache = { k: 'F32', v: 'F32' }) => {
         const model = await llama.loadModel({ modelPath: path });
         const context = await model.createContext({
           contextSize: Math.max(64, tokens.length),
           batchSize: Math.max(64, tokens.length),
           threads: 1,
-          flashAttention: false,
-          experimentalKvCacheKeyType: 'F32',
-          experimentalKvCacheValueType: 'F32',
+          // Quantized values need it.
+          flashAttention: cache.v !== 'F32',
+          experimentalKvCacheKeyType: cache.k,
+          experimentalKvCacheValueType: cache.v,
         });
         const generateNext = { logits: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
         type Input = Parameters<ReturnType<typeof context.getSequence>['controlledEvaluate']>[0];

@@ -4,6 +4,7 @@ import { UsageError } from '../../core/errors.ts';
 import type { ResourceName } from '../../pipeline/resources/table.ts';
 import type { Wishes } from '../../pipeline/wishes.ts';
 import { decimal, wholeNumber } from './options.ts';
+import { groupDigits } from './output.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from './size.ts';
 
 /** How a budget is asked for and how a plan's share of it is told: a further resource's budget is one more entry. */
@@ -37,6 +38,13 @@ const BUDGETS = {
     help: 'most bit operations per token: 40G, 1.5T',
     parse: parseCount,
   },
+  kvBudget: {
+    wish: 'kv',
+    resource: 'kv',
+    flags: '--kv-budget <size>',
+    help: 'most bytes of the KV cache at --context tokens: chooses formats of keys and values too',
+    parse: parseSize,
+  },
   maxMemory: {
     wish: 'memory',
     resource: 'memory',
@@ -60,7 +68,10 @@ const BUDGETS = {
   },
 } satisfies Record<string, BudgetOption>;
 
-export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number } & { readonly context?: number };
+export type BudgetOptions = { readonly [name in keyof typeof BUDGETS]?: number } & {
+  readonly context?: number;
+  readonly kvUniform?: boolean;
+};
 
 /** All flags, for messages. */
 export const BUDGET_FLAGS = Object.values(BUDGETS)
@@ -69,11 +80,13 @@ export const BUDGET_FLAGS = Object.values(BUDGETS)
 
 export function addBudgetOptions(command: Command): Command {
   for (const { flags, help, parse } of Object.values(BUDGETS)) command.option(flags, help, parse);
-  return command.option(
-    '--context <tokens>',
-    'context that memory (default the model’s, at most 4096), latency and bytes moved (default 256) are told for',
-    wholeNumber(1, 2 ** 24),
-  );
+  return command
+    .option(
+      '--context <tokens>',
+      'context that memory and KV cache (default the model’s, at most 4096), latency and bytes moved (default 256) are told for',
+      wholeNumber(1, 2 ** 24),
+    )
+    .option('--kv-uniform', 'one format for all keys and one for all values, as llama.cpp takes them');
 }
 
 /**
@@ -87,12 +100,15 @@ export function readWishes(options: BudgetOptions): Wishes | undefined {
       const flags = together.map(([, option]) => option.flags.split(' ')[0]);
       throw new UsageError(`target: ${flags.join(' and ')} say the same; give one of them`);
     }
+  if (options.kvBudget === undefined && options.kvUniform)
+    throw new UsageError('--kv-uniform is part of a KV budget; give --kv-budget too');
   if (asked.length === 0) return undefined;
   return Object.fromEntries(asked.map(([name, { wish }]) => [wish, options[name as keyof BudgetOptions]]));
 }
 
 /** How amounts of each resource are told. */
 const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number, error?: number) => string> = {
+  kv: (amount) => `${groupDigits(amount)} bytes of KV cache`,
   bops: (amount) => `${formatCount(amount)} bit operations per token`,
   memory: (amount) => `${formatSize(amount)} of memory to run`,
   moved: (amount) => `${formatSize(amount)} read per decoded token`,

@@ -2,7 +2,7 @@ import { bitsPerWeight, format } from '../../numeric/table.ts';
 import { isMultiplied } from '../latency/products.ts';
 import type { Resource, Setting } from './types.ts';
 
-/** Matrices are multiplied with activations that nothing rounds: weight-only formats are told as `W4A16` in the field. */
+/** Activations that nothing rounds: weight-only formats are told as `W4A16` in the field. */
 const ACTIVATION_BITS = 16;
 
 /**
@@ -14,9 +14,9 @@ export function bops({ model }: Setting): Resource {
   return {
     name: 'bops',
     fixed: 0,
-    cost: (tensor, name) => {
+    cost: (tensor, name, bits = ACTIVATION_BITS) => {
       const multiplyAdds = isMultiplied(model, tensor) ? tensor.rows * tensor.columns : 0;
-      return Math.ceil(bitsPerWeight(format(name)) * ACTIVATION_BITS * multiplyAdds);
+      return Math.ceil(bitsPerWeight(format(name)) * bits * multiplyAdds);
     },
   };
 }

@@ -2,13 +2,11 @@ import { packedFormats, roundsActivations } from '../../kernels/packedFormats.ts
 import { attentionScratch } from '../../kernels/wasm/attention.ts';
 import { roundedActivationBytes } from '../../kernels/wasm/packed.ts';
 import { SCRATCH_BYTES } from '../../kernels/wasm/team.ts';
+import { cacheBytes } from '../../model/cache-formats.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
 import { activationBytes, allocated, kvCacheBytes } from '../../run/memory.ts';
 import { promptChunk } from '../../run/session.ts';
-import type { Resource, Setting } from './types.ts';
-
-/** Context that a plan's memory is told for, where none is given: that of `run`. */
-const CONTEXT = 4096;
+import { heldContext, type Resource, type Setting } from './types.ts';
 
 /**
  * Most bytes of the kernels' memory that `bitbudget run` takes at a context length: matrices as they are held (packed,
@@ -17,9 +15,10 @@ const CONTEXT = 4096;
  *
  * Exact when a matrix with the longest rows is met with rounded activations, else too high by their scratch.
  */
-export function memory({ model, table, context, threads = 1 }: Setting): Resource {
+export function memory(setting: Setting): Resource {
+  const { model, table, cache, threads = 1 } = setting;
   const { config } = model;
-  const length = context ?? Math.min(config.contextLength, CONTEXT);
+  const length = heldContext(setting);
   const chosen = new Set(table.tensors.map(({ tensor }) => tensor));
   const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && role !== 'rope_freqs');
   const vectors = kept.reduce((sum, { shape }) => sum + allocated(4 * shape.reduce((a, b) => a * b, 1)), 0);
@@ -28,10 +27,13 @@ export function memory({ model, table, context, threads = 1 }: Setting): Resourc
     .filter(({ prices }) => prices.some((price) => roundsActivations(price.format)))
     .map(({ columns }) => allocated(roundedActivationBytes(chunk, columns)));
   const scratch = Math.max(allocated(attentionScratch(threads, length)), ...rounded);
+  // A packed cache is read through one tile of floats for keys and one for values.
+  const cacheFixed = cache ? 2 * allocated(cacheBytes(config, 'F32', length)) : kvCacheBytes(config, length);
   return {
     name: 'memory',
-    fixed: vectors + kvCacheBytes(config, length) + activationBytes(config, length) + scratch + threads * SCRATCH_BYTES,
+    fixed: vectors + cacheFixed + activationBytes(config, length) + scratch + threads * SCRATCH_BYTES,
     cost: ({ rows, columns }, name) => allocated(heldBytes(name, rows, columns)),
+    cacheCost: (name) => allocated(cacheBytes(config, name, length)),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Model, ModelTensor } from '../../../model/types.ts';
 import {
   allocateActivations,
   type Batch,
+  type BlockActivations,
   type BlockWeights,
   blockForward,
   blockTensorNames,
@@ -46,6 +47,16 @@ export interface Layer {
 export interface LayerPassOptions extends WorkOptions {
   readonly seed: number;
   readonly labels: readonly Labels[];
+  /** Called with every block before its matrices are visited. */
+  readonly visitBlock?: (block: VisitedBlock) => void;
+}
+
+/** One block on all sequences, with what its passes left; arrays lie in the backend's memory and are valid during the visit. */
+export interface VisitedBlock {
+  readonly layer: number;
+  readonly batch: Batch;
+  readonly kept: BlockActivations;
+  readonly gradients: ReadonlyMap<Labels, BlockGradients>;
 }
 
 /** Called with one layer after the other, last to first. */
@@ -135,6 +146,7 @@ async function backward(context: PassContext, layer: number, input: Float32Array
         gradients.set(labels, new Float32Array(d.input));
       }
     });
+    options.visitBlock?.({ layer, batch, kept, gradients: made });
     for (const [name, from] of LINEARS) {
       const tensor = model.tensors.get(`blk.${layer}.${blockTensorNames[name]}`)!;
       const gradient = (labels: Labels) => made.get(labels)?.[name];
