@@ -36,10 +36,19 @@ export async function referenceStates(
   tokens: Int32Array,
   options: EvaluateOptions = {},
 ): Promise<ReferenceStates> {
-  const length = options.length ?? Math.min(512, reference.config.contextLength);
-  const bos = reference.tokenizer.addBos ? reference.tokenizer.bos : undefined;
-  const windows = scoredWindows(tokens, { ...options, length, bos });
+  const windows = evaluationWindows(reference, tokens, options);
   return { windows, states: await scoredStates(kernels, reference, windows, options) };
+}
+
+/** A text cut as a model is evaluated on it. */
+export function evaluationWindows(
+  { config, tokenizer }: Model,
+  tokens: Int32Array,
+  options: EvaluateOptions = {},
+): ScoredWindows {
+  const length = options.length ?? Math.min(512, config.contextLength);
+  const bos = tokenizer.addBos ? tokenizer.bos : undefined;
+  return scoredWindows(tokens, { ...options, length, bos });
 }
 
 /**

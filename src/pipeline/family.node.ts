@@ -98,7 +98,7 @@ class MemberPlanner {
       const plans = new Planner({ model, table, notes: fileNotes(rounding) }).frontier();
       const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
       const tokens = model.tokenizer.encode(heldOut, { special: true });
-      const judge = await PlanJudge.open(setting, tokens, this.#options);
+      const judge = await PlanJudge.open(setting, tokens);
       const original = (await judge.judge(plans[0], () => false)).nll.reference;
       const bits = (nats: number): number => nats / Math.LN2 / judge.bytesPerToken;
       const point = (plan: BitPlan): FamilyPoint => ({

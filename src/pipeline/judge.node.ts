@@ -2,10 +2,10 @@ import type { BitPlan } from '../allocate/types.ts';
 import { sha256Hex } from '../core/hash.ts';
 import type { Memory } from '../core/memory.ts';
 import type { WorkOptions } from '../core/progress.ts';
-import { type ReferenceStates, referenceStates, scoreModels } from '../evaluate/evaluate.ts';
+import { evaluationWindows, type ReferenceStates, referenceStates, scoreModels } from '../evaluate/evaluate.ts';
 import { estimate, summarize } from '../evaluate/summary.ts';
 import type { Estimate, Evaluation } from '../evaluate/types.ts';
-import { labelsOf } from '../evaluate/windows.ts';
+import { labelsOf, type ScoredWindows } from '../evaluate/windows.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { ModelTensor } from '../model/types.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
@@ -39,36 +39,37 @@ export interface JudgeSetting {
 export class PlanJudge {
   readonly #setting: JudgeSetting;
   readonly #tokens: Int32Array;
-  readonly #states: ReferenceStates;
+  readonly #windows: ScoredWindows;
+  /** Of the original, once something is not known yet. */
+  #states?: Promise<ReferenceStates>;
   /** SHA-256 of the tokens. */
   readonly #text: string;
   readonly #memory: Memory<Judgement>;
 
-  private constructor(setting: JudgeSetting, tokens: Int32Array, states: ReferenceStates, text: string) {
+  private constructor(setting: JudgeSetting, tokens: Int32Array, text: string) {
+    const { session, workspace, length } = setting;
     this.#setting = setting;
     this.#tokens = tokens;
-    this.#states = states;
+    this.#windows = evaluationWindows(session.model, tokens, { length });
     this.#text = text;
-    this.#memory = setting.workspace.memory();
+    this.#memory = workspace.memory();
   }
 
-  /** Runs the original over the text. */
-  static async open(setting: JudgeSetting, tokens: Int32Array, work: WorkOptions = {}): Promise<PlanJudge> {
-    const { session, length } = setting;
-    const states = await referenceStates(session.kernels, session.model, tokens, { ...work, length });
-    return new PlanJudge(setting, tokens, states, await sha256Hex(new Uint8Array(Int32Array.from(tokens).buffer)));
+  /** @throws UsageError when the text is shorter than a window */
+  static async open(setting: JudgeSetting, tokens: Int32Array): Promise<PlanJudge> {
+    return new PlanJudge(setting, tokens, await sha256Hex(new Uint8Array(Int32Array.from(tokens).buffer)));
   }
 
   /** Scored tokens. */
   get tokens(): number {
-    const { tokens, length, scoredPerWindow } = this.#states.windows;
+    const { tokens, length, scoredPerWindow } = this.#windows;
     return (tokens.length / length) * scoredPerWindow;
   }
 
   /** Mean bytes of text of the scored tokens. */
   get bytesPerToken(): number {
     const { tokenizer } = this.#setting.session.model;
-    const labels = labelsOf(this.#states.windows);
+    const labels = labelsOf(this.#windows);
     return labels.reduce((sum, id) => sum + tokenizer.tokenBytes(id).length, 0) / labels.length;
   }
 
@@ -79,15 +80,16 @@ export class PlanJudge {
     const rounded = matrices(model).filter((tensor) => only === undefined || only(tensor));
     const formats = rounded.map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
     const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
-    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#states.windows.length, formats, ...run]);
+    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#windows.length, formats, ...run]);
     const known = await this.#memory.get(key);
     if (known !== undefined) return known;
     const store = workspace.blocks();
     const needed = { ...model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
     await encodePlan(needed, plan, measurement, runner, store, work);
     const candidate = quantizedModel(model, plan, store, only);
-    const { length, scoredPerWindow } = this.#states.windows;
-    const options = { ...work, length, referenceStates: this.#states };
+    const { length, scoredPerWindow } = this.#windows;
+    this.#states ??= referenceStates(kernels, model, this.#tokens, { ...work, length });
+    const options = { ...work, length, referenceStates: await this.#states };
     const scores = await scoreModels(kernels, model, candidate, this.#tokens, options);
     const judgement: Judgement = {
       evaluation: summarize(scores),

@@ -187,7 +187,7 @@ class QuantizeRun {
     if (evaluationsOf(this.#options) === undefined) return undefined;
     return await this.#timed('search', async () => {
       const setting = { session: this.#session, measurement, workspace, length };
-      const judge = await PlanJudge.open(setting, await searchText!(), this.#options);
+      const judge = await PlanJudge.open(setting, await searchText!());
       return await searchPlan(planner, table, budgets, judge, { solver, evaluations, seed }, this.#options);
     });
   }

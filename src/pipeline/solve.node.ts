@@ -43,17 +43,19 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
       const { fuse, context, threads, evaluations, searchText } = options;
       const setting = goal?.setting ?? { model, notes: fileNotes(rounding), fuse, context, threads };
       const planner = new Planner({ ...setting, ...prices, table });
+      const judged = { session, measurement, workspace, length: sequenceLength(model) };
       if (goal !== undefined && evaluationsOf(options) !== undefined) {
-        const length = sequenceLength(model);
-        const judge = await PlanJudge.open({ session, measurement, workspace, length }, await searchText!(), options);
+        const judge = await PlanJudge.open(judged, await searchText!());
         const plan = await searchPlan(planner, table, goal.budgets, judge, { solver, evaluations, seed }, options);
         workspace.forgetBlocks();
         return [plan];
       }
-      const corrections =
-        evaluation === undefined
-          ? NO_CORRECTION
-          : await learnFromProbes(session, measurement, workspace, table, (await evaluation()).probed);
+      let corrections = NO_CORRECTION;
+      if (evaluation !== undefined) {
+        const judge = await PlanJudge.open(judged, (await evaluation()).probed);
+        corrections = await learnFromProbes(judge, table, options);
+        workspace.forgetBlocks();
+      }
       if (goal === undefined) return planner.frontier(corrections);
       return [await planner.plan(goal.budgets, { solver, seed, corrections })];
     } finally {

@@ -78,6 +78,7 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--max-bops', '1G', '--evaluations', '9'], 2, /give --solver genetic or tree/),
     assertFails(['plan', tiny, '--frontier', '--solver', 'tree'], 2, /--frontier is exact/),
     assertFails(['quantize', tiny, '-o', 'x.gguf', '--type', 'Q4_K', '--fuse'], 2, /--fuse is for budgets/),
+    assertFails(['plan', tiny, '--target-bpw', '4', '--solver', 'tree', '--probe'], 2, /--probe: --solver tree learns/),
     assertFails(['plan', tiny, '--max-bops', 'much'], 2, /count much: expected a number such as/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'Q9'], 1, /number format Q9 is not known/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--palette', 'F32'], 2, /no format of it can hold token_embd/),

@@ -35,9 +35,14 @@ export function addSolverOptions(command: Command): Command {
     .option('--fuse', 'one format for q, k and v of a block, and for gate and up: for runtimes that fuse them');
 }
 
-/** @throws UsageError when the solver does not go with the budgets or with --evaluations */
-export function checkSolver({ solver, evaluations }: SolverOptions, wishes: Wishes | undefined): void {
+/** @throws UsageError when the solver does not go with the budgets, with --evaluations or with --probe */
+export function checkSolver(
+  { solver, evaluations, probe }: SolverOptions & { readonly probe?: boolean },
+  wishes: Wishes | undefined,
+): void {
   const chosen = solver === undefined ? undefined : solvers.get(solver);
+  if (probe && chosen?.evaluations !== undefined)
+    throw new UsageError(`--probe: --solver ${solver} learns from the plans that it measures; leave one of them out`);
   if (evaluations !== undefined && chosen?.evaluations === undefined)
     throw new UsageError(`--evaluations is for solvers that search by true KL; give --solver ${SEARCHES.join(' or ')}`);
   if (wishes === undefined && chosen !== undefined)
