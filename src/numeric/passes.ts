@@ -44,6 +44,8 @@ export interface Windows {
 export interface Words {
   /** Values of a word: 4 or 8. */
   readonly size: number;
+  /** Whether words are the same arrays in every tensor, so that backends may keep them. */
+  readonly isFixed: boolean;
   readonly stages: readonly {
     /** Byte in the group of the first code. */
     readonly codesAt: number;

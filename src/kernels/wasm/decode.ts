@@ -17,6 +17,7 @@ const BF16_BYTES = 3;
 
 /** Decoding: `assembly/packed/decode.ts` for the types of model files, `assembly/codes` for the families. */
 export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
+  const tables = new FixedTables(team);
   return {
     decodes: (format) => packedFormats.includes(format.name) || format.passes !== undefined,
     decode: (format, bytes, columns, values) => {
@@ -26,7 +27,7 @@ export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
       } else if (format.passes !== undefined) {
         const passes = format.passes(bytes, columns, values.length);
         if (passes.some(({ adds }) => adds)) values.fill(0);
-        for (const pass of passes) decodePass(team, pass, bytes, values);
+        for (const pass of passes) decodePass(team, tables, pass, bytes, values);
       } else if (isBlocked(format)) {
         format.decodeBlocks(bytes, values);
       } else {
@@ -48,10 +49,11 @@ export function decodeBlocks(team: Team, format: NumberFormat, bytes: Uint8Array
     );
 }
 
-function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
+function decodePass(team: Team, tables: FixedTables, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
+  const kept = tables.of(pass);
   const plan = team.allocate(PLAN_BYTES + tableBytes(pass));
   try {
-    writePlan(team.memory.buffer, plan, pass);
+    writePlan(team.memory.buffer, kept, plan, pass);
     const first = team.address(bytes);
     const args = [plan, first + pass.start, first + bytes.length, team.address(values), values.length];
     team.dispatch('decodeCodes', args, values.length);
@@ -60,13 +62,38 @@ function decodePass(team: Team, pass: CodePass, bytes: Uint8Array, values: Float
   }
 }
 
-/** Bytes of the tables behind a plan: scales, bytes of codes, levels or words. */
-function tableBytes({ levels, words }: CodePass): number {
-  const stages = words?.stages.map((stage) => STAGE_BYTES + 8 * stage.words.length) ?? [];
-  return (4 + 8) * BYTE_VALUES + 8 * (levels?.length ?? 0) + stages.reduce((sum, bytes) => sum + bytes, 0);
+/** Large tables that are the same in every tensor: kept in the team's memory once they were used. */
+class FixedTables {
+  readonly #team: Team;
+  readonly #kept = new Map<Float64Array, number>();
+
+  constructor(team: Team) {
+    this.#team = team;
+  }
+
+  /** Addresses of a pass's kept tables: float64 words of every stage, or levels as float32. Memory may grow. */
+  of({ levels, windows, words }: CodePass): number[] {
+    if (windows) return [this.#place(levels!, Float32Array)];
+    return words?.isFixed ? words.stages.map((stage) => this.#place(stage.words, Float64Array)) : [];
+  }
+
+  #place(values: Float64Array, Table: typeof Float32Array | typeof Float64Array): number {
+    const known = this.#kept.get(values);
+    if (known !== undefined) return known;
+    const address = this.#team.allocateTable(Table.BYTES_PER_ELEMENT * values.length);
+    new Table(this.#team.memory.buffer, address, values.length).set(values);
+    this.#kept.set(values, address);
+    return address;
+  }
 }
 
-function writePlan(buffer: ArrayBufferLike, plan: number, pass: CodePass): void {
+/** Bytes of the tables behind a plan: scales, bytes of codes, levels or words, as far as they are not kept. */
+function tableBytes({ levels = new Float64Array(0), windows, words }: CodePass): number {
+  const stages = words?.stages.map((stage) => STAGE_BYTES + (words.isFixed ? 0 : 8 * stage.words.length)) ?? [];
+  return (4 + 8) * BYTE_VALUES + (windows ? 0 : 8 * levels.length) + stages.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: number, pass: CodePass): void {
   const { scale, levels, byteCodes, zeroAt, words, windows } = pass;
   const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
   const kind = kindName(pass, step);
@@ -79,8 +106,7 @@ function writePlan(buffer: ArrayBufferLike, plan: number, pass: CodePass): void 
   if (scale?.type.bytes === 1) new Float32Array(buffer, scales, BYTE_VALUES).set(scalesOf(scale.type));
   if (byteCodes) new Uint8Array(buffer, codes, byteCodes.codes.length).set(byteCodes.codes);
   if (kind === 'table') new Float64Array(buffer, table, size).set(levels!);
-  if (kind === 'windows') new Float32Array(buffer, table, levels!.length).set(levels!);
-  if (words) writeStages(buffer, table, words);
+  if (words) writeStages(buffer, kept, table, words);
   const [a, b, c, d] = windows?.steps ?? [0, 0, 0, 0];
   new Int32Array(buffer, plan, 12).set([
     ...[pass.group, pass.stride, pass.codesAt, pass.bits, kinds[kind], Number(pass.adds ?? false)],
@@ -91,7 +117,7 @@ function writePlan(buffer: ArrayBufferLike, plan: number, pass: CodePass): void 
   const steps = a | (b << 8) | (c << 16) | (d << 24);
   new Uint32Array(buffer, plan + 56, 6).set([
     scales,
-    table,
+    kind === 'windows' ? kept[0] : table,
     codes,
     steps,
     windows?.block ?? 0,
@@ -107,10 +133,12 @@ function kindName({ words, windows, zeroAt }: CodePass, step: number | undefined
 }
 
 /** Stages as assembly/codes/plan.ts has them, then their words. */
-function writeStages(buffer: ArrayBufferLike, at: number, { stages }: Words): void {
+function writeStages(buffer: ArrayBufferLike, kept: readonly number[], at: number, { stages, isFixed }: Words): void {
   let table = at + STAGE_BYTES * stages.length;
   stages.forEach(({ codesAt, step, codeBytes, words }, m) => {
-    new Uint32Array(buffer, at + STAGE_BYTES * m, 4).set([codesAt, step, codeBytes, table]);
+    const place = isFixed ? kept[m] : table;
+    new Uint32Array(buffer, at + STAGE_BYTES * m, 4).set([codesAt, step, codeBytes, place]);
+    if (isFixed) return;
     new Float64Array(buffer, table, words.length).set(words);
     table += 8 * words.length;
   });

@@ -44,7 +44,7 @@ export function additiveFormat(spec: AdditiveSpec): TensorFormat {
       }));
       const scale = { type: SCALE_F32, at: 0 };
       const group = { group: length, start: 0, stride: bytes.length, codesAt: header, bits };
-      return [{ ...group, scale, words: { size: spec.group, stages } }];
+      return [{ ...group, scale, words: { size: spec.group, isFixed: false, stages } }];
     },
     encode(values, _columns, bytes, importance) {
       const coder = new AdditiveCoder(spec);

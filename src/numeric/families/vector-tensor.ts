@@ -119,7 +119,9 @@ class RowCodec extends SearchedCodec {
     });
     const scale = { type: SCALE_F32, at: 0 };
     const { group, bytes: stride } = this;
-    return [{ group, start: 0, stride, scale, codesAt: SCALE_F32.bytes, bits: 8, words: { size, stages } }];
+    return [
+      { group, start: 0, stride, scale, codesAt: SCALE_F32.bytes, bits: 8, words: { size, isFixed: true, stages } },
+    ];
   }
 
   #room(): Uint16Array[] {
