@@ -11,7 +11,7 @@
 import { solve } from '../src/allocate/solve.ts';
 import type { Group } from '../src/allocate/types.ts';
 import { cacheBytes, isLlamaCppCache } from '../src/model/cache-formats.ts';
-import { cacheGroups, chosenCache, uniformCache } from '../src/pipeline/cache-groups.ts';
+import { cacheGroups, chosenCache, uniformCache } from '../src/pipeline/plan/cache-groups.ts';
 import { openRunBench } from './support/run-prices.ts';
 
 /** Context that bytes are told for. */

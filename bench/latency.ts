@@ -28,7 +28,7 @@ import { fixedTime, predictLatency } from '../src/pipeline/latency/predict.ts';
 import { productsOf } from '../src/pipeline/latency/products.ts';
 import { fittingFormat, syntheticWeights } from '../src/pipeline/latency/synthetic.ts';
 import type { Latency, LatencyStore, LatencyTable } from '../src/pipeline/latency/types.ts';
-import { Planner } from '../src/pipeline/plan.ts';
+import { Planner } from '../src/pipeline/plan/planner.ts';
 import { Session } from '../src/pipeline/session.node.ts';
 import { calibrationTokens } from '../src/pipeline/texts.node.ts';
 import { matrices } from '../src/quantize/sensitivity.ts';

@@ -19,7 +19,7 @@ import type { Estimate } from '../src/evaluate/types.ts';
 import { spearman } from '../src/measure/metrics/rank.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../src/numeric/table.ts';
-import { groupsOf } from '../src/pipeline/groups.ts';
+import { groupsOf } from '../src/pipeline/plan/groups.ts';
 import { Session } from '../src/pipeline/session.node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { encodePlan } from '../src/quantize/encode.ts';

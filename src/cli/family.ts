@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Model } from '../model/types.ts';
-import type { Family, FamilyMember } from '../pipeline/family.node.ts';
-import type { FamilyPoint } from '../pipeline/family.ts';
+import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
+import type { FamilyPoint } from '../pipeline/family/family.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
@@ -46,7 +46,7 @@ export function register(program: Command): void {
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
-  const { planFamily } = await import('../pipeline/family.node.ts');
+  const { planFamily } = await import('../pipeline/family/family.node.ts');
   const result = await withProgress(options, (work) =>
     planFamily(models, {
       ...work,

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
-import type { Wishes } from '../pipeline/wishes.ts';
+import type { Wishes } from '../pipeline/plan/wishes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
   type ActivationOptions,

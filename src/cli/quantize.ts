@@ -128,7 +128,7 @@ async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
     throw new UsageError('--fuse is for budgets: --type gives all one format, and a --plan is carried out as it is');
   checkSolver(options, wishes);
   if (wishes !== undefined) return { kind: 'budgets', wishes };
-  const { readPlan, uniformPlan } = await import('../pipeline/plan-file.ts');
+  const { readPlan, uniformPlan } = await import('../pipeline/plan/plan-file.ts');
   if (type !== undefined) return { kind: 'plan', plan: uniformPlan(type, rounding) };
   return { kind: 'plan', plan: readPlan(await readText(plan!), plan!) };
 }

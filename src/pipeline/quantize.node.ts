@@ -15,19 +15,19 @@ import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import { type Goal, openGoal } from './goal.node.ts';
-import { PlanJudge } from './judge.node.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
-import { fileNotes, measuredNotes, runNotes } from './notes.ts';
-import { Planner } from './plan.ts';
+import { type Goal, openGoal } from './plan/goal.node.ts';
+import { fileNotes, measuredNotes, runNotes } from './plan/notes.ts';
+import { Planner } from './plan/planner.ts';
+import { type Wishes, weightCount } from './plan/wishes.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
-import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { checkModel, Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
-import { type VerifyResult, verify } from './verify.ts';
-import { type Wishes, weightCount } from './wishes.ts';
+import { PlanJudge } from './verify/judge.node.ts';
+import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
+import { type VerifyResult, verify } from './verify/verify.ts';
 import type { Workspace } from './workspace.node.ts';
 
 /** What the file must be: within budgets, or as a plan says. */

@@ -5,11 +5,11 @@ import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLatency } from '../report/types.ts';
-import { groupsOf } from './groups.ts';
-import { Planner } from './plan.ts';
+import { groupsOf } from './plan/groups.ts';
+import { Planner } from './plan/planner.ts';
+import { weightCount } from './plan/wishes.ts';
 import type { QuantizeResult } from './quantize.node.ts';
 import { storedBytes } from './resources/bytes.ts';
-import { weightCount } from './wishes.ts';
 
 /** Standard errors on each side of a 95 % interval. */
 const INTERVAL = 1.96;

@@ -3,17 +3,17 @@ import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import { NO_CORRECTION } from './corrections.ts';
-import { openGoal } from './goal.node.ts';
-import { PlanJudge } from './judge.node.ts';
-import { learnFromProbes } from './learn.node.ts';
-import { fileNotes } from './notes.ts';
-import { Planner } from './plan.ts';
+import { NO_CORRECTION } from './plan/corrections.ts';
+import { openGoal } from './plan/goal.node.ts';
+import { fileNotes } from './plan/notes.ts';
+import { Planner } from './plan/planner.ts';
+import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
-import { evaluationsOf, type SolverChoice, searchPlan } from './search.node.ts';
 import { checkModel, Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
-import type { Wishes } from './wishes.ts';
+import { PlanJudge } from './verify/judge.node.ts';
+import { learnFromProbes } from './verify/learn.node.ts';
+import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
 
 export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly rounding: RoundingName;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { activationMetadata, activationsFromGguf, withActivationBits } from '../../src/model/activation-bits.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
-import { readPlan } from '../../src/pipeline/plan-file.ts';
+import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
 import { type QuantizeOptions, quantizeModel } from '../../src/pipeline/quantize.node.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BitPlan } from '../../src/allocate/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import type { Wishes } from '../../src/pipeline/plan/wishes.ts';
 import { solveFor } from '../../src/pipeline/solve.node.ts';
-import type { Wishes } from '../../src/pipeline/wishes.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 test('several budgets at once are kept, cost loss, and contradictions say what can be had', async (context) => {

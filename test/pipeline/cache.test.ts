@@ -5,7 +5,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { cacheBytes } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
-import { readPlan } from '../../src/pipeline/plan-file.ts';
+import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
 import { type QuantizeOptions, quantizeModel } from '../../src/pipeline/quantize.node.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 

@@ -14,12 +14,12 @@ import {
   matrixKind,
   NO_CORRECTION,
   type Probe,
-} from '../../src/pipeline/corrections.ts';
-import { groupsOf } from '../../src/pipeline/groups.ts';
-import { probePlans } from '../../src/pipeline/probes.ts';
+} from '../../src/pipeline/plan/corrections.ts';
+import { groupsOf } from '../../src/pipeline/plan/groups.ts';
 import { solveFor } from '../../src/pipeline/solve.node.ts';
 import { holdOut } from '../../src/pipeline/texts.node.ts';
-import { verify } from '../../src/pipeline/verify.ts';
+import { probePlans } from '../../src/pipeline/verify/probes.ts';
+import { verify } from '../../src/pipeline/verify/verify.ts';
 import type { PricedTensor, SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 

@@ -11,7 +11,7 @@ import { fixedTime, kernelOf, predictLatency } from '../../src/pipeline/latency/
 import { productBytes, productsOf } from '../../src/pipeline/latency/products.ts';
 import { latencyFiles } from '../../src/pipeline/latency/store.node.ts';
 import type { LatencyTable } from '../../src/pipeline/latency/types.ts';
-import { Planner } from '../../src/pipeline/plan.ts';
+import { Planner } from '../../src/pipeline/plan/planner.ts';
 import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
 import { moved } from '../../src/pipeline/resources/moved.ts';
 import { solveFor } from '../../src/pipeline/solve.node.ts';

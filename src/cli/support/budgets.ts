@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { PlanPrediction } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
+import type { Wishes } from '../../pipeline/plan/wishes.ts';
 import type { ResourceName } from '../../pipeline/resources/table.ts';
-import type { Wishes } from '../../pipeline/wishes.ts';
 import { decimal, wholeNumber } from './options.ts';
 import { groupDigits } from './output.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from './size.ts';

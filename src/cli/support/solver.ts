@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { solvers } from '../../allocate/solvers/table.ts';
 import type { PlanSearch } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { Wishes } from '../../pipeline/wishes.ts';
+import type { Wishes } from '../../pipeline/plan/wishes.ts';
 import { wholeNumber } from './options.ts';
 
 /** How a plan within budgets is found. */

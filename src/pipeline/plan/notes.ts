@@ -1,10 +1,10 @@
-import type { BitPlan } from '../allocate/types.ts';
-import type { Evaluation } from '../evaluate/types.ts';
-import { activationMetadata } from '../model/activation-bits.ts';
-import { cacheMetadata, uniformCache } from '../model/cache-formats.ts';
-import type { Model } from '../model/types.ts';
-import type { TypedMetadata } from '../text/types.ts';
-import type { Notes, RunPrices } from './resources/types.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import type { Evaluation } from '../../evaluate/types.ts';
+import { activationMetadata } from '../../model/activation-bits.ts';
+import { cacheMetadata, uniformCache } from '../../model/cache-formats.ts';
+import type { Model } from '../../model/types.ts';
+import type { TypedMetadata } from '../../text/types.ts';
+import type { Notes, RunPrices } from '../resources/types.ts';
 
 /** What a file tells of the roundings while it runs: those of the plan, whatever they are in the same number of bytes. */
 export function runNotes(model: Model, { cache, activations }: Pick<BitPlan, 'cache' | 'activations'>): Notes {

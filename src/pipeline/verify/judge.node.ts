@@ -1,18 +1,18 @@
-import type { BitPlan } from '../allocate/types.ts';
-import { sha256Hex } from '../core/hash.ts';
-import type { Memory } from '../core/memory.ts';
-import type { WorkOptions } from '../core/progress.ts';
-import { evaluationWindows, type ReferenceStates, referenceStates, scoreModels } from '../evaluate/evaluate.ts';
-import { estimate, summarize } from '../evaluate/summary.ts';
-import type { Estimate, Evaluation } from '../evaluate/types.ts';
-import { labelsOf, type ScoredWindows } from '../evaluate/windows.ts';
-import type { Measurement } from '../measure/types.ts';
-import type { ModelTensor } from '../model/types.ts';
-import { encodePlan, plannedFormat } from '../quantize/encode.ts';
-import { quantizedModel } from '../quantize/quantized.ts';
-import { matrices } from '../quantize/sensitivity.ts';
-import type { Session } from './session.node.ts';
-import type { Workspace } from './workspace.node.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import { sha256Hex } from '../../core/hash.ts';
+import type { Memory } from '../../core/memory.ts';
+import type { WorkOptions } from '../../core/progress.ts';
+import { evaluationWindows, type ReferenceStates, referenceStates, scoreModels } from '../../evaluate/evaluate.ts';
+import { estimate, summarize } from '../../evaluate/summary.ts';
+import type { Estimate, Evaluation } from '../../evaluate/types.ts';
+import { labelsOf, type ScoredWindows } from '../../evaluate/windows.ts';
+import type { Measurement } from '../../measure/types.ts';
+import type { ModelTensor } from '../../model/types.ts';
+import { encodePlan, plannedFormat } from '../../quantize/encode.ts';
+import { quantizedModel } from '../../quantize/quantized.ts';
+import { matrices } from '../../quantize/sensitivity.ts';
+import type { Session } from '../session.node.ts';
+import type { Workspace } from '../workspace.node.ts';
 
 /** A plan's true loss, and that of every window by itself, so that plans can be compared in pairs. */
 export interface Judgement {

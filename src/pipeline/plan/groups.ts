@@ -1,7 +1,7 @@
-import type { Group } from '../allocate/types.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
+import type { Group } from '../../allocate/types.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { Resource } from '../resources/types.ts';
 import { type Corrections, correctionFactor, NO_CORRECTION } from './corrections.ts';
-import type { Resource } from './resources/types.ts';
 
 /** The allocator's view of a table: groups with their calibrated losses and what options cost of the resources. */
 export function groupsOf(

@@ -1,7 +1,7 @@
-import type { BitPlan, Group } from '../allocate/types.ts';
-import type { PricedActivations } from '../measure/activations.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
-import type { Resource } from './resources/types.ts';
+import type { BitPlan, Group } from '../../allocate/types.ts';
+import type { PricedActivations } from '../../measure/activations.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { Resource } from '../resources/types.ts';
 
 /** What stands between the format and the bits of an option: `Q4_K/a8`. */
 const MARK = '/a';

@@ -1,6 +1,6 @@
-import type { Coupling } from '../allocate/types.ts';
-import type { TensorRole } from '../model/types.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
+import type { Coupling } from '../../allocate/types.ts';
+import type { TensorRole } from '../../model/types.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 
 /**
  * Matrices of a block that read the same input, which runtimes join into one product: then they must share a format.

@@ -1,5 +1,5 @@
-import type { Model } from '../model/types.ts';
-import type { Budgets } from './resources/table.ts';
+import type { Model } from '../../model/types.ts';
+import type { Budgets } from '../resources/table.ts';
 
 /** Budgets as they are asked for: the file's size may be told as bits per weight. */
 export interface Wishes extends Budgets {

@@ -1,9 +1,9 @@
-import type { BitPlan } from '../allocate/types.ts';
-import type { Model } from '../model/types.ts';
-import { bitsPerWeight, format } from '../numeric/table.ts';
-import { plannedFormat } from '../quantize/encode.ts';
-import { matrices } from '../quantize/sensitivity.ts';
-import { weightCount } from './wishes.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import type { Model } from '../../model/types.ts';
+import { bitsPerWeight, format } from '../../numeric/table.ts';
+import { plannedFormat } from '../../quantize/encode.ts';
+import { matrices } from '../../quantize/sensitivity.ts';
+import { weightCount } from '../plan/wishes.ts';
 
 /** A plan of one model of a family, comparable with those of the others. */
 export interface FamilyPoint {

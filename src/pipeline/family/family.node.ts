@@ -1,19 +1,19 @@
-import type { BitPlan } from '../allocate/types.ts';
-import { UsageError } from '../core/errors.ts';
-import { checkpoint } from '../core/progress.ts';
-import type { Estimate } from '../evaluate/types.ts';
-import type { Model } from '../model/types.ts';
-import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
-import type { RoundingName } from '../quantize/types.ts';
-import { assetPath, evaluationText } from '../text/assets.node.ts';
-import { loadText } from '../text/load.node.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import { UsageError } from '../../core/errors.ts';
+import { checkpoint } from '../../core/progress.ts';
+import type { Estimate } from '../../evaluate/types.ts';
+import type { Model } from '../../model/types.ts';
+import { refuseUnusablePalette } from '../../quantize/sensitivity.ts';
+import type { RoundingName } from '../../quantize/types.ts';
+import { assetPath, evaluationText } from '../../text/assets.node.ts';
+import { loadText } from '../../text/load.node.ts';
+import { fileNotes } from '../plan/notes.ts';
+import { Planner } from '../plan/planner.ts';
+import { weightCount } from '../plan/wishes.ts';
+import { Session, type SessionOptions } from '../session.node.ts';
+import { calibrationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
+import { PlanJudge } from '../verify/judge.node.ts';
 import { type FamilyPoint, jointFrontier, quantizationRatio } from './family.ts';
-import { PlanJudge } from './judge.node.ts';
-import { fileNotes } from './notes.ts';
-import { Planner } from './plan.ts';
-import { Session, type SessionOptions } from './session.node.ts';
-import { calibrationTokens, sequenceLength, type TextChoice } from './texts.node.ts';
-import { weightCount } from './wishes.ts';
 
 export interface FamilyOptions extends SessionOptions {
   readonly rounding: RoundingName;

@@ -1,6 +1,6 @@
-import type { BitPlan, Coupling, Group } from '../allocate/types.ts';
-import type { PricedCache } from '../measure/cache.ts';
-import type { Resource } from './resources/types.ts';
+import type { BitPlan, Coupling, Group } from '../../allocate/types.ts';
+import type { PricedCache } from '../../measure/cache.ts';
+import type { Resource } from '../resources/types.ts';
 
 /**
  * The allocator's view of the KV cache: keys and values of every block.

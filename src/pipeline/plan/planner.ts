@@ -1,17 +1,17 @@
-import { expandSolution, mergeAgreeing } from '../allocate/agree.ts';
-import { costRange } from '../allocate/problem.ts';
-import { solve, solveMany } from '../allocate/solve.ts';
-import type { SolveOptions } from '../allocate/solvers/types.ts';
-import type { BitPlan, Coupling, Group, Solution } from '../allocate/types.ts';
-import { BitbudgetError, UsageError } from '../core/errors.ts';
-import { isLlamaCppCache } from '../model/cache-formats.ts';
+import { expandSolution, mergeAgreeing } from '../../allocate/agree.ts';
+import { costRange } from '../../allocate/problem.ts';
+import { solve, solveMany } from '../../allocate/solve.ts';
+import type { SolveOptions } from '../../allocate/solvers/types.ts';
+import type { BitPlan, Coupling, Group, Solution } from '../../allocate/types.ts';
+import { BitbudgetError, UsageError } from '../../core/errors.ts';
+import { isLlamaCppCache } from '../../model/cache-formats.ts';
+import { type Budgets, resources } from '../resources/table.ts';
+import type { Resource, Setting } from '../resources/types.ts';
 import { activationLoss, pairActivations, pairIds, splitPair } from './activation-groups.ts';
 import { cacheGroups, cacheIds, chosenCache, uniformCache } from './cache-groups.ts';
 import { type Corrections, NO_CORRECTION } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
-import { type Budgets, resources } from './resources/table.ts';
-import type { Resource, Setting } from './resources/types.ts';
 
 /** A proof may take this long: little beside the measurement that came before. */
 const PATIENCE_MS = 60_000;

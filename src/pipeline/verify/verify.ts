@@ -1,7 +1,7 @@
-import type { BitPlan } from '../allocate/types.ts';
-import type { Estimate, Evaluation } from '../evaluate/types.ts';
-import type { ModelTensor } from '../model/types.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import type { Estimate, Evaluation } from '../../evaluate/types.ts';
+import type { ModelTensor } from '../../model/types.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import {
   type Corrections,
   coarseness,
@@ -9,8 +9,8 @@ import {
   matrixKind,
   NO_CORRECTION,
   type Probe,
-} from './corrections.ts';
-import { groupsOf } from './groups.ts';
+} from '../plan/corrections.ts';
+import { groupsOf } from '../plan/groups.ts';
 
 /** A plan with what it was predicted to cost and what it did cost on held-out text. */
 export interface VerifiedPlan {

@@ -1,14 +1,14 @@
-import { pricedCacheFormats } from '../model/cache-formats.ts';
-import type { Model } from '../model/types.ts';
-import { candidates } from '../quantize/candidates.ts';
-import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
-import type { RoundingName } from '../quantize/types.ts';
-import { isMultiplied } from './latency/products.ts';
+import { pricedCacheFormats } from '../../model/cache-formats.ts';
+import type { Model } from '../../model/types.ts';
+import { candidates } from '../../quantize/candidates.ts';
+import { matrices, type SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { RoundingName } from '../../quantize/types.ts';
+import { isMultiplied } from '../latency/products.ts';
+import type { Budgets } from '../resources/table.ts';
+import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
+import type { Session } from '../session.node.ts';
 import { fileNotes, runNotesAhead } from './notes.ts';
-import { Planner } from './plan.ts';
-import type { Budgets } from './resources/table.ts';
-import type { Deployment, RunPrices, Setting } from './resources/types.ts';
-import type { Session } from './session.node.ts';
+import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
 /** What plans are made for, before anything of the model is measured. */

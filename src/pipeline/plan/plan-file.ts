@@ -1,7 +1,7 @@
-import type { BitPlan } from '../allocate/types.ts';
-import { UsageError } from '../core/errors.ts';
-import { format } from '../numeric/table.ts';
-import { roundingMethod } from '../quantize/rounding/table.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import { UsageError } from '../../core/errors.ts';
+import { format } from '../../numeric/table.ts';
+import { roundingMethod } from '../../quantize/rounding/table.ts';
 
 /** One format for every matrix. @throws UsageError when the format is not known */
 export function uniformPlan(name: string, rounding: string): BitPlan {

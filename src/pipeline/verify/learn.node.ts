@@ -1,7 +1,7 @@
-import type { WorkOptions } from '../core/progress.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
-import { type Corrections, learnCorrections, type Probe } from './corrections.ts';
-import { groupsOf } from './groups.ts';
+import type { WorkOptions } from '../../core/progress.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import { type Corrections, learnCorrections, type Probe } from '../plan/corrections.ts';
+import { groupsOf } from '../plan/groups.ts';
 import type { PlanJudge } from './judge.node.ts';
 import { probePlans } from './probes.ts';
 

@@ -1,7 +1,7 @@
-import { hasOddParity } from '../numeric/bits.ts';
-import { bitsPerWeight, format } from '../numeric/table.ts';
-import type { PricedTensor } from '../quantize/sensitivity.ts';
-import { type MatrixKind, matrixKind } from './corrections.ts';
+import { hasOddParity } from '../../numeric/bits.ts';
+import { bitsPerWeight, format } from '../../numeric/table.ts';
+import type { PricedTensor } from '../../quantize/sensitivity.ts';
+import { type MatrixKind, matrixKind } from '../plan/corrections.ts';
 
 /** A matrix and the formats that it may get. */
 export interface ProbeMatrix {

@@ -1,6 +1,6 @@
-import type { Estimate } from '../evaluate/types.ts';
-import { bitsPerWeight, format } from '../numeric/table.ts';
-import type { PricedTensor } from '../quantize/sensitivity.ts';
+import type { Estimate } from '../../evaluate/types.ts';
+import { bitsPerWeight, format } from '../../numeric/table.ts';
+import type { PricedTensor } from '../../quantize/sensitivity.ts';
 
 /** Kinds of matrices whose predictions tend to be off alike. */
 export type MatrixKind = 'embedding' | 'head' | 'attention' | 'feedForward';

@@ -1,10 +1,10 @@
-import { solvers } from '../allocate/solvers/table.ts';
-import type { BitPlan } from '../allocate/types.ts';
-import type { WorkOptions } from '../core/progress.ts';
-import type { SensitivityTable } from '../quantize/sensitivity.ts';
+import { solvers } from '../../allocate/solvers/table.ts';
+import type { BitPlan } from '../../allocate/types.ts';
+import type { WorkOptions } from '../../core/progress.ts';
+import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { Planner } from '../plan/planner.ts';
+import type { Budgets } from '../resources/table.ts';
 import type { Judgement, PlanJudge } from './judge.node.ts';
-import type { Planner } from './plan.ts';
-import type { Budgets } from './resources/table.ts';
 import { verify } from './verify.ts';
 
 /** Which solver makes the plan, and how many true evaluations it may spend if it searches by them. */
