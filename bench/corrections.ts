@@ -54,7 +54,7 @@ const skip = Number(options.skip);
 const heldOut = (
   await evaluationTokens(model, { files: file(options.evaluation), tokens: skip + 2 * Number(options.tokens) })
 ).subarray(skip);
-const { probed } = holdOut(heldOut, length);
+const { searched: probed } = holdOut(heldOut, length);
 const states = await referenceStates(session.kernels, model, probed, { length, firstScored: 0 });
 const { tensors } = bench.candidates;
 console.log(`${machine()}; probes on ${probed.length} tokens, judged by ${truth.plans.length} plans`);

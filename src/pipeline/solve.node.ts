@@ -52,7 +52,7 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
       }
       let corrections = NO_CORRECTION;
       if (evaluation !== undefined) {
-        const judge = await PlanJudge.open(judged, (await evaluation()).probed);
+        const judge = await PlanJudge.open(judged, (await evaluation()).searched);
         corrections = await learnFromProbes(judge, table, options);
         workspace.forgetBlocks();
       }
