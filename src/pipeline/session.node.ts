@@ -69,10 +69,13 @@ export class Session {
     });
   }
 
-  /** Files of one measurement: prices and blocks made from it. */
-  async workspace(measurement: Measurement | undefined): Promise<Workspace> {
+  /**
+   * Files of one measurement: prices and blocks made from it.
+   * @param purpose blocks of the truth bench are kept apart from those of a file being made
+   */
+  async workspace(measurement: Measurement | undefined, purpose: 'work' | 'truth' = 'work'): Promise<Workspace> {
     const suffix = measurement === undefined ? 'plain' : `${measurement.key.text.slice(0, 8)}-${measurement.key.seed}`;
-    return new Workspace(join(this.options.folder, `${await this.#name()}.${suffix}.work.sqlite`));
+    return new Workspace(join(this.options.folder, `${await this.#name()}.${suffix}.${purpose}.sqlite`));
   }
 
   async price(

@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels/contract.ts';
+import { cacheBytes } from '../model/cache-formats.ts';
 import type { ModelConfig } from '../model/types.ts';
 import { allocateActivations } from './block.ts';
 import { promptChunk } from './session.ts';
@@ -17,8 +18,8 @@ export function allocated(bytes: number): number {
 }
 
 /** Keys and values of every block, float32. @param contextLength tokens that the cache can hold */
-export function kvCacheBytes({ layers, kvHeads, headDim }: ModelConfig, contextLength: number): number {
-  return 2 * layers * allocated(4 * contextLength * kvHeads * headDim);
+export function kvCacheBytes(config: ModelConfig, contextLength: number): number {
+  return 2 * config.layers * allocated(cacheBytes(config, 'F32', contextLength));
 }
 
 /** Activations of one token and of a prompt's chunk, which is the most at a time; the table of RoPE; logits. */

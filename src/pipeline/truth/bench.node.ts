@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import type { Measurement } from '../../measure/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import type { Session } from '../session.node.ts';
-import { Workspace } from '../workspace.node.ts';
+import type { Workspace } from '../workspace.node.ts';
 import { coarsePalette, RoundedCandidates } from './candidates.node.ts';
 import { makeTruth, type TruthOptions } from './evaluate.node.ts';
 import type { Truth } from './truth.ts';
@@ -25,9 +24,7 @@ export class TruthBench {
   /** Rounds the candidates, or finds that it was done. */
   static async open(session: Session, measurement: Measurement, rounding: RoundingName): Promise<TruthBench> {
     const { model, runner, options } = session;
-    const name = (await model.fingerprint()).slice(0, 16);
-    const { text, seed } = measurement.key;
-    const workspace = new Workspace(join(options.folder, `${name}.${text.slice(0, 8)}-${seed}.truth.sqlite`));
+    const workspace = await session.workspace(measurement, 'truth');
     try {
       const store = workspace.blocks();
       const made = await RoundedCandidates.round(model, measurement, runner, rounding, store, options);
