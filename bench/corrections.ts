@@ -12,17 +12,14 @@ import { parseArgs } from 'node:util';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
-import { openModel } from '../src/model/open.node.ts';
 import { correctionFactor, learnCorrections, NO_CORRECTION, type Probe } from '../src/pipeline/plan/corrections.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, holdOut, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
+import { evaluationTokens, holdOut, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
 import { MOST_KL, mismatch, scoreBench, storedTruth } from '../src/pipeline/truth/rank.node.ts';
 import { probePlans } from '../src/pipeline/verify/probes.ts';
-import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
 import { median } from './support/median.ts';
+import { openTruthBench, textFiles } from './support/truth-bench.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,12 +34,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const SEED = 0;
-const file = (name: string | undefined) => (name === undefined ? undefined : [name]);
-const model = await openModel(positionals[0] ?? assetPath('tiny'));
-const session = await Session.open(model, { folder: options.work, seed: SEED });
-const choice = { files: file(options.calibration), tokens: Number(options['calibration-tokens']) };
-const text = await calibrationTokens(model, choice, SEED);
-const bench = await TruthBench.open(session, await session.measure(text), 'gptq');
+const { model, session, text, bench } = await openTruthBench(positionals[0], options, SEED);
 const truth = await storedTruth(model);
 if (truth === undefined) throw new Error(`${model.config.name}: no truth is stored; make it by bench/truth.ts`);
 const stale = await mismatch(bench, truth);
@@ -52,7 +44,7 @@ const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);
 const skip = Number(options.skip);
 const heldOut = (
-  await evaluationTokens(model, { files: file(options.evaluation), tokens: skip + 2 * Number(options.tokens) })
+  await evaluationTokens(model, { files: textFiles(options.evaluation), tokens: skip + 2 * Number(options.tokens) })
 ).subarray(skip);
 const { searched: probed } = holdOut(heldOut, length);
 const states = await referenceStates(session.kernels, model, probed, { length, firstScored: 0 });

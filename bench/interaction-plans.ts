@@ -13,15 +13,12 @@ import { solve } from '../src/allocate/solve.ts';
 import type { Group } from '../src/allocate/types.ts';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
-import { openModel } from '../src/model/open.node.ts';
 import { storedBytes } from '../src/pipeline/resources/bytes.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
+import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
 import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
-import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
+import { openTruthBench, textFiles } from './support/truth-bench.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,17 +36,12 @@ const SEED = 0;
 const SIZES = [0.15, 0.35, 0.6];
 /** How much of the pair products the solver is told: few sequences tell them with much noise, which it would exploit. */
 const SHARES = [1, 0.1, 0.01];
-const file = (name: string | undefined) => (name === undefined ? undefined : [name]);
-const model = await openModel(positionals[0] ?? assetPath('tiny'));
-const session = await Session.open(model, { folder: options.work, seed: SEED });
-const choice = { files: file(options.calibration), tokens: Number(options['calibration-tokens']) };
-const text = await calibrationTokens(model, choice, SEED);
-const bench = await TruthBench.open(session, await session.measure(text), 'gptq');
+const { model, session, text, bench } = await openTruthBench(positionals[0], options, SEED);
 const [metric] = metricsNamed(['kl-interactions']);
 const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);
 const tokens = Number(options.tokens ?? (options.quick ? 1024 : 8192));
-const { judged } = await heldOutTokens(model, { files: file(options.evaluation), tokens });
+const { judged } = await heldOutTokens(model, { files: textFiles(options.evaluation), tokens });
 const states = await referenceStates(session.kernels, model, judged, { length, firstScored: 0 });
 const { tensors } = bench.candidates;
 console.log(`${machine()}; ${judged.length} tokens in windows of ${length}; intervals of 95 %`);

@@ -12,15 +12,12 @@ import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
 import { balancedBlocks } from '../src/measure/designs.ts';
 import { spearman } from '../src/measure/metrics/rank.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
-import { openModel } from '../src/model/open.node.ts';
 import type { ModelTensor } from '../src/model/types.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
+import { evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
 import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
-import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
+import { openTruthBench } from './support/truth-bench.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,11 +32,7 @@ const { values: options, positionals } = parseArgs({
 });
 const SEED = 0;
 const BLOCK = 5;
-const model = await openModel(positionals[0] ?? assetPath('tiny'));
-const session = await Session.open(model, { folder: options.work, seed: SEED });
-const files = options.calibration === undefined ? undefined : [options.calibration];
-const text = await calibrationTokens(model, { files, tokens: Number(options['calibration-tokens']) }, SEED);
-const bench = await TruthBench.open(session, await session.measure(text), 'gptq');
+const { model, session, text, bench } = await openTruthBench(positionals[0], options, SEED);
 const [metric] = metricsNamed(['kl-interactions']);
 const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);

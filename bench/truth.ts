@@ -8,14 +8,12 @@
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeWhole } from '../src/container/node.ts';
-import { openModel } from '../src/model/open.node.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { TruthBench } from '../src/pipeline/truth/bench.node.ts';
+import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { truthToJson } from '../src/pipeline/truth/truth.ts';
 import { roundingMethod } from '../src/quantize/rounding/table.ts';
 import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
+import { openTruthBench, textFiles } from './support/truth-bench.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,7 +23,7 @@ const { values: options, positionals } = parseArgs({
     tokens: { type: 'string' },
     calibration: { type: 'string' },
     evaluation: { type: 'string' },
-    'calibration-tokens': { type: 'string' },
+    'calibration-tokens': { type: 'string', default: '16384' },
     rounding: { type: 'string', default: 'gptq' },
     work: { type: 'string', default: join('out', 'bench-truth') },
     threads: { type: 'string' },
@@ -36,16 +34,11 @@ const SEED = 0;
 const path = positionals[0] ?? assetPath('tiny');
 const plans = Number(options.plans ?? (options.quick ? 24 : 240));
 const tokens = Number(options.tokens ?? (options.quick ? 1024 : 8192));
-const file = (name: string | undefined) => (name === undefined ? undefined : [name]);
 
 console.log(`${machine()}, seed ${SEED}; ${plans} plans on ${tokens} tokens`);
-const model = await openModel(path);
-const threads = options.threads === undefined ? undefined : Number(options.threads);
-const session = await Session.open(model, { folder: options.work, seed: SEED, threads });
-const choice = { files: file(options.calibration), tokens: Number(options['calibration-tokens'] ?? 16384) };
-const sequences = await calibrationTokens(model, choice, SEED);
-const { judged: heldOut } = await heldOutTokens(model, { files: file(options.evaluation), tokens });
-const bench = await TruthBench.open(session, await session.measure(sequences), roundingMethod(options.rounding).name);
+const rounding = roundingMethod(options.rounding).name;
+const { model, session, bench } = await openTruthBench(path, { ...options, rounding }, SEED);
+const { judged: heldOut } = await heldOutTokens(model, { files: textFiles(options.evaluation), tokens });
 let reported = performance.now();
 const truth = await bench.truth({
   plans,

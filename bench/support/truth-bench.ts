@@ -1,0 +1,44 @@
+import type { TokenBatch } from '../../src/measure/plan.ts';
+import { openModel } from '../../src/model/open.node.ts';
+import type { Model } from '../../src/model/types.ts';
+import { Session } from '../../src/pipeline/session.node.ts';
+import { calibrationTokens } from '../../src/pipeline/texts.node.ts';
+import { TruthBench } from '../../src/pipeline/truth/bench.node.ts';
+import type { RoundingName } from '../../src/quantize/types.ts';
+import { assetPath } from '../../src/text/assets.node.ts';
+
+export interface TruthBenchOptions {
+  readonly work: string;
+  readonly calibration?: string;
+  readonly 'calibration-tokens': string;
+  readonly threads?: string;
+  readonly rounding?: RoundingName;
+}
+
+/** A model with its calibration text, measured, and its coarse candidates rounded. */
+export interface OpenedTruthBench {
+  readonly model: Model;
+  readonly session: Session;
+  readonly text: TokenBatch;
+  readonly bench: TruthBench;
+}
+
+/** @param path default the embedded model */
+export async function openTruthBench(
+  path: string | undefined,
+  options: TruthBenchOptions,
+  seed: number,
+): Promise<OpenedTruthBench> {
+  const model = await openModel(path ?? assetPath('tiny'));
+  const threads = options.threads === undefined ? undefined : Number(options.threads);
+  const session = await Session.open(model, { folder: options.work, seed, threads });
+  const choice = { files: textFiles(options.calibration), tokens: Number(options['calibration-tokens']) };
+  const text = await calibrationTokens(model, choice, seed);
+  const bench = await TruthBench.open(session, await session.measure(text), options.rounding ?? 'gptq');
+  return { model, session, text, bench };
+}
+
+/** One file, or the package's own text. */
+export function textFiles(name: string | undefined): string[] | undefined {
+  return name === undefined ? undefined : [name];
+}
