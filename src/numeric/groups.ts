@@ -1,5 +1,7 @@
 import type { CodePass, Passes } from './passes.ts';
 import { loadBlock } from './search/block.ts';
+import { ownSearcher } from './search/searcher.ts';
+import type { Searcher } from './search/types.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -9,8 +11,12 @@ export interface GroupCodec {
   readonly group: number;
   /** Bytes of a group, its scale included. */
   readonly bytes: number;
-  /** @param bytes zeros at [at, at + this.bytes) */
-  encode(values: Float32Array, importance: Float32Array | undefined, from: number, bytes: Uint8Array, at: number): void;
+  /**
+   * Encodes consecutive groups.
+   * @param values [groups, group]
+   * @param bytes zeros, [groups, this.bytes]
+   */
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void;
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
   /** The passes that decode groups, where there are such. */
   passes?(): readonly CodePass[];
@@ -29,19 +35,15 @@ export abstract class SearchedCodec implements GroupCodec {
     this.group = group;
   }
 
-  encode(
-    values: Float32Array,
-    importance: Float32Array | undefined,
-    from: number,
-    bytes: Uint8Array,
-    at: number,
-  ): void {
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array): void {
     if (this.x.length !== this.group) {
       this.x = new Float64Array(this.group);
       this.w = new Float64Array(this.group);
     }
-    loadBlock(values, importance, from, this.group, this.x, this.w);
-    this.store(values.subarray(from, from + this.group), bytes, at);
+    for (let from = 0, at = 0; from < values.length; from += this.group, at += this.bytes) {
+      loadBlock(values, importance, from, this.group, this.x, this.w);
+      this.store(values.subarray(from, from + this.group), bytes, at);
+    }
   }
 
   /** Writes the group at `at`. @param values [group] as given: NaN and Inf take their levels here */
@@ -61,9 +63,8 @@ export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat
     blockBytes: codec.bytes,
     ...passesOf(codec, () => codec),
     decodeBlocks: (blocks, values) => decodeGroups(codec, blocks, values),
-    encodeBlocks(values, blocks, importance) {
-      blocks.fill(0);
-      encodeGroups(codec, values, blocks, importance);
+    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
+      codec.encode(values, importance, blocks.fill(0), searcher);
     },
   };
 }
@@ -80,8 +81,8 @@ export function groupTensor(
     ...passesOf(codecOf(1), (columns, length) => codecOf(group === 'channel' ? columns : length)),
     storedBytes: (rows, columns) =>
       group === 'channel' ? rows * codecOf(columns).bytes : codecOf(rows * columns).bytes,
-    encode: (values, columns, bytes, importance) =>
-      encodeGroups(codecOf(group === 'channel' ? columns : values.length), values, bytes, importance),
+    encode: (values, columns, bytes, importance, searcher) =>
+      codecOf(group === 'channel' ? columns : values.length).encode(values, importance, bytes, searcher),
     decode: (bytes, columns, values) =>
       decodeGroups(codecOf(group === 'channel' ? columns : values.length), bytes, values),
   });
@@ -103,11 +104,6 @@ export function groupFormat(
   codecOf: (group: number) => GroupCodec,
 ): NumberFormat | TensorFormat {
   return typeof group === 'number' ? groupBlocks(facts, codecOf(group)) : groupTensor(facts, group, codecOf);
-}
-
-function encodeGroups(codec: GroupCodec, values: Float32Array, bytes: Uint8Array, importance?: Float32Array): void {
-  for (let i = 0, at = 0; i < values.length; i += codec.group, at += codec.bytes)
-    codec.encode(values, importance, i, bytes, at);
 }
 
 function decodeGroups(codec: GroupCodec, bytes: Uint8Array, values: Float32Array): void {

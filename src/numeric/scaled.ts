@@ -5,6 +5,7 @@ import { type ByteCodes, type CodePass, levelsOf } from './passes.ts';
 import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
 import { loadBlock } from './search/block.ts';
 import { searchScaleCode } from './search/level.ts';
+import type { Searcher } from './search/types.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -107,15 +108,16 @@ export class ScaledCodec implements GroupCodec {
   encode(
     values: Float32Array,
     importance: Float32Array | undefined,
-    from: number,
     bytes: Uint8Array,
-    at: number,
+    _searcher: Searcher,
     outer = 1,
   ): void {
     const { x, w } = this.#room;
-    loadBlock(values, importance, from, this.group, x, w);
-    const code = searchScaleCode(this.#element, this.#scale, x, w, outer);
-    this.encodeWith(code, values, from, bytes, at, outer);
+    for (let from = 0, at = 0; from < values.length; from += this.group, at += this.bytes) {
+      loadBlock(values, importance, from, this.group, x, w);
+      const code = searchScaleCode(this.#element, this.#scale, x, w, outer);
+      this.encodeWith(code, values, from, bytes, at, outer);
+    }
   }
 
   /** Encodes under a given scale. */
@@ -162,12 +164,10 @@ export function twoLevelTensor(
     multiple: group,
     storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
     passes: (bytes) => codec.passes!(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0)),
-    encode(values, _columns, bytes, importance) {
+    encode(values, _columns, bytes, importance, searcher) {
       const code = SCALE_F32.code(largestFinite(values) / (largestScale * element.largest));
       writeScale(SCALE_F32, code, bytes, 0);
-      const outer = SCALE_F32.value(code);
-      for (let i = 0, at = SCALE_F32.bytes; i < values.length; i += group, at += codec.bytes)
-        codec.encode(values, importance, i, bytes, at, outer);
+      codec.encode(values, importance, bytes.subarray(SCALE_F32.bytes), searcher, SCALE_F32.value(code));
     },
     decode(bytes, _columns, values) {
       const outer = readScale(SCALE_F32, bytes, 0);

@@ -1,4 +1,6 @@
 import { FormatError } from '../core/errors.ts';
+import { ownSearcher } from './search/searcher.ts';
+import type { Searcher } from './search/types.ts';
 import { decodeRows, encodeRows, rowBytes } from './table.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -11,7 +13,13 @@ export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 
   /** What a row's length must be a multiple of; default 1. */
   readonly multiple?: number;
   /** @param bytes zeros, as many as `storedBytes`. @param importance [rows, columns] */
-  encode(values: Float32Array, columns: number, bytes: Uint8Array, importance?: Float32Array): void;
+  encode(
+    values: Float32Array,
+    columns: number,
+    bytes: Uint8Array,
+    importance: Float32Array | undefined,
+    searcher: Searcher,
+  ): void;
   decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
 }
 
@@ -26,9 +34,10 @@ export function tensorFormat({ multiple = 1, ...spec }: TensorFormatSpec): Tenso
   };
   return {
     ...spec,
-    encode(values, columns, importance) {
+    encode(values, columns, importance, searcher = ownSearcher) {
       const bytes = new Uint8Array(spec.storedBytes(rowsOf(values, columns), columns));
-      spec.encode(values, columns, bytes, importance && spread(name, importance, values.length, columns));
+      const weights = importance && spread(name, importance, values.length, columns);
+      spec.encode(values, columns, bytes, weights, searcher);
       return bytes;
     },
     decode(bytes, columns, values) {
@@ -66,7 +75,8 @@ export function blockedTensor(format: NumberFormat): TensorFormat {
     name: format.name,
     block: `${format.blockSize}`,
     storedBytes: (rows, columns) => rows * rowBytes(format, columns),
-    encode: (values, columns, importance) => encodeRows(format, values, columns, importance),
+    encode: (values, columns, importance, searcher) =>
+      encodeRows(format, values, columns, importance, undefined, searcher),
     decode(bytes, columns, values) {
       const expected = (values.length / columns) * rowBytes(format, columns);
       if (bytes.length !== expected)

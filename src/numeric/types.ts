@@ -72,8 +72,9 @@ export interface TensorFormat {
    * Nearest rounding, scales searched as `NumberFormat.encodeBlocks` does, with the same rules for odd input.
    * @param values [rows, columns]
    * @param importance [columns] or [rows, columns]; default all ones
+   * @param searcher who searches, default plain JavaScript
    */
-  encode(values: Float32Array, columns: number, importance?: Float32Array): Uint8Array;
+  encode(values: Float32Array, columns: number, importance?: Float32Array, searcher?: Searcher): Uint8Array;
   /** @param values [rows, columns] out @throws FormatError when the bytes cannot be such a tensor */
   decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
 }

@@ -42,9 +42,9 @@ function entropyCoded(name: string, { inner, headerBytes, bits, unit }: Layout):
       const { headers, codes } = parts(rows, columns);
       return 4 + mostBytes(headers) + mostBytes(codes);
     },
-    encode(values, columns, importance) {
+    encode(values, columns, importance, searcher) {
       const { count, headers, codes } = parts(values.length / columns, columns);
-      const units = split(inner.encode(values, columns, importance), values.length, headerBytes, bits, count);
+      const units = split(inner.encode(values, columns, importance, searcher), values.length, headerBytes, bits, count);
       const first = encodeCodes(headers, units.headers);
       const second = encodeCodes(codes, units.codes);
       const bytes = new Uint8Array(4 + first.length + second.length);

@@ -2,6 +2,7 @@ import { type Element, tableElement } from '../elements.ts';
 import { ScaledCodec } from '../scaled.ts';
 import { SCALE_F16 } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
+import type { Searcher } from '../search/types.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 
@@ -43,11 +44,9 @@ function powerFormat(bits: number): TensorFormat {
     multiple: GROUP,
     storedBytes: (rows, columns) => 1 + (rows * columns * groupBytes) / GROUP,
     passes: (bytes) => codecOf(bytes[0]).passes!(1),
-    encode(values, _columns, bytes, importance) {
-      bytes[0] = chooseGamma(codecOf, values, importance);
-      const codec = codecOf(bytes[0]);
-      for (let i = 0, at = 1; i < values.length; i += GROUP, at += groupBytes)
-        codec.encode(values, importance, i, bytes, at);
+    encode(values, _columns, bytes, importance, searcher) {
+      bytes[0] = chooseGamma(codecOf, values, importance, searcher);
+      codecOf(bytes[0]).encode(values, importance, bytes.subarray(1), searcher);
     },
     decode(bytes, _columns, values) {
       const codec = codecOf(bytes[0]);
@@ -58,35 +57,43 @@ function powerFormat(bits: number): TensorFormat {
   });
 }
 
-/** The exponent with the least error on the sampled groups */
+/** The exponent with the least error on the sampled groups. */
 function chooseGamma(
   codecOf: (gamma: number) => ScaledCodec,
   values: Float32Array,
   importance: Float32Array | undefined,
+  searcher: Searcher,
 ): number {
-  const groups = values.length / GROUP;
-  const step = Math.max(1, Math.floor(groups / SAMPLED_GROUPS));
-  const decoded = new Float32Array(GROUP);
-  const x = new Float64Array(GROUP);
-  const w = new Float64Array(GROUP);
+  const sample = sampled(values);
+  const weights = importance && sampled(importance);
+  const x = new Float64Array(sample.length);
+  const w = new Float64Array(sample.length);
+  for (let i = 0; i < sample.length; i += GROUP)
+    loadBlock(sample, weights, i, GROUP, x.subarray(i, i + GROUP), w.subarray(i, i + GROUP));
+  const decoded = new Float32Array(sample.length);
   let best = GAMMA_UNIT;
   let bestError = Infinity;
   for (const gamma of CANDIDATES) {
     const codec = codecOf(gamma);
-    const bytes = new Uint8Array(codec.bytes);
-    let error = 0;
-    for (let g = 0; g < groups; g += step) {
-      codec.encode(values, importance, g * GROUP, bytes.fill(0), 0);
-      codec.decode(bytes, 0, decoded, 0);
-      loadBlock(values, importance, g * GROUP, GROUP, x, w);
-      for (let k = 0; k < GROUP; k++) error += w[k] * (x[k] - decoded[k]) ** 2;
-    }
+    const bytes = new Uint8Array((sample.length / GROUP) * codec.bytes);
+    codec.encode(sample, weights, bytes, searcher);
+    for (let i = 0, at = 0; i < sample.length; i += GROUP, at += codec.bytes) codec.decode(bytes, at, decoded, i);
+    const error = w.reduce((sum, weight, i) => sum + weight * (x[i] - decoded[i]) ** 2, 0);
     if (error < bestError) {
       bestError = error;
       best = gamma;
     }
   }
   return best;
+}
+
+/** Groups spread over the tensor. */
+function sampled(values: Float32Array): Float32Array {
+  const groups = values.length / GROUP;
+  const step = Math.max(1, Math.floor(groups / SAMPLED_GROUPS));
+  const sample = new Float32Array(Math.ceil(groups / step) * GROUP);
+  for (let i = 0; i < sample.length; i += GROUP) sample.set(values.subarray(i * step, i * step + GROUP), i);
+  return sample;
 }
 
 export const powerExponent: readonly TensorFormat[] = [3, 4, 5].map(powerFormat);

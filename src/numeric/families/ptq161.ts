@@ -28,7 +28,7 @@ export const PTQ1_61: TensorFormat = tensorFormat({
     const { salient, rest } = split(columns);
     return packedBytes(columns, 1) + rows * (codecOf(salientElement, salient).bytes + codecOf(signElement, rest).bytes);
   },
-  encode(values, columns, bytes, importance) {
+  encode(values, columns, bytes, importance, searcher) {
     const order = columnOrder(values, columns, importance);
     const mask = new Uint8Array(columns);
     const { salient } = split(columns);
@@ -37,7 +37,7 @@ export const PTQ1_61: TensorFormat = tensorFormat({
     forRows(mask, values.length, (codec, row, at, picked) => {
       const part = Float32Array.from(picked, (column) => values[row + column]);
       const weights = importance && Float32Array.from(picked, (column) => importance[row + column]);
-      codec.encode(part, weights, 0, bytes, at);
+      codec.encode(part, weights, bytes.subarray(at, at + codec.bytes), searcher);
     });
   },
   decode(bytes, columns, values) {
