@@ -97,7 +97,6 @@ for (const bits of sizes) {
   const { tried, corrections } = await verify(table, {
     solve: (found) => planner.plan(budgets, { corrections: found }),
     predict: (plan, found) => planner.predict(plan, found),
-    round: async () => {}, // the judge rounds what it measures
     measure: async (plan) => (await seen.judge(plan)).evaluation,
     probe: async (plan, only) => (await seen.judge(plan, only)).evaluation.kl,
   });

@@ -2,7 +2,6 @@ import { dirname, join } from 'node:path';
 import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
 import type { WorkOptions } from '../core/progress.ts';
-import { evaluateModels, referenceStates } from '../evaluate/evaluate.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
@@ -149,14 +148,13 @@ class QuantizeRun {
       return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
     const { judged, probed } = await evaluation();
-    const measurer = await this.#measurer(judged);
-    const prober = await this.#measurer(probed);
+    const judge = await this.#judge(judged, measurement, workspace);
+    const prober = await this.#judge(probed, measurement, workspace);
     const verification = await verify(table, {
       solve: async (corrections) => searched ?? (await planner.plan(budgets, { corrections, seed, solver })),
       predict: (plan, corrections) => planner.predict(plan, corrections),
-      round: (plan) => this.#encode(plan, measurement, workspace),
-      measure: (plan) => measurer(quantizedModel(this.#model, plan, workspace.blocks())),
-      probe: async (plan, only) => (await prober(quantizedModel(this.#model, plan, workspace.blocks(), only))).kl,
+      measure: judge,
+      probe: async (plan, only) => (await prober(plan, only)).kl,
     });
     const { plan, evaluation: result } = verification.best;
     return {
@@ -196,9 +194,8 @@ class QuantizeRun {
   async #carryOut(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<QuantizeResult> {
     await this.#encode(plan, measurement, workspace);
     const { evaluation: heldOut } = this.#options;
-    const candidate = quantizedModel(this.#model, plan, workspace.blocks());
-    const evaluation =
-      heldOut === undefined ? undefined : await (await this.#measurer((await heldOut()).judged))(candidate);
+    const judge = heldOut && (await this.#judge((await heldOut()).judged, measurement, workspace));
+    const evaluation = await judge?.(plan);
     return {
       ...(await this.#write(plan, workspace, fileNotes(plan.rounding, runNotes(this.#model, plan)), evaluation)),
       measurement,
@@ -223,22 +220,18 @@ class QuantizeRun {
     );
   }
 
-  /** Compares candidates with the original, whose states are computed once. */
-  async #measurer(tokens: Int32Array): Promise<(candidate: Model) => Promise<Evaluation>> {
-    const { kernels } = this.#session;
-    const { evaluationLength: length, signal, onProgress } = this.#options;
-    const states = await this.#timed('verify', () =>
-      referenceStates(kernels, this.#model, tokens, { length, signal, onProgress }),
-    );
-    return (candidate) =>
-      this.#timed('verify', () =>
-        evaluateModels(kernels, this.#model, candidate, tokens, {
-          length,
-          referenceStates: states,
-          signal,
-          onProgress,
-        }),
-      );
+  /** Rounds what a plan asks for and compares it with the original on a text; what was judged before is remembered. */
+  async #judge(
+    tokens: Int32Array,
+    measurement: Measurement,
+    workspace: Workspace,
+  ): Promise<(plan: BitPlan, only?: (tensor: ModelTensor) => boolean) => Promise<Evaluation>> {
+    const { evaluationLength: length } = this.#options;
+    const judge = await PlanJudge.open({ session: this.#session, measurement, workspace, length }, tokens);
+    return async (plan, only) => {
+      await this.#encode(plan, measurement, workspace);
+      return (await this.#timed('verify', () => judge.judge(plan, only, this.#options))).evaluation;
+    };
   }
 
   async #write(plan: BitPlan, workspace: Workspace, notes: Notes, evaluation?: Evaluation): Promise<QuantizeResult> {

@@ -5,7 +5,7 @@ import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Planner } from '../plan/planner.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Judgement, PlanJudge } from './judge.node.ts';
-import { verify } from './verify.ts';
+import { choiceKey, verify } from './verify.ts';
 
 /** Which solver makes the plan, and how many true evaluations it may spend if it searches by them. */
 export interface SolverChoice {
@@ -40,7 +40,6 @@ export async function searchPlan(
   const { best, tried, corrections } = await verify(table, {
     solve: (found) => planner.plan(budgets, { corrections: found, seed }),
     predict: (plan, found) => planner.predict(plan, found),
-    round: async () => {}, // the judge rounds what it measures
     measure: async (plan) => (await judge.judge(plan, undefined, work)).evaluation,
     probe: async (plan, only) => (await judge.judge(plan, only, silent)).evaluation.kl,
   });
@@ -76,9 +75,4 @@ export async function searchPlan(
       startKl: additive.mean,
     },
   };
-}
-
-/** All that a plan has chosen. */
-function choiceKey({ formats, cache, activations }: BitPlan): string {
-  return JSON.stringify([formats, cache, activations]);
 }

@@ -33,9 +33,7 @@ export interface Verifier {
   solve(corrections: Corrections): Promise<BitPlan>;
   /** The same plan, priced by corrected prices. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan;
-  /** Rounds what the plan asks for and is not rounded yet. */
-  round(plan: BitPlan): Promise<void>;
-  /** Compares the whole model with the original. */
+  /** Rounds what is not rounded yet and compares the whole model with the original. */
   measure(plan: BitPlan): Promise<Evaluation>;
   /** KL with only some of the plan's matrices rounded, on text that `measure` does not see. */
   probe(plan: BitPlan, only: (tensor: Named) => boolean): Promise<Estimate>;
@@ -52,17 +50,18 @@ const NEGLIGIBLE = 1e-4;
  */
 export async function verify(table: SensitivityTable, verifier: Verifier): Promise<VerifyResult> {
   const first = await verifier.solve(NO_CORRECTION);
-  await verifier.round(first);
   const worth = first.prediction!.kl >= NEGLIGIBLE;
   const corrections = worth ? learnCorrections(await probes(table, first, verifier)) : NO_CORRECTION;
   const tried = [{ plan: verifier.predict(first, corrections), evaluation: await verifier.measure(first) }];
   const next = worth ? await verifier.solve(corrections) : first;
-  if (JSON.stringify(next.formats) !== JSON.stringify(first.formats)) {
-    await verifier.round(next);
-    tried.push({ plan: next, evaluation: await verifier.measure(next) });
-  }
+  if (choiceKey(next) !== choiceKey(first)) tried.push({ plan: next, evaluation: await verifier.measure(next) });
   const best = tried.reduce((a, b) => (b.evaluation.kl.mean < a.evaluation.kl.mean ? b : a));
   return { best, tried, corrections };
+}
+
+/** All that a plan has chosen. */
+export function choiceKey({ formats, cache, activations }: BitPlan): string {
+  return JSON.stringify([formats, cache, activations]);
 }
 
 /** From this coarseness on a matrix is probed among the coarse ones: about 3.6 bits per weight and fewer. */
