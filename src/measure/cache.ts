@@ -95,7 +95,7 @@ function addBlock(
       const [values, gradient] = both[kind];
       for (const [i, format] of formats.entries()) {
         const rounded = Float32Array.from(values);
-        roundRows(format, rounded, headDim);
+        roundRows(kernels, format, rounded, headDim);
         addSequences(values, rounded, gradient, heads * headDim, losses[i].subarray(first, first + batch.sequences));
       }
     }

@@ -230,8 +230,8 @@ function attend(kernels: Kernels, config: ModelConfig, batch: Batch, a: BlockAct
   const { heads, kvHeads, headDim } = config;
   if (!cache) {
     if (rounded) {
-      roundRows(rounded.k, a.k, headDim);
-      roundRows(rounded.v, a.v, headDim);
+      roundRows(kernels, rounded.k, a.k, headDim);
+      roundRows(kernels, rounded.v, a.v, headDim);
     }
     const shape = { sequences, length, past: 0, capacity: length, heads, kvHeads, headDim };
     kernels.attention(a.q, a.k, a.v, a.attnOut, shape);

@@ -80,7 +80,9 @@ function packedRows(
   return {
     extend(rows, past) {
       const end = past + rows.length / width;
-      encodeRows(stored, rows, width, undefined, blocks.subarray(past * stride, end * stride));
+      // one row takes less time than the call of a kernel
+      const searcher = rows.length > width ? kernels : undefined;
+      encodeRows(stored, rows, width, undefined, blocks.subarray(past * stride, end * stride), searcher);
       const values = tile.subarray(0, end * width);
       kernels.decode(stored, blocks.subarray(0, end * stride), width, values);
       return values;
@@ -89,8 +91,8 @@ function packedRows(
 }
 
 /** What remains of keys or values that go through a format, in place. @param rows whole heads */
-export function roundRows(formatName: string, rows: Float32Array, headDim: number): void {
+export function roundRows(kernels: Kernels, formatName: string, rows: Float32Array, headDim: number): void {
   if (formatName === 'F32') return;
   const stored = format(formatName);
-  decodeRows(stored, encodeRows(stored, rows, headDim), headDim, rows);
+  decodeRows(stored, encodeRows(stored, rows, headDim, undefined, undefined, kernels), headDim, rows);
 }
