@@ -1,6 +1,8 @@
+import { UsageError } from '../core/errors.ts';
 import { packedFormats } from '../kernels/packedFormats.ts';
 import { fidelity, syntheticSource } from '../numeric/fidelity.ts';
-import { containersOf, type Entry, isBlocked, rangeOf, registry, storedBits } from '../numeric/registry.ts';
+import { containersOf, type Entry, families, isBlocked, rangeOf, registry, storedBits } from '../numeric/registry.ts';
+import type { Searcher } from '../numeric/search/types.ts';
 
 /** What `bitbudget formats --json` prints of each format. */
 export interface FormatRow {
@@ -26,26 +28,53 @@ const VARIABLE_ROWS = 128;
 const COLUMNS = 256;
 const SEED = 1;
 
-export function formatRows(): FormatRow[] {
+/** Which formats are listed; default all. */
+export interface FormatChoice {
+  /** Name of a family. */
+  readonly family?: string;
+  /** Name of a container that can hold them. */
+  readonly heldBy?: string;
+}
+
+/** @throws UsageError for a family or container that there is not */
+export function formatRows(choice: FormatChoice, searcher: Searcher): FormatRow[] {
   const gaussian = syntheticSource('Gaussian', ROWS, COLUMNS, SEED);
   const many = syntheticSource('Gaussian', VARIABLE_ROWS, COLUMNS, SEED);
   const laplace = syntheticSource('Laplace', ROWS, COLUMNS, SEED);
-  return [...registry.values()].map((entry) => {
+  return chosen(choice).map((entry) => {
     const { family, format, tensor } = entry;
     const range = rangeOf(format);
     return {
       name: format.name,
       family: family.name,
-      bitsPerWeight: tensor.isVariable ? fidelity(tensor, many).bitsPerWeight : storedBits(entry),
+      bitsPerWeight: tensor.isVariable ? fidelity(tensor, many, searcher).bitsPerWeight : storedBits(entry),
       block: tensor.block,
       ...(range && { range }),
       ...(canEncode(entry) && {
-        sqnr: { gaussian: fidelity(tensor, gaussian).sqnr, laplace: fidelity(tensor, laplace).sqnr },
+        sqnr: {
+          gaussian: fidelity(tensor, gaussian, searcher).sqnr,
+          laplace: fidelity(tensor, laplace, searcher).sqnr,
+        },
       }),
       containers: containersOf(format),
       runs: packedFormats.includes(format.name),
     };
   });
+}
+
+function chosen({ family, heldBy }: FormatChoice): Entry[] {
+  const entries = [...registry.values()];
+  const holders = new Set(entries.flatMap(({ format }) => Object.keys(containersOf(format))));
+  requireOneOf('family', family, new Set(families.map(({ name }) => name)));
+  requireOneOf('held-by', heldBy, holders);
+  return entries
+    .filter((entry) => family === undefined || entry.family.name === family)
+    .filter(({ format }) => heldBy === undefined || heldBy in containersOf(format));
+}
+
+function requireOneOf(option: string, value: string | undefined, known: ReadonlySet<string>): void {
+  if (value !== undefined && !known.has(value))
+    throw new UsageError(`--${option} ${value}: expected one of ${[...known].join(', ')}`);
 }
 
 function canEncode({ format }: Entry): boolean {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
+import type { FormatChoice } from './format-rows.ts';
 import type { StudyOptions } from './formats-study.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, type OutputOptions } from './support/options.ts';
@@ -10,21 +11,31 @@ export function register(program: Command): void {
     .command('formats')
     .description('list every number format: true bits, range, noise, containers; or study how they compare')
     .argument('[study]', 'the word "study": comparison tables on drawn and on real tensors')
+    .option('--family <name>', 'list only formats of that family')
+    .option('--held-by <container>', 'list only formats that this container can hold: GGUF, safetensors, …')
     .option('--model <model>', `with study: whose tensors, ${MODEL_ARGUMENT}; default the embedded one`);
-  addOutputOptions(command).action(async (what: string | undefined, options: StudyOptions) => {
+  addOutputOptions(command).action(async (what: string | undefined, options: ListOptions & StudyOptions) => {
     if (what === undefined) {
       if (options.model !== undefined) throw new UsageError('--model belongs to "formats study"');
-      return listFormats(options);
+      return await listFormats(options);
     }
+    const { family, heldBy } = options;
+    if (family !== undefined || heldBy !== undefined)
+      throw new UsageError('--family and --held-by choose what "formats" lists, without "study"');
     if (what !== 'study') throw new UsageError(`formats ${what}: expected "formats" or "formats study"`);
     const { printStudy } = await import('./formats-study.ts');
     return printStudy(options);
   });
 }
 
-async function listFormats(options: OutputOptions): Promise<void> {
+interface ListOptions extends OutputOptions, FormatChoice {}
+
+async function listFormats(options: ListOptions): Promise<void> {
   const { formatRows } = await import('./format-rows.ts');
-  const rows = formatRows();
+  const { createWasmKernels } = await import('../kernels/wasm/index.ts');
+  const kernels = await createWasmKernels({ threads: 1 });
+  const rows = formatRows(options, kernels);
+  kernels.close();
   printResult(options, rows, () =>
     table(
       ['format', 'family', 'bits/weight', 'block', 'range', 'Gauss dB', 'Laplace dB', 'held by', 'runs'],
@@ -34,11 +45,15 @@ async function listFormats(options: OutputOptions): Promise<void> {
         row.bitsPerWeight.toFixed(4).replace(/\.?0+$/, ''),
         row.block,
         row.range ? row.range.map((level) => Number(level.toPrecision(4))).join(' … ') : '',
-        row.sqnr ? row.sqnr.gaussian.toFixed(2) : '',
-        row.sqnr ? row.sqnr.laplace.toFixed(2) : '',
+        row.sqnr ? decibels(row.sqnr.gaussian) : '',
+        row.sqnr ? decibels(row.sqnr.laplace) : '',
         Object.keys(row.containers).join(', '),
         row.runs ? 'yes' : '',
       ]),
     ),
   );
+}
+
+function decibels(sqnr: number): string {
+  return sqnr === Infinity ? 'exact' : sqnr.toFixed(2);
 }

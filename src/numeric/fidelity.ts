@@ -1,4 +1,5 @@
 import { Random } from '../core/random.ts';
+import type { Searcher } from './search/types.ts';
 import type { TensorFormat } from './types.ts';
 
 /** Rows of values to try formats on. */
@@ -46,9 +47,9 @@ export interface Fidelity {
   readonly bitsPerWeight: number;
 }
 
-/** Encodes, decodes and compares. */
-export function fidelity(format: TensorFormat, { values, columns }: Source): Fidelity {
-  const bytes = format.encode(values, columns);
+/** Encodes, decodes and compares. @param searcher who searches, default plain JavaScript */
+export function fidelity(format: TensorFormat, { values, columns }: Source, searcher?: Searcher): Fidelity {
+  const bytes = format.encode(values, columns, undefined, searcher);
   const decoded = new Float32Array(values.length);
   format.decode(bytes, columns, decoded);
   let error = 0;

@@ -159,6 +159,23 @@ test('Ctrl-C stops work and exits 130', async () => {
   assert.match(result.stderr, /stopping, finished work is kept/);
 });
 
+test('formats lists the formats of a family or container, with what they cost and lose', async () => {
+  const [family, held] = await Promise.all([
+    cli(['formats', '--family', 'vector', '--json', '--quiet']),
+    cli(['formats', '--held-by', 'GGUF', '--family', 'GGUF code book']),
+    assertFails(['formats', '--family', 'integers'], 2, /--family integers: expected one of float, GGUF integer/),
+    assertFails(['formats', '--held-by', 'zip'], 2, /--held-by zip: expected one of GGUF, safetensors/),
+    assertFails(['formats', 'study', '--family', 'vector'], 2, /without "study"/),
+  ]);
+  assert.equal(family.code, 0, family.stderr);
+  const rows = JSON.parse(family.stdout) as readonly { name: string; sqnr: { gaussian: number } }[];
+  assert.equal(rows.length, 22);
+  assert.ok(rows.find(({ name }) => name === 'E8P')!.sqnr.gaussian > 10);
+  assert.equal(held.code, 0, held.stderr);
+  assert.match(held.stdout, /^IQ4_XS +GGUF code book +4\.25 /m);
+  assert.doesNotMatch(held.stdout, /^Q4_K/m);
+});
+
 test('formats study compares on drawn and real tensors; other words are wrong usage', async () => {
   await assertFails(['formats', 'stody'], 2, /formats stody: expected "formats" or "formats study"/);
   await assertFails(['formats', '--model', tiny], 2, /--model belongs to "formats study"/);
