@@ -3,5 +3,6 @@
  * bits. No fused or relaxed instruction stands here.
  */
 export { nearestCodes, searchScales } from './blocks';
+export { encodeGroups } from './groups';
 export { nearestPoints } from './points';
 export { searchPointScales } from './pointscale';

@@ -24,6 +24,16 @@ export interface MinifloatSpec {
   readonly signed?: boolean;
 }
 
+/**
+ * Magnitudes of a binary float: from each power of two on to the next in steps of it · 2^−mantissaBits, below the smallest
+ * normal in the steps that start there.
+ */
+export interface FloatGrid {
+  readonly mantissaBits: number;
+  readonly smallestNormal: number;
+  readonly largest: number;
+}
+
 export class Minifloat {
   readonly bits: number;
   readonly bias: number;
@@ -34,6 +44,7 @@ export class Minifloat {
   /** Smallest value above 0. */
   readonly smallest: number;
   readonly spec: MinifloatSpec;
+  readonly grid: FloatGrid;
   readonly #signBit: number;
   readonly #largest: number;
   readonly #overflow: number;
@@ -55,6 +66,7 @@ export class Minifloat {
     this.values = Float32Array.from({ length: 2 ** this.bits }, (_, code) => this.#decode(code));
     this.max = this.values[this.#largest];
     this.smallest = this.values[1];
+    this.grid = { mantissaBits, smallestNormal: 2 ** (1 - this.bias), largest: this.max };
     this.#overflowAt = this.max + 2 ** (Math.floor(Math.log2(this.max)) - mantissaBits - 1);
   }
 

@@ -1,4 +1,4 @@
-import type { Minifloat } from '../core/minifloat.ts';
+import type { FloatGrid, Minifloat } from '../core/minifloat.ts';
 
 /** The number that a group's codes stand for before its scale: a code of `bits` bits ↔ a level. */
 export interface Element {
@@ -15,6 +15,40 @@ export interface Element {
   code(value: number): number;
   /** Level of a code. */
   value(code: number): number;
+  /** What `code` does, as data: kernels do the same by it. */
+  readonly rounding: ElementRounding;
+}
+
+export type ElementRounding = IntegerRounding | FloatRounding | TableRounding;
+
+/** To integers, ties to the even one, times `step`, a power of two; codes are in two's complement. */
+interface IntegerRounding {
+  readonly kind: 'integers';
+  readonly low: number;
+  readonly high: number;
+  readonly step: number;
+}
+
+/** To a float, ties to the even code. */
+interface FloatRounding {
+  readonly kind: 'float';
+  /** At least one bit of mantissa, so that the even code is that of the even mantissa. */
+  readonly grid: FloatGrid;
+  /** What a minus sets in a code. */
+  readonly negative: number;
+  readonly hasNegativeZero: boolean;
+}
+
+/** To levels out of a table, ties to the even code. */
+export interface TableRounding {
+  readonly kind: 'table';
+  /** Ascending, and their codes. */
+  readonly levels: Float64Array;
+  readonly codes: Uint16Array;
+  /** Between one level and the next. */
+  readonly middles: Float64Array;
+  /** Code of what rounds to 0 and has a minus, where it has one of its own. */
+  readonly negativeZero?: number;
 }
 
 /** Levels above this share of the largest may carry a group's largest magnitude. */
@@ -51,6 +85,7 @@ export function integerElement(bits: number, low: number, high: number, step = 1
       return Math.min(Math.max(nearest, low), high) & mask;
     },
     value: (code) => step * (code > mask >> 1 ? code - mask - 1 : code),
+    rounding: { kind: 'integers', low, high, step },
   };
 }
 
@@ -73,13 +108,20 @@ export function tableElement(values: ArrayLike<number>): Element {
     tops: topsOf(magnitudes),
     code: (value) => (Number.isNaN(value) ? zero : codes[nearestIndex(middles, codes, value)]),
     value: (code) => values[code],
+    rounding: { kind: 'table', levels, codes, middles },
   };
 }
 
-/** A minifloat as element: its Inf and NaN codes are never written. */
+/** A minifloat with a sign as element: its Inf and NaN codes are never written. */
 export function minifloatElement(float: Minifloat): Element {
-  const { code, ...rest } = tableElement(float.values);
-  return { ...rest, code: (value) => float.saturate(value) };
+  const { rounding: table, ...rest } = tableElement(float.values);
+  const negative = 2 ** (float.bits - 1);
+  const hasNegativeZero = float.spec.specials !== 'fnuz';
+  const rounding: ElementRounding =
+    float.spec.mantissaBits > 0
+      ? { kind: 'float', grid: float.grid, negative, hasNegativeZero }
+      : { ...(table as TableRounding), ...(hasNegativeZero && { negativeZero: negative }) };
+  return { ...rest, code: (value) => float.saturate(value), rounding };
 }
 
 /** Index of the level nearest to `value`: the number of midpoints below it, a tie goes to the even code. */

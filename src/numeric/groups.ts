@@ -1,5 +1,6 @@
 import type { CodePass, Passes } from './passes.ts';
 import { loadBlock } from './search/block.ts';
+import { type FoundGroups, foundGroups, type GroupSearch } from './search/grouped.ts';
 import { ownSearcher } from './search/searcher.ts';
 import type { Searcher } from './search/types.ts';
 import { tensorFormat } from './tensor.ts';
@@ -20,6 +21,29 @@ export interface GroupCodec {
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
   /** The passes that decode groups, where there are such. */
   passes?(): readonly CodePass[];
+}
+
+/** Values searched at a time, where a group is not longer. */
+const VALUES_TOGETHER = 2 ** 16;
+
+/** Searches groups of values under one scale each. @param store takes what group g of `found` is; groups come in their order */
+export function searchGroups(
+  search: GroupSearch,
+  group: number,
+  values: Float32Array,
+  importance: Float32Array | undefined,
+  searcher: Searcher,
+  store: (scale: number, zero: number, codes: Uint16Array) => void,
+): void {
+  const together = Math.min(values.length / group, Math.max(1, Math.floor(VALUES_TOGETHER / group)));
+  const found: FoundGroups = foundGroups(together, group);
+  const size = together * group;
+  for (let from = 0; from < values.length; from += size) {
+    const part = values.subarray(from, from + size);
+    searcher.encodeGroups(search, group, part, importance?.subarray(from, from + size), found);
+    for (let g = 0; g * group < part.length; g++)
+      store(found.scale[g], found.zero[g], found.codes.subarray(g * group, (g + 1) * group));
+  }
 }
 
 /** A codec that searches on values and importance made ready: see `loadBlock`. */

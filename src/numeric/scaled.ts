@@ -1,10 +1,9 @@
 import { packBits, packedBytes, unpackBits } from './bits.ts';
 import type { Element } from './elements.ts';
-import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat } from './groups.ts';
+import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat, searchGroups } from './groups.ts';
 import { type ByteCodes, type CodePass, levelsOf } from './passes.ts';
 import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
-import { loadBlock } from './search/block.ts';
-import { searchScaleCode } from './search/level.ts';
+import { levelCodes } from './search/level.ts';
 import type { Searcher } from './search/types.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
@@ -55,13 +54,6 @@ export function scaledBlocks(spec: ScaledSpec & { readonly group: number }): Num
   return groupBlocks({ ...facts, range: rangeOf(element) }, new ScaledCodec({ element, scale, packing }, group));
 }
 
-/** What a codec works with: values and weights of a group, and its codes. */
-interface Room {
-  readonly x: Float64Array;
-  readonly w: Float64Array;
-  readonly codes: Uint16Array;
-}
-
 /**
  *   0       s                        s + n·bits/8
  *   ├ scale ┼ n codes ───────────────┤   value = fround(scale·level(code))
@@ -75,7 +67,7 @@ export class ScaledCodec implements GroupCodec {
   readonly #packing: Packing;
   /** @param start byte of the first group @param outer see `encode`. Absent where no kernel decodes the codes */
   readonly passes?: (start?: number, outer?: number) => readonly CodePass[];
-  #made?: Room;
+  #made?: Uint16Array;
 
   constructor(
     { element, scale, packing }: { element: Element; scale: ScaleType; packing?: Packing | undefined },
@@ -97,10 +89,9 @@ export class ScaledCodec implements GroupCodec {
     return { group, start, stride, scale, outer, codesAt: this.#scale.bytes, bits, byteCodes, levels };
   }
 
-  /** Made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
-  get #room(): Room {
-    const { group } = this;
-    this.#made ??= { x: new Float64Array(group), w: new Float64Array(group), codes: new Uint16Array(group) };
+  /** Room for a group's codes, made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
+  get #codes(): Uint16Array {
+    this.#made ??= new Uint16Array(this.group);
     return this.#made;
   }
 
@@ -109,30 +100,31 @@ export class ScaledCodec implements GroupCodec {
     values: Float32Array,
     importance: Float32Array | undefined,
     bytes: Uint8Array,
-    _searcher: Searcher,
+    searcher: Searcher,
     outer = 1,
   ): void {
-    const { x, w } = this.#room;
-    for (let from = 0, at = 0; from < values.length; from += this.group, at += this.bytes) {
-      loadBlock(values, importance, from, this.group, x, w);
-      const code = searchScaleCode(this.#element, this.#scale, x, w, outer);
-      this.encodeWith(code, values, from, bytes, at, outer);
-    }
+    const search = { kind: 'levels', element: this.#element, type: this.#scale, outer } as const;
+    let at = 0;
+    searchGroups(search, this.group, values, importance, searcher, (scale, _zero, codes) => {
+      this.#store(scale, codes, bytes, at);
+      at += this.bytes;
+    });
+  }
+
+  #store(scale: number, codes: Uint16Array, bytes: Uint8Array, at: number): void {
+    writeScale(this.#scale, scale, bytes, at);
+    this.#packing.pack(codes, bytes.subarray(at + this.#scale.bytes, at + this.bytes));
   }
 
   /** Encodes under a given scale. */
   encodeWith(code: number, values: Float32Array, from: number, bytes: Uint8Array, at: number, outer = 1): void {
-    const scale = Math.fround(outer * this.#scale.value(code));
-    const { codes } = this.#room;
-    writeScale(this.#scale, code, bytes, at);
-    for (let i = 0; i < this.group; i++)
-      codes[i] = this.#element.code(scale === 0 ? 0 * values[from + i] : values[from + i] / scale);
-    this.#packing.pack(codes, bytes.subarray(at + this.#scale.bytes, at + this.bytes));
+    levelCodes(this.#element, this.#scale, code, outer, values.subarray(from, from + this.group), this.#codes);
+    this.#store(code, this.#codes, bytes, at);
   }
 
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number, outer = 1): void {
     const scale = Math.fround(outer * readScale(this.#scale, bytes, at));
-    const { codes } = this.#room;
+    const codes = this.#codes;
     this.#packing.unpack(bytes.subarray(at + this.#scale.bytes, at + this.bytes), codes);
     for (let i = 0; i < this.group; i++) values[from + i] = scale * this.#element.value(codes[i]);
   }

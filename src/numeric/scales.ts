@@ -1,5 +1,5 @@
 import { f16ToNumber, LARGEST_F16, numberToF16 } from '../core/float16.ts';
-import { F8_E4M3, F8_E5M2, Minifloat, type MinifloatSpec } from '../core/minifloat.ts';
+import { F8_E4M3, F8_E5M2, type FloatGrid, Minifloat, type MinifloatSpec } from '../core/minifloat.ts';
 
 /** A number type in which formats store the scale of a group. Codes of positive values ascend with the value. */
 export interface ScaleType {
@@ -7,6 +7,10 @@ export interface ScaleType {
   readonly bytes: number;
   /** Mantissa bits: a stored scale is within 2^−(precision + 1) of the wanted one, relatively. */
   readonly precision: number;
+  /** Its values above 0, where they are a float's; absent for powers of two, between which ties go up. */
+  readonly grid?: FloatGrid;
+  /** Whether values become float32 before they are rounded. */
+  readonly isRoundedTwice?: true;
   /** Code nearest to a value that is not negative: saturates, and never becomes 0 unless the value is 0. */
   code(value: number): number;
   /** Value of a code; NaN codes decode to NaN. */
@@ -23,6 +27,7 @@ export const SCALE_F32: ScaleType = {
   name: 'F32',
   bytes: 4,
   precision: 23,
+  grid: { mantissaBits: 23, smallestNormal: 2 ** -126, largest: LARGEST_F32 },
   code(value) {
     single[0] = value === 0 ? 0 : Math.min(Math.max(value, SMALLEST_F32), LARGEST_F32);
     return singleBits[0];
@@ -37,6 +42,7 @@ export const SCALE_F16: ScaleType = {
   name: 'F16',
   bytes: 2,
   precision: 10,
+  grid: { mantissaBits: 10, smallestNormal: 2 ** -14, largest: LARGEST_F16 },
   code: (value) => (value === 0 ? 0 : Math.max(numberToF16(Math.min(value, LARGEST_F16)), 1)),
   value: (code) => f16ToNumber(code),
 };
@@ -45,6 +51,8 @@ export const SCALE_BF16: ScaleType = {
   name: 'BF16',
   bytes: 2,
   precision: 7,
+  grid: { mantissaBits: 7, smallestNormal: 2 ** -126, largest: 2 ** 128 - 2 ** 120 },
+  isRoundedTwice: true,
   code(value) {
     const bits = SCALE_F32.code(value);
     const rounded = (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
@@ -94,6 +102,7 @@ function minifloatScale(name: string, float: Minifloat): ScaleType {
     name,
     bytes: 1,
     precision: float.spec.mantissaBits,
+    grid: float.grid,
     code: (value) => (value === 0 ? 0 : Math.max(float.saturate(value), 1)),
     value: (code) => float.values[code],
   };

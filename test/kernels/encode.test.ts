@@ -7,15 +7,8 @@ import { onEveryBuild } from './support.ts';
 
 /** Families whose encoders ask no kernel for anything, and formats of other families that do not. */
 const NOT_SERVED = {
-  families: [
-    ...['integer', 'nested integer', 'block floating point', 'float', 'multi-component float', 'minifloat'],
-    ...['scaled minifloat', 'MX', 'NV', 'block minifloat', 'binary', 'ternary', 'non-uniform', 'vector'],
-    ...['protected packing'],
-  ],
-  formats: [
-    ...['INT2_G128_RANS', 'INT3_G128_RANS', 'INT4_G128_RANS', 'INT8_G128_RANS'],
-    ...['INT4_CHANNEL_RANS', 'INT8_CHANNEL_RANS'],
-  ],
+  families: ['float', 'multi-component float', 'minifloat', 'vector'],
+  formats: ['BINARY_X2', 'BINARY_X3', 'TRIT_PLANES', 'RANK1_LINEAR4'],
 };
 
 const entries = [...registry.values()].filter(({ format }) => !isBlocked(format) || format.encodeBlocks !== undefined);

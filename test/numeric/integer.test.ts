@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
-import {
-  DOUBLE_ROUNDING_INT8,
-  MATRYOSHKA_INT8,
-  type NestedFormat,
-  roundAgain,
-  sliceMsb,
-} from '../../src/numeric/families/nested.ts';
+import { DOUBLE_ROUNDING_INT8, MATRYOSHKA_INT8, type NestedFormat } from '../../src/numeric/families/nested.ts';
 import { entry } from '../../src/numeric/registry.ts';
+import { roundAgain, sliceMsb } from '../../src/numeric/search/nested.ts';
 import { encodeRows } from '../../src/numeric/table.ts';
 
 const random = new Random(1);

@@ -1,6 +1,8 @@
 import { GROUP } from '../../numeric/search/points.ts';
 import { type GridSearch, POINT_BLOCK, type PointScale, type Searcher } from '../../numeric/search/types.ts';
 import { BookShelf } from './books.ts';
+import { requireBlocks, run } from './call.ts';
+import { groupKernel } from './groups.ts';
 import type { Team } from './team.ts';
 
 /** Places in the words of a search, see assembly/search/spec.ts. */
@@ -18,6 +20,7 @@ const POINT_WORK = 30;
 export function searchKernels(team: Team): Searcher {
   const shelf = new BookShelf(team);
   return {
+    encodeGroups: groupKernel(team),
     searchScales: (search, values, importance, found) => {
       const size = search.subBlocks * search.subBlock;
       requireBlocks(values, importance, size);
@@ -60,12 +63,6 @@ export function searchKernels(team: Team): Searcher {
   };
 }
 
-function requireBlocks(values: Float32Array, importance: Float32Array | undefined, size: number): void {
-  if (values.length % size !== 0) throw new RangeError(`${values.length} values are not whole blocks of ${size}`);
-  if (importance !== undefined && importance.length !== values.length)
-    throw new RangeError(`${importance.length} importances were given for ${values.length} values`);
-}
-
 function words(search: GridSearch): Float64Array {
   const { levels, starts } = search.search;
   const isAffine = 'maximum' in search.search;
@@ -84,38 +81,4 @@ function words(search: GridSearch): Float64Array {
 
 function pointWords({ subBlock, unit, highest, starts, books }: PointScale): Float64Array {
   return Float64Array.of(subBlock, unit, highest, starts.length, books.length, ...starts);
-}
-
-type AnyArray = Float32Array | Float64Array | Int32Array | Uint16Array | Uint8Array;
-
-interface Call {
-  /** Arrays to copy in, addresses, or nothing (0). */
-  readonly inputs: readonly (AnyArray | number | undefined)[];
-  /** Arrays to fill. */
-  readonly outputs: readonly AnyArray[];
-  readonly numbers: readonly number[];
-}
-
-/** Calls a kernel with arrays of any memory. */
-function run(team: Team, name: string, work: number, { inputs, outputs, numbers }: Call): void {
-  team.scope(() => {
-    const given = inputs.map((input) => (typeof input === 'object' ? upload(team, input) : (input ?? 0)));
-    const places = outputs.map((output) => team.allocate(output.byteLength));
-    team.dispatch(name, [...given, ...places, ...numbers], work);
-    for (const [i, output] of outputs.entries()) bytesOf(output).set(bytesAt(team, places[i], output.byteLength));
-  });
-}
-
-function upload(team: Team, array: AnyArray): number {
-  const address = team.allocate(array.byteLength);
-  bytesAt(team, address, array.byteLength).set(bytesOf(array));
-  return address;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: AnyArray): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-function bytesAt(team: Team, address: number, length: number): Uint8Array {
-  return new Uint8Array(team.memory.buffer, address, length);
 }

@@ -109,6 +109,12 @@ const halfWithBackup: Element = {
     const pair = code & (SIGN16 | BACKUP16);
     return pair === 0 || pair === (SIGN16 | BACKUP16) ? f16ToNumber(code & ~BACKUP16) : 0;
   },
+  rounding: {
+    kind: 'float',
+    grid: { mantissaBits: 10, smallestNormal: 2 ** -14, largest: LARGEST_HALF },
+    negative: SIGN16 | BACKUP16,
+    hasNegativeZero: true,
+  },
 };
 
 export const protectedPackings: Family = {

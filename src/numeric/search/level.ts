@@ -8,10 +8,15 @@ import type { ScaleType } from '../scales.ts';
 
 /** Clipping: the largest magnitude may lie beyond the largest level by these factors. */
 const CLIPS = [1.06, 1.13, 1.22, 1.35, 1.55, 1.8, 2.2, 2.8];
-/** Scales coarser than this are also tried one code to either side. */
-const COARSE_PRECISION = 3;
+/** Of scales with so few bits of mantissa the neighbours are tried too. */
+export const COARSE_PRECISION = 3;
 const REFINEMENTS = 3;
 const LARGEST_F32 = 3.4028234663852886e38;
+
+/** What the largest magnitude is divided by to get the scales that are tried first. */
+export function levelStarts({ tops, largest }: Element): number[] {
+  return [...tops, ...CLIPS.map((clip) => clip * largest)];
+}
 
 /** Sums of one trial. */
 const trial = { error: 0, xq: 0, qq: 0 };
@@ -51,14 +56,26 @@ export function searchScaleCode(
     if (code > 0) tryCode(code - 1);
   };
   if (largest === 0) return best;
-  for (const top of element.tops) tryScale(largest / top);
-  for (const clip of CLIPS) tryScale(largest / (clip * element.largest));
+  for (const start of levelStarts(element)) tryScale(largest / start);
   for (let k = 0; k < REFINEMENTS && step > 0; k++) {
     const before = best;
     tryScale(step);
     if (best === before) break;
   }
   return best;
+}
+
+/** Codes of values under a stored scale. A scale of 0 leaves them their signs. */
+export function levelCodes(
+  element: Element,
+  type: ScaleType,
+  code: number,
+  outer: number,
+  values: Float32Array,
+  codes: Uint16Array,
+): void {
+  const scale = scaleOf(type, code, outer);
+  for (let i = 0; i < values.length; i++) codes[i] = element.code(scale === 0 ? 0 * values[i] : values[i] / scale);
 }
 
 function scaleOf(type: ScaleType, code: number, outer: number): number {

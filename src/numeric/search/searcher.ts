@@ -1,6 +1,7 @@
 import { findAffine } from './affine.ts';
 import { loadBlock } from './block.ts';
 import { nearestCodes } from './codes.ts';
+import { encodeGroups } from './grouped.ts';
 import { nearestPoints } from './points.ts';
 import { searchPointScales } from './pointscale.ts';
 import { findScale } from './scale.ts';
@@ -24,6 +25,7 @@ export const ownSearcher: Searcher = {
   nearestCodes,
   searchPointScales,
   nearestPoints,
+  encodeGroups,
 };
 
 /** Searches the block in x and w. */

@@ -1,4 +1,5 @@
 import type { AffineSearch } from './affine.ts';
+import type { FoundGroups, GroupSearch } from './grouped.ts';
 import type { PointBook, PointCodes } from './points.ts';
 import type { ScaleSearch } from './scale.ts';
 
@@ -162,4 +163,18 @@ export interface Searcher {
 
   /** A point near to each group under its scale and weights. */
   nearestPoints(task: NearestPoints): void;
+
+  /**
+   * The stored scale that minimizes Σ importance·(x − x̂)² in each group, and codes under it.
+   * @param group values of a group: any number, a whole tensor too
+   * @param values [groups, group]
+   * @param importance likewise, default all ones
+   */
+  encodeGroups(
+    search: GroupSearch,
+    group: number,
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    found: FoundGroups,
+  ): void;
 }
