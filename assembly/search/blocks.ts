@@ -4,7 +4,8 @@ import { searchAffine } from './affine';
 import { loadBlock, nearestOf } from './block';
 import { blockScale } from './scale';
 import { blockW, blockX, get, ideal, set } from './scratch';
-import { hasMinimum, readSpec, subBlock, subBlocks } from './spec';
+import { hasMinimum, readSpec, scaleCount, subBlock, subBlocks } from './spec';
+import { searchStored } from './stored';
 import { d, dmin, searchSuperAffine } from './superaffine';
 import { searchSuperScale } from './superscale';
 
@@ -22,7 +23,8 @@ export function searchScales(
   for (let i = shareStart(count, 1, ith, nth); i < end; i++) {
     const from = <usize>(i * size) * 4, place = <usize>i << 3, integers = <usize>(i * subBlocks) << 2;
     loadBlock(values + from, importance == 0 ? 0 : importance + from, size, blockX(), blockW());
-    if (subBlocks > 1 && hasMinimum) {
+    if (scaleCount > 0) searchStored(a + integers);
+    else if (subBlocks > 1 && hasMinimum) {
       searchSuperAffine(a + integers, b + integers);
       set(scale + place, d);
       set(minimum + place, dmin);

@@ -69,13 +69,19 @@ function words(search: GridSearch): Float64Array {
   const count = isAffine ? starts.length / 2 : starts.length;
   if (search.subBlocks > 16 || search.subBlocks * search.subBlock > MOST_VALUES || count > MOST_STARTS)
     throw new RangeError(`search of ${search.subBlocks} × ${search.subBlock} values by ${count} starts is too large`);
-  const spec = new Float64Array(TABLE + levels.table.length);
+  const scales = 'scales' in search ? search.scales : new Float64Array(0);
+  const place = TABLE + levels.table.length;
+  const spec = new Float64Array(place + scales.length);
   spec.set([levels.low, levels.high, levels.areIntegers ? 1 : 0, count, search.subBlocks, search.subBlock]);
   if (search.kind === 'superScale') spec.set([search.lowest, search.highest, search.reach], 6);
   if (search.kind === 'superAffine') spec.set([search.highest], 7);
+  if (search.kind === 'powerScale') spec.set([search.highest, search.reach], 7);
+  if (search.kind === 'nearScale') spec.set([scales.length - 1, search.reach], 7);
+  spec.set([scales.length, search.kind === 'nearScale' ? 1 : 0, place], 11);
   if ('maximum' in search.search) spec.set([search.search.maximum, search.search.anySign ? 1 : 0], 9);
   spec.set(starts, STARTS);
   spec.set(levels.table, TABLE);
+  spec.set(scales, place);
   return spec;
 }
 

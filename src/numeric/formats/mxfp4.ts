@@ -1,6 +1,7 @@
 import { gridFormat } from '../grid.ts';
-import { loadBlock } from '../search/block.ts';
-import { CodeSums, correlate, searchedLevels } from '../search/correlate.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { ownSearcher } from '../search/searcher.ts';
+import { foundScales, type PowerScale } from '../search/types.ts';
 
 /**
  *   0       1                                 17
@@ -17,14 +18,21 @@ export const E2M1_DOUBLED = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, 
 export const E2M1_LEVELS = Float32Array.of(-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12);
 /** [15] stored code of each level */
 export const E2M1_CODES = Uint8Array.of(15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7);
-const LARGEST = 12;
 /** Largest stored exponent at which every level is finite. */
 const MAXIMUM_EXPONENT = 252;
+/** The one that the largest float32 would need. */
+const WANTED_EXPONENT = 253;
 
-const LEVELS = searchedLevels(E2M1_LEVELS);
-const sums = new CodeSums();
-const x = new Float64Array(32);
-const w = new Float64Array(32);
+/** From the exponent that reaches the largest |x| down to where most values saturate. */
+const SEARCH: PowerScale = {
+  kind: 'powerScale',
+  subBlocks: 1,
+  subBlock: 32,
+  scales: Float64Array.from({ length: WANTED_EXPONENT + 1 }, (_, exponent) => halfScale(exponent)),
+  highest: MAXIMUM_EXPONENT,
+  search: scaleSearch(E2M1_LEVELS, []),
+  reach: 3,
+};
 
 /** Half the E8M0 value of a stored exponent. */
 function halfScale(exponent: number): number {
@@ -48,13 +56,14 @@ export const MXFP4 = gridFormat({
   grid: {
     subBlock: 32,
     levels: E2M1_LEVELS,
-    fit(values, importance, blocks, scale, offset) {
+    fit(values, importance, blocks, scale, offset, searcher = ownSearcher) {
+      const count = values.length / 32;
+      const found = foundScales(SEARCH, count);
+      searcher.searchScales(SEARCH, values, importance, found);
       blocks.fill(0);
-      for (let i = 0; i * 32 < values.length; i++) {
-        loadBlock(values, importance, i * 32, 32, x, w);
-        const exponent = searchExponent();
-        blocks[i * BLOCK_BYTES] = exponent;
-        scale[i] = halfScale(exponent);
+      for (let i = 0; i < count; i++) {
+        blocks[i * BLOCK_BYTES] = found.a[i];
+        scale[i] = halfScale(found.a[i]);
         offset[i] = 0;
       }
     },
@@ -65,24 +74,3 @@ export const MXFP4 = gridFormat({
     },
   },
 });
-
-/** The exponent with the least error: from the one that reaches the largest |x| down to where most values saturate. */
-function searchExponent(): number {
-  let largest = 0;
-  for (let i = 0; i < 32; i++) largest = Math.max(largest, Math.abs(x[i]));
-  if (largest === 0) return 0;
-  const reaching = Math.ceil(Math.log2(largest / LARGEST)) + 128;
-  let best = 0;
-  let bestError = Infinity;
-  for (let exponent = reaching; exponent > reaching - 4; exponent--) {
-    const stored = Math.min(Math.max(exponent, 0), MAXIMUM_EXPONENT);
-    const s = halfScale(stored);
-    correlate(LEVELS, x, w, 0, 32, s, 0, sums);
-    const error = sums.error(s, 0);
-    if (error < bestError) {
-      bestError = error;
-      best = stored;
-    }
-  }
-  return best;
-}

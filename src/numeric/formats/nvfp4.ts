@@ -1,8 +1,8 @@
 import { F8_E4M3 } from '../../core/minifloat.ts';
 import { gridFormat } from '../grid.ts';
-import { loadBlock } from '../search/block.ts';
-import { CodeSums, correlate } from '../search/correlate.ts';
-import { scaleSearch, searchScale } from '../search/scale.ts';
+import { scaleSearch } from '../search/scale.ts';
+import { ownSearcher } from '../search/searcher.ts';
+import { foundScales, type NearScale } from '../search/types.ts';
 import { E2M1_CODES, E2M1_DOUBLED, E2M1_LEVELS } from './mxfp4.ts';
 
 /**
@@ -17,13 +17,15 @@ const BLOCK_BYTES = 36;
 const ALL_BITS_SET = 480;
 
 const LARGEST_CODE = 126;
-/** Codes of the scale tried on each side of the one nearest to the ideal scale. */
-const REACH = 2;
 
-const SEARCH = scaleSearch(E2M1_LEVELS, [12, 14, 10.4, 8.6, 16]);
-const x = new Float64Array(64);
-const w = new Float64Array(64);
-const sums = new CodeSums();
+const SEARCH: NearScale = {
+  kind: 'nearScale',
+  subBlocks: 4,
+  subBlock: 16,
+  scales: Float64Array.from({ length: LARGEST_CODE + 1 }, (_, code) => halfScale(code)),
+  search: scaleSearch(E2M1_LEVELS, [12, 14, 10.4, 8.6, 16]),
+  reach: 2,
+};
 
 export const NVFP4 = gridFormat({
   name: 'NVFP4',
@@ -45,16 +47,15 @@ export const NVFP4 = gridFormat({
   grid: {
     subBlock: 16,
     levels: E2M1_LEVELS,
-    fit(values, importance, blocks, scale, offset) {
+    fit(values, importance, blocks, scale, offset, searcher = ownSearcher) {
+      const count = values.length / 64;
+      const found = foundScales(SEARCH, count);
+      searcher.searchScales(SEARCH, values, importance, found);
       blocks.fill(0);
-      for (let i = 0; i * 64 < values.length; i++) {
-        loadBlock(values, importance, i * 64, 64, x, w);
-        for (let s = 0; s < 4; s++) {
-          const code = searchCode(16 * s);
-          blocks[i * BLOCK_BYTES + s] = code;
-          scale[4 * i + s] = halfScale(code);
-          offset[4 * i + s] = 0;
-        }
+      for (let i = 0; i < 4 * count; i++) {
+        blocks[(i >> 2) * BLOCK_BYTES + (i & 3)] = found.a[i];
+        scale[i] = halfScale(found.a[i]);
+        offset[i] = 0;
       }
     },
     pack(codes, blocks) {
@@ -67,24 +68,6 @@ export const NVFP4 = gridFormat({
     },
   },
 });
-
-/** The code of the scale with the least error, near the scale that is best before it is rounded. */
-function searchCode(from: number): number {
-  const ideal = Math.abs(searchScale(SEARCH, x, w, from, 16, sums));
-  let middle = 0;
-  while (middle < LARGEST_CODE && halfScale(middle) < ideal) middle++;
-  let best = 0;
-  let least = 0; // relative to Σ w x², the error of the scale 0
-  for (let code = Math.max(1, middle - REACH); code <= Math.min(middle + REACH, LARGEST_CODE); code++) {
-    const scale = halfScale(code);
-    correlate(SEARCH.levels, x, w, from, 16, scale, 0, sums);
-    const error = sums.error(scale, 0);
-    if (error >= least) continue;
-    least = error;
-    best = code;
-  }
-  return best;
-}
 
 function halfScale(code: number): number {
   if (code === 0x7f) return 0;

@@ -5,6 +5,7 @@ import { encodeGroups } from './grouped.ts';
 import { nearestPoints } from './points.ts';
 import { searchPointScales } from './pointscale.ts';
 import { findScale } from './scale.ts';
+import { findNearScales, findPowerScales } from './stored.ts';
 import { findSuperAffine } from './superaffine.ts';
 import { findSuperScale } from './superscale.ts';
 import type { FoundScales, GridSearch, Searcher } from './types.ts';
@@ -33,5 +34,7 @@ function findScales(search: GridSearch, found: FoundScales, i: number): void {
   if (search.kind === 'scale') findScale(search, x, w, found, i);
   else if (search.kind === 'affine') findAffine(search, x, w, found, i);
   else if (search.kind === 'superScale') findSuperScale(search, x, w, found, i);
+  else if (search.kind === 'powerScale') findPowerScales(search, x, w, found, i);
+  else if (search.kind === 'nearScale') findNearScales(search, x, w, found, i);
   else findSuperAffine(search, x, w, found, i);
 }

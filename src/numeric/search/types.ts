@@ -3,8 +3,11 @@ import type { FoundGroups, GroupSearch } from './grouped.ts';
 import type { PointBook, PointCodes } from './points.ts';
 import type { ScaleSearch } from './scale.ts';
 
-/** What the blocks of a scalar grid search: one scale each, scale and minimum, or those times integers of sub-blocks. */
-export type GridSearch = BlockScale | BlockAffine | SuperScale | SuperAffine;
+/**
+ * What the blocks of a scalar grid search: one scale each, scale and minimum, those times integers of sub-blocks, or scales
+ * out of a table.
+ */
+export type GridSearch = BlockScale | BlockAffine | SuperScale | SuperAffine | PowerScale | NearScale;
 
 interface SubBlocks {
   /** At most 16. */
@@ -44,13 +47,36 @@ export interface SuperAffine extends SubBlocks {
   readonly search: AffineSearch;
 }
 
+/** Sub-blocks whose scales are powers of two: MXFP4. */
+export interface PowerScale extends SubBlocks {
+  readonly kind: 'powerScale';
+  /** Of every code, ascending; beyond the highest, as far as large values would need them. [at most 256] */
+  readonly scales: Float64Array;
+  /** Highest code. */
+  readonly highest: number;
+  /** Without starts. */
+  readonly search: ScaleSearch;
+  /** Codes tried below the one that reaches the largest |x|. */
+  readonly reach: number;
+}
+
+/** Sub-blocks whose scales are those of a table: NVFP4. */
+export interface NearScale extends SubBlocks {
+  readonly kind: 'nearScale';
+  /** Of every code, from 0 on, ascending. [at most 256] */
+  readonly scales: Float64Array;
+  readonly search: ScaleSearch;
+  /** Codes tried on each side of the one nearest to the ideal scale. */
+  readonly reach: number;
+}
+
 /** What a search found in consecutive blocks. */
 export interface FoundScales {
   /** Scale, or what the integers of scales are multiplied with; as binary16 stores it but for `affine`. [blocks] */
   readonly d: Float64Array;
   /** Minimum (`affine`, not rounded), or dmin (`superAffine`, as binary16 stores it). [blocks] */
   readonly minimum: Float64Array;
-  /** Integers of scales and of minimums. [blocks, subBlocks] */
+  /** Integers or codes of scales, and integers of minimums. [blocks, subBlocks] */
   readonly a: Int32Array;
   readonly b: Int32Array;
 }
