@@ -1,7 +1,7 @@
 /**
  * Time of every number format's scale search, encoding and decoding, and the error they reach, on normal weights with
- * log-normal importance: `node bench/encode.ts [FORMAT…] [--quick] [--llama-quantize=PATH]`. Times are the best of many short
- * runs; the ratio is to one multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
+ * log-normal importance: `node bench/encode.ts [FORMAT…] [--quick] [--llama-quantize=PATH]`, or of kernels beside plain
+ * JavaScript in every family: `node bench/encode.ts --families [FAMILY…]`. Times are the best of many short runs; the ratio is to one multiply-add over the same values in the same run, which stays put when the machine is busy or slow.
  * Given llama-quantize, also how many times its speed ours is on the matrices of the embedded model, by default of the
  * K-quants, IQ4_XS and IQ3_S.
  */
@@ -10,6 +10,7 @@ import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import type { Searcher } from '../src/numeric/search/types.ts';
 import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
 import type { NumberFormat } from '../src/numeric/types.ts';
+import { compareFamilies } from './support/encode-families.ts';
 import { compareEncoders } from './support/llama-quantize.ts';
 import { machine } from './support/machine.ts';
 
@@ -104,6 +105,11 @@ function round(value: number): number {
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+if (process.argv.includes('--families')) {
+  console.log(`${machine()}, one thread`);
+  console.table(compareFamilies(kernels, names));
+  process.exit();
+}
 const chosen = names.length > 0 ? names.map(format) : [...formats.values()].filter((f) => f.encodeBlocks);
 console.log(`${machine()}, one thread`);
 console.log(`one multiply-add: ${round(time(multiplyAdd))} ns`);

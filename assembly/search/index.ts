@@ -1,6 +1,6 @@
 /*
  * Scale searches: the same as src/numeric/search, in the same order of operations, so that every build gives the same
- * bits. No fused or relaxed instruction stands here.
+ * bits. No fused instruction stands here, and a relaxed one only where its result is not left open.
  */
 export { nearestCodes, searchScales } from './blocks';
 export { encodeGroups } from './groups';

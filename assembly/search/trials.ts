@@ -14,7 +14,10 @@ import { trialError, trialMinimum, trialQ, trialQQ, trialScale, trialXQ } from '
 @inline function nearest(integers: bool, place: v128, low: v128, high: v128): v128 {
   const inside = f64x2.pmin(high, f64x2.pmax(low, place)); // in this order NaN becomes low
   if (integers) return f64x2.sub(f64x2.floor(inside), f64x2.splat(128));
-  const entries = i32x4.trunc_sat_f64x2_s_zero(inside);
+  // between 0 and 511 both are the same, and the relaxed one is a single instruction
+  const entries = ASC_FEATURE_RELAXED_SIMD
+    ? i32x4.relaxed_trunc_f64x2_s_zero(inside)
+    : i32x4.trunc_sat_f64x2_s_zero(inside);
   const even = v128.load64_zero(levelsTable + (<usize>i32x4.extract_lane(entries, 0) << 3));
   return v128.load64_lane(levelsTable + (<usize>i32x4.extract_lane(entries, 1) << 3), even, 1);
 }
