@@ -1,3 +1,4 @@
+import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { type Source, syntheticSource } from '../numeric/fidelity.ts';
 import { type Crossover, compare, crossover, embeddingSource, embeddings, PAIRS, rotation } from '../numeric/study.ts';
 import { assetPath, tinyModel } from '../text/assets.node.ts';
@@ -31,12 +32,14 @@ export async function printStudy(options: StudyOptions): Promise<void> {
     [2, 10],
     [4, 40],
   ].map(([n, factor]) => embeddingSource(VECTORS, COLUMNS, n, factor, SEED)); // prettier-ignore
+  const kernels = await createWasmKernels({ threads: 1 });
   const study = {
-    fidelity: compare(COMPARED, sources),
+    fidelity: compare(COMPARED, sources, kernels),
     crossovers: PAIRS.map((pair) => crossover(pair)),
     rotation: rotation(sources),
-    embeddings: embeddings([...spread, vectors]),
+    embeddings: embeddings([...spread, vectors], kernels),
   };
+  kernels.close();
   printResult(options, study, () => [
     'Signal to quantization noise, dB, searched scales',
     ...table(
