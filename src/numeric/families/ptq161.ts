@@ -13,6 +13,8 @@ import type { TensorFormat } from '../types.ts';
  * @see Zhao et al., "PTQ1.61: Push the Real Limit of Extremely Low-Bit Post-Training Quantization", ACL 2025, section 3.2
  */
 const SALIENT_SHARE = 0.2;
+/** Values encoded at a time: few large searches cost less than many small ones. */
+const VALUES_TOGETHER = 2 ** 16;
 const salientElement = integerElement(4, -8, 7);
 const signElement = tableElement([1, -1]);
 
@@ -34,24 +36,41 @@ export const PTQ1_61: TensorFormat = tensorFormat({
     const { salient } = split(columns);
     for (const column of order.slice(0, salient)) mask[column] = 1;
     packBits(mask, 0, columns, 1, bytes, 0);
-    forRows(mask, values.length, (codec, row, at, picked) => {
-      const part = Float32Array.from(picked, (column) => values[row + column]);
-      const weights = importance && Float32Array.from(picked, (column) => importance[row + column]);
-      codec.encode(part, weights, bytes.subarray(at, at + codec.bytes), searcher);
-    });
+    const parts = partsOf(mask);
+    const stride = parts[0].codec.bytes + parts[1].codec.bytes;
+    const together = Math.max(1, Math.floor(VALUES_TOGETHER / columns)) * columns;
+    let first = packedBytes(columns, 1);
+    for (let from = 0; from < values.length; from += together) {
+      const rows = values.subarray(from, from + together);
+      const weights = importance?.subarray(from, from + together);
+      let at = first;
+      for (const { codec, picked } of parts) {
+        const encoded = new Uint8Array((rows.length / columns) * codec.bytes);
+        codec.encode(pick(rows, columns, picked), weights && pick(weights, columns, picked), encoded, searcher);
+        for (let k = 0; k * codec.bytes < encoded.length; k++)
+          bytes.set(encoded.subarray(k * codec.bytes, (k + 1) * codec.bytes), at + k * stride);
+        at += codec.bytes;
+      }
+      first += (rows.length / columns) * stride;
+    }
   },
   decode(bytes, columns, values) {
     const mask = new Uint8Array(columns);
     unpackBits(bytes, 0, columns, 1, mask);
     const { salient } = split(columns);
     repairMask(mask, salient);
-    forRows(mask, values.length, (codec, row, at, picked) => {
-      const part = new Float32Array(picked.length);
-      codec.decode(bytes, at, part, 0);
-      picked.forEach((column, i) => {
-        values[row + column] = part[i];
-      });
-    });
+    const parts = partsOf(mask);
+    let at = packedBytes(columns, 1);
+    for (let row = 0; row < values.length; row += columns) {
+      for (const { codec, picked } of parts) {
+        const part = new Float32Array(picked.length);
+        codec.decode(bytes, at, part, 0);
+        picked.forEach((column, i) => {
+          values[row + column] = part[i];
+        });
+        at += codec.bytes;
+      }
+    }
   },
 });
 
@@ -59,22 +78,29 @@ function codecOf(element: typeof salientElement, group: number): ScaledCodec {
   return new ScaledCodec({ element, scale: SCALE_F16 }, group);
 }
 
-/** Visits the two groups of every row. */
-function forRows(
-  mask: Uint8Array,
-  length: number,
-  visit: (codec: ScaledCodec, row: number, at: number, columns: number[]) => void,
-): void {
+/** Columns that share a scale in every row. */
+interface Part {
+  readonly codec: ScaledCodec;
+  readonly picked: readonly number[];
+}
+
+/** The two groups of every row. */
+function partsOf(mask: Uint8Array): readonly [Part, Part] {
   const all = Array.from(mask.keys());
-  const parts = [all.filter((column) => mask[column] === 1), all.filter((column) => mask[column] === 0)];
-  const codecs = [codecOf(salientElement, parts[0].length), codecOf(signElement, parts[1].length)];
-  let at = packedBytes(mask.length, 1);
-  for (let row = 0; row < length; row += mask.length) {
-    codecs.forEach((codec, k) => {
-      visit(codec, row, at, parts[k]);
-      at += codec.bytes;
-    });
-  }
+  const salient = all.filter((column) => mask[column] === 1);
+  const rest = all.filter((column) => mask[column] === 0);
+  return [
+    { codec: codecOf(salientElement, salient.length), picked: salient },
+    { codec: codecOf(signElement, rest.length), picked: rest },
+  ];
+}
+
+/** Some columns of rows. */
+function pick(values: Float32Array, columns: number, picked: readonly number[]): Float32Array {
+  const found = new Float32Array((values.length / columns) * picked.length);
+  for (let row = 0, at = 0; row < values.length; row += columns)
+    for (const column of picked) found[at++] = values[row + column];
+  return found;
 }
 
 /** Columns by falling Σ importance·(|x| − a)², a the row's mean magnitude: what signs alone would lose. */
