@@ -20,8 +20,6 @@ export interface IntegerSpec {
 }
 
 const PREFIX: Record<IntegerKind, string> = { signed: 'INT', clipped: 'SINT', asymmetric: 'UINT' };
-const GROUP = 128;
-
 /** Any integer format: `INT4_G128` has F16 scales, `SINT8_CHANNEL` and `UINT2_TENSOR` F32; `UINT3_TENSOR_BF16` says so. */
 export function integerFormat({ bits, kind, group, scale }: IntegerSpec): NumberFormat | TensorFormat {
   const usual = typeof group === 'number' ? SCALE_F16 : SCALE_F32;
@@ -49,8 +47,14 @@ function containers(bits: number, kind: IntegerKind, scale: ScaleType): Pick<Sca
 
 const KINDS = ['signed', 'clipped', 'asymmetric'] as const;
 const WIDTHS = [2, 3, 4, 5, 6, 7, 8];
-const PLACES = [GROUP, 'channel', 'tensor'] as const;
 const SCALES = [SCALE_F16, SCALE_F32, SCALE_BF16, SCALE_E4M3];
+/** 32 is the usual block of ONNX Runtime's MatMulNBits; a float32 scale would add a whole bit to each of its weights. */
+const PLACES = [
+  { group: 32, scales: [SCALE_F16] },
+  { group: 128, scales: SCALES },
+  { group: 'channel', scales: SCALES },
+  { group: 'tensor', scales: SCALES },
+] as const;
 
 export const integers: Family = {
   name: 'integer',
@@ -61,7 +65,7 @@ export const integers: Family = {
     'Jacob et al., CVPR 2018, equation 1; Krishnamoorthi, 2018, section 2 (per channel); Yao et al., 2022 (groups)',
   formats: WIDTHS.flatMap((bits) =>
     KINDS.flatMap((kind) =>
-      PLACES.flatMap((group) => SCALES.map((scale) => integerFormat({ bits, kind, group, scale }))),
+      PLACES.flatMap(({ group, scales }) => scales.map((scale) => integerFormat({ bits, kind, group, scale }))),
     ),
   ),
 };
