@@ -5,8 +5,8 @@ import type { NumberFormat, ScalarGrid } from './types.ts';
 /** What a block format states; `gridFormat` adds the encoder. */
 export type GridFormat = Omit<NumberFormat, 'encodeBlocks' | 'grid'> & { readonly grid: ScalarGrid };
 
-/** Values encoded at a time. */
-const CHUNK = 8192;
+/** Values encoded at a time: calls of kernels cost some microseconds each. */
+const CHUNK = 2 ** 15;
 
 /** A format whose elements are rounded one by one: nearest rounding on the fitted grid is its encoder. */
 export function gridFormat(format: GridFormat): NumberFormat {
