@@ -12,10 +12,11 @@ export function packBits(
   bytes: Uint8Array,
   at: number,
 ): void {
+  const mask = 2 ** bits - 1;
   let held = 0;
   let pending = 0;
   for (let i = from; i < from + count; i++) {
-    pending |= (codes[i] & (2 ** bits - 1)) << held;
+    pending |= (codes[i] & mask) << held;
     for (held += bits; held >= 8; held -= 8) {
       bytes[at++] = pending;
       pending >>>= 8;
@@ -33,11 +34,12 @@ export function unpackBits(
   codes: Uint16Array | Uint8Array,
   from = 0,
 ): void {
+  const mask = 2 ** bits - 1;
   let held = 0;
   let pending = 0;
   for (let i = from; i < from + count; i++) {
     for (; held < bits; held += 8) pending |= bytes[at++] << held;
-    codes[i] = pending & (2 ** bits - 1);
+    codes[i] = pending & mask;
     pending >>>= bits;
     held -= bits;
   }
