@@ -8,9 +8,9 @@ import { median } from './median.ts';
 
 const ROWS = 8;
 const COLUMNS = 1024;
-/** Rounds, and the milliseconds after which fewer do. */
-const ROUNDS = 12;
-const ENOUGH = 1500;
+/** What a format is given, and its rounds at least: the best of them count. */
+const MILLISECONDS = 150;
+const LEAST_ROUNDS = 2;
 
 const random = new Random(2);
 const values = Float32Array.from({ length: ROWS * COLUMNS }, () => 0.02 * random.normal());
@@ -31,8 +31,8 @@ function timed(format: TensorFormat, searcher?: Searcher): number {
 
 function compare(name: string, format: TensorFormat, kernels: Kernels): Comparison {
   const best = { name, own: Infinity, kernels: Infinity };
-  const end = performance.now() + ENOUGH;
-  for (let round = 0; round < 2 || (round < ROUNDS && performance.now() < end); round++) {
+  const end = performance.now() + MILLISECONDS;
+  for (let round = 0; round < LEAST_ROUNDS || performance.now() < end; round++) {
     best.own = Math.min(best.own, timed(format));
     best.kernels = Math.min(best.kernels, timed(format, kernels));
   }
