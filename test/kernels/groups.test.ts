@@ -215,3 +215,16 @@ test('refuses room that is too small, and more widths than there is room for', a
     assert.throws(() => kernels.encodeGroups(nested, 32, values, undefined, foundGroups(2, 32)), /4 widths/);
   });
 });
+
+test('a tensor under one scale takes 10 bytes a value of kernel memory, and gives them back', async () => {
+  const { tensor } = entry('TERNARY_I2_S');
+  const values = drawn(new Random(35), 2 ** 17, 1);
+  const importance = drawnImportance(new Random(36), values.length);
+  const expected = tensor.encode(values, 512, importance);
+  await onEveryBuild((kernels) => {
+    assert.equal(Buffer.compare(tensor.encode(values, 512, importance, kernels), expected), 0);
+    const { used, peak } = kernels.memory();
+    assert.equal(used, 0);
+    assert.ok(peak <= 10 * values.length + 4096, `${peak} bytes for ${values.length} values`);
+  });
+});
