@@ -33,6 +33,12 @@ export type D = f64;
 // @ts-ignore: decorator
 @inline export function vselectLess(a: V, b: V, x: V, y: V): V { return select<f32>(x, y, a < b); }
 // @ts-ignore: decorator
+@inline export function vleast(a: V, b: V): V { return b < a ? b : a; }
+// @ts-ignore: decorator
+@inline export function vabs(x: V): V { return abs<f32>(x); }
+// @ts-ignore: decorator
+@inline export function vanyLess(a: V, b: V): bool { return a < b; }
+// @ts-ignore: decorator
 @inline export function vanyEqual(a: V, b: V): bool { return a == b; }
 // @ts-ignore: decorator
 @inline export function vnearest(x: V): V { return nearest<f32>(x); }

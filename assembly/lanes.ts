@@ -52,6 +52,14 @@ export type D = v128;
 /** a < b ? x : y, lane by lane; y where either is NaN. */
 // @ts-ignore: decorator
 @inline export function vselectLess(a: V, b: V, x: V, y: V): V { return v128.bitselect(x, y, f32x4.lt(a, b)); }
+/** b < a ? b : a, lane by lane: one instruction where `vmin` is several. */
+// @ts-ignore: decorator
+@inline export function vleast(a: V, b: V): V { return f32x4.pmin(a, b); }
+// @ts-ignore: decorator
+@inline export function vabs(x: V): V { return f32x4.abs(x); }
+/** Whether any lane of a is less than the same lane of b. */
+// @ts-ignore: decorator
+@inline export function vanyLess(a: V, b: V): bool { return v128.any_true(f32x4.lt(a, b)); }
 /** Whether any lane of a equals the same lane of b. */
 // @ts-ignore: decorator
 @inline export function vanyEqual(a: V, b: V): bool { return v128.any_true(f32x4.eq(a, b)); }

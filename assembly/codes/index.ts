@@ -2,7 +2,7 @@ import { half } from '../packed/half';
 import { scratch, shareStart } from '../share';
 import { bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, shortsToIntegers } from './levels';
 import { INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
-import { prepareFields, unpackBytes, unpackFields } from './unpack';
+import { addDigits, prepareFields, unpackBytes, unpackFields } from './unpack';
 import { windowsToLevels } from './windows';
 import { sumWords } from './words';
 
@@ -13,9 +13,9 @@ const CHUNK: i32 = 1280;
 
 /*
  * Scratch memory of a thread:
- *   0     f32 [256]  levels, times the scale where they are no float32
+ *   0     f32 [256]  levels, times the scale where they are no float32; or sums of planes
  *   1024  what `prepareFields` makes
- *   2048  codes of a chunk
+ *   2048  codes of a chunk, and 4096 those of a further plane
  */
 // @ts-ignore: decorator
 @inline function table(): usize { return scratch; }
@@ -23,6 +23,8 @@ const CHUNK: i32 = 1280;
 @inline function fields(): usize { return scratch + 1024; }
 // @ts-ignore: decorator
 @inline function codes(): usize { return scratch + 2048; }
+// @ts-ignore: decorator
+@inline function others(): usize { return scratch + 4096; }
 
 /**
  * values[length] = groups of codes decoded, bit for bit as the formats decode them.
@@ -32,7 +34,7 @@ export function decodeCodes(at: usize, from: usize, end: usize, values: usize, l
   const plan = changetype<Plan>(at);
   const group = plan.group;
   if (plan.bits != 8 && plan.kind <= TABLE) prepareFields(fields(), plan.bits);
-  if (plan.kind == TABLE && plan.exact != 0) fillTable(plan, 1);
+  if (plan.kind == TABLE && plan.exact != 0 && plan.planes == 0) fillTable(plan, 1);
   if (group >= length) {
     const first = shareStart(length, CHUNK, ith, nth);
     decodeGroup(plan, from, end, values, first, shareStart(length, CHUNK, ith + 1, nth));
@@ -48,6 +50,10 @@ export function decodeCodes(at: usize, from: usize, end: usize, values: usize, l
 
 /** Values first … last − 1 of the group at `base`, `values` being the place of its first. */
 function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: i32, last: i32): void {
+  if (plan.planes != 0) {
+    decodePlanes(plan, base, end, values, first, last);
+    return;
+  }
   let scale = plan.outer;
   if (plan.scaleBytes != 0) scale *= readScale(plan, base + plan.scaleAt);
   if (plan.kind == TABLE && plan.exact == 0) {
@@ -64,12 +70,46 @@ function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: 
   }
   for (let i = first; i < last; i += CHUNK) {
     const count = min(CHUNK, last - i);
-    const at = base + plan.codesAt;
-    let bytes = codes();
-    if (plan.perByte != 0) unpackBytes(plan.byteCodes, plan.perByte, at + i / plan.perByte, bytes, count);
-    else if (plan.bits == 8) bytes = at + i;
-    else unpackFields(fields(), plan.bits, at + <usize>((<u64>i * plan.bits) >> 3), end, bytes, count);
-    apply(plan, bytes, base, scale, values + (<usize>i << 2), count);
+    const inPlace = plan.bits == 8 && plan.perByte == 0;
+    if (!inPlace) unpack(plan, base + plan.codesAt, end, codes(), i, count);
+    apply(plan, inPlace ? base + plan.codesAt + i : codes(), base, scale, values + (<usize>i << 2), count);
+  }
+}
+
+/** Codes i and up, one a byte, or two where they have more than 8 bits. */
+// @ts-ignore: decorator
+@inline function unpack(plan: Plan, at: usize, end: usize, to: usize, i: i32, count: i32): void {
+  if (plan.perByte != 0) unpackBytes(plan.byteCodes, plan.perByte, at + i / plan.perByte, to, count);
+  else unpackFields(fields(), plan.bits, at + <usize>((<u64>i * plan.bits) >> 3), end, to, count);
+}
+
+/** The codes of a value in all planes are the digits of one number, by which its sum is looked up. */
+function decodePlanes(plan: Plan, base: usize, end: usize, values: usize, first: i32, last: i32): void {
+  fillSums(plan, base + plan.scaleAt);
+  for (let i = first; i < last; i += CHUNK) {
+    const count = min(CHUNK, last - i);
+    let at = base + plan.codesAt;
+    unpack(plan, at, end, codes(), i, count);
+    for (let k = 1, factor = plan.size; k < plan.planes; k++, factor *= plan.size) {
+      at += plan.planeBytes;
+      unpack(plan, at, end, others(), i, count);
+      addDigits(codes(), others(), factor, count);
+    }
+    apply(plan, codes(), base, 1, values + (<usize>i << 2), count);
+  }
+}
+
+/** Sums of all digits, plane 0 having the lowest. */
+function fillSums(plan: Plan, scales: usize): void {
+  const bytes: usize = plan.scaleBytes == 3 ? 2 : plan.scaleBytes;
+  store<f32>(table(), 0);
+  for (let k = 0, count = 1; k < plan.planes; k++, count *= plan.size) {
+    const scale = plan.outer * readScale(plan, scales + <usize>k * bytes);
+    for (let digit = plan.size - 1; digit >= 0; digit--) {
+      const product = scale * <f32>load<f64>(plan.levels + (<usize>digit << 3));
+      const to = table() + (<usize>(digit * count) << 2);
+      for (let i: usize = 0; i < <usize>count << 2; i += 4) store<f32>(to + i, load<f32>(table() + i) + product);
+    }
   }
 }
 
@@ -79,22 +119,21 @@ function decodeWindows(plan: Plan, from: usize, scale: f32, values: usize, first
   for (let i = first; i < last; i += plan.block) {
     const at = from + <usize>((<u64>i * bitsOfFour) >> 5);
     const count = min(plan.block, last - i);
-    windowsToLevels(at, plan.bits, steps, plan.levels, scale, values + (<usize>i << 2), count, codes());
+    windowsToLevels(at, plan.bits, steps, plan.levels, scale, values + (<usize>i << 2), count);
   }
 }
 
 // @ts-ignore: decorator
 @inline function apply(plan: Plan, bytes: usize, base: usize, scale: f32, to: usize, count: i32): void {
-  const adds = plan.adds != 0;
   if (plan.kind == INTEGERS) {
-    if (plan.bits > 8) shortsToIntegers(bytes, plan.step, scale, to, count, adds);
-    else bytesToIntegers(bytes, plan.bits, plan.step, scale, to, count, adds);
+    if (plan.bits > 8) shortsToIntegers(bytes, plan.step, scale, to, count);
+    else bytesToIntegers(bytes, plan.bits, plan.step, scale, to, count);
   } else if (plan.kind == ZERO_POINT) {
-    bytesLessZero(bytes, load<u8>(base + plan.zeroAt), scale, to, count, adds);
+    bytesLessZero(bytes, load<u8>(base + plan.zeroAt), scale, to, count);
   } else if (ASC_FEATURE_SIMD && plan.size <= FEW) {
-    bytesToFewLevels(bytes, table(), scale, to, count, adds);
+    bytesToFewLevels(bytes, table(), scale, to, count);
   } else {
-    bytesToLevels(bytes, table(), scale, to, count, adds);
+    bytesToLevels(bytes, table(), scale, to, count);
   }
 }
 

@@ -1,16 +1,6 @@
 import { lookUp, shortsToFloats } from '../packed/bits';
 
-/** values (+)= scale·level of `count` codes, one byte each. A loop per kind of level. */
-
-// @ts-ignore: decorator
-@inline function put(to: usize, products: v128, adds: bool): void {
-  v128.store(to, adds ? f32x4.add(v128.load(to), products) : products);
-}
-
-// @ts-ignore: decorator
-@inline function putOne(to: usize, product: f32, adds: bool): void {
-  store<f32>(to, adds ? load<f32>(to) + product : product);
-}
+/** values = scale·level of `count` codes, one byte each. A loop per kind of level. */
 
 /** values = scale · the float32 at four addresses. */
 // @ts-ignore: decorator
@@ -35,7 +25,7 @@ import { lookUp, shortsToFloats } from '../packed/bits';
 }
 
 /** level = step·code, codes of `bits` ≤ 8 bits in two's complement. */
-export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
+export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, to: usize, count: i32): void {
   const shift = 16 - bits; // vectors have no shifts of bytes in hardware
   let i = 0;
   if (ASC_FEATURE_SIMD) {
@@ -45,36 +35,36 @@ export function bytesToIntegers(codes: usize, bits: i32, step: f32, scale: f32, 
       const q = v128.load(codes + i);
       const low = i16x8.shr_s(i16x8.shl(i16x8.extend_low_i8x16_u(q), shift), shift);
       const high = i16x8.shr_s(i16x8.shl(i16x8.extend_high_i8x16_u(q), shift), shift);
-      put(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 0))), adds);
-      put(to + 16, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 1))), adds);
-      put(to + 32, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 0))), adds);
-      put(to + 48, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 1))), adds);
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 0))));
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(low, 1))), 16);
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 0))), 32);
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(high, 1))), 48);
       to += 64;
     }
   }
   for (; i < count; i++, to += 4) {
-    putOne(to, scale * (step * <f32>((<i32>load<u8>(codes + i) << (16 + shift)) >> (16 + shift))), adds);
+    store<f32>(to, scale * (step * <f32>((<i32>load<u8>(codes + i) << (16 + shift)) >> (16 + shift))));
   }
 }
 
 /** The same for codes of 16 bits, signs extended. */
-export function shortsToIntegers(codes: usize, step: f32, scale: f32, to: usize, count: i32, adds: bool): void {
+export function shortsToIntegers(codes: usize, step: f32, scale: f32, to: usize, count: i32): void {
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     const steps = f32x4.splat(step);
     const scales = f32x4.splat(scale);
     for (; i + 8 <= count; i += 8) {
       const q = v128.load(codes + 2 * i);
-      put(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 0))), adds);
-      put(to + 16, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 1))), adds);
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 0))));
+      v128.store(to, f32x4.mul(scales, f32x4.mul(steps, shortsToFloats(q, 1))), 16);
       to += 32;
     }
   }
-  for (; i < count; i++, to += 4) putOne(to, scale * (step * <f32>load<i16>(codes + 2 * i)), adds);
+  for (; i < count; i++, to += 4) store<f32>(to, scale * (step * <f32>load<i16>(codes + 2 * i)));
 }
 
 /** level = code − zero. */
-export function bytesLessZero(codes: usize, zero: i32, scale: f32, to: usize, count: i32, adds: bool): void {
+export function bytesLessZero(codes: usize, zero: i32, scale: f32, to: usize, count: i32): void {
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     const zeros = i16x8.splat(<i16>zero);
@@ -83,18 +73,18 @@ export function bytesLessZero(codes: usize, zero: i32, scale: f32, to: usize, co
       const q = v128.load(codes + i);
       const low = i16x8.sub(i16x8.extend_low_i8x16_u(q), zeros);
       const high = i16x8.sub(i16x8.extend_high_i8x16_u(q), zeros);
-      put(to, f32x4.mul(scales, shortsToFloats(low, 0)), adds);
-      put(to + 16, f32x4.mul(scales, shortsToFloats(low, 1)), adds);
-      put(to + 32, f32x4.mul(scales, shortsToFloats(high, 0)), adds);
-      put(to + 48, f32x4.mul(scales, shortsToFloats(high, 1)), adds);
+      v128.store(to, f32x4.mul(scales, shortsToFloats(low, 0)));
+      v128.store(to, f32x4.mul(scales, shortsToFloats(low, 1)), 16);
+      v128.store(to, f32x4.mul(scales, shortsToFloats(high, 0)), 32);
+      v128.store(to, f32x4.mul(scales, shortsToFloats(high, 1)), 48);
       to += 64;
     }
   }
-  for (; i < count; i++, to += 4) putOne(to, scale * <f32>(<i32>load<u8>(codes + i) - zero), adds);
+  for (; i < count; i++, to += 4) store<f32>(to, scale * <f32>(<i32>load<u8>(codes + i) - zero));
 }
 
 /** level = table[code], f32 [size]. */
-export function bytesToLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32, adds: bool): void {
+export function bytesToLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32): void {
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     const scales = f32x4.splat(scale);
@@ -105,17 +95,17 @@ export function bytesToLevels(codes: usize, table: usize, scale: f32, to: usize,
         table + (<usize>load<u8>(codes + i, 2) << 2),
         table + (<usize>load<u8>(codes + i, 3) << 2),
       );
-      put(to, f32x4.mul(scales, x), adds);
+      v128.store(to, f32x4.mul(scales, x));
       to += 16;
     }
   }
   for (; i < count; i++, to += 4) {
-    putOne(to, scale * load<f32>(table + (<usize>load<u8>(codes + i) << 2)), adds);
+    store<f32>(to, scale * load<f32>(table + (<usize>load<u8>(codes + i) << 2)));
   }
 }
 
 /** The same for tables of 16 levels, which fit four vectors: vector k holds byte k of every level. */
-export function bytesToFewLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32, adds: bool): void {
+export function bytesToFewLevels(codes: usize, table: usize, scale: f32, to: usize, count: i32): void {
   const a = v128.load(table);
   const b = v128.load(table, 16);
   const c = v128.load(table, 32);
@@ -138,13 +128,13 @@ export function bytesToFewLevels(codes: usize, table: usize, scale: f32, to: usi
     const b3 = lookUp(plane3, q);
     let low = v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     let high = v128.shuffle<i8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    put(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)), adds);
-    put(to + 16, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), adds);
+    v128.store(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)));
+    v128.store(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), 16);
     low = v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     high = v128.shuffle<i8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    put(to + 32, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)), adds);
-    put(to + 48, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), adds);
+    v128.store(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11)), 32);
+    v128.store(to, f32x4.mul(scales, v128.shuffle<i16>(low, high, 4, 12, 5, 13, 6, 14, 7, 15)), 48);
     to += 64;
   }
-  if (i < count) bytesToLevels(codes + i, table, scale, to, count - i, adds);
+  if (i < count) bytesToLevels(codes + i, table, scale, to, count - i);
 }

@@ -9,8 +9,8 @@
   bits: i32;
   /** One of those below. */
   kind: i32;
-  /** Whether products are added to what is there. */
-  adds: i32;
+  /** Planes of codes whose products are added up, 0 where there is one code a value. */
+  planes: i32;
   /** Bytes of the scale, 0 for none; 3 for a bfloat16. */
   scaleBytes: i32;
   scaleAt: i32;
@@ -36,6 +36,8 @@
   block: i32;
   /** Stages of words. */
   stages: i32;
+  /** Bytes of a group's codes in a plane. */
+  planeBytes: i32;
 }
 
 /** level = step·code, codes in two's complement */
@@ -46,7 +48,7 @@ export const ZERO_POINT: i32 = 1;
 export const TABLE: i32 = 2;
 /** level = levels[window], levels being f32 */
 export const WINDOWS: i32 = 3;
-/** `size` values together: level = the sum of the words of all stages, f64 */
+/** `size` values together: level = the sum of the words of all stages, f32 */
 export const WORDS: i32 = 4;
 
 /** A stage of WORDS; `levels` is the address of the first, the others follow. */
@@ -54,8 +56,8 @@ export const WORDS: i32 = 4;
   /** Byte in the group of its first code, and bytes from code to code. */
   codesAt: i32;
   step: i32;
-  /** 1 or 2 */
-  codeBytes: i32;
-  /** f64 [2^bits, size] */
-  words: usize;
+  /** Whether points are by patterns (codes of two bytes), or words of a list (one byte). */
+  arePatterns: i32;
+  /** Record of patterns, or words f32 [256, size]. */
+  record: usize;
 }

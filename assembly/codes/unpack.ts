@@ -72,3 +72,17 @@ export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, 
 export function unpackBytes(table: usize, perByte: i32, from: usize, to: usize, count: i32): void {
   for (let i = 0; i < count; i += perByte) store<u64>(to + i, load<u64>(table + (<usize>load<u8>(from++) << 3)));
 }
+
+/** codes += factor·digits of `count` values; up to 16 bytes more are overwritten. */
+export function addDigits(codes: usize, digits: usize, factor: i32, count: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    // No lane of 8 bits reaches its neighbour, so that a multiplication of 16 bits does for two.
+    const factors = i16x8.splat(<i16>factor);
+    for (let i = 0; i < count; i += 16) {
+      const q = i16x8.mul(v128.load(digits + i), factors);
+      v128.store(codes + i, i8x16.add(v128.load(codes + i), q));
+    }
+  } else {
+    for (let i = 0; i < count; i++) store<u8>(codes + i, load<u8>(codes + i) + <u8>factor * load<u8>(digits + i));
+  }
+}

@@ -1,7 +1,11 @@
+import { fourValues, oneValue, shiftOf, signBits } from '../patterns';
 import { Stage } from './plan';
 
+/** Values that all stages are added up for before the next: they stay in the first-level cache. */
+const CHUNK: i32 = 2048;
+
 /**
- * values = scale · Σ words, added and multiplied in float64 and rounded once.
+ * values = scale · Σ words, float32 rounded after every operation.
  * @param base the group's first byte
  * @param stages `count` of them
  * @param size values of a word: 4 or 8
@@ -10,47 +14,66 @@ import { Stage } from './plan';
 export function sumWords(
   base: usize, stages: usize, count: i32, size: i32, scale: f32, values: usize, first: i32, last: i32,
 ): void {
-  const bytes = <usize>size << 3;
-  for (let i = first; i < last; i += size) {
-    const word = i / size;
-    const to = values + (<usize>i << 2);
-    for (let part: usize = 0; part < bytes; part += 32) sumFour(base, stages, count, word, bytes, part, scale, to + (part >> 1));
-  }
-}
-
-/** Four values of a word, `part` the place of the first in it. */
-// @ts-ignore: decorator
-@inline function sumFour(
-  base: usize, stages: usize, count: i32, word: i32, bytes: usize, part: usize, scale: f32, to: usize,
-): void {
-  if (ASC_FEATURE_SIMD) {
-    let a = f64x2.splat(0);
-    let b = f64x2.splat(0);
+  for (let i = first; i < last; i += CHUNK) {
+    const words = (min(CHUNK, last - i) + size - 1) / size, to = values + (<usize>i << 2);
     for (let m = 0; m < count; m++) {
-      const at = wordAt(base, stages + offsetof<Stage>() * m, word, bytes) + part;
-      a = f64x2.add(a, v128.load(at));
-      b = f64x2.add(b, v128.load(at, 16));
-    }
-    const factor = f64x2.splat(<f64>scale);
-    const low = f32x4.demote_f64x2_zero(f64x2.mul(factor, a));
-    const high = f32x4.demote_f64x2_zero(f64x2.mul(factor, b));
-    v128.store(to, v128.shuffle<i64>(low, high, 0, 2));
-  } else {
-    for (let k: usize = 0; k < 4; k++) {
-      let sum: f64 = 0;
-      for (let m = 0; m < count; m++) {
-        sum += load<f64>(wordAt(base, stages + offsetof<Stage>() * m, word, bytes) + part + 8 * k);
-      }
-      store<f32>(to + 4 * k, <f32>(<f64>scale * sum));
+      const stage = changetype<Stage>(stages + offsetof<Stage>() * m);
+      const codes = base + stage.codesAt + <usize>(i / size) * stage.step;
+      const factor: f32 = m == count - 1 ? scale : 1;
+      if (m == 0) addStage(stage, size, codes, factor, to, words, false);
+      else addStage(stage, size, codes, factor, to, words, true);
     }
   }
 }
 
-/** Address of the word that a stage has there. */
+/** values = factor·(word + values, or 0) of `count` words. */
 // @ts-ignore: decorator
-@inline function wordAt(base: usize, at: usize, word: i32, bytes: usize): usize {
-  const stage = changetype<Stage>(at);
-  const from = base + stage.codesAt + <usize>word * stage.step;
-  const code: usize = stage.codeBytes == 1 ? <usize>load<u8>(from) : <usize>load<u16>(from);
-  return stage.words + code * bytes;
+@inline function addStage(
+  stage: Stage, size: i32, codes: usize, factor: f32, to: usize, count: i32, adds: bool,
+): void {
+  const step = <usize>stage.step, record = stage.record;
+  if (stage.arePatterns != 0) addPatterns(record, codes, factor, to, count, adds);
+  else if (size == 8) addWords(8, record, codes, step, factor, to, count, adds);
+  else addWords(4, record, codes, step, factor, to, count, adds);
+}
+
+// @ts-ignore: decorator
+@inline function addPatterns(record: usize, codes: usize, factor: f32, to: usize, count: i32, adds: bool): void {
+  for (const end = codes + (<usize>count << 1); codes < end; codes += 2, to += 32) {
+    const code = <u32>load<u16>(codes), signs = signBits(record, code), shift = shiftOf(record, code);
+    if (ASC_FEATURE_SIMD) {
+      put(to, fourValues(record, code, signs, f32x4.splat(shift), 0), factor, adds);
+      put(to + 16, fourValues(record, code, signs, f32x4.splat(shift), 1), factor, adds);
+    } else {
+      for (let i: usize = 0; i < 8; i++) putOne(to + 4 * i, oneValue(record, code, signs, shift, i), factor, adds);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline function addWords(
+  size: i32, words: usize, codes: usize, step: usize, factor: f32, to: usize, count: i32, adds: bool,
+): void {
+  const bytes = <usize>size << 2;
+  for (const end = to + <usize>count * bytes; to < end; codes += step, to += bytes) {
+    const word = words + <usize>load<u8>(codes) * bytes;
+    if (ASC_FEATURE_SIMD) {
+      put(to, v128.load(word), factor, adds);
+      if (size == 8) put(to + 16, v128.load(word, 16), factor, adds);
+    } else {
+      for (let at: usize = 0; at < bytes; at += 4) putOne(to + at, load<f32>(word + at), factor, adds);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline function put(to: usize, word: v128, factor: f32, adds: bool): void {
+  const sum = f32x4.add(adds ? v128.load(to) : f32x4.splat(0), word);
+  v128.store(to, f32x4.mul(f32x4.splat(factor), sum));
+}
+
+// @ts-ignore: decorator
+@inline function putOne(to: usize, word: f32, factor: f32, adds: bool): void {
+  const before: f32 = adds ? load<f32>(to) : 0;
+  store<f32>(to, factor * (before + word));
 }

@@ -6,3 +6,7 @@ export { nearestCodes, searchScales } from './blocks';
 export { encodeGroups } from './groups';
 export { nearestPoints } from './points';
 export { searchPointScales } from './pointscale';
+export { nearestPaths } from './paths';
+export { searchPlanes } from './planes';
+export { nearestSums } from './sums';
+export { searchVectors } from './vectors';

@@ -1,10 +1,10 @@
 import type { Element } from './elements.ts';
+import type { SignedPatterns } from './patterns.ts';
 import type { ScaleType } from './scales.ts';
 
 /**
  * A format as a kernel can decode it: equal groups of codes one after the other,
- *     value = fround(fround(outer·scale)·level), or value += that.
- * Most formats are one such pass over their bytes; sums of planes are several.
+ *     value = fround(fround(outer·scale)·level), or the sum of that over planes.
  */
 export interface CodePass {
   /** Values of a group, which share a scale; the last group ends with the tensor. */
@@ -28,8 +28,14 @@ export interface CodePass {
   readonly levels?: Float64Array;
   /** Byte in the group of an integer z: level = code − z. */
   readonly zeroAt?: number;
-  /** Whether values are added to those of the passes before, the first to 0. */
-  readonly adds?: boolean;
+  readonly planes?: Planes;
+}
+
+/** Several codes of a value, each under its own scale: products are added up in float32, from 0 on and in their order. */
+export interface Planes {
+  readonly count: number;
+  /** Bytes of a group's codes from one plane to the next; scales follow each other. All sums of levels are at most 16. */
+  readonly bytes: number;
 }
 
 /** Codes that overlap: each is the `bits` bits that end with a value's own bits. */
@@ -40,22 +46,25 @@ export interface Windows {
   readonly block: number;
 }
 
-/** Several values together: levels = the sum of a word of every stage, in float64, from 0 on and in their order. */
+/** Several values together: levels = the sum of a word of every stage, in float32, from 0 on and in their order. */
 export interface Words {
   /** Values of a word: 4 or 8. */
   readonly size: number;
   /** Whether words are the same arrays in every tensor, so that backends may keep them. */
   readonly isFixed: boolean;
-  readonly stages: readonly {
-    /** Byte in the group of the first code. */
-    readonly codesAt: number;
-    /** Bytes from one code to the next. */
-    readonly step: number;
-    /** Bytes of a code: 1 or 2. */
-    readonly codeBytes: number;
-    /** [2^bits, size] */
-    readonly words: Float64Array;
-  }[];
+  readonly stages: readonly WordStage[];
+}
+
+/** Words by a list of them, or by patterns. */
+export interface WordStage {
+  /** Byte in the group of the first code. */
+  readonly codesAt: number;
+  /** Bytes from one code to the next. */
+  readonly step: number;
+  /** Of one byte. [256, size] */
+  readonly words?: Float32Array;
+  /** Of two bytes. */
+  readonly patterns?: SignedPatterns;
 }
 
 /** Passes over a tensor's bytes that decode it to what its `decode` gives, bit for bit. */

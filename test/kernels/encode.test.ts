@@ -7,8 +7,8 @@ import { onEveryBuild } from './support.ts';
 
 /** Families whose encoders ask no kernel for anything, and formats of other families that do not. */
 const NOT_SERVED = {
-  families: ['float', 'multi-component float', 'minifloat', 'vector'],
-  formats: ['BINARY_X2', 'BINARY_X3', 'TRIT_PLANES', 'RANK1_LINEAR4'],
+  families: ['float', 'multi-component float', 'minifloat'],
+  formats: ['RANK1_LINEAR4'],
 };
 
 const entries = [...registry.values()].filter(({ format }) => !isBlocked(format) || format.encodeBlocks !== undefined);

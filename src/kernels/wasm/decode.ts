@@ -1,13 +1,14 @@
-import type { CodePass, Words } from '../../numeric/passes.ts';
+import type { CodePass, WordStage, Words } from '../../numeric/passes.ts';
 import { SCALE_BF16, type ScaleType } from '../../numeric/scales.ts';
 import { isBlocked } from '../../numeric/table.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
 import type { Kernels } from '../contract.ts';
 import { checkDecode, packedFormats } from '../packedFormats.ts';
+import { patternRecord, type Tables, tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
 
 /** Bytes of assembly/codes/plan.ts, in whole 8. */
-const PLAN_BYTES = 80;
+const PLAN_BYTES = 88;
 const STAGE_BYTES = 16;
 const BYTE_VALUES = 256;
 /** How it calls levels of integers, of integers less a zero point, of a table, of overlapping codes, and of words. */
@@ -17,7 +18,7 @@ const BF16_BYTES = 3;
 
 /** Decoding: `assembly/packed/decode.ts` for the types of model files, `assembly/codes` for the families. */
 export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
-  const tables = new FixedTables(team);
+  const tables = tablesOf(team);
   return {
     decodes: (format) => packedFormats.includes(format.name) || format.passes !== undefined,
     decode: (format, bytes, columns, values) => {
@@ -26,7 +27,6 @@ export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
         decodeBlocks(team, format, bytes, values);
       } else if (format.passes !== undefined) {
         const passes = format.passes(bytes, columns, values.length);
-        if (passes.some(({ adds }) => adds)) values.fill(0);
         for (const pass of passes) decodePass(team, tables, pass, bytes, values);
       } else if (isBlocked(format)) {
         format.decodeBlocks(bytes, values);
@@ -49,8 +49,8 @@ export function decodeBlocks(team: Team, format: NumberFormat, bytes: Uint8Array
     );
 }
 
-function decodePass(team: Team, tables: FixedTables, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
-  const kept = tables.of(pass);
+function decodePass(team: Team, tables: Tables, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
+  const kept = keptTables(tables, pass);
   const plan = team.allocate(PLAN_BYTES + tableBytes(pass));
   try {
     writePlan(team.memory.buffer, kept, plan, pass);
@@ -62,39 +62,28 @@ function decodePass(team: Team, tables: FixedTables, pass: CodePass, bytes: Uint
   }
 }
 
-/** Large tables that are the same in every tensor: kept in the team's memory once they were used. */
-class FixedTables {
-  readonly #team: Team;
-  readonly #kept = new Map<Float64Array, number>();
+/**
+ * Addresses of a pass's tables that are the same in every tensor: records of every stage, or levels as float32; 0 for words
+ * that lie behind the plan. Memory may grow.
+ */
+function keptTables(tables: Tables, { levels, windows, words }: CodePass): number[] {
+  if (windows) return [tables.of(levels!, () => Float32Array.from(levels!).buffer)];
+  return words?.stages.map((stage) => keptStage(tables, stage, words.isFixed)) ?? [];
+}
 
-  constructor(team: Team) {
-    this.#team = team;
-  }
-
-  /** Addresses of a pass's kept tables: float64 words of every stage, or levels as float32. Memory may grow. */
-  of({ levels, windows, words }: CodePass): number[] {
-    if (windows) return [this.#place(levels!, Float32Array)];
-    return words?.isFixed ? words.stages.map((stage) => this.#place(stage.words, Float64Array)) : [];
-  }
-
-  #place(values: Float64Array, Table: typeof Float32Array | typeof Float64Array): number {
-    const known = this.#kept.get(values);
-    if (known !== undefined) return known;
-    const address = this.#team.allocateTable(Table.BYTES_PER_ELEMENT * values.length);
-    new Table(this.#team.memory.buffer, address, values.length).set(values);
-    this.#kept.set(values, address);
-    return address;
-  }
+function keptStage(tables: Tables, { patterns, words }: WordStage, isFixed: boolean): number {
+  if (patterns) return tables.of(patterns, () => patternRecord(patterns));
+  return isFixed ? tables.of(words!, () => new Float32Array(words!).buffer) : 0;
 }
 
 /** Bytes of the tables behind a plan: scales, bytes of codes, levels or words, as far as they are not kept. */
 function tableBytes({ levels = new Float64Array(0), windows, words }: CodePass): number {
-  const stages = words?.stages.map((stage) => STAGE_BYTES + (words.isFixed ? 0 : 8 * stage.words.length)) ?? [];
+  const stages = words?.stages.map((stage) => STAGE_BYTES + (words.isFixed ? 0 : 4 * stage.words!.length)) ?? [];
   return (4 + 8) * BYTE_VALUES + (windows ? 0 : 8 * levels.length) + stages.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: number, pass: CodePass): void {
-  const { scale, levels, byteCodes, zeroAt, words, windows } = pass;
+  const { scale, levels, byteCodes, zeroAt, words, windows, planes } = pass;
   const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
   const kind = kindName(pass, step);
   const size = kind === 'table' ? levels!.length : (words?.size ?? 0);
@@ -109,19 +98,20 @@ function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: numbe
   if (words) writeStages(buffer, kept, table, words);
   const [a, b, c, d] = windows?.steps ?? [0, 0, 0, 0];
   new Int32Array(buffer, plan, 12).set([
-    ...[pass.group, pass.stride, pass.codesAt, pass.bits, kinds[kind], Number(pass.adds ?? false)],
+    ...[pass.group, pass.stride, pass.codesAt, pass.bits, kinds[kind], planes?.count ?? 0],
     ...[scale === undefined ? 0 : scaleBytes(scale.type), scale?.at ?? 0, zeroAt ?? 0],
     ...[byteCodes?.count ?? 0, size, Number(exact ?? false)],
   ]);
   new Float32Array(buffer, plan + 48, 2).set([pass.outer ?? 1, step ?? 1]);
   const steps = a | (b << 8) | (c << 16) | (d << 24);
-  new Uint32Array(buffer, plan + 56, 6).set([
+  new Uint32Array(buffer, plan + 56, 7).set([
     scales,
     kind === 'windows' ? kept[0] : table,
     codes,
     steps,
     windows?.block ?? 0,
     words?.stages.length ?? 0,
+    planes?.bytes ?? 0,
   ]);
 }
 
@@ -132,15 +122,15 @@ function kindName({ words, windows, zeroAt }: CodePass, step: number | undefined
   return step === undefined ? 'table' : 'integers';
 }
 
-/** Stages as assembly/codes/plan.ts has them, then their words. */
-function writeStages(buffer: ArrayBufferLike, kept: readonly number[], at: number, { stages, isFixed }: Words): void {
+/** Stages as assembly/codes/plan.ts has them, then the words that are not kept. */
+function writeStages(buffer: ArrayBufferLike, kept: readonly number[], at: number, { stages }: Words): void {
   let table = at + STAGE_BYTES * stages.length;
-  stages.forEach(({ codesAt, step, codeBytes, words }, m) => {
-    const place = isFixed ? kept[m] : table;
-    new Uint32Array(buffer, at + STAGE_BYTES * m, 4).set([codesAt, step, codeBytes, place]);
-    if (isFixed) return;
-    new Float64Array(buffer, table, words.length).set(words);
-    table += 8 * words.length;
+  stages.forEach(({ codesAt, step, patterns, words }, m) => {
+    const place = kept[m] || table;
+    new Uint32Array(buffer, at + STAGE_BYTES * m, 4).set([codesAt, step, Number(patterns !== undefined), place]);
+    if (kept[m] !== 0) return;
+    new Float32Array(buffer, table, words!.length).set(words!);
+    table += words!.byteLength;
   });
 }
 

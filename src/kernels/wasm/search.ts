@@ -3,6 +3,7 @@ import { type GridSearch, POINT_BLOCK, type PointScale, type Searcher } from '..
 import { BookShelf } from './books.ts';
 import { requireBlocks, run } from './call.ts';
 import { groupKernel } from './groups.ts';
+import { setSearchKernels } from './sets.ts';
 import type { Team } from './team.ts';
 
 /** Places in the words of a search, see assembly/search/spec.ts. */
@@ -60,6 +61,7 @@ export function searchKernels(team: Team): Searcher {
         numbers: [isShared ? 0 : 8 * GROUP, groups],
       });
     },
+    ...setSearchKernels(team),
   };
 }
 

@@ -1,12 +1,13 @@
 import { Random } from '../../core/random.ts';
-import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { readScale, SCALE_F16, SCALE_F32, writeScale } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
+import { BOOK_WORDS, type WordBooks } from '../search/sums.ts';
+import type { Searcher } from '../search/types.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 
 /**
- *   ├ f32 s ┼ M books of 2^B words of g × f16 ┼ M codes of B bits per group of g ┤   group = s·Σ_m C_m[q_m]
+ *   ├ f32 s ┼ M books of 256 words of g × f16 ┼ M bytes per group of g ┤   group = s·Σ_m C_m[q_m], in float32
  * Books are learned per tensor and stored with it: residual k-means gives a start, then beam search for the codes and
  * means for the words improve them in turn.
  * @see Babenko and Lempitsky, "Additive Quantization for Extreme Vector Compression", CVPR 2014 (beam search);
@@ -14,7 +15,7 @@ import type { TensorFormat } from '../types.ts';
  */
 export interface AdditiveSpec {
   readonly books: number;
-  readonly bits: number;
+  /** Values of a word: 4 or 8. */
   readonly group: number;
 }
 
@@ -25,59 +26,62 @@ const ROUNDS = 3;
 const LEARNED_GROUPS = 4096;
 const SEED = 1;
 
-export function additiveFormat(spec: AdditiveSpec): TensorFormat {
-  const { books, bits, group } = spec;
-  const words = books * 2 ** bits * group;
-  const header = SCALE_F32.bytes + SCALE_F16.bytes * words;
+export function additiveFormat({ books, group }: AdditiveSpec): TensorFormat {
+  const count = books * BOOK_WORDS * group;
+  const header = SCALE_F32.bytes + SCALE_F16.bytes * count;
+  const readWords = (bytes: Uint8Array) =>
+    Float32Array.from({ length: count }, (_, i) => readScale(SCALE_F16, bytes, SCALE_F32.bytes + 2 * i));
   return tensorFormat({
-    name: `ADDITIVE_${books}x${bits}_G${group}`,
+    name: `ADDITIVE_${books}x8_G${group}`,
     block: `${group} in tensor`,
     multiple: group,
-    storedBytes: (rows, columns) => header + packedBytes((rows * columns * books) / group, bits),
+    storedBytes: (rows, columns) => header + (rows * columns * books) / group,
     passes: (bytes, _columns, length) => {
-      const all = Float64Array.from({ length: words }, (_, i) => readScale(SCALE_F16, bytes, SCALE_F32.bytes + 2 * i));
+      const words = readWords(bytes);
       const stages = Array.from({ length: books }, (_, m) => ({
         codesAt: header + m,
         step: books,
-        codeBytes: 1,
-        words: all.subarray((m * words) / books, ((m + 1) * words) / books),
+        words: words.subarray((m * count) / books, ((m + 1) * count) / books),
       }));
       const scale = { type: SCALE_F32, at: 0 };
-      const group = { group: length, start: 0, stride: bytes.length, codesAt: header, bits };
-      return [{ ...group, scale, words: { size: spec.group, isFixed: false, stages } }];
+      const whole = { group: length, start: 0, stride: bytes.length, codesAt: header, bits: 8 };
+      return [{ ...whole, scale, words: { size: group, isFixed: false, stages } }];
     },
-    encode(values, _columns, bytes, importance) {
-      const coder = new AdditiveCoder(spec);
+    encode(values, _columns, bytes, importance, searcher) {
       const { x, w, scale } = normalized(values, importance);
-      coder.learn(x, w);
       writeScale(SCALE_F32, SCALE_F32.code(scale), bytes, 0);
-      coder.words.forEach((word, i) => {
-        coder.words[i] = writeSigned(word, bytes, SCALE_F32.bytes + 2 * i);
+      const words = learnWords(searcher, books, group, x, w);
+      words.forEach((word, i) => {
+        words[i] = writeSigned(word, bytes, SCALE_F32.bytes + 2 * i);
       });
-      const codes = coder.encode(x, w);
-      packBits(codes, 0, codes.length, bits, bytes, header);
+      searcher.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes: bytes.subarray(header) });
     },
     decode(bytes, _columns, values) {
-      const coder = new AdditiveCoder(spec);
       const scale = readScale(SCALE_F32, bytes, 0);
-      for (let i = 0; i < words; i++) coder.words[i] = readScale(SCALE_F16, bytes, SCALE_F32.bytes + 2 * i);
-      const codes = new Uint16Array((values.length * books) / group);
-      unpackBits(bytes, header, codes.length, bits, codes);
-      for (let g = 0; g < values.length / group; g++)
-        for (let i = 0; i < group; i++) values[g * group + i] = scale * coder.sum(codes, g, i);
+      const words = readWords(bytes);
+      addWords({ size: group, words }, bytes.subarray(header), values.fill(0), 1);
+      for (let i = 0; i < values.length; i++) values[i] *= scale;
     },
   });
 }
 
-/** Values under the power of two nearest to their deviation: words fit binary16, and fit it again when encoded once more. */
+/**
+ * Values under the power of two nearest to their deviation: words fit binary16, and fit it again when encoded once more.
+ * Importance is divided by its mean.
+ */
 function normalized(values: Float32Array, importance?: Float32Array) {
   const x = new Float64Array(values.length);
   const w = new Float64Array(values.length);
   loadBlock(values, importance, 0, values.length, x, w);
   const energy = x.reduce((sum, value) => sum + value * value, 0);
+  const mean = w.reduce((sum, weight) => sum + weight, 0) / w.length;
   const deviation = Math.sqrt(energy / x.length);
   const scale = deviation > 0 ? 2 ** Math.max(Math.round(Math.log2(deviation)), -126) : 0;
-  return { x: x.map((value) => (scale > 0 ? value / scale : 0)), w, scale };
+  return {
+    x: Float32Array.from(x, (value) => (scale > 0 ? value / scale : 0)),
+    w: Float32Array.from(w, (weight) => weight / mean),
+    scale,
+  };
 }
 
 function writeSigned(value: number, bytes: Uint8Array, at: number): number {
@@ -86,125 +90,92 @@ function writeSigned(value: number, bytes: Uint8Array, at: number): number {
   return SCALE_F16.value(code);
 }
 
-class AdditiveCoder {
-  readonly #spec: AdditiveSpec;
-  readonly #size: number;
-  /** [books, 2^bits, group] */
-  readonly words: Float64Array;
-
-  constructor(spec: AdditiveSpec) {
-    this.#spec = spec;
-    this.#size = 2 ** spec.bits;
-    this.words = new Float64Array(spec.books * this.#size * spec.group);
-  }
-
-  /** Value i of the sum of group g's words. */
-  sum(codes: Uint16Array, g: number, i: number): number {
-    const { books, group } = this.#spec;
-    let value = 0;
-    for (let m = 0; m < books; m++) value += this.words[(m * this.#size + codes[g * books + m]) * group + i];
-    return value;
-  }
-
-  learn(all: Float64Array, weights: Float64Array): void {
-    const { group } = this.#spec;
-    const step = Math.max(1, Math.ceil(all.length / group / LEARNED_GROUPS));
-    const picked = Array.from({ length: Math.ceil(all.length / group / step) }, (_, k) => k * step * group);
-    const x = Float64Array.from(picked.flatMap((at) => [...all.subarray(at, at + group)]));
-    const w = Float64Array.from(picked.flatMap((at) => [...weights.subarray(at, at + group)]));
-    this.#residualMeans(x, w);
-    for (let round = 0; round < ROUNDS; round++) this.#updateWords(x, w, this.encode(x, w));
-  }
-
-  /** k-means of what the books before leave, started at values themselves. */
-  #residualMeans(x: Float64Array, w: Float64Array): void {
-    const { books, group } = this.#spec;
-    const rest = x.slice();
-    const random = new Random(SEED);
-    const codes = new Uint16Array(x.length / group);
-    for (let m = 0; m < books; m++) {
-      const book = this.words.subarray(m * this.#size * group, (m + 1) * this.#size * group);
-      for (let k = 0; k < this.#size; k++) {
-        const at = random.integer(codes.length) * group;
-        book.set(rest.subarray(at, at + group), k * group);
-      }
-      for (let round = 0; round < KMEANS_ROUNDS; round++) {
-        for (let g = 0; g < codes.length; g++) codes[g] = this.#best(book, rest, w, g * group, 1)[0].code;
-        this.#means(book, rest, w, codes, 1, 0);
-      }
-      for (let g = 0; g < codes.length; g++)
-        for (let i = 0; i < group; i++) rest[g * group + i] -= book[codes[g] * group + i];
+/** Adds `sign` times the words of every group to its values. @param codes [groups, books] */
+function addWords({ size, words }: WordBooks, codes: Uint8Array, values: Float32Array, sign: 1 | -1): void {
+  const books = words.length / (BOOK_WORDS * size);
+  for (let at = 0, c = 0; at < values.length; at += size)
+    for (let m = 0; m < books; m++, c++) {
+      const word = (m * BOOK_WORDS + codes[c]) * size;
+      for (let i = 0; i < size; i++) values[at + i] += sign * words[word + i];
     }
-  }
+}
 
-  /** Every word becomes the weighted mean of what its groups ask for, given the other books. */
-  #updateWords(x: Float64Array, w: Float64Array, codes: Uint16Array): void {
-    const { books, group } = this.#spec;
-    for (let m = 0; m < books; m++) {
-      const book = this.words.subarray(m * this.#size * group, (m + 1) * this.#size * group);
-      const wanted = x.map((value, j) => {
-        const g = Math.floor(j / group);
-        return value - this.sum(codes, g, j % group) + book[codes[g * books + m] * group + (j % group)];
-      });
-      this.#means(book, wanted, w, codes, books, m);
-    }
+/** Books for some of the groups. @returns [books, 256, group] */
+function learnWords(searcher: Searcher, books: number, group: number, all: Float32Array, weights: Float32Array) {
+  const step = Math.max(1, Math.ceil(all.length / group / LEARNED_GROUPS)) * group;
+  const picked = (values: Float32Array) => {
+    const some = new Float32Array(Math.ceil(values.length / step) * group);
+    for (let from = 0, to = 0; from < values.length; from += step, to += group)
+      some.set(values.subarray(from, from + group), to);
+    return some;
+  };
+  const x = picked(all);
+  const w = picked(weights);
+  const words = residualMeans(searcher, books, group, x, w);
+  const codes = new Uint8Array((x.length / group) * books);
+  for (let round = 0; round < ROUNDS; round++) {
+    searcher.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes });
+    updateWords({ size: group, words }, x, w, codes);
   }
+  return words;
+}
 
-  #means(book: Float64Array, x: Float64Array, w: Float64Array, codes: Uint16Array, stride: number, m: number): void {
-    const { group } = this.#spec;
-    const sums = new Float64Array(book.length);
-    const weights = new Float64Array(book.length);
-    for (let j = 0; j < x.length; j++) {
-      const at = codes[Math.floor(j / group) * stride + m] * group + (j % group);
-      sums[at] += w[j] * x[j];
-      weights[at] += w[j];
+/** k-means of what the books before leave, started at values themselves. */
+function residualMeans(searcher: Searcher, books: number, group: number, x: Float32Array, w: Float32Array) {
+  const words = new Float32Array(books * BOOK_WORDS * group);
+  const rest = x.slice();
+  const random = new Random(SEED);
+  const codes = new Uint8Array(x.length / group);
+  for (let m = 0; m < books; m++) {
+    const book = words.subarray(m * BOOK_WORDS * group, (m + 1) * BOOK_WORDS * group);
+    for (let k = 0; k < BOOK_WORDS; k++) {
+      const at = random.integer(codes.length) * group;
+      book.set(rest.subarray(at, at + group), k * group);
     }
-    for (let at = 0; at < book.length; at++) if (weights[at] > 0) book[at] = sums[at] / weights[at];
+    for (let round = 0; round < KMEANS_ROUNDS; round++) {
+      searcher.nearestSums({ books: { size: group, words: book }, beam: 1, x: rest, w, codes });
+      takeMeans(book, group, rest, w, codes, 1, 0);
+    }
+    addWords({ size: group, words: book }, codes, rest, -1);
   }
+  return words;
+}
 
-  /** The `count` words nearest to the values from `at`, nearest first. */
-  #best(book: Float64Array, x: Float64Array, w: Float64Array, at: number, count: number) {
-    const { group } = this.#spec;
-    const found: { code: number; cost: number }[] = [];
-    for (let code = 0; code < this.#size; code++) {
-      let cost = 0;
-      for (let i = 0; i < group; i++) cost += w[at + i] * (x[at + i] - book[code * group + i]) ** 2;
-      if (found.length === count && !(cost < found[count - 1].cost)) continue;
-      found.push({ code, cost });
-      found.sort((a, b) => a.cost - b.cost);
-      found.length = Math.min(found.length, count);
-    }
-    return found;
-  }
-
-  /** Beam search: the best few sums of the first books go on to the next one. @returns [groups, books] */
-  encode(x: Float64Array, w: Float64Array): Uint16Array {
-    const { books, group } = this.#spec;
-    const codes = new Uint16Array((x.length / group) * books);
-    for (let g = 0; g < x.length / group; g++) {
-      const weights = w.subarray(g * group, (g + 1) * group);
-      let beam = [{ path: [] as number[], rest: x.slice(g * group, (g + 1) * group), cost: 0 }];
-      for (let m = 0; m < books; m++) {
-        const book = this.words.subarray(m * this.#size * group, (m + 1) * this.#size * group);
-        beam = beam
-          .flatMap(({ path, rest }) =>
-            this.#best(book, rest, weights, 0, BEAM).map(({ code, cost }) => ({
-              path: [...path, code],
-              rest: rest.map((value, i) => value - book[code * group + i]),
-              cost,
-            })),
-          )
-          .sort((a, b) => a.cost - b.cost)
-          .slice(0, BEAM);
-      }
-      codes.set(beam[0].path, g * books);
-    }
-    return codes;
+/** Every word becomes the weighted mean of what its groups ask for, given the other books. */
+function updateWords({ size, words }: WordBooks, x: Float32Array, w: Float32Array, codes: Uint8Array): void {
+  const books = words.length / (BOOK_WORDS * size);
+  for (let m = 0; m < books; m++) {
+    const book = words.subarray(m * BOOK_WORDS * size, (m + 1) * BOOK_WORDS * size);
+    const wanted = x.slice();
+    addWords({ size, words }, codes, wanted, -1);
+    for (let g = 0; g < wanted.length / size; g++)
+      for (let i = 0; i < size; i++) wanted[g * size + i] += book[codes[g * books + m] * size + i];
+    takeMeans(book, size, wanted, w, codes, books, m);
   }
 }
 
+/** Words become means of the values that took them. @param stride codes of a group, of which this book's is the m-th */
+function takeMeans(
+  book: Float32Array,
+  size: number,
+  x: Float32Array,
+  w: Float32Array,
+  codes: Uint8Array,
+  stride: number,
+  m: number,
+): void {
+  const sums = new Float64Array(book.length);
+  const weights = new Float64Array(book.length);
+  for (let g = 0, j = 0; j < x.length; g++)
+    for (let i = 0, at = codes[g * stride + m] * size; i < size; i++, j++, at++) {
+      sums[at] += w[j] * x[j];
+      weights[at] += w[j];
+    }
+  for (let at = 0; at < book.length; at++) if (weights[at] > 0) book[at] = sums[at] / weights[at];
+}
+
 export const additives: readonly TensorFormat[] = [
-  additiveFormat({ books: 1, bits: 8, group: 4 }),
-  additiveFormat({ books: 2, bits: 8, group: 8 }),
-  additiveFormat({ books: 3, bits: 8, group: 8 }),
+  additiveFormat({ books: 1, group: 4 }),
+  additiveFormat({ books: 2, group: 8 }),
+  additiveFormat({ books: 3, group: 8 }),
 ];

@@ -1,11 +1,12 @@
+import { hasOddParity } from '../bits.ts';
+import { type SignedPatterns, signedPatterns } from '../patterns.ts';
+import type { WordList } from '../search/vectors.ts';
 import type { TensorFormat } from '../types.ts';
-import { type VectorCode, vectorTensor } from './vector-tensor.ts';
+import { vectorTensor } from './vector-tensor.ts';
 
 /**
- * Points of the lattice E8, moved by ¼: 8 values in 16 bits.
- *   bits 0 … 7  which of 256 patterns of magnitudes, odd halves with Σ ≤ 12 of squares
- *   bits 8 … 14 signs of values 0 … 6 (1 is negative); that of value 7 follows: the sum of all must be even
- *   bit  15     + or − the shift on all
+ * Points of the lattice E8, moved by ¼ to either side: 8 values in 16 bits. The 256 patterns of magnitudes are odd halves
+ * with Σ ≤ 12 of squares, by kind: how many 1.5 and 2.5 are in it. Signs make the sum of all values even.
  * Which 29 of the 56 patterns with five 1.5 are in does not matter: the first in lexicographic order and QuIP#'s own give
  * 0.0914 on a unit Gaussian, and so does the best of all 795 patterns up to Σ = 14, chosen by what each saves. What
  * matters is where the points lie: outer cells reach far beyond the lattice's.
@@ -13,12 +14,16 @@ import { type VectorCode, vectorTensor } from './vector-tensor.ts';
  */
 const SIZE = 8;
 const PATTERNS = 256;
+const WORDS = 256;
 const LARGEST_NORM = 12;
 const HALVES = [0.5, 1.5, 2.5];
 
-const patterns = magnitudePatterns();
-/** [256] whether an odd number of signs makes the sum even. */
-const needsOdd = patterns.map((pattern) => pattern.reduce((sum, m) => sum + m, 0) % 2 !== 0);
+/** By kind: "1,0" has one 1.5 and no 2.5. */
+const kinds = Map.groupBy(magnitudePatterns(), (pattern) => `${count(pattern, 1.5)},${count(pattern, 2.5)}`);
+
+function count(pattern: readonly number[], half: number): number {
+  return pattern.filter((m) => m === half).length;
+}
 
 function magnitudePatterns(): number[][] {
   const found: number[][] = [];
@@ -55,98 +60,26 @@ const CELL_MEANS: Readonly<Record<string, Placement>> = {
   '1,1': [0.5516, 1.5996, 2.5151, 0.2445],
 };
 
-function cellMean(pattern: readonly number[]): Placement {
-  const count = (half: number) => pattern.filter((m) => m === half).length;
-  return CELL_MEANS[`${count(1.5)},${count(2.5)}`];
+/** The points, divided by a gain. */
+function paddedE8(placementOf: (kind: string) => Placement, gain = 1): SignedPatterns {
+  return signedPatterns(
+    Array.from(kinds, ([kind, patterns]) => {
+      const placement = placementOf(kind);
+      const used = HALVES.filter((half) => patterns[0].includes(half));
+      return {
+        levels: Float32Array.from(used, (half) => placement[HALVES.indexOf(half)] / gain),
+        shift: placement[3] / gain,
+        isOdd: patterns[0].reduce((sum, m) => sum + m, 0) % 2 !== 0,
+        patterns: patterns.map((pattern) => pattern.map((m) => used.indexOf(m))),
+      };
+    }),
+  );
 }
 
-/** The code with its points placed. */
-class PaddedE8 implements VectorCode {
-  readonly size = SIZE;
-  readonly bits = 16;
-  /** [256, 8] */
-  readonly #magnitudes: Float64Array;
-  /** [256] */
-  readonly #shifts: Float64Array;
-  #signs = 0;
-
-  constructor(placementOf: (pattern: readonly number[]) => Placement) {
-    const placements = patterns.map(placementOf);
-    this.#magnitudes = Float64Array.from(
-      patterns.flatMap((pattern, p) => pattern.map((m) => placements[p][HALVES.indexOf(m)])),
-    );
-    this.#shifts = Float64Array.from(placements, (placement) => placement[3]);
-  }
-
-  /** Exact: every pattern and shift is tried with its best signs. */
-  nearest(x: Float64Array, at: number, w: Float64Array): number {
-    let best = 0;
-    let least = Infinity;
-    for (const side of [0, 1]) {
-      for (let p = 0; p < PATTERNS; p++) {
-        const cost = this.#cost(x, at, w, side === 0 ? this.#shifts[p] : -this.#shifts[p], p);
-        if (cost < least) {
-          least = cost;
-          best = p | ((this.#signs & 127) << 8) | (side << 15);
-        }
-      }
-    }
-    return best;
-  }
-
-  point(code: number, out: Float64Array, at: number): void {
-    const p = code & 255;
-    const signs = (code >> 8) & 127;
-    const isOdd = (popCount(signs) & 1) === 1;
-    const last = isOdd === needsOdd[p] ? 0 : 1;
-    const shift = code >> 15 === 0 ? this.#shifts[p] : -this.#shifts[p];
-    for (let i = 0; i < SIZE; i++) {
-      const magnitude = this.#magnitudes[p * SIZE + i];
-      const isNegative = i < 7 ? (signs >> i) & 1 : last;
-      out[at + i] = (isNegative ? -magnitude : magnitude) + shift;
-    }
-  }
-
-  /** Leaves the signs in `#signs`, one of them turned where the parity asks for it: the one that costs least. */
-  #cost(x: Float64Array, at: number, w: Float64Array, shift: number, p: number): number {
-    let cost = 0;
-    let signs = 0;
-    let turn = 0;
-    let turnCost = Infinity;
-    let isOdd = false;
-    for (let i = 0; i < SIZE; i++) {
-      const value = x[at + i] - shift;
-      const magnitude = Math.abs(value);
-      const level = this.#magnitudes[p * SIZE + i];
-      cost += w[at + i] * (magnitude - level) ** 2;
-      if (value < 0) {
-        signs |= 1 << i;
-        isOdd = !isOdd;
-      }
-      const extra = 4 * w[at + i] * magnitude * level;
-      if (extra < turnCost) {
-        turnCost = extra;
-        turn = i;
-      }
-    }
-    this.#signs = isOdd === needsOdd[p] ? signs : signs ^ (1 << turn);
-    return isOdd === needsOdd[p] ? cost : cost + turnCost;
-  }
-}
-
-const e8p = new PaddedE8(cellMean);
-const e8pLattice = new PaddedE8(() => ON_LATTICE);
-
-function popCount(bits: number): number {
-  let count = 0;
-  for (let rest = bits; rest > 0; rest &= rest - 1) count++;
-  return count;
-}
+const cellMeans = paddedE8((kind) => CELL_MEANS[kind]);
 
 /** The 240 shortest vectors of E8, 0, and 15 of the next: 8 values in 8 bits, for residuals of one bit. */
-const shortest = shortVectors();
-
-function shortVectors(): Float64Array[] {
+function shortVectors(gain: number): WordList {
   const found: number[][] = [new Array<number>(SIZE).fill(0)];
   for (let a = 0; a < SIZE; a++)
     for (let b = a + 1; b < SIZE; b++)
@@ -158,44 +91,19 @@ function shortVectors(): Float64Array[] {
       ]) // prettier-ignore
         found.push(Array.from({ length: SIZE }, (_, i) => (i === a ? s : i === b ? t : 0)));
   for (let signs = 0; signs < 256; signs++)
-    if (popCount(signs) % 2 === 0) found.push(Array.from({ length: SIZE }, (_, i) => ((signs >> i) & 1 ? -0.5 : 0.5)));
-  for (let i = 0; found.length < 256; i++)
+    if (!hasOddParity(signs)) found.push(Array.from({ length: SIZE }, (_, i) => ((signs >> i) & 1 ? -0.5 : 0.5)));
+  for (let i = 0; found.length < WORDS; i++)
     found.push(Array.from({ length: SIZE }, (_, k) => (k === i >> 1 ? (i & 1 ? -2 : 2) : 0)));
-  return found.map((vector) => Float64Array.from(vector));
+  return { kind: 'words', words: Float32Array.from(found.flat(), (value) => value / gain) };
 }
-
-const e8Short: VectorCode = {
-  size: SIZE,
-  bits: 8,
-  nearest(x, at, w) {
-    let best = 0;
-    let least = Infinity;
-    shortest.forEach((vector, code) => {
-      let cost = 0;
-      for (let i = 0; i < SIZE; i++) cost += w[at + i] * (x[at + i] - vector[i]) ** 2;
-      if (cost < least) {
-        least = cost;
-        best = code;
-      }
-    });
-    return best;
-  },
-  point: (code, out, at) => out.set(shortest[code], at),
-};
 
 /** 1 ÷ deviation of the residual, times what the second code is best at. @see QuIP#, section 4.3 */
 const RESIDUAL_4BIT = 3.9;
 const RESIDUAL_3BIT = 2.15;
 
 export const lattices: readonly TensorFormat[] = [
-  vectorTensor('E8P', [{ code: e8p, gain: 1 }]),
-  vectorTensor('E8P_LATTICE', [{ code: e8pLattice, gain: 1 }]),
-  vectorTensor('E8P_RVQ3', [
-    { code: e8p, gain: 1 },
-    { code: e8Short, gain: RESIDUAL_3BIT },
-  ]),
-  vectorTensor('E8P_RVQ4', [
-    { code: e8p, gain: 1 },
-    { code: e8pLattice, gain: RESIDUAL_4BIT },
-  ]),
+  vectorTensor('E8P', [cellMeans]),
+  vectorTensor('E8P_LATTICE', [paddedE8(() => ON_LATTICE)]),
+  vectorTensor('E8P_RVQ3', [cellMeans, shortVectors(RESIDUAL_3BIT)]),
+  vectorTensor('E8P_RVQ4', [cellMeans, paddedE8(() => ON_LATTICE, RESIDUAL_4BIT)]),
 ];

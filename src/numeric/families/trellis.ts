@@ -1,9 +1,9 @@
 import { readScale, SCALE_F32, writeScale } from '../scales.ts';
-import { loadBlock } from '../search/block.ts';
+import { PATH_BLOCK, type Trellis } from '../search/paths.ts';
+import { type UnitRows, unitRows } from '../search/unit.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 import { trellisLevels } from './trellis-code.ts';
-import { Viterbi } from './viterbi.ts';
 
 /**
  *   per row: ├ f32 scale ┼ blocks of up to 256 values, R bits each ┤   value = scale·level(state)
@@ -12,7 +12,6 @@ import { Viterbi } from './viterbi.ts';
  * no start state: L bits a block would be 0.06 bits per weight, 8 % of the error.
  * @see Tseng et al., "QTIP: Quantization with Trellises and Incoherence Processing", NeurIPS 2024, sections 3 and 4
  */
-const BLOCK = 256;
 const MULTIPLE = 32;
 
 /** State bits that keep the error within 15 % of the limit 2^(−2R): more bits per value leave less memory in a state. */
@@ -31,9 +30,9 @@ function pattern(width: number): number[] {
 function trellisFormat(width: number): TensorFormat {
   const bits = stateBits(width);
   const steps = pattern(width);
-  let viterbi: Viterbi | undefined; // a megabyte of levels and costs, made when needed
+  let made: Trellis | undefined; // up to a quarter of a megabyte, made when needed
+  const trellis = () => (made ??= { bits, steps, levels: trellisLevels(bits, width) });
   let levels: Float64Array | undefined;
-  const coder = () => (viterbi ??= new Viterbi(bits, steps, trellisLevels(bits, width)));
   const rowBytes = (columns: number) => SCALE_F32.bytes + (columns * width) / 8;
   return tensorFormat({
     name: `TRELLIS_${width.toFixed(2)}`,
@@ -41,30 +40,28 @@ function trellisFormat(width: number): TensorFormat {
     multiple: MULTIPLE,
     storedBytes: (rows, columns) => rows * rowBytes(columns),
     passes: (_bytes, columns) => {
-      levels ??= windowLevels(trellisLevels(bits, width), bits);
+      levels ??= windowLevels(trellis().levels, bits);
       const scale = { type: SCALE_F32, at: 0 };
-      const windows = { steps, block: BLOCK };
+      const windows = { steps, block: PATH_BLOCK };
       const group = { group: columns, start: 0, stride: rowBytes(columns), codesAt: SCALE_F32.bytes };
       return [{ ...group, scale, bits, windows, levels }];
     },
-    encode(values, columns, bytes, importance) {
-      const x = new Float64Array(columns);
-      const w = new Float64Array(columns);
-      for (let row = 0, at = 0; row < values.length; row += columns, at += rowBytes(columns)) {
-        loadBlock(values, importance, row, columns, x, w);
-        encodeRow(coder(), x, w, width, bytes, at);
+    encode(values, columns, bytes, importance, searcher) {
+      for (const rows of unitRows(values, importance, columns)) {
+        const states = new Uint16Array(rows.x.length);
+        searcher.nearestPaths({ trellis: trellis(), columns, x: rows.x, w: rows.w, states });
+        rows.deviation.forEach((deviation, r) => {
+          const at = (rows.first + r) * rowBytes(columns);
+          if (deviation > 0) writeRow(trellis(), rows, r, states, bytes.subarray(at, at + rowBytes(columns)));
+        });
       }
     },
     decode(bytes, columns, values) {
+      const states = new Uint16Array(columns);
       for (let row = 0, at = 0; row < values.length; row += columns, at += rowBytes(columns)) {
         const scale = readScale(SCALE_F32, bytes, at);
-        for (let i = 0, from = at + SCALE_F32.bytes; i < columns; i += BLOCK) {
-          const block = values.subarray(row + i, row + Math.min(i + BLOCK, columns));
-          const length = (block.length * width) / 8;
-          coder().levelsOf(bytes.subarray(from, from + length), block);
-          for (let k = 0; k < block.length; k++) block[k] *= scale;
-          from += length;
-        }
+        readStates(trellis(), bytes.subarray(at + SCALE_F32.bytes, at + rowBytes(columns)), states);
+        for (let i = 0; i < columns; i++) values[row + i] = scale * trellis().levels[states[i]];
       }
     },
   });
@@ -79,39 +76,39 @@ function windowLevels(levels: Float32Array, bits: number): Float64Array {
   });
 }
 
-/** Paths under the scale that gives the row unit variance, then the scale that fits the paths. */
-function encodeRow(
-  coder: Viterbi,
-  x: Float64Array,
-  w: Float64Array,
-  width: number,
-  bytes: Uint8Array,
-  at: number,
-): void {
-  let energy = 0;
-  let weight = 0;
-  for (let i = 0; i < x.length; i++) {
-    energy += w[i] * x[i] * x[i];
-    weight += w[i];
-  }
-  const deviation = Math.sqrt(energy / weight);
-  if (!(deviation > 0)) return;
-  const target = x.map((value) => value / deviation);
+/** The row's own bits of its states, and the scale that fits their levels. */
+function writeRow({ steps, levels }: Trellis, rows: UnitRows, r: number, states: Uint16Array, bytes: Uint8Array): void {
+  const columns = states.length / rows.deviation.length;
+  const start = r * columns;
   let xq = 0;
   let qq = 0;
-  for (let i = 0, from = at + SCALE_F32.bytes; i < x.length; i += BLOCK) {
-    const end = Math.min(i + BLOCK, x.length);
-    const part = bytes.subarray(from, from + ((end - i) * width) / 8);
-    const levels = new Float32Array(end - i);
-    coder.encode(target.subarray(i, end), w.subarray(i, end), part);
-    coder.levelsOf(part, levels);
-    for (let k = 0; k < levels.length; k++) {
-      xq += w[i + k] * x[i + k] * levels[k];
-      qq += w[i + k] * levels[k] * levels[k];
-    }
-    from += part.length;
+  for (let i = 0, at = 8 * SCALE_F32.bytes; i < columns; i++) {
+    const state = states[start + i];
+    const q = levels[state];
+    const wq = rows.w[start + i] * q;
+    xq += wq * rows.x[start + i];
+    qq += wq * q;
+    for (let bit = steps[i % steps.length] - 1; bit >= 0; bit--, at++)
+      bytes[at >> 3] |= ((state >>> bit) & 1) << (at & 7);
   }
-  writeScale(SCALE_F32, SCALE_F32.code(xq > 0 ? xq / qq : 0), bytes, at);
+  writeScale(SCALE_F32, SCALE_F32.code(xq > 0 ? (rows.deviation[r] * xq) / qq : 0), bytes, 0);
+}
+
+/** States of a row's circular bit streams. */
+function readStates({ bits, steps }: Trellis, bytes: Uint8Array, states: Uint16Array): void {
+  const bitsOfFour = steps.reduce((sum, k) => sum + k, 0);
+  const mask = 2 ** bits - 1;
+  const bitAt = (at: number) => (bytes[at >> 3] >> (at & 7)) & 1;
+  for (let i = 0, at = 0; i < states.length; i += PATH_BLOCK) {
+    const end = Math.min(i + PATH_BLOCK, states.length);
+    const after = at + ((end - i) * bitsOfFour) / steps.length;
+    let state = 0;
+    for (let before = after - bits; before < after; before++) state = 2 * state + bitAt(before);
+    for (let k = i; k < end; k++) {
+      for (let left = steps[k % steps.length]; left > 0; left--, at++) state = ((state << 1) | bitAt(at)) & mask;
+      states[k] = state;
+    }
+  }
 }
 
 /** 1.5 to 5 bits in steps of a quarter. */

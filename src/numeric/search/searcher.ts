@@ -6,6 +6,7 @@ import { nearestPoints } from './points.ts';
 import { searchPointScales } from './pointscale.ts';
 import { findScale } from './scale.ts';
 import { findNearScales, findPowerScales } from './stored.ts';
+import { ownSetSearcher } from './sets.ts';
 import { findSuperAffine } from './superaffine.ts';
 import { findSuperScale } from './superscale.ts';
 import type { FoundScales, GridSearch, Searcher } from './types.ts';
@@ -27,6 +28,7 @@ export const ownSearcher: Searcher = {
   searchPointScales,
   nearestPoints,
   encodeGroups,
+  ...ownSetSearcher,
 };
 
 /** Searches the block in x and w. */

@@ -2,6 +2,7 @@ import type { AffineSearch } from './affine.ts';
 import type { FoundGroups, GroupSearch } from './grouped.ts';
 import type { PointBook, PointCodes } from './points.ts';
 import type { ScaleSearch } from './scale.ts';
+import type { SetSearcher } from './sets.ts';
 
 /**
  * What the blocks of a scalar grid search: one scale each, scale and minimum, those times integers of sub-blocks, or scales
@@ -145,7 +146,7 @@ export interface NearestPoints {
  * Carries out the searches of block formats. `ownSearcher` defines them; every other (kernels in WebAssembly) finds the
  * same, bit for bit. Arrays may lie in any memory.
  */
-export interface Searcher {
+export interface Searcher extends SetSearcher {
   /**
    * Scales that minimize Σ importance·(x − q)² in each block.
    * @param values [blocks, subBlocks · subBlock]
