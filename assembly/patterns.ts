@@ -52,8 +52,7 @@
 /** The shift of a code, with its side. */
 // @ts-ignore: decorator
 @inline export function shiftOf(patterns: usize, code: u32): f32 {
-  const shift = load<f32>(patterns + (<usize>(code & 255) << 2), SHIFTS);
-  return code >> 15 == 0 ? shift : -shift;
+  return reinterpret<f32>(load<u32>(patterns + (<usize>(code & 255) << 2), SHIFTS) ^ ((code >> 15) << 31));
 }
 
 /** Four values of a code's point, `part` 0 or 1. */

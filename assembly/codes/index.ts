@@ -3,7 +3,7 @@ import { scratch, shareStart } from '../share';
 import { bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, shortsToIntegers } from './levels';
 import { INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
 import { addDigits, prepareFields, unpackBytes, unpackFields } from './unpack';
-import { windowsToLevels } from './windows';
+import { prepareWindows, windowsToLevels } from './windows';
 import { sumWords } from './words';
 
 /** Levels that a table of four vectors holds. */
@@ -14,7 +14,7 @@ const CHUNK: i32 = 1280;
 /*
  * Scratch memory of a thread:
  *   0     f32 [256]  levels, times the scale where they are no float32; or sums of planes
- *   1024  what `prepareFields` makes
+ *   1024  what `prepareFields` or `prepareWindows` makes
  *   2048  codes of a chunk, and 4096 those of a further plane
  */
 // @ts-ignore: decorator
@@ -34,6 +34,7 @@ export function decodeCodes(at: usize, from: usize, end: usize, values: usize, l
   const plan = changetype<Plan>(at);
   const group = plan.group;
   if (plan.bits != 8 && plan.kind <= TABLE) prepareFields(fields(), plan.bits);
+  if (plan.kind == WINDOWS) prepareWindows(fields(), plan.bits, plan.steps);
   if (plan.kind == TABLE && plan.exact != 0 && plan.planes == 0) fillTable(plan, 1);
   if (group >= length) {
     const first = shareStart(length, CHUNK, ith, nth);
@@ -65,7 +66,7 @@ function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: 
     return;
   }
   if (plan.kind == WINDOWS) {
-    decodeWindows(plan, base + plan.codesAt, scale, values, first, last);
+    decodeWindows(plan, base + plan.codesAt, end, scale, values, first, last);
     return;
   }
   for (let i = first; i < last; i += CHUNK) {
@@ -113,13 +114,14 @@ function fillSums(plan: Plan, scales: usize): void {
   }
 }
 
-function decodeWindows(plan: Plan, from: usize, scale: f32, values: usize, first: i32, last: i32): void {
+function decodeWindows(plan: Plan, from: usize, end: usize, scale: f32, values: usize, first: i32, last: i32): void {
   const steps = plan.steps;
   const bitsOfFour = (steps & 255) + ((steps >> 8) & 255) + ((steps >> 16) & 255) + (steps >> 24);
   for (let i = first; i < last; i += plan.block) {
     const at = from + <usize>((<u64>i * bitsOfFour) >> 5);
     const count = min(plan.block, last - i);
-    windowsToLevels(at, plan.bits, steps, plan.levels, scale, values + (<usize>i << 2), count);
+    const to = values + (<usize>i << 2);
+    windowsToLevels(fields(), at, end, plan.bits, steps, plan.levels, scale, to, count, codes());
   }
 }
 

@@ -100,7 +100,16 @@ export function wordCosts(turned: usize, size: i32, x: usize, w: usize): void {
 /** The first of the words whose cost is least. */
 export function cheapestWord(): i32 {
   let best = 0;
-  for (let code = 1; code < WORDS; code++) if (load<f32>(wordCost(code)) < load<f32>(wordCost(best))) best = code;
+  let least: f32 = Infinity;
+  for (let code = 0; code < WORDS; code += LANES) {
+    if (!vanyLess(vload(wordCost(code)), vsplat(least))) continue;
+    for (let k = code; k < code + LANES; k++) {
+      const cost = load<f32>(wordCost(k));
+      if (!(cost < least)) continue;
+      least = cost;
+      best = k;
+    }
+  }
   return best;
 }
 

@@ -8,21 +8,15 @@ const extras = new Float32Array(POINT_SIZE * MOST_LEVELS);
 /**
  * Code of the point with the least Σ w (x − point)²: every pattern on either side is tried with its best signs, one of which
  * is turned where the parity asks for it, the one that costs least. Float32, rounded after every operation.
- * @param x values of a group from `at` @param w of all groups, from `weightAt` for this one
+ * @param x, w values of a group and their weights, from `at` on
  */
-export function nearestPattern(
-  patterns: SignedPatterns,
-  x: Float32Array,
-  at: number,
-  w: Float32Array,
-  weightAt: number,
-): number {
+export function nearestPattern(patterns: SignedPatterns, x: Float32Array, at: number, w: Float32Array): number {
   let least = Infinity;
   let best = 0;
   let bestClass = patterns.classes[0];
   for (const side of [0, 1]) {
     for (const one of patterns.classes) {
-      const isWrong = weigh(one, side, x, at, w, weightAt);
+      const isWrong = weigh(one, side, x, at, w);
       for (let p = 0; p < one.places.length / POINT_SIZE; p++) {
         const cost = costOf(one.places, p * POINT_SIZE, isWrong);
         if (!(cost < least)) continue;
@@ -32,7 +26,7 @@ export function nearestPattern(
       }
     }
   }
-  return best | ((signsOf(bestClass, best, x, at, w, weightAt) & 127) << 8);
+  return best | ((signsOf(bestClass, best, x, at, w) & 127) << 8);
 }
 
 function shiftOf({ shift }: PatternClass, side: number): number {
@@ -40,13 +34,13 @@ function shiftOf({ shift }: PatternClass, side: number): number {
 }
 
 /** Fills costs and extras. @returns whether the parity of signs is not the class's */
-function weigh(one: PatternClass, side: number, x: Float32Array, at: number, w: Float32Array, from: number): boolean {
+function weigh(one: PatternClass, side: number, x: Float32Array, at: number, w: Float32Array): boolean {
   const shift = shiftOf(one, side);
   let isOdd = false;
   for (let i = 0; i < POINT_SIZE; i++) {
     const value = Math.fround(x[at + i] - shift);
     const magnitude = Math.abs(value);
-    const weight = w[from + i];
+    const weight = w[at + i];
     const extra = Math.fround(4 * weight * magnitude);
     if (value < 0) isOdd = !isOdd;
     for (let l = 0; l < one.levels.length; l++) {
@@ -70,16 +64,9 @@ function costOf(places: Uint8Array, from: number, isWrong: boolean): number {
 }
 
 /** Signs of the values less the shift, that of the cheapest turned where the parity is wrong. */
-function signsOf(
-  one: PatternClass,
-  code: number,
-  x: Float32Array,
-  at: number,
-  w: Float32Array,
-  weightAt: number,
-): number {
+function signsOf(one: PatternClass, code: number, x: Float32Array, at: number, w: Float32Array): number {
   const side = code >> 15;
-  const isWrong = weigh(one, side, x, at, w, weightAt);
+  const isWrong = weigh(one, side, x, at, w);
   const places = ((code & 255) - one.first) * POINT_SIZE;
   let signs = 0;
   let turn = 0;

@@ -40,16 +40,13 @@ interface Candidate {
 /** Beam search: the best few sums of the first books go on to the next one; of equals the first. */
 export function nearestSums({ books: { size, words }, beam, x, w, codes }: SumTask): void {
   const books = words.length / (BOOK_WORDS * size);
-  const costs = new Float32Array(BOOK_WORDS);
   for (let at = 0, g = 0; at < x.length; at += size, g++) {
+    const weights = w.subarray(at, at + size);
     let partials: Partial[] = [{ path: [], rest: x.slice(at, at + size) }];
     for (let m = 0; m < books; m++) {
       const book = words.subarray(m * BOOK_WORDS * size, (m + 1) * BOOK_WORDS * size);
       const kept: Candidate[] = [];
-      for (const parent of partials) {
-        wordCosts(book, size, parent.rest, 0, w, at, costs);
-        keepCheapest(kept, beam, parent, costs);
-      }
+      for (const parent of partials) keepCheapest(kept, beam, parent, book, weights);
       partials = kept.map(({ parent, code }) => ({
         path: [...parent.path, code],
         rest: parent.rest.map((value, i) => value - book[code * size + i]),
@@ -60,32 +57,36 @@ export function nearestSums({ books: { size, words }, beam, x, w, codes }: SumTa
 }
 
 /** Inserts the words of a book into the cheapest so far, each behind those that cost as much. */
-function keepCheapest(kept: Candidate[], most: number, parent: Partial, costs: Float32Array): void {
-  costs.forEach((cost, code) => {
-    if (kept.length === most && !(cost < kept[most - 1].cost)) return;
+function keepCheapest(kept: Candidate[], most: number, parent: Partial, book: Float32Array, w: Float32Array): void {
+  for (let code = 0; code < BOOK_WORDS; code++) {
+    const limit = kept.length === most ? kept[most - 1].cost : Infinity;
+    const cost = wordCost(book, code, parent.rest, 0, w, 0, w.length, limit);
+    if (kept.length === most && !(cost < limit)) continue;
     let at = kept.length;
     while (at > 0 && cost < kept[at - 1].cost) at--;
     kept.splice(at, 0, { parent, code, cost });
     kept.length = Math.min(kept.length, most);
-  });
+  }
 }
 
-/** Σ w (x − word)² of every word, values from `at`, weights from `weightAt`. */
-export function wordCosts(
+/**
+ * Σ w (x − word)² of a word, values from `at`, weights from `weightAt`; what is not below `limit` may be any such number: costs
+ * only grow from value to value.
+ */
+export function wordCost(
   book: Float32Array,
-  size: number,
+  code: number,
   x: Float32Array,
   at: number,
   w: Float32Array,
   weightAt: number,
-  costs: Float32Array,
-): void {
-  for (let code = 0; code < costs.length; code++) {
-    let cost = 0;
-    for (let i = 0; i < size; i++) {
-      const difference = Math.fround(x[at + i] - book[code * size + i]);
-      cost = Math.fround(cost + Math.fround(Math.fround(w[weightAt + i] * difference) * difference));
-    }
-    costs[code] = cost;
+  size: number,
+  limit: number,
+): number {
+  let cost = 0;
+  for (let i = 0; i < size && cost < limit; i++) {
+    const difference = Math.fround(x[at + i] - book[code * size + i]);
+    cost = Math.fround(cost + Math.fround(Math.fround(w[weightAt + i] * difference) * difference));
   }
+  return cost;
 }

@@ -1,6 +1,6 @@
 import { POINT_SIZE, readPoint, type SignedPatterns } from '../patterns.ts';
 import { nearestPattern } from './patterns.ts';
-import { BOOK_WORDS, wordCosts } from './sums.ts';
+import { BOOK_WORDS, wordCost } from './sums.ts';
 
 /** 256 words of 8 values: 8 bits. */
 export interface WordList {
@@ -101,12 +101,17 @@ class RowSearch {
   }
 }
 
-const wordCost = new Float32Array(BOOK_WORDS);
-
 function nearest(stage: VectorStage, x: Float32Array, at: number, w: Float32Array): number {
-  if (stage.kind === 'patterns') return nearestPattern(stage, x, at, w, at);
-  wordCosts(stage.words, POINT_SIZE, x, at, w, at, wordCost);
-  return wordCost.indexOf(wordCost.reduce((least, cost) => Math.min(least, cost)));
+  if (stage.kind === 'patterns') return nearestPattern(stage, x, at, w);
+  let best = 0;
+  let least = Infinity;
+  for (let code = 0; code < BOOK_WORDS; code++) {
+    const cost = wordCost(stage.words, code, x, at, w, at, POINT_SIZE, least);
+    if (!(cost < least)) continue;
+    least = cost;
+    best = code;
+  }
+  return best;
 }
 
 /** The 8 values that a code of a stage stands for. */
