@@ -1,5 +1,4 @@
 import type { CodePass, Passes } from './passes.ts';
-import { loadBlock } from './search/block.ts';
 import { type FoundGroups, foundGroups, type GroupSearch } from './search/grouped.ts';
 import { ownSearcher } from './search/searcher.ts';
 import type { Searcher } from './search/types.ts';
@@ -44,36 +43,6 @@ export function searchGroups(
     for (let g = 0; g * group < part.length; g++)
       store(found.scale[g], found.zero[g], found.codes.subarray(g * group, (g + 1) * group));
   }
-}
-
-/** A codec that searches on values and importance made ready: see `loadBlock`. */
-export abstract class SearchedCodec implements GroupCodec {
-  readonly group: number;
-  abstract readonly bytes: number;
-  /** [group] finite; made when a group is encoded, for it may be a whole tensor */
-  protected x = new Float64Array(0);
-  /** [group] importance, positive */
-  protected w = new Float64Array(0);
-
-  constructor(group: number) {
-    this.group = group;
-  }
-
-  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array): void {
-    if (this.x.length !== this.group) {
-      this.x = new Float64Array(this.group);
-      this.w = new Float64Array(this.group);
-    }
-    for (let from = 0, at = 0; from < values.length; from += this.group, at += this.bytes) {
-      loadBlock(values, importance, from, this.group, this.x, this.w);
-      this.store(values.subarray(from, from + this.group), bytes, at);
-    }
-  }
-
-  /** Writes the group at `at`. @param values [group] as given: NaN and Inf take their levels here */
-  protected abstract store(values: Float32Array, bytes: Uint8Array, at: number): void;
-
-  abstract decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
 }
 
 /** What names a format and the containers that hold it. */
