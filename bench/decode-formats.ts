@@ -37,12 +37,16 @@ function seconds(work: () => void): number {
 
 /**
  * Bytes of so many rows. Encoders of vectors search long, and their tables want larger tensors: these get arbitrary codes
- * under ordinary scales, which bytes 0 … 63 make.
+ * under a scale of ordinary weights, for products that are no normal numbers would cost more.
  */
 function tensorOf({ family, tensor }: Entry): { rows: number; encoded: Uint8Array } {
   if (family.name !== vectors.name) return { rows: ROWS, encoded: tensor.encode(weights, COLUMNS) };
   const rows = VECTOR_ROWS;
-  return { rows, encoded: new Uint8Array(tensor.storedBytes(rows, COLUMNS)).map((_, i) => (i * 2654435761) >>> 26) };
+  const encoded = new Uint8Array(tensor.storedBytes(rows, COLUMNS)).map((_, i) => (i * 2654435761) >>> 26);
+  const scales = tensor.block === 'channel' ? rows : 1;
+  const view = new DataView(encoded.buffer);
+  for (let k = 0; k < scales; k++) view.setFloat32((k * encoded.length) / scales, 0.02, true);
+  return { rows, encoded };
 }
 
 function measure(kernels: Kernels, one: Entry): Row {

@@ -2,7 +2,7 @@ import { half } from '../packed/half';
 import { scratch, shareStart } from '../share';
 import { bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, shortsToIntegers } from './levels';
 import { INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
-import { addDigits, prepareFields, unpackBytes, unpackFields } from './unpack';
+import { addDigits, prepareFields, unpackBitPlanes, unpackBytes, unpackFields } from './unpack';
 import { prepareWindows, windowsToLevels } from './windows';
 import { sumWords } from './words';
 
@@ -89,14 +89,19 @@ function decodePlanes(plan: Plan, base: usize, end: usize, values: usize, first:
   fillSums(plan, base + plan.scaleAt);
   for (let i = first; i < last; i += CHUNK) {
     const count = min(CHUNK, last - i);
-    let at = base + plan.codesAt;
-    unpack(plan, at, end, codes(), i, count);
-    for (let k = 1, factor = plan.size; k < plan.planes; k++, factor *= plan.size) {
-      at += plan.planeBytes;
-      unpack(plan, at, end, others(), i, count);
-      addDigits(codes(), others(), factor, count);
-    }
+    const at = base + plan.codesAt;
+    if (ASC_FEATURE_SIMD && plan.bits == 1) unpackBitPlanes(at + (i >> 3), plan.planeBytes, plan.planes, codes(), count);
+    else unpackPlanes(plan, at, end, i, count);
     apply(plan, codes(), base, 1, values + (<usize>i << 2), count);
+  }
+}
+
+function unpackPlanes(plan: Plan, at: usize, end: usize, i: i32, count: i32): void {
+  unpack(plan, at, end, codes(), i, count);
+  for (let k = 1, factor = plan.size; k < plan.planes; k++, factor *= plan.size) {
+    at += plan.planeBytes;
+    unpack(plan, at, end, others(), i, count);
+    addDigits(codes(), others(), factor, count);
   }
 }
 

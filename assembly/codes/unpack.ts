@@ -73,6 +73,21 @@ export function unpackBytes(table: usize, perByte: i32, from: usize, to: usize, 
   for (let i = 0; i < count; i += perByte) store<u64>(to + i, load<u64>(table + (<usize>load<u8>(from++) << 3)));
 }
 
+/** Bits of `planes` planes as numbers, plane 0 having the lowest; up to 16 bytes more are overwritten. SIMD only. */
+export function unpackBitPlanes(from: usize, planeBytes: usize, planes: i32, to: usize, count: i32): void {
+  const bytes = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+  const masks = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+  const highest = from + planeBytes * <usize>(planes - 1);
+  for (let i: usize = 0; i < <usize>count; i += 16) {
+    let codes = i8x16.splat(0);
+    for (let plane = highest; plane >= from; plane -= planeBytes) {
+      const bits = v128.and(i8x16.swizzle(v128.load16_splat(plane + (i >> 3)), bytes), masks);
+      codes = i8x16.sub(i8x16.add(codes, codes), i8x16.eq(bits, masks));
+    }
+    v128.store(to + i, codes);
+  }
+}
+
 /** codes += factor·digits of `count` values; up to 16 bytes more are overwritten. */
 export function addDigits(codes: usize, digits: usize, factor: i32, count: i32): void {
   if (ASC_FEATURE_SIMD) {

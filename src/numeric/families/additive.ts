@@ -1,3 +1,4 @@
+import { decodeF16 } from '../../core/float16.ts';
 import { Random } from '../../core/random.ts';
 import { readScale, SCALE_F16, SCALE_F32, writeScale } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
@@ -29,8 +30,11 @@ const SEED = 1;
 export function additiveFormat({ books, group }: AdditiveSpec): TensorFormat {
   const count = books * BOOK_WORDS * group;
   const header = SCALE_F32.bytes + SCALE_F16.bytes * count;
-  const readWords = (bytes: Uint8Array) =>
-    Float32Array.from({ length: count }, (_, i) => readScale(SCALE_F16, bytes, SCALE_F32.bytes + 2 * i));
+  const readWords = (bytes: Uint8Array) => {
+    const words = new Float32Array(count);
+    decodeF16(bytes.subarray(SCALE_F32.bytes, header), words);
+    return words;
+  };
   return tensorFormat({
     name: `ADDITIVE_${books}x8_G${group}`,
     block: `${group} in tensor`,

@@ -98,14 +98,15 @@ function writeRow({ steps, levels }: Trellis, rows: UnitRows, r: number, states:
 function readStates({ bits, steps }: Trellis, bytes: Uint8Array, states: Uint16Array): void {
   const bitsOfFour = steps.reduce((sum, k) => sum + k, 0);
   const mask = 2 ** bits - 1;
-  const bitAt = (at: number) => (bytes[at >> 3] >> (at & 7)) & 1;
   for (let i = 0, at = 0; i < states.length; i += PATH_BLOCK) {
     const end = Math.min(i + PATH_BLOCK, states.length);
     const after = at + ((end - i) * bitsOfFour) / steps.length;
     let state = 0;
-    for (let before = after - bits; before < after; before++) state = 2 * state + bitAt(before);
+    for (let before = after - bits; before < after; before++)
+      state = 2 * state + ((bytes[before >> 3] >> (before & 7)) & 1);
     for (let k = i; k < end; k++) {
-      for (let left = steps[k % steps.length]; left > 0; left--, at++) state = ((state << 1) | bitAt(at)) & mask;
+      for (let left = steps[k % steps.length]; left > 0; left--, at++)
+        state = ((state << 1) | ((bytes[at >> 3] >> (at & 7)) & 1)) & mask;
       states[k] = state;
     }
   }
