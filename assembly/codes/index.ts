@@ -1,24 +1,28 @@
-import { half } from '../packed/half';
 import { scratch, shareStart } from '../share';
-import { bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, shortsToIntegers } from './levels';
-import { INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
+import { decodeInRegisters } from './groups';
+import {
+  bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, prepareLevels, shortsToIntegers,
+} from './levels';
+import { FEW, INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
+import { readScale } from './scale';
 import { addDigits, prepareFields, unpackBitPlanes, unpackBytes, unpackFields } from './unpack';
 import { prepareWindows, windowsToLevels } from './windows';
 import { sumWords } from './words';
 
-/** Levels that a table of four vectors holds. */
-const FEW: i32 = 16;
 /** Codes that are unpacked at a time: whole bytes of any width, of bytes that hold 1 to 5 or 8 codes, and whole blocks. */
 const CHUNK: i32 = 1280;
 
 /*
  * Scratch memory of a thread:
  *   0     f32 [256]  levels, times the scale where they are no float32; or sums of planes
+ *   64    what `prepareLevels` makes of 16 of them
  *   1024  what `prepareFields` or `prepareWindows` makes
  *   2048  codes of a chunk, and 4096 those of a further plane
  */
 // @ts-ignore: decorator
 @inline function table(): usize { return scratch; }
+// @ts-ignore: decorator
+@inline function levelPlanes(): usize { return scratch + 64; }
 // @ts-ignore: decorator
 @inline function fields(): usize { return scratch + 1024; }
 // @ts-ignore: decorator
@@ -43,7 +47,9 @@ export function decodeCodes(at: usize, from: usize, end: usize, values: usize, l
   }
   const groups = (length + group - 1) / group;
   const last = shareStart(groups, 1, ith + 1, nth);
-  for (let g = shareStart(groups, 1, ith, nth); g < last; g++) {
+  let g = shareStart(groups, 1, ith, nth);
+  if (ASC_FEATURE_SIMD) g = decodeInRegisters(plan, fields(), levelPlanes(), from, end, values, length, g, last);
+  for (; g < last; g++) {
     const start = g * group;
     decodeGroup(plan, from + <usize>g * plan.stride, end, values + (<usize>start << 2), 0, min(group, length - start));
   }
@@ -117,6 +123,7 @@ function fillSums(plan: Plan, scales: usize): void {
       for (let i: usize = 0; i < <usize>count << 2; i += 4) store<f32>(to + i, load<f32>(table() + i) + product);
     }
   }
+  if (ASC_FEATURE_SIMD) prepareLevels(table(), levelPlanes());
 }
 
 function decodeWindows(plan: Plan, from: usize, end: usize, scale: f32, values: usize, first: i32, last: i32): void {
@@ -138,7 +145,7 @@ function decodeWindows(plan: Plan, from: usize, end: usize, scale: f32, values: 
   } else if (plan.kind == ZERO_POINT) {
     bytesLessZero(bytes, load<u8>(base + plan.zeroAt), scale, to, count);
   } else if (ASC_FEATURE_SIMD && plan.size <= FEW) {
-    bytesToFewLevels(bytes, table(), scale, to, count);
+    bytesToFewLevels(bytes, table(), levelPlanes(), scale, to, count);
   } else {
     bytesToLevels(bytes, table(), scale, to, count);
   }
@@ -147,14 +154,18 @@ function decodeWindows(plan: Plan, from: usize, end: usize, scale: f32, values: 
 /** Levels times `scale`, rounded once. */
 function fillTable(plan: Plan, scale: f32): void {
   const size = plan.size;
-  for (let i = 0; i < size; i++) {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const scales = f64x2.splat(<f64>scale);
+    for (; i + 4 <= size; i += 4) {
+      const from = plan.levels + (<usize>i << 3);
+      const low = f32x4.demote_f64x2_zero(f64x2.mul(scales, v128.load(from)));
+      const high = f32x4.demote_f64x2_zero(f64x2.mul(scales, v128.load(from, 16)));
+      v128.store(table() + (<usize>i << 2), v128.shuffle<i64>(low, high, 0, 2));
+    }
+  }
+  for (; i < size; i++) {
     store<f32>(table() + (<usize>i << 2), <f32>(<f64>scale * load<f64>(plan.levels + (<usize>i << 3))));
   }
-}
-
-function readScale(plan: Plan, at: usize): f32 {
-  if (plan.scaleBytes == 1) return load<f32>(plan.scales + (<usize>load<u8>(at) << 2));
-  if (plan.scaleBytes == 2) return half(at);
-  if (plan.scaleBytes == 3) return reinterpret<f32>(<u32>load<u16>(at) << 16);
-  return load<f32>(at);
+  if (ASC_FEATURE_SIMD && size <= FEW) prepareLevels(table(), levelPlanes());
 }

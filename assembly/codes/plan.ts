@@ -48,6 +48,8 @@ export const ZERO_POINT: i32 = 1;
 export const TABLE: i32 = 2;
 /** level = levels[window], levels being f32 */
 export const WINDOWS: i32 = 3;
+/** Levels that a table of four vectors holds. */
+export const FEW: i32 = 16;
 /** `size` values together: level = the sum of the words of all stages, f32 */
 export const WORDS: i32 = 4;
 

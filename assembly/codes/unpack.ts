@@ -33,22 +33,13 @@ export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, 
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     if (bits <= 8) {
-      const bytes = v128.load(fields);
-      const factors = v128.load(fields, 32);
       // Whole vectors are stored: a load over two stores would wait for both.
-      for (; i + 16 <= count && from + bits + 16 <= end; i += 16) {
-        const low = i16x8.mul(lookUp(v128.load(from), bytes), factors);
-        const high = i16x8.mul(lookUp(v128.load(from + bits), bytes), factors);
-        v128.store(to + i, i8x16.narrow_i16x8_u(i16x8.shr_u(low, 16 - bits), i16x8.shr_u(high, 16 - bits)));
-        from += 2 * bits;
+      for (; i + 16 <= count && from + bits + 16 <= end; i += 16, from += 2 * bits) {
+        v128.store(to + i, sixteenFields(fields, bits, from));
       }
     } else {
-      for (; i + 8 <= count && from + 16 <= end; i += 8) {
-        const q = v128.load(from);
-        const low = i32x4.mul(i8x16.swizzle(q, v128.load(fields)), v128.load(fields, 32));
-        const high = i32x4.mul(i8x16.swizzle(q, v128.load(fields, 16)), v128.load(fields, 48));
-        v128.store(to + 2 * i, i16x8.narrow_i32x4_s(i32x4.shr_s(low, 32 - bits), i32x4.shr_s(high, 32 - bits)));
-        from += bits;
+      for (; i + 8 <= count && from + 16 <= end; i += 8, from += bits) {
+        v128.store(to + 2 * i, eightFields(fields, bits, from));
       }
     }
   }
@@ -56,6 +47,25 @@ export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, 
     if (bits <= 8) store<u8>(to + i, field(from, bit, bits));
     else store<i16>(to + 2 * i, (field(from, bit, bits) << (32 - bits)) >> (32 - bits));
   }
+}
+
+/** Sixteen codes of at most 8 bits, one a byte; bits + 16 bytes are read. */
+// @ts-ignore: decorator
+@inline export function sixteenFields(fields: usize, bits: i32, from: usize): v128 {
+  const bytes = v128.load(fields);
+  const factors = v128.load(fields, 32);
+  const low = i16x8.mul(lookUp(v128.load(from), bytes), factors);
+  const high = i16x8.mul(lookUp(v128.load(from + bits), bytes), factors);
+  return i8x16.narrow_i16x8_u(i16x8.shr_u(low, 16 - bits), i16x8.shr_u(high, 16 - bits));
+}
+
+/** Eight codes of more than 8 bits with their signs; 16 bytes are read. */
+// @ts-ignore: decorator
+@inline export function eightFields(fields: usize, bits: i32, from: usize): v128 {
+  const q = v128.load(from);
+  const low = i32x4.mul(i8x16.swizzle(q, v128.load(fields)), v128.load(fields, 32));
+  const high = i32x4.mul(i8x16.swizzle(q, v128.load(fields, 16)), v128.load(fields, 48));
+  return i16x8.narrow_i32x4_s(i32x4.shr_s(low, 32 - bits), i32x4.shr_s(high, 32 - bits));
 }
 
 // @ts-ignore: decorator
