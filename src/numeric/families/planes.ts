@@ -26,13 +26,22 @@ class PlanesCodec implements GroupCodec {
   readonly #sums: PlaneSums;
   readonly #packing: Packing;
   readonly #levels: Float32Array;
+  /** Code that each plane has in each sum. [planes, sums] */
+  readonly #codesOf: Uint8Array;
+  readonly #nearest = new Uint8Array(PLANE_GROUP);
   readonly #codes = new Uint16Array(PLANE_GROUP);
 
   constructor(sums: PlaneSums, packing: Packing) {
     this.#sums = sums;
     this.#packing = packing;
     this.bytes = sums.planes * (SCALE_F16.bytes + packing.bytes(PLANE_GROUP));
-    this.#levels = new Float32Array(sums.digits ** sums.planes);
+    const { digits, planes } = sums;
+    const count = digits ** planes;
+    this.#levels = new Float32Array(count);
+    this.#codesOf = Uint8Array.from({ length: planes * count }, (_, at) => {
+      const sum = at % count;
+      return Math.floor(sum / digits ** Math.floor(at / count)) % digits;
+    });
   }
 
   encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void {
@@ -48,12 +57,12 @@ class PlanesCodec implements GroupCodec {
   }
 
   #store(values: Float32Array, scales: Float64Array, bytes: Uint8Array): void {
-    const { digits, planes } = this.#sums;
     sumLevels(this.#sums, scales, this.#levels);
-    const sums = Uint8Array.from(values, (value) => nearest(this.#levels, value));
-    for (let k = 0; k < planes; k++) {
+    for (let i = 0; i < PLANE_GROUP; i++) this.#nearest[i] = nearest(this.#levels, values[i]);
+    for (let k = 0; k < this.#sums.planes; k++) {
       writeScale(SCALE_F16, SCALE_F16.code(scales[k]), bytes, 2 * k);
-      for (let i = 0; i < PLANE_GROUP; i++) this.#codes[i] = Math.floor(sums[i] / digits ** k) % digits;
+      const first = k * this.#levels.length;
+      for (let i = 0; i < PLANE_GROUP; i++) this.#codes[i] = this.#codesOf[first + this.#nearest[i]];
       this.#packing.pack(this.#codes, this.#plane(bytes, 0, k));
     }
   }
