@@ -1,5 +1,6 @@
 import { packBits, packedBytes, unpackBits } from './bits.ts';
 import type { Element } from './elements.ts';
+import { exactScales } from './exact/two-levels.ts';
 import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat, searchGroups } from './groups.ts';
 import { type ByteCodes, type CodePass, levelsOf } from './passes.ts';
 import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
@@ -157,9 +158,15 @@ export function twoLevelTensor(
     storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
     passes: (bytes) => codec.passes!(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0)),
     encode(values, _columns, bytes, importance, searcher) {
-      const code = SCALE_F32.code(largestFinite(values) / (largestScale * element.largest));
+      const exact = exactScales(element, spec.scale, group, values);
+      const code = SCALE_F32.code(exact?.outer ?? largestFinite(values) / (largestScale * element.largest));
+      const outer = SCALE_F32.value(code);
       writeScale(SCALE_F32, code, bytes, 0);
-      codec.encode(values, importance, bytes.subarray(SCALE_F32.bytes), searcher, SCALE_F32.value(code));
+      if (exact)
+        exact.codes.forEach((scale, g) => {
+          codec.encodeWith(scale, values, g * group, bytes, SCALE_F32.bytes + g * codec.bytes, outer);
+        });
+      else codec.encode(values, importance, bytes.subarray(SCALE_F32.bytes), searcher, outer);
     },
     decode(bytes, _columns, values) {
       const outer = readScale(SCALE_F32, bytes, 0);

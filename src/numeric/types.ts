@@ -23,7 +23,7 @@ export interface NumberFormat {
   /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */
   decodeBlocks(blocks: Uint8Array, values: Float32Array): void;
   /**
-   * Nearest rounding with scales searched to minimize Σ importance·(x − q)².
+   * Nearest rounding with scales searched to minimize Σ importance·(x − q)²; blocks on a grid of the format lose nothing.
    * `importance` has one entry per value (same length as `values`), default all ones; what is negative or not finite
    * counts as 0. Formats with a grid take NaN as 0 and ±Inf as their outermost level; the float formats keep both.
    * Absent on formats that can only be read.

@@ -5,8 +5,9 @@ import { integerLevels } from '../../src/numeric/levels.ts';
 import { searchedLevels } from '../../src/numeric/search/correlate.ts';
 import { ownSearcher } from '../../src/numeric/search/searcher.ts';
 import { foundScales } from '../../src/numeric/search/types.ts';
-import { encodeRows, format, formats } from '../../src/numeric/table.ts';
+import { decodeRows, encodeRows, format, formats } from '../../src/numeric/table.ts';
 import type { NumberFormat } from '../../src/numeric/types.ts';
+import { anyBlock } from '../numeric/samples.ts';
 import { onEveryBuild, reference } from './support.ts';
 
 const LEVELS = searchedLevels(integerLevels(-1, 1));
@@ -64,6 +65,22 @@ test('encoding on kernels gives the bytes of the reference in every format with 
   });
   assert.equal(cases, 3 * lengths.length * searched.length);
   assert.ok(searched.length >= 25, `${searched.length} formats`);
+});
+
+test('blocks of any bytes, whose grids are recovered after the search, get the bytes of the reference too', async () => {
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const target of searched) {
+      const random = new Random(12);
+      for (let trial = 0; trial < 10; trial++) {
+        const values = decodeRows(target, anyBlock(target, random), target.blockSize);
+        const found = encodeRows(target, values, target.blockSize, undefined, undefined, kernels);
+        assert.deepEqual(found, encodeRows(target, values, target.blockSize), `${kernels.name}, ${target.name}`);
+        cases++;
+      }
+    }
+  });
+  assert.equal(cases, 3 * 10 * searched.length);
 });
 
 test('scales and offsets found on kernels equal the reference bit for bit, without importance', async () => {

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { decodeBF16 } from '../../src/core/float16.ts';
+import { decodeBF16, readF16 } from '../../src/core/float16.ts';
 import { Random } from '../../src/core/random.ts';
+import type { NumberFormat } from '../../src/numeric/types.ts';
 import { shared } from '../support/shared.ts';
 
 /** Rows of weights with an importance per column, the same wherever they are made. */
@@ -69,4 +70,30 @@ export function weightedError(a: Float32Array, b: Float32Array, importance: Floa
   let error = 0;
   for (let i = 0; i < a.length; i++) error += importance[i % importance.length] * (a[i] - b[i]) ** 2;
   return error;
+}
+
+/** Least and largest |d| ÷ |dmin| at which float32 always tells the steps of d from the minimums. */
+const TOLD = [2 ** -11, 2 ** 15] as const;
+
+/** Why an encoder may not give a block back that anybody may have written; undefined where it must. */
+export function whyLost({ name, halves }: NumberFormat, block: Uint8Array): string | undefined {
+  if (name === 'Q8_0' && block.subarray(2).includes(0x80)) return 'the encoder keeps to −127 … 127';
+  if (name === 'NVFP4' && block.subarray(0, 4).includes(0xff)) return 'a NaN, which ggml reads as 480';
+  if (name === 'IQ1_S' && block[1] >= 0x80) return 'no encoder writes d < 0';
+  if (name === 'IQ1_M' && block[55] >= 0x80) return 'no encoder writes d < 0';
+  if (halves?.length === 2) {
+    const [d, dmin] = halves.map((at) => Math.abs(readF16(block, at)));
+    if (d > 0 && dmin > 0 && !(d >= TOLD[0] * dmin && d <= TOLD[1] * dmin)) return 'd and dmin are too far apart';
+  }
+  return undefined;
+}
+
+/** Blocks of any bytes that decode to finite values. */
+export function anyBlock({ blockSize, blockBytes, decodeBlocks }: NumberFormat, random: Random): Uint8Array {
+  for (;;) {
+    const block = Uint8Array.from({ length: blockBytes }, () => random.integer(256));
+    const values = new Float32Array(blockSize);
+    decodeBlocks(block, values);
+    if (values.every(Number.isFinite)) return block;
+  }
 }

@@ -55,6 +55,24 @@ function loss(method: RoundingMethod, name: string, curvature: Curvature, weight
   return total;
 }
 
+test('weights that were decoded from a format are rounded to it without any loss, with feedback too', () => {
+  const columns = 256;
+  const random = new Random(21);
+  const weight = Float32Array.from({ length: 6 * columns }, () => 0.05 * random.normal());
+  const curvature = correlatedCurvature(columns, 22);
+  let checked = 0;
+  for (const { name, grid, points, blockSize, blockBytes } of formats.values()) {
+    if ((grid ?? points) === undefined) continue;
+    const blocks = new Uint8Array((weight.length / blockSize) * blockBytes);
+    gptq.prepare(kernels, curvature)(format(name), weight, blocks);
+    const once = decodeRows(format(name), blocks, columns);
+    for (const method of [gptq, nearest])
+      assert.equal(loss(method, name, curvature, once), 0, `${name}, ${method.name}`);
+    checked++;
+  }
+  assert.ok(checked >= 25, `${checked} formats`);
+});
+
 test('feedback loses less than nearest rounding in every written block format, on correlated inputs', () => {
   const columns = 256;
   const rows = 6;

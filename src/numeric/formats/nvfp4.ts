@@ -1,4 +1,5 @@
 import { F8_E4M3 } from '../../core/minifloat.ts';
+import { recoverNearScales } from '../exact/scale.ts';
 import { gridFormat } from '../grid.ts';
 import { scaleSearch } from '../search/scale.ts';
 import { ownSearcher } from '../search/searcher.ts';
@@ -51,6 +52,7 @@ export const NVFP4 = gridFormat({
       const count = values.length / 64;
       const found = foundScales(SEARCH, count);
       searcher.searchScales(SEARCH, values, importance, found);
+      recoverNearScales(SEARCH, values, found);
       blocks.fill(0);
       for (let i = 0; i < 4 * count; i++) {
         blocks[(i >> 2) * BLOCK_BYTES + (i & 3)] = found.a[i];

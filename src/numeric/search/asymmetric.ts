@@ -1,4 +1,5 @@
 import { LARGEST_F16, roundScale, writeF16 } from '../../core/float16.ts';
+import { recoverAffine } from '../exact/affine.ts';
 import type { ScalarGrid } from '../types.ts';
 import type { AffineSearch } from './affine.ts';
 import { ownSearcher } from './searcher.ts';
@@ -13,6 +14,7 @@ export function fitAffine(blockSize: number, blockBytes: number, search: AffineS
     const count = values.length / blockSize;
     const found = foundScales(spec, count);
     searcher.searchScales(spec, values, importance, found);
+    recoverAffine(spec, values, found);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       let d = found.d[i];
@@ -54,6 +56,7 @@ export function fitSuperAffine(
     const count = values.length / (subBlocks * subBlock);
     const found = foundScales(spec, count);
     searcher.searchScales(spec, values, importance, found);
+    recoverAffine(spec, values, found);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       const [from, to] = [i * subBlocks, (i + 1) * subBlocks];

@@ -1,3 +1,4 @@
+import { recoverPointScales } from '../exact/point.ts';
 import type { PointGrid } from '../types.ts';
 import { ownSearcher } from './searcher.ts';
 import { foundPointScales, POINT_BLOCK, type PointScale } from './types.ts';
@@ -16,6 +17,7 @@ export function fitPointScale(
     const count = values.length / POINT_BLOCK;
     const found = foundPointScales(spec, count);
     searcher.searchPointScales(spec, values, importance, found);
+    recoverPointScales(spec, values, found);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       const [from, to] = [i * subBlocks, (i + 1) * subBlocks];

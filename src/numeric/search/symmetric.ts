@@ -1,4 +1,5 @@
 import { writeF16 } from '../../core/float16.ts';
+import { recoverScales } from '../exact/scale.ts';
 import type { ScalarGrid } from '../types.ts';
 import type { ScaleSearch } from './scale.ts';
 import { ownSearcher } from './searcher.ts';
@@ -13,6 +14,7 @@ export function fitScale(blockSize: number, blockBytes: number, at: number, sear
     const count = values.length / blockSize;
     const found = foundScales(spec, count);
     searcher.searchScales(spec, values, importance, found);
+    recoverScales(spec, values, found);
     blocks.fill(0);
     offset.fill(0, 0, count);
     for (let i = 0; i < count; i++) scale[i] = writeF16(blocks, i * blockBytes + at, found.d[i]);
@@ -34,6 +36,7 @@ export function fitSuperScale(
     const count = values.length / (subBlocks * subBlock);
     const found = foundScales(spec, count);
     searcher.searchScales(spec, values, importance, found);
+    recoverScales(spec, values, found);
     blocks.fill(0);
     offset.fill(0, 0, count * subBlocks);
     for (let i = 0; i < count; i++) {
