@@ -1,6 +1,7 @@
 // The entry of all builds: what stands here is what `Team.dispatch` can call. See share.ts for how kernels take their
 // arguments, and lanes.ts for the vector they are written in.
 export { attention, attentionBackward } from './attention';
+export { castFloats, castSums } from './cast';
 export { decodeCodes } from './codes';
 export { factorDiagonal, finishFactor } from './factor';
 export { matmul } from './gemm';

@@ -45,11 +45,12 @@ export class Minifloat {
   readonly smallest: number;
   readonly spec: MinifloatSpec;
   readonly grid: FloatGrid;
+  /** Codes without sign: of the largest finite magnitude, of what is larger, and of NaN. */
+  readonly largest: number;
+  readonly overflow: number;
+  readonly nan: number;
   readonly #signBit: number;
-  readonly #largest: number;
-  readonly #overflow: number;
   readonly #overflowAt: number;
-  readonly #nan: number;
 
   constructor(spec: MinifloatSpec) {
     const { exponentBits, mantissaBits, specials, signed = true } = spec;
@@ -60,11 +61,11 @@ export class Minifloat {
     this.bias = spec.bias ?? 2 ** (exponentBits - 1) - (specials === 'fnuz' ? 0 : 1);
     this.#signBit = signed ? magnitudes : 0;
     const taken = { ieee: 2 ** mantissaBits, fn: 1, finite: 0, fnuz: 0 }[specials];
-    this.#largest = magnitudes - 1 - taken;
-    this.#nan = { ieee: magnitudes - 1, fn: magnitudes - 1, finite: 0, fnuz: magnitudes }[specials];
-    this.#overflow = { ieee: this.#largest + 1, fn: this.#nan, finite: this.#largest, fnuz: this.#nan }[specials];
+    this.largest = magnitudes - 1 - taken;
+    this.nan = { ieee: magnitudes - 1, fn: magnitudes - 1, finite: 0, fnuz: magnitudes }[specials];
+    this.overflow = { ieee: this.largest + 1, fn: this.nan, finite: this.largest, fnuz: this.nan }[specials];
     this.values = Float32Array.from({ length: 2 ** this.bits }, (_, code) => this.#decode(code));
-    this.max = this.values[this.#largest];
+    this.max = this.values[this.largest];
     this.smallest = this.values[1];
     this.grid = { mantissaBits, smallestNormal: 2 ** (1 - this.bias), largest: this.max };
     this.#overflowAt = this.max + 2 ** (Math.floor(Math.log2(this.max)) - mantissaBits - 1);
@@ -72,13 +73,13 @@ export class Minifloat {
 
   /** Code of the nearest value; what is too large becomes ±Inf, or NaN in formats that have only that, or saturates. */
   code(value: number): number {
-    if (Number.isNaN(value)) return this.#nan;
+    if (Number.isNaN(value)) return this.nan;
     const sign = value < 0 || Object.is(value, -0) ? this.#signBit : 0;
     if (value < 0 && sign === 0) return 0;
     const magnitude = Math.abs(value);
-    const overflows = magnitude > this.#overflowAt || (magnitude === this.#overflowAt && (this.#largest & 1) === 1);
-    const code = overflows ? this.#overflow : this.#nearest(magnitude);
-    return this.spec.specials === 'fnuz' && (code === 0 || code === this.#nan) ? code : sign | code;
+    const overflows = magnitude > this.#overflowAt || (magnitude === this.#overflowAt && (this.largest & 1) === 1);
+    const code = overflows ? this.overflow : this.#nearest(magnitude);
+    return this.spec.specials === 'fnuz' && (code === 0 || code === this.nan) ? code : sign | code;
   }
 
   /** Code of the nearest finite value: saturates, NaN counts as 0. */
@@ -99,13 +100,13 @@ export class Minifloat {
 
   #decode(code: number): number {
     const { mantissaBits, specials } = this.spec;
-    if (specials === 'fnuz' && code === this.#nan) return Number.NaN;
+    if (specials === 'fnuz' && code === this.nan) return Number.NaN;
     const isNegative = this.#signBit !== 0 && code >= this.#signBit;
     const bits = isNegative ? code - this.#signBit : code;
     const field = bits >> mantissaBits;
     const mantissa = (bits & (2 ** mantissaBits - 1)) / 2 ** mantissaBits;
     let magnitude = field === 0 ? mantissa * 2 ** (1 - this.bias) : (1 + mantissa) * 2 ** (field - this.bias);
-    if (bits > this.#largest) magnitude = specials === 'ieee' && mantissa === 0 ? Infinity : Number.NaN;
+    if (bits > this.largest) magnitude = specials === 'ieee' && mantissa === 0 ? Infinity : Number.NaN;
     return isNegative ? -magnitude : magnitude;
   }
 
@@ -119,7 +120,7 @@ export class Minifloat {
     const rest = scaled - floor;
     // codes are consecutive: what rounds up from the largest mantissa carries into the exponent
     const code = ((exponent + this.bias - 1) << mantissaBits) + floor;
-    return Math.min(rest > 0.5 || (rest === 0.5 && (code & 1) === 1) ? code + 1 : code, this.#largest);
+    return Math.min(rest > 0.5 || (rest === 0.5 && (code & 1) === 1) ? code + 1 : code, this.largest);
   }
 }
 

@@ -208,8 +208,9 @@ class QuantizeRun {
     const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
     const sink = await fileSink(output);
     const metadata = runNotes(this.#model, plan);
+    const searcher = this.#session.kernels;
     const fileBytes = await this.#timed('write', () =>
-      writeModelGguf(this.#model, sink, { formatOf, metadata, signal, onProgress }),
+      writeModelGguf(this.#model, sink, { formatOf, metadata, searcher, signal, onProgress }),
     );
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
@@ -238,6 +239,7 @@ class QuantizeRun {
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
     const written = {
       formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
+      searcher: this.#session.kernels,
       metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
     };
     const { output, signal, onProgress } = this.#options;

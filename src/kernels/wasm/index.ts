@@ -1,5 +1,6 @@
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
+import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
@@ -36,6 +37,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...logitKernels(team),
     ...feedbackKernels(team),
     ...searchKernels(team),
+    ...castKernels(team),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Caster } from '../../numeric/casts.ts';
 import { GROUP } from '../../numeric/search/points.ts';
 import { type GridSearch, POINT_BLOCK, type PointScale, type Searcher } from '../../numeric/search/types.ts';
 import { BookShelf } from './books.ts';
@@ -18,7 +19,7 @@ const NEAREST_WORK = 4;
 const POINT_WORK = 30;
 
 /** Searches in `assembly/search`: arrays are copied there and back. */
-export function searchKernels(team: Team): Searcher {
+export function searchKernels(team: Team): Omit<Searcher, keyof Caster> {
   const shelf = new BookShelf(team);
   return {
     encodeGroups: groupKernel(team),

@@ -1,9 +1,11 @@
 import { Minifloat, type MinifloatSpec } from '../../core/minifloat.ts';
 import { packBits, unpackBits } from '../bits.ts';
+import { minifloatCast } from '../casts.ts';
 import { minifloatElement } from '../elements.ts';
 import { barePass } from '../passes.ts';
 import { scaledFormat } from '../scaled.ts';
 import { SCALE_F16, SCALE_F32 } from '../scales.ts';
+import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 import type { Family } from './types.ts';
 
@@ -15,6 +17,11 @@ import type { Family } from './types.ts';
 function castFormat(name: string, float: Minifloat, facts: Partial<NumberFormat>): NumberFormat {
   const { bits } = float;
   const blockSize = [1, 8, 4, 8, 2, 8, 4, 8][bits % 8]; // codes that fill whole bytes
+  const cast = minifloatCast(float, (values, bytes) => {
+    const codes = new Uint8Array(values.length);
+    float.encode(values, codes);
+    packBits(codes, 0, codes.length, bits, bytes, 0);
+  });
   return {
     name,
     blockSize,
@@ -27,11 +34,7 @@ function castFormat(name: string, float: Minifloat, facts: Partial<NumberFormat>
       unpackBits(blocks, 0, values.length, bits, codes);
       float.decode(codes, values);
     },
-    encodeBlocks(values, blocks) {
-      const codes = new Uint8Array(values.length);
-      float.encode(values, codes);
-      packBits(codes, 0, codes.length, bits, blocks, 0);
-    },
+    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
   };
 }
 

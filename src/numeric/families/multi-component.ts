@@ -1,5 +1,7 @@
 import { decodeBF16, encodeBF16 } from '../../core/float16.ts';
+import type { SumCast } from '../casts.ts';
 import { expansionOf } from '../expansion.ts';
+import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 import type { Family } from './types.ts';
 
@@ -9,6 +11,17 @@ import type { Family } from './types.ts';
  * Each value by itself, no scale. `expansion.ts` computes with them.
  */
 function bf16Sum(components: number): NumberFormat {
+  const cast: SumCast = {
+    components,
+    encode(values, bytes) {
+      const parts = new Float32Array(components * values.length);
+      values.forEach((value, i) => {
+        // a NaN keeps nothing: engines do not promise its sign and payload
+        parts.set(Number.isNaN(value) ? [Number.NaN] : expansionOf(value, components), i * components);
+      });
+      encodeBF16(parts, bytes);
+    },
+  };
   return {
     name: `BF16X${components}`,
     blockSize: 1,
@@ -22,13 +35,7 @@ function bf16Sum(components: number): NumberFormat {
         values[i] = sum;
       }
     },
-    encodeBlocks(values, blocks) {
-      const parts = new Float32Array(components * values.length);
-      values.forEach((value, i) => {
-        parts.set(expansionOf(value, components), i * components);
-      });
-      encodeBF16(parts, blocks);
-    },
+    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
   };
 }
 

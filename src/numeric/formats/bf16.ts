@@ -1,5 +1,13 @@
 import { decodeBF16, encodeBF16 } from '../../core/float16.ts';
+import type { FloatCast } from '../casts.ts';
+import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
+
+const cast: FloatCast = {
+  ...{ bits: 16, mantissaBits: 7, bias: 127 },
+  ...{ largest: 0x7f7f, overflow: 0x7f80, nan: 0x0040, nanKeeps: 0xffff, hasMinusZero: true },
+  encode: encodeBF16,
+};
 
 /** bfloat16: the upper half of binary32. */
 export const BF16: NumberFormat = {
@@ -9,5 +17,5 @@ export const BF16: NumberFormat = {
   gguf: { type: 30, fileType: 32 },
   safetensors: 'BF16',
   decodeBlocks: (blocks, values) => decodeBF16(blocks, values),
-  encodeBlocks: (values, blocks) => encodeBF16(values, blocks),
+  encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
 };

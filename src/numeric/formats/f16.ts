@@ -1,5 +1,13 @@
 import { decodeF16, encodeF16 } from '../../core/float16.ts';
+import type { FloatCast } from '../casts.ts';
+import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
+
+const cast: FloatCast = {
+  ...{ bits: 16, mantissaBits: 10, bias: 15 },
+  ...{ largest: 0x7bff, overflow: 0x7c00, nan: 0x7e00, nanKeeps: 0x8000, hasMinusZero: true },
+  encode: encodeF16,
+};
 
 /** IEEE 754 binary16. */
 export const F16: NumberFormat = {
@@ -9,5 +17,5 @@ export const F16: NumberFormat = {
   gguf: { type: 1, fileType: 1 },
   safetensors: 'F16',
   decodeBlocks: (blocks, values) => decodeF16(blocks, values),
-  encodeBlocks: (values, blocks) => encodeF16(values, blocks),
+  encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
 };

@@ -1,5 +1,7 @@
 import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Minifloat } from '../../core/minifloat.ts';
+import { minifloatCast } from '../casts.ts';
 import { barePass } from '../passes.ts';
+import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 
 /** OFP8 E4M3 without Inf, as safetensors stores it. */
@@ -8,6 +10,7 @@ export const F8_E4M3: NumberFormat = float8('F8_E4M3', e4m3);
 export const F8_E5M2: NumberFormat = float8('F8_E5M2', e5m2);
 
 function float8(name: string, float: Minifloat): NumberFormat {
+  const cast = minifloatCast(float, (values, bytes) => float.encode(values, bytes));
   return {
     name,
     blockSize: 1,
@@ -15,6 +18,6 @@ function float8(name: string, float: Minifloat): NumberFormat {
     safetensors: name,
     passes: barePass(8, float.values),
     decodeBlocks: (blocks, values) => float.decode(blocks, values),
-    encodeBlocks: (values, blocks) => float.encode(values, blocks),
+    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
   };
 }

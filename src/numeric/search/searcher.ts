@@ -29,6 +29,7 @@ export const ownSearcher: Searcher = {
   nearestPoints,
   encodeGroups,
   ...ownSetSearcher,
+  castValues: (cast, values, bytes) => cast.encode(values, bytes),
 };
 
 /** Searches the block in x and w. */

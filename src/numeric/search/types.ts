@@ -1,3 +1,4 @@
+import type { Caster } from '../casts.ts';
 import type { AffineSearch } from './affine.ts';
 import type { FoundGroups, GroupSearch } from './grouped.ts';
 import type { PointBook, PointCodes } from './points.ts';
@@ -146,7 +147,7 @@ export interface NearestPoints {
  * Carries out the searches of block formats. `ownSearcher` defines them; every other (kernels in WebAssembly) finds the
  * same, bit for bit. Arrays may lie in any memory.
  */
-export interface Searcher extends SetSearcher {
+export interface Searcher extends SetSearcher, Caster {
   /**
    * Scales that minimize Σ importance·(x − q)² in each block.
    * @param values [blocks, subBlocks · subBlock]

@@ -1,0 +1,183 @@
+import { packFields } from './codes/pack';
+import { scratch, shareStart } from './share';
+
+/*
+ * Casts of float32 to floats of fewer bits, ties to even, by integers: a magnitude whose exponent is rebiased is a code and
+ * the bits to round off. Below the smallest exponent codes are multiples of one step: added to a number whose last place is
+ * that step, a magnitude is rounded to it.
+ */
+
+/** Filled in by src/kernels/wasm/cast.ts in this order. */
+@unmanaged class Cast {
+  bits: i32;
+  mantissaBits: i32;
+  bias: i32;
+  largest: i32;
+  overflow: i32;
+  nan: i32;
+  nanKeeps: i32;
+  hasMinusZero: i32;
+}
+
+const MAGNITUDE: i32 = 0x7fffffff;
+const INFINITE: i32 = 0x7f800000;
+/** Values whose codes are packed at a time: whole bytes of any width. */
+const CHUNK: i32 = 1024;
+
+// @ts-ignore: decorator
+@inline function rebias(c: Cast): i32 { return (127 - c.bias) << 23; }
+/** The smallest normal magnitude. */
+// @ts-ignore: decorator
+@inline function smallest(c: Cast): i32 { return (128 - c.bias) << 23; }
+/** 2^23 steps of the smallest exponent. */
+// @ts-ignore: decorator
+@inline function steps(c: Cast): i32 { return (151 - c.bias - c.mantissaBits) << 23; }
+
+/** bytes = codes of values [count], `Cast.bits` bits each, the first in the lowest. */
+export function castFloats(cast: usize, values: usize, bytes: usize, count: i32, ith: i32, nth: i32): void {
+  const c = changetype<Cast>(cast);
+  const end = shareStart(count, CHUNK, ith + 1, nth);
+  for (let i = shareStart(count, CHUNK, ith, nth); i < end; i += CHUNK) {
+    const some = min(CHUNK, end - i);
+    const from = values + (<usize>i << 2);
+    const to = bytes + <usize>((<u64>i * c.bits) >> 3);
+    if (c.bits > 8) {
+      castShorts(c, from, to, some);
+    } else {
+      castBytes(c, from, scratch, some);
+      packFields(scratch, c.bits, some, to);
+    }
+  }
+}
+
+function castShorts(c: Cast, from: usize, to: usize, count: i32): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 8 <= count; i += 8) {
+      v128.store(to + 2 * i, i16x8.narrow_i32x4_u(fourCodes(c, from + 4 * i), fourCodes(c, from + 4 * i + 16)));
+    }
+  }
+  for (; i < count; i++) store<u16>(to + 2 * i, oneCode(c, load<i32>(from + 4 * i)));
+}
+
+function castBytes(c: Cast, from: usize, to: usize, count: i32): void {
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 16 <= count; i += 16) {
+      const at = from + 4 * i;
+      const low = i16x8.narrow_i32x4_u(fourCodes(c, at), fourCodes(c, at + 16));
+      const high = i16x8.narrow_i32x4_u(fourCodes(c, at + 32), fourCodes(c, at + 48));
+      v128.store(to + i, i8x16.narrow_i16x8_u(low, high));
+    }
+  }
+  for (; i < count; i++) store<u8>(to + i, oneCode(c, load<i32>(from + 4 * i)));
+}
+
+// @ts-ignore: decorator
+@inline function fourCodes(c: Cast, at: usize): v128 {
+  const x = v128.load(at);
+  const magnitude = v128.and(x, i32x4.splat(MAGNITUDE));
+  const shift = 23 - c.mantissaBits;
+  const n = i32x4.sub(magnitude, i32x4.splat(rebias(c)));
+  const isOdd = v128.and(i32x4.shr_u(n, shift), i32x4.splat(1));
+  const normal = i32x4.shr_s(i32x4.add(i32x4.add(n, isOdd), i32x4.splat((1 << (shift - 1)) - 1)), shift);
+  const step = i32x4.splat(steps(c));
+  const small = i32x4.sub(f32x4.add(magnitude, step), step);
+  let code = v128.bitselect(small, normal, i32x4.lt_s(magnitude, i32x4.splat(smallest(c))));
+  code = v128.bitselect(i32x4.splat(c.overflow), code, i32x4.gt_s(code, i32x4.splat(c.largest)));
+  const upper = i32x4.shr_u(x, 32 - c.bits);
+  const sign = v128.and(upper, i32x4.splat(1 << (c.bits - 1)));
+  const isSigned = v128.or(i32x4.splat(-c.hasMinusZero), i32x4.ne(code, i32x4.splat(0)));
+  code = v128.or(code, v128.and(sign, isSigned));
+  const nan = v128.or(i32x4.splat(c.nan), v128.and(upper, i32x4.splat(c.nanKeeps)));
+  return v128.bitselect(nan, code, i32x4.gt_s(magnitude, i32x4.splat(INFINITE)));
+}
+
+// @ts-ignore: decorator
+@inline function oneCode(c: Cast, x: i32): i32 {
+  const magnitude = x & MAGNITUDE;
+  const upper = <i32>(<u32>x >> (32 - c.bits));
+  if (magnitude > INFINITE) return c.nan | (upper & c.nanKeeps);
+  const shift = 23 - c.mantissaBits;
+  const n = magnitude - rebias(c);
+  let code = (n + ((n >> shift) & 1) + (1 << (shift - 1)) - 1) >> shift;
+  if (magnitude < smallest(c)) {
+    code = reinterpret<i32>(reinterpret<f32>(magnitude) + reinterpret<f32>(steps(c))) - steps(c);
+  }
+  if (code > c.largest) code = c.overflow;
+  return code == 0 && c.hasMinusZero == 0 ? 0 : code | (upper & (1 << (c.bits - 1)));
+}
+
+/** 255·2^(k) in the exponent and mantissa of a bfloat16: its largest finite magnitude. */
+const LARGEST_BF16: i32 = 0x7f7f0000;
+const QUIET_NAN: i32 = 0x7fc00000;
+
+/** bytes = bfloat16 [count, components], each the nearest to what those before leave; `components` 2 or 3. */
+export function castSums(values: usize, bytes: usize, components: i32, count: i32, ith: i32, nth: i32): void {
+  const end = shareStart(count, 4, ith + 1, nth);
+  let i = shareStart(count, 4, ith, nth);
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 4 <= end; i += 4) fourSums(values + (<usize>i << 2), bytes + <usize>(2 * i) * components, components);
+  }
+  for (; i < end; i++) {
+    const to = bytes + <usize>(2 * i) * components;
+    let rest = load<i32>(values + (<usize>i << 2));
+    for (let k = 0; k < components; k++) {
+      const part = component(rest, k);
+      store<u16>(to + 2 * k, <u16>(part >> 16));
+      const isFinite = (rest & MAGNITUDE) < INFINITE;
+      rest = isFinite ? reinterpret<i32>(reinterpret<f32>(rest) - reinterpret<f32>(part)) : 0;
+    }
+  }
+}
+
+/** The bfloat16 nearest to `rest`, as a float32; what is finite stays so, and a component of number k below 2^(128 − 8k). */
+// @ts-ignore: decorator
+@inline function component(rest: i32, k: i32): i32 {
+  const magnitude = rest & MAGNITUDE;
+  if (magnitude >= INFINITE) return magnitude > INFINITE ? QUIET_NAN : rest;
+  const rounded = (magnitude + 0x7fff + ((magnitude >> 16) & 1)) & 0xffff0000;
+  return min(rounded, LARGEST_BF16 - (k << 26)) | (rest & ~MAGNITUDE);
+}
+
+// @ts-ignore: decorator
+@inline function fourComponents(rest: v128, k: i32): v128 {
+  const magnitude = v128.and(rest, i32x4.splat(MAGNITUDE));
+  const isOdd = v128.and(i32x4.shr_u(magnitude, 16), i32x4.splat(1));
+  const rounded = v128.and(i32x4.add(i32x4.add(magnitude, i32x4.splat(0x7fff)), isOdd), i32x4.splat(0xffff0000));
+  const part = v128.or(i32x4.min_s(rounded, i32x4.splat(LARGEST_BF16 - (k << 26))), v128.xor(rest, magnitude));
+  const isNaN = i32x4.gt_s(magnitude, i32x4.splat(INFINITE));
+  const special = v128.bitselect(i32x4.splat(QUIET_NAN), rest, isNaN);
+  return v128.bitselect(special, part, i32x4.ge_s(magnitude, i32x4.splat(INFINITE)));
+}
+
+// @ts-ignore: decorator
+@inline function restOf(rest: v128, part: v128): v128 {
+  const isFinite = i32x4.lt_s(v128.and(rest, i32x4.splat(MAGNITUDE)), i32x4.splat(INFINITE));
+  return v128.and(f32x4.sub(rest, part), isFinite);
+}
+
+// @ts-ignore: decorator
+@inline function fourSums(from: usize, to: usize, components: i32): void {
+  const x = v128.load(from);
+  const first = fourComponents(x, 0);
+  const rest = restOf(x, first);
+  const second = fourComponents(rest, 1);
+  const pairs = v128.or(i32x4.shr_u(first, 16), second);
+  if (components == 2) {
+    v128.store(to, pairs);
+    return;
+  }
+  const third = i32x4.shr_u(fourComponents(restOf(rest, second), 2), 16);
+  v128.store(to, i8x16.swizzle(pairs, v128.load(FIRST_PAIRS)));
+  v128.store64_lane(to + 16, i8x16.swizzle(pairs, v128.load(LAST_PAIRS)), 0);
+  store<u16>(to, <u16>i32x4.extract_lane(third, 0), 4);
+  store<u16>(to, <u16>i32x4.extract_lane(third, 1), 10);
+  store<u16>(to, <u16>i32x4.extract_lane(third, 2), 16);
+  store<u16>(to, <u16>i32x4.extract_lane(third, 3), 22);
+}
+// Places of two components of four values among three; 255 leaves a gap.
+// @ts-ignore: decorator
+@lazy const FIRST_PAIRS: usize = memory.data<u8>([0, 1, 2, 3, 255, 255, 4, 5, 6, 7, 255, 255, 8, 9, 10, 11], 16);
+// @ts-ignore: decorator
+@lazy const LAST_PAIRS: usize = memory.data<u8>([255, 255, 12, 13, 14, 15, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255], 16);

@@ -1,0 +1,33 @@
+import type { Cast, Caster } from '../../numeric/casts.ts';
+import { run } from './call.ts';
+import type { Team } from './team.ts';
+
+/** Operations that a value takes, about. */
+const CAST_WORK = 4;
+
+/** Casts in `assembly/cast.ts`. */
+export function castKernels(team: Team): Caster {
+  return {
+    castValues: (cast, values, bytes) => {
+      const wanted = Math.ceil((values.length * bitsOf(cast)) / 8);
+      if (bytes.length !== wanted)
+        throw new RangeError(`cast of ${values.length} values: ${bytes.length} bytes, expected ${wanted}`);
+      const [name, spec] = 'components' in cast ? ['castSums', undefined] : ['castFloats', words(cast)];
+      run(team, name, CAST_WORK * values.length, {
+        inputs: spec === undefined ? [values] : [spec, values],
+        outputs: [bytes],
+        numbers: 'components' in cast ? [cast.components, values.length] : [values.length],
+      });
+    },
+  };
+}
+
+function bitsOf(cast: Cast): number {
+  return 'components' in cast ? 16 * cast.components : cast.bits;
+}
+
+/** As assembly/cast.ts has them. */
+function words(cast: Exclude<Cast, { components: number }>): Int32Array {
+  const { bits, mantissaBits, bias, largest, overflow, nan, nanKeeps, hasMinusZero } = cast;
+  return Int32Array.of(bits, mantissaBits, bias, largest, overflow, nan, nanKeeps, Number(hasMinusZero));
+}
