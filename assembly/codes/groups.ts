@@ -19,6 +19,7 @@ export function decodeInRegisters(
   plan: Plan, fields: usize, planes: usize, from: usize, end: usize, values: usize, length: i32, first: i32, last: i32,
 ): i32 {
   if ((plan.group & 15) != 0 || plan.perByte != 0 || plan.planes != 0) return first;
+  if (plan.width != 0 || plan.columnScales != 0) return first;
   const whole = min(last, length / plan.group);
   if (plan.kind == TABLE && plan.exact != 0 && plan.size <= FEW && plan.bits < 8) {
     return decodeAll(LEVELS, plan, fields, planes, from, end, values, first, whole);

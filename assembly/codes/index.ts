@@ -1,23 +1,27 @@
 import { scratch, shareStart } from '../share';
+import { bfloatSums, doubleSigned } from './floats';
 import { decodeInRegisters } from './groups';
 import {
   bytesLessZero, bytesToFewLevels, bytesToIntegers, bytesToLevels, prepareLevels, shortsToIntegers,
 } from './levels';
-import { FEW, INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
+import { scaleByColumns, scatter } from './places';
+import { BFLOATS, DOUBLE_SIGNED, FEW, INTEGERS, Plan, TABLE, WINDOWS, WORDS, ZERO_POINT } from './plan';
 import { readScale } from './scale';
-import { addDigits, prepareFields, unpackBitPlanes, unpackBytes, unpackFields } from './unpack';
+import { addDigits, FIELDS_BYTES, joinFields, prepareFields, unpackBitPlanes, unpackBytes, unpackFields } from './unpack';
 import { prepareWindows, windowsToLevels } from './windows';
 import { sumWords } from './words';
 
-/** Codes that are unpacked at a time: whole bytes of any width, of bytes that hold 1 to 5 or 8 codes, and whole blocks. */
-const CHUNK: i32 = 1280;
+/** Codes that are unpacked at a time: whole bytes of any width, of fields that hold 1 to 5 or 8 codes, and whole blocks. */
+const CHUNK: i32 = 3840;
 
 /*
  * Scratch memory of a thread:
  *   0     f32 [256]  levels, times the scale where they are no float32; or sums of planes
  *   64    what `prepareLevels` makes of 16 of them
  *   1024  what `prepareFields` or `prepareWindows` makes
- *   2048  codes of a chunk, and 4096 those of a further plane
+ *   2048  codes of a chunk, 1 or 2 bytes each
+ *   10240 those of a further plane, or lower bits of fields; 14336 upper bits
+ *   18432 f32 [CHUNK]  values before they get their places
  */
 // @ts-ignore: decorator
 @inline function table(): usize { return scratch; }
@@ -28,7 +32,11 @@ const CHUNK: i32 = 1280;
 // @ts-ignore: decorator
 @inline function codes(): usize { return scratch + 2048; }
 // @ts-ignore: decorator
-@inline function others(): usize { return scratch + 4096; }
+@inline function others(): usize { return scratch + 10240; }
+// @ts-ignore: decorator
+@inline function uppers(): usize { return scratch + 14336; }
+// @ts-ignore: decorator
+@inline function loose(): usize { return scratch + 18432; }
 
 /**
  * values[length] = groups of codes decoded, bit for bit as the formats decode them.
@@ -38,19 +46,21 @@ export function decodeCodes(at: usize, from: usize, end: usize, values: usize, l
   const plan = changetype<Plan>(at);
   const group = plan.group;
   if (plan.bits != 8 && plan.kind <= TABLE) prepareFields(fields(), plan.bits);
+  if (plan.upperBits != 0) prepareFields(fields() + FIELDS_BYTES, plan.upperBits);
   if (plan.kind == WINDOWS) prepareWindows(fields(), plan.bits, plan.steps);
   if (plan.kind == TABLE && plan.exact != 0 && plan.planes == 0) fillTable(plan, 1);
-  if (group >= length) {
+  if (group >= length && plan.width == 0) {
     const first = shareStart(length, CHUNK, ith, nth);
     decodeGroup(plan, from, end, values, first, shareStart(length, CHUNK, ith + 1, nth));
     return;
   }
-  const groups = (length + group - 1) / group;
+  const width = plan.width == 0 ? group : plan.width;
+  const groups = (length + width - 1) / width;
   const last = shareStart(groups, 1, ith + 1, nth);
   let g = shareStart(groups, 1, ith, nth);
   if (ASC_FEATURE_SIMD) g = decodeInRegisters(plan, fields(), levelPlanes(), from, end, values, length, g, last);
   for (; g < last; g++) {
-    const start = g * group;
+    const start = g * width;
     decodeGroup(plan, from + <usize>g * plan.stride, end, values + (<usize>start << 2), 0, min(group, length - start));
   }
 }
@@ -75,12 +85,44 @@ function decodeGroup(plan: Plan, base: usize, end: usize, values: usize, first: 
     decodeWindows(plan, base + plan.codesAt, end, scale, values, first, last);
     return;
   }
+  if (plan.kind == BFLOATS) {
+    const size = plan.components;
+    bfloatSums(base + plan.codesAt + <usize>(2 * first) * size, size, values + (<usize>first << 2), last - first);
+    return;
+  }
+  if (plan.kind == DOUBLE_SIGNED) {
+    doubleSigned(base + plan.codesAt + 2 * first, scale, values + (<usize>first << 2), last - first);
+    return;
+  }
   for (let i = first; i < last; i += CHUNK) {
     const count = min(CHUNK, last - i);
     const inPlace = plan.bits == 8 && plan.perByte == 0;
-    if (!inPlace) unpack(plan, base + plan.codesAt, end, codes(), i, count);
-    apply(plan, inPlace ? base + plan.codesAt + i : codes(), base, scale, values + (<usize>i << 2), count);
+    if (plan.upperBits != 0) unpackParted(plan, base, end, i, count);
+    else if (!inPlace) unpack(plan, base + plan.codesAt, end, codes(), i, count);
+    const bytes = inPlace ? base + plan.codesAt + i : codes();
+    const to = values + (<usize>i << 2);
+    if (plan.width != 0) {
+      apply(plan, bytes, base, scale, loose(), count);
+      scatter(loose(), plan.columns + (<usize>i << 2), values, count);
+    } else if (plan.columnScales != 0) {
+      apply(plan, bytes, base, 1, to, count);
+      scaleByColumns(to, scale, plan.columnScales + (<usize>i << 2), count);
+    } else {
+      apply(plan, bytes, base, scale, to, count);
+    }
   }
+}
+
+/** Codes i and up of fields whose upper bits stand apart. */
+function unpackParted(plan: Plan, base: usize, end: usize, i: i32, count: i32): void {
+  const first = i / plan.perByte;
+  const some = (count + plan.perByte - 1) / plan.perByte;
+  const lower = base + plan.codesAt + ((first * plan.bits) >> 3);
+  const upper = base + plan.upperAt + ((first * plan.upperBits) >> 3);
+  unpackFields(fields(), plan.bits, lower, end, others(), some);
+  unpackFields(fields() + FIELDS_BYTES, plan.upperBits, upper, end, uppers(), some);
+  joinFields(others(), uppers(), plan.bits, some);
+  unpackBytes(plan.byteCodes, plan.perByte, others(), codes(), count);
 }
 
 /** Codes i and up, one a byte, or two where they have more than 8 bits. */

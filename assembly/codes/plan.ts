@@ -38,6 +38,17 @@
   stages: i32;
   /** Bytes of a group's codes in a plane. */
   planeBytes: i32;
+  /** Components of a sum of floats. */
+  components: i32;
+  /** Bits of codes above the lower ones, 0 for none, and the byte in the group of the first. */
+  upperBits: i32;
+  upperAt: i32;
+  /** Values of a row of which a group holds some columns; 0 where groups follow each other. */
+  width: i32;
+  /** u32 [group], the columns that a group holds */
+  columns: usize;
+  /** f32 [group], scales of columns, or 0 */
+  columnScales: usize;
 }
 
 /** level = step·code, codes in two's complement */
@@ -52,6 +63,10 @@ export const WINDOWS: i32 = 3;
 export const FEW: i32 = 16;
 /** `size` values together: level = the sum of the words of all stages, f32 */
 export const WORDS: i32 = 4;
+/** level = the sum of `components` bfloat16, no scale */
+export const BFLOATS: i32 = 5;
+/** level = a binary16 below 2 whose bit 14 is a copy of the sign */
+export const DOUBLE_SIGNED: i32 = 6;
 
 /** A stage of WORDS; `levels` is the address of the first, the others follow. */
 @unmanaged export class Stage {

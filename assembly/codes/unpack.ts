@@ -78,6 +78,13 @@ export function unpackFields(fields: usize, bits: i32, from: usize, end: usize, 
   return (word >> shift) & ((1 << bits) - 1);
 }
 
+/** lower[count] |= upper[count] << bits, as far as whole vectors go beyond. */
+export function joinFields(lower: usize, upper: usize, bits: i32, count: i32): void {
+  for (let i = 0; i < count; i += 8) {
+    store<u64>(lower + i, load<u64>(lower + i) | (load<u64>(upper + i) << bits)); // no bit leaves its byte
+  }
+}
+
 /** Codes of bytes that hold several: table u8 [256, 8]. Up to 8 bytes more than `count` are overwritten. */
 export function unpackBytes(table: usize, perByte: i32, from: usize, to: usize, count: i32): void {
   for (let i = 0; i < count; i += perByte) store<u64>(to + i, load<u64>(table + (<usize>load<u8>(from++) << 3)));

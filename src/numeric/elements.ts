@@ -1,4 +1,5 @@
 import type { FloatGrid, Minifloat } from '../core/minifloat.ts';
+import type { Floats } from './passes.ts';
 
 /** The number that a group's codes stand for before its scale: a code of `bits` bits ↔ a level. */
 export interface Element {
@@ -9,6 +10,8 @@ export interface Element {
   readonly hasZero: boolean;
   /** What levels are multiples of, where they are the integers of two's complement times this. */
   readonly step?: number;
+  /** What levels are, where they are floats themselves. */
+  readonly floats?: Floats;
   /** Positive levels on which the scale search puts the largest magnitude of a group. */
   readonly tops: readonly number[];
   /** Code of the nearest level, ties to the even code: NaN takes the level nearest to 0, ±Inf the outermost. */

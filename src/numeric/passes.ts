@@ -21,14 +21,21 @@ export interface CodePass {
   readonly codesAt: number;
   /** Bits of a code, 1 to 16, the first in the lowest; 8 where a byte stands for several. */
   readonly bits: number;
+  /** With `byteCodes`: upper bits of fields, in a plane of their own from byte `at` of the group on; the lower ones are `bits`. */
+  readonly upper?: { readonly at: number; readonly bits: number };
   readonly byteCodes?: ByteCodes;
   readonly windows?: Windows;
   readonly words?: Words;
-  /** Level of every code, where neither `zeroAt` nor `words` is given. */
+  readonly floats?: Floats;
+  /** Level of every code, where none of `zeroAt`, `words` and `floats` is given. */
   readonly levels?: Float64Array;
   /** Byte in the group of an integer z: level = code − z. */
   readonly zeroAt?: number;
   readonly planes?: Planes;
+  /** [group] A value's scale is the smaller of its group's and this one. */
+  readonly columnScales?: Float32Array;
+  /** Where a group is some columns of a row: those, [group], and values of a row. Default: groups follow each other. */
+  readonly columns?: { readonly of: number; readonly places: Uint32Array };
 }
 
 /** Several codes of a value, each under its own scale: products are added up in float32, from 0 on and in their order. */
@@ -45,6 +52,13 @@ export interface Windows {
   /** Values of a block, before whose first bits its last ones stand; the last block of a group may be shorter. */
   readonly block: number;
 }
+
+/** Levels that are 16-bit floats. */
+export type Floats =
+  /** Sums of consecutive bfloat16, in float64, the last first. No scale. */
+  | { readonly type: 'bfloat16'; readonly components: 2 | 3 }
+  /** A binary16 below 2 whose bit 14 is a copy of the sign; 0 where the two differ. */
+  | { readonly type: 'double-signed binary16' };
 
 /** Several values together: levels = the sum of a word of every stage, in float32, from 0 on and in their order. */
 export interface Words {
@@ -70,9 +84,9 @@ export interface WordStage {
 /** Passes over a tensor's bytes that decode it to what its `decode` gives, bit for bit. */
 export type Passes = (bytes: Uint8Array, columns: number, length: number) => readonly CodePass[];
 
-/** Several codes in a byte that are no fields of bits. */
+/** Several codes in a byte, or in a field of bits and its upper ones, that are no fields themselves. */
 export interface ByteCodes {
-  /** Codes of a byte, at most 8. */
+  /** Codes of each, at most 8. */
   readonly count: number;
   /** [256, 8], the first `count` of each are codes */
   readonly codes: Uint8Array;

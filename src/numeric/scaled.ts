@@ -23,7 +23,9 @@ export interface ScaledSpec extends FormatFacts {
 export interface Packing {
   /** Bits of a code, where codes are fields of bits, the first lowest. */
   readonly bits?: number;
-  /** The codes of every byte, where they are no fields of bits. */
+  /** Upper bits of fields, and the byte at which they start behind the lower ones. */
+  readonly upper?: { readonly bits: number; at(count: number): number };
+  /** The codes of every byte or field, where they are no fields of bits themselves. */
   readonly byteCodes?: ByteCodes;
   bytes(count: number): number;
   pack(codes: Uint16Array, bytes: Uint8Array): void;
@@ -84,10 +86,15 @@ export class ScaledCodec implements GroupCodec {
 
   #pass(start: number, outer: number): CodePass {
     const { group, bytes: stride } = this;
-    const { bits = 8, byteCodes } = this.#packing;
+    const { bits = 8, byteCodes, upper } = this.#packing;
+    const { floats } = this.#element;
     const scale = { type: this.#scale, at: 0 };
-    const levels = levelsOf(this.#element);
-    return { group, start, stride, scale, outer, codesAt: this.#scale.bytes, bits, byteCodes, levels };
+    const codesAt = this.#scale.bytes;
+    return {
+      ...{ group, start, stride, scale, outer, codesAt, bits, byteCodes },
+      ...(upper && { upper: { bits: upper.bits, at: codesAt + upper.at(group) } }),
+      ...(floats ? { floats } : { levels: levelsOf(this.#element) }),
+    };
   }
 
   /** Room for a group's codes, made when needed: a group may be a whole tensor, and often only its bytes are asked for. */
@@ -134,7 +141,7 @@ export class ScaledCodec implements GroupCodec {
 /** Whether kernels can unpack the codes and look up their levels: tables have at most 256. */
 function isServed(element: Element, packing: Packing): boolean {
   const isUnpacked = packing.bits !== undefined || packing.byteCodes !== undefined;
-  return isUnpacked && (element.bits <= 8 || element.step !== undefined);
+  return isUnpacked && (element.bits <= 8 || element.step !== undefined || element.floats !== undefined);
 }
 
 /**

@@ -8,11 +8,11 @@ import { patternRecord, type Tables, tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
 
 /** Bytes of assembly/codes/plan.ts, in whole 8. */
-const PLAN_BYTES = 88;
+const PLAN_BYTES = 112;
 const STAGE_BYTES = 16;
 const BYTE_VALUES = 256;
-/** How it calls levels of integers, of integers less a zero point, of a table, of overlapping codes, and of words. */
-const kinds = { integers: 0, zeroPoint: 1, table: 2, windows: 3, words: 4 };
+/** How it calls levels: integers, integers less a zero point, of a table, of overlapping codes, of words, floats of two types. */
+const kinds = { integers: 0, zeroPoint: 1, table: 2, windows: 3, words: 4, bfloat16: 5, 'double-signed binary16': 6 };
 /** How it calls a bfloat16, which is as long as a binary16. */
 const BF16_BYTES = 3;
 
@@ -50,6 +50,7 @@ export function decodeBlocks(team: Team, format: NumberFormat, bytes: Uint8Array
 }
 
 function decodePass(team: Team, tables: Tables, pass: CodePass, bytes: Uint8Array, values: Float32Array): void {
+  if (pass.group === 0) return;
   const kept = keptTables(tables, pass);
   const plan = team.allocate(PLAN_BYTES + tableBytes(pass));
   try {
@@ -76,14 +77,16 @@ function keptStage(tables: Tables, { patterns, words }: WordStage, isFixed: bool
   return isFixed ? tables.of(words!, () => new Float32Array(words!).buffer) : 0;
 }
 
-/** Bytes of the tables behind a plan: scales, bytes of codes, levels or words, as far as they are not kept. */
-function tableBytes({ levels = new Float64Array(0), windows, words }: CodePass): number {
+/** Bytes of the tables behind a plan: scales, bytes of codes, what columns have, levels or words, as far as they are not kept. */
+function tableBytes(pass: CodePass): number {
+  const { levels = new Float64Array(0), windows, words } = pass;
   const stages = words?.stages.map((stage) => STAGE_BYTES + (words.isFixed ? 0 : 4 * stage.words!.length)) ?? [];
-  return (4 + 8) * BYTE_VALUES + (windows ? 0 : 8 * levels.length) + stages.reduce((sum, bytes) => sum + bytes, 0);
+  const inPlan = (4 + 8) * BYTE_VALUES + 8 * Math.ceil(columnsOf(pass).length / 2) + (windows ? 0 : 8 * levels.length);
+  return inPlan + stages.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: number, pass: CodePass): void {
-  const { scale, levels, byteCodes, zeroAt, words, windows, planes } = pass;
+  const { scale, levels, byteCodes, zeroAt, words, windows, planes, floats, upper } = pass;
   const { step, exact } = levels === undefined ? {} : kindOf(levels, pass.bits);
   const kind = kindName(pass, step);
   const size = kind === 'table' ? levels!.length : (words?.size ?? 0);
@@ -91,7 +94,10 @@ function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: numbe
     throw new RangeError(`a table of ${size} levels, at most ${BYTE_VALUES} fit`);
   const scales = plan + PLAN_BYTES;
   const codes = scales + 4 * BYTE_VALUES;
-  const table = codes + 8 * BYTE_VALUES;
+  const columns = codes + 8 * BYTE_VALUES;
+  const perColumn = columnsOf(pass);
+  const table = columns + 8 * Math.ceil(perColumn.length / 2);
+  new Uint32Array(buffer, columns, perColumn.length).set(perColumn);
   if (scale?.type.bytes === 1) new Float32Array(buffer, scales, BYTE_VALUES).set(scalesOf(scale.type));
   if (byteCodes) new Uint8Array(buffer, codes, byteCodes.codes.length).set(byteCodes.codes);
   if (kind === 'table') new Float64Array(buffer, table, size).set(levels!);
@@ -104,7 +110,7 @@ function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: numbe
   ]);
   new Float32Array(buffer, plan + 48, 2).set([pass.outer ?? 1, step ?? 1]);
   const steps = a | (b << 8) | (c << 16) | (d << 24);
-  new Uint32Array(buffer, plan + 56, 7).set([
+  new Uint32Array(buffer, plan + 56, 13).set([
     scales,
     kind === 'windows' ? kept[0] : table,
     codes,
@@ -112,10 +118,20 @@ function writePlan(buffer: ArrayBufferLike, kept: readonly number[], plan: numbe
     windows?.block ?? 0,
     words?.stages.length ?? 0,
     planes?.bytes ?? 0,
+    floats?.type === 'bfloat16' ? floats.components : 0,
+    ...[upper?.bits ?? 0, upper?.at ?? 0, pass.columns?.of ?? 0],
+    ...[pass.columns ? columns : 0, pass.columnScales ? columns : 0],
   ]);
 }
 
-function kindName({ words, windows, zeroAt }: CodePass, step: number | undefined): keyof typeof kinds {
+/** What stands for every column of a group, as words: its place in the row, or bits of its scale. */
+function columnsOf({ columns, columnScales }: CodePass): Uint32Array {
+  if (columns) return columns.places;
+  return columnScales ? new Uint32Array(columnScales.buffer, columnScales.byteOffset, columnScales.length) : NONE;
+}
+
+function kindName({ words, windows, zeroAt, floats }: CodePass, step: number | undefined): keyof typeof kinds {
+  if (floats) return floats.type;
   if (words) return 'words';
   if (windows) return 'windows';
   if (zeroAt !== undefined) return 'zeroPoint';
@@ -141,6 +157,7 @@ interface Levels {
   readonly exact: boolean;
 }
 
+const NONE = new Uint32Array(0);
 const levelKinds = new WeakMap<Float64Array, Levels>();
 
 function kindOf(levels: Float64Array, bits: number): Levels {

@@ -10,7 +10,7 @@ import type { Family } from './types.ts';
  *   ├ c_1 bf16 ┼ c_2 bf16 ┼ … ┤   value = fround(Σ c_k)
  * Each value by itself, no scale. `expansion.ts` computes with them.
  */
-function bf16Sum(components: number): NumberFormat {
+function bf16Sum(components: 2 | 3): NumberFormat {
   const cast: SumCast = {
     components,
     encode(values, bytes) {
@@ -26,6 +26,9 @@ function bf16Sum(components: number): NumberFormat {
     name: `BF16X${components}`,
     blockSize: 1,
     blockBytes: 2 * components,
+    passes: (bytes, _columns, length) => [
+      { group: length, start: 0, stride: bytes.length, codesAt: 0, bits: 16, floats: { type: 'bfloat16', components } },
+    ],
     decodeBlocks(blocks, values) {
       const parts = new Float32Array(components * values.length);
       decodeBF16(blocks, parts);

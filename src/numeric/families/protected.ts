@@ -98,6 +98,7 @@ const LARGEST_HALF = 2 - 2 ** -10;
  */
 const halfWithBackup: Element = {
   bits: 16,
+  floats: { type: 'double-signed binary16' },
   largest: LARGEST_HALF,
   hasZero: true,
   tops: [1, LARGEST_HALF],

@@ -30,6 +30,16 @@ export const PTQ1_61: TensorFormat = tensorFormat({
     const { salient, rest } = split(columns);
     return packedBytes(columns, 1) + rows * (codecOf(salientElement, salient).bytes + codecOf(signElement, rest).bytes);
   },
+  passes(bytes, columns) {
+    const parts = partsOf(readMask(bytes, columns));
+    const stride = parts[0].codec.bytes + parts[1].codec.bytes;
+    let start = packedBytes(columns, 1);
+    return parts.flatMap(({ codec, picked: places }) => {
+      const passes = codec.passes!(start).map((pass) => ({ ...pass, stride, columns: { of: columns, places } }));
+      start += codec.bytes;
+      return passes;
+    });
+  },
   encode(values, columns, bytes, importance, searcher) {
     const order = columnOrder(values, columns, importance);
     const mask = new Uint8Array(columns);
@@ -55,11 +65,7 @@ export const PTQ1_61: TensorFormat = tensorFormat({
     }
   },
   decode(bytes, columns, values) {
-    const mask = new Uint8Array(columns);
-    unpackBits(bytes, 0, columns, 1, mask);
-    const { salient } = split(columns);
-    repairMask(mask, salient);
-    const parts = partsOf(mask);
+    const parts = partsOf(readMask(bytes, columns));
     let at = packedBytes(columns, 1);
     for (let row = 0; row < values.length; row += columns) {
       for (const { codec, picked } of parts) {
@@ -81,22 +87,34 @@ function codecOf(element: typeof salientElement, group: number): ScaledCodec {
 /** Columns that share a scale in every row. */
 interface Part {
   readonly codec: ScaledCodec;
-  readonly picked: readonly number[];
+  readonly picked: Uint32Array;
 }
 
 /** The two groups of every row. */
 function partsOf(mask: Uint8Array): readonly [Part, Part] {
-  const all = Array.from(mask.keys());
-  const salient = all.filter((column) => mask[column] === 1);
-  const rest = all.filter((column) => mask[column] === 0);
-  return [
-    { codec: codecOf(salientElement, salient.length), picked: salient },
-    { codec: codecOf(signElement, rest.length), picked: rest },
+  const { salient, rest } = split(mask.length);
+  const parts: [Part, Part] = [
+    { codec: codecOf(salientElement, salient), picked: new Uint32Array(salient) },
+    { codec: codecOf(signElement, rest), picked: new Uint32Array(rest) },
   ];
+  const found = [0, 0];
+  for (let column = 0; column < mask.length; column++) {
+    const k = 1 - mask[column];
+    parts[k].picked[found[k]++] = column;
+  }
+  return parts;
+}
+
+/** The mask as `decode` takes it. */
+function readMask(bytes: Uint8Array, columns: number): Uint8Array {
+  const mask = new Uint8Array(columns);
+  unpackBits(bytes, 0, columns, 1, mask);
+  repairMask(mask, split(columns).salient);
+  return mask;
 }
 
 /** Some columns of rows. */
-function pick(values: Float32Array, columns: number, picked: readonly number[]): Float32Array {
+function pick(values: Float32Array, columns: number, picked: Uint32Array): Float32Array {
   const found = new Float32Array((values.length / columns) * picked.length);
   for (let row = 0, at = 0; row < values.length; row += columns)
     for (const column of picked) found[at++] = values[row + column];

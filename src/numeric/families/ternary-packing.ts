@@ -45,11 +45,22 @@ export const ternaryPairs: Packing = {
 /** Index of the triple of zeros: 9 + 3 + 1. Triples t and 26 − t are each other's negative. */
 const ZERO_TRIPLE = 13;
 
+/** Digit 0, 1 or 2, the highest first, of a triple's index and sign. */
+function digitOf(index: number, sign: number, digit: number): number {
+  const triple = ZERO_TRIPLE + (sign === 1 ? -1 : 1) * Math.min(index, ZERO_TRIPLE);
+  return Math.floor(triple / 3 ** (2 - digit)) % 3;
+}
+
 /**
  * TL2: three digits in 4 + 1 bits, an index up to sign in one plane and the sign in another: 1.67 bits.
  * @see Wang et al., "1-bit AI Infra: bitnet.cpp", 2024, section 2.2
  */
 export const ternaryTriples: Packing = {
+  bits: 4,
+  upper: { bits: 1, at: (count) => packedBytes(Math.ceil(count / 3), 4) },
+  byteCodes: byteCodes(3, ([field], codes) => {
+    for (let i = 0; i < codes.length; i++) codes[i] = digitOf(field & 15, (field >> 4) & 1, i);
+  }),
   bytes: (count) => packedBytes(Math.ceil(count / 3), 4) + packedBytes(Math.ceil(count / 3), 1),
   pack(codes, bytes) {
     const triples = Array.from(
@@ -69,8 +80,7 @@ export const ternaryTriples: Packing = {
     unpackBits(bytes, packedBytes(count, 4), count, 1, sign);
     for (let i = 0; i < codes.length; i++) {
       const k = Math.floor(i / 3);
-      const triple = ZERO_TRIPLE + (sign[k] === 1 ? -1 : 1) * Math.min(index[k], ZERO_TRIPLE);
-      codes[i] = Math.floor(triple / 3 ** (2 - (i % 3))) % 3;
+      codes[i] = digitOf(index[k], sign[k], i % 3);
     }
   },
 };
