@@ -10,5 +10,6 @@ export { compareLogits, logSoftmax, sampleColumns, sampleRows } from './logits';
 export { add, addBias, rmsNorm, rmsNormBackward, rope, swiglu, swigluBackward } from './network';
 export { roundBlock } from './round';
 export { heapBase, setScratch } from './share';
+export * from './entropy';
 export * from './packed';
 export * from './search';

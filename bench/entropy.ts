@@ -1,11 +1,14 @@
 /**
  * Entropy-coded formats beside zstd at level 19: bytes of whole tensors of the embedded model (or the one named), zstd on the
  * plain tensor and on its codes one a byte with its scales apart, whichever is smaller. Values come back without loss.
+ * Million codes per second of one thread, kernels beside plain JavaScript: decoding, and coding without the inner format's
+ * rounding. Best of three.
  *
  *     node bench/entropy.ts [MODEL] [--tensors=REGEXP] [--formats=INT4_G128,…] [--quick]
  */
 import { parseArgs } from 'node:util';
 import { constants, zstdCompressSync } from 'node:zlib';
+import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { unpackBits } from '../src/numeric/bits.ts';
 import { entry, registry } from '../src/numeric/registry.ts';
@@ -32,6 +35,40 @@ interface Sums {
   zstd: number;
   weights: number;
   larger: number;
+  /** Seconds. */
+  time: Record<'decode' | 'decodeOwn' | 'encode' | 'encodeOwn', number>;
+}
+
+const kernels = await createWasmKernels({ threads: 1 });
+
+/** Least seconds of a few runs. */
+function seconds(work: () => void): number {
+  const times = Array.from({ length: options.quick ? 1 : 3 }, () => {
+    const begin = performance.now();
+    work();
+    return (performance.now() - begin) / 1000;
+  });
+  return Math.min(...times);
+}
+
+/** What coding takes beyond the inner format's encoding. */
+function timeCoding(name: string, values: Float32Array, columns: number, small: Uint8Array, time: Sums['time']): void {
+  const { format, tensor } = entry(name + SUFFIX);
+  const plain = entry(name).tensor;
+  for (const [key, searcher] of [
+    ['encode', kernels],
+    ['encodeOwn', undefined],
+  ] as const) {
+    time[key] += seconds(() => tensor.encode(values, columns, undefined, searcher));
+    time[key] -= seconds(() => plain.encode(values, columns, undefined, searcher));
+  }
+  kernels.scope(() => {
+    const bytes = kernels.u8(small.length);
+    bytes.set(small);
+    const out = kernels.f32(values.length);
+    time.decode += seconds(() => kernels.decode(format, bytes, columns, out));
+    time.decodeOwn += seconds(() => tensor.decode(bytes, columns, out));
+  });
 }
 
 function zstd(bytes: Uint8Array): number {
@@ -63,12 +100,24 @@ function measure(name: string, values: Float32Array, columns: number, sums: Sums
   sums.zstd += theirs;
   sums.weights += values.length;
   if (ours.length > theirs) sums.larger++;
+  timeCoding(name, values, columns, ours, sums.time);
+}
+
+function speeds(weights: number, { decode, decodeOwn, encode, encodeOwn }: Sums['time']): string[] {
+  const millions = (time: number) => (weights / time / 1e6).toPrecision(3);
+  return [
+    ...[millions(decode), (decodeOwn / decode).toFixed(1)],
+    ...[millions(encode), (encodeOwn / encode).toFixed(1)],
+  ];
 }
 
 console.log(machine());
 const model = await openModel(positionals[0] ?? assetPath('tiny'));
 const totals = new Map<string, Sums>(
-  names.map((name) => [name, { plain: 0, ours: 0, zstd: 0, weights: 0, larger: 0 }] as const),
+  names.map((name) => {
+    const time = { decode: 0, decodeOwn: 0, encode: 0, encodeOwn: 0 };
+    return [name, { plain: 0, ours: 0, zstd: 0, weights: 0, larger: 0, time }] as const;
+  }),
 );
 let count = 0;
 for (const tensor of matrices(model).filter(({ name }) => wanted.test(name))) {
@@ -81,8 +130,12 @@ for (const tensor of matrices(model).filter(({ name }) => wanted.test(name))) {
   }
 }
 await model.close();
-console.log(`${count} matrices\nformat\tbits/weight\tcoded\tzstd\tcoded ÷ zstd\tmatrices larger than zstd's`);
-for (const [name, { plain, ours, zstd: theirs, weights, larger }] of totals) {
+kernels.close();
+console.log(
+  `${count} matrices\nformat\tbits/weight\tcoded\tzstd\tcoded ÷ zstd\tmatrices larger than zstd's\t` +
+    'decode, M/s\t× JavaScript\tcode, M/s\t× JavaScript',
+);
+for (const [name, { plain, ours, zstd: theirs, weights, larger, time }] of totals) {
   const bits = [plain, ours, theirs].map((bytes) => ((8 * bytes) / weights).toFixed(3));
-  console.log([name, ...bits, (ours / theirs).toFixed(4), larger].join('\t'));
+  console.log([name, ...bits, (ours / theirs).toFixed(4), larger, ...speeds(weights, time)].join('\t'));
 }

@@ -1,3 +1,4 @@
+import type { EntropyCoder } from './entropy/types.ts';
 import type { Passes } from './passes.ts';
 import type { PointBook, PointCodes } from './search/points.ts';
 import type { Searcher } from './search/types.ts';
@@ -66,6 +67,12 @@ export interface TensorFormat {
   readonly passes?: Passes;
   /** Length depends on the values: `storedBytes` is then an upper bound. */
   readonly isVariable?: boolean;
+  /** Another format's bytes under an entropy code: kernels undo the code, then decode those. */
+  readonly coded?: {
+    readonly format: NumberFormat | TensorFormat;
+    /** @returns bytes of `format` @throws FormatError when the bytes cannot be such a tensor */
+    uncode(bytes: Uint8Array, columns: number, length: number, coder: EntropyCoder): Uint8Array;
+  };
   /** Bytes of a tensor, all headers, scales and padding included. */
   storedBytes(rows: number, columns: number): number;
   /**

@@ -1,9 +1,10 @@
 import type { CodePass, WordStage, Words } from '../../numeric/passes.ts';
 import { SCALE_BF16, type ScaleType } from '../../numeric/scales.ts';
 import { isBlocked } from '../../numeric/table.ts';
-import type { NumberFormat } from '../../numeric/types.ts';
+import type { NumberFormat, TensorFormat } from '../../numeric/types.ts';
 import type { Kernels } from '../contract.ts';
 import { checkDecode, packedFormats } from '../packedFormats.ts';
+import { entropyKernels } from './entropy.ts';
 import { patternRecord, type Tables, tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
 
@@ -19,11 +20,22 @@ const BF16_BYTES = 3;
 /** Decoding: `assembly/packed/decode.ts` for the types of model files, `assembly/codes` for the families. */
 export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
   const tables = tablesOf(team);
-  return {
-    decodes: (format) => packedFormats.includes(format.name) || format.passes !== undefined,
+  const coder = entropyKernels(team);
+  const kernels: Pick<Kernels, 'decodes' | 'decode'> = {
+    decodes: (format) =>
+      packedFormats.includes(format.name) || format.passes !== undefined || codedOf(format) !== undefined,
     decode: (format, bytes, columns, values) => {
       checkDecode(format, bytes, columns, values);
-      if (format.passes === undefined && isBlocked(format) && packedFormats.includes(format.name)) {
+      const coded = codedOf(format);
+      if (coded !== undefined) {
+        const inner = coded.uncode(bytes, columns, values.length, coder);
+        team.scope(() => {
+          const address = team.allocate(inner.length);
+          const packed = new Uint8Array(team.memory.buffer, address, inner.length);
+          packed.set(inner);
+          kernels.decode(coded.format, packed, columns, values);
+        });
+      } else if (format.passes === undefined && isBlocked(format) && packedFormats.includes(format.name)) {
         decodeBlocks(team, format, bytes, values);
       } else if (format.passes !== undefined) {
         const passes = format.passes(bytes, columns, values.length);
@@ -35,6 +47,11 @@ export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
       }
     },
   };
+  return kernels;
+}
+
+function codedOf(format: NumberFormat | TensorFormat): TensorFormat['coded'] {
+  return isBlocked(format) ? undefined : format.coded;
 }
 
 /** Decodes a type of model files that products are computed from. */

@@ -2,6 +2,7 @@ import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
+import { entropyKernels } from './entropy.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -38,6 +39,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...feedbackKernels(team),
     ...searchKernels(team),
     ...castKernels(team),
+    entropy: entropyKernels(team),
   };
 }
 

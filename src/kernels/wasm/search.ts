@@ -19,7 +19,7 @@ const NEAREST_WORK = 4;
 const POINT_WORK = 30;
 
 /** Searches in `assembly/search`: arrays are copied there and back. */
-export function searchKernels(team: Team): Omit<Searcher, keyof Caster> {
+export function searchKernels(team: Team): Omit<Searcher, keyof Caster | 'entropy'> {
   const shelf = new BookShelf(team);
   return {
     encodeGroups: groupKernel(team),

@@ -1,15 +1,17 @@
 import { FormatError } from '../../core/errors.ts';
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
-import { type Classes, type CodeMatrix, estimateClasses, pairCounts, tablesOf } from './classes.ts';
+import { estimateClasses, type Orders, spreadOrders, tablesOf } from './classes.ts';
+import { ownCoder } from './coder.ts';
 import { frequenciesOf } from './frequencies.ts';
 import { addLag, bestLag, LAGS, subtractLag } from './lag.ts';
-import { decodeSymbols, encodeSymbols } from './rans.ts';
+import { decodeSymbols, encodeSymbols, streamOverhead } from './rans.ts';
 import { readTables, writeTables } from './tables.ts';
+import type { Classes, CodeMatrix, EntropyCoder } from './types.ts';
 
 /**
  *   stored  ├ 0xff ┼ codes of `bits` bits ┤
  *   coded   ├ r·16 + c ┼ lag ┼ class of every row, r bits ┼ of every column, c bits ┼ tables ┼ stream ┤
- * 2^r row classes, 2^c column classes, a table for every pair of them, one rANS stream in the order of rows. Where heads
+ * 2^r row classes, 2^c column classes, a table for every pair of them, a stream of rANS. Where heads
  * repeat each other, codes are differences to those `lag` columns before. What is not smaller than packed codes is stored:
  * never more than a byte is lost.
  */
@@ -34,13 +36,13 @@ export function mostBytes({ rows, columns, bits }: Shape): number {
 }
 
 /** Compresses codes without loss. @param codes [rows, columns], below 2^bits */
-export function encodeCodes(shape: Shape, codes: Uint8Array): Uint8Array {
+export function encodeCodes(shape: Shape, codes: Uint8Array, coder: EntropyCoder = ownCoder): Uint8Array {
   const plain: CodeMatrix = { ...shape, symbols: 2 ** shape.bits, codes };
-  const lag = bestLag(plain);
-  const choices = (lag === 0 ? [0] : [0, lag]).map((lag) => chooseClasses(subtractLag(plain, lag), lag));
+  const lag = bestLag(sample(plain).part);
+  const choices = (lag === 0 ? [0] : [0, lag]).map((lag) => chooseClasses(subtractLag(plain, lag), lag, coder));
   const best = choices.reduce((a, b) => (b.bytes < a.bytes ? b : a));
   if (best.bytes < mostBytes(shape)) {
-    const coded = writeCoded(best);
+    const coded = writeCoded(best, coder);
     if (coded.length < mostBytes(shape)) return coded;
   }
   const stored = new Uint8Array(mostBytes(shape));
@@ -60,33 +62,47 @@ interface Choice {
 }
 
 /** Doubles the classes of rows or of columns as long as the whole becomes shorter, tables and classes included. */
-function chooseClasses(matrix: CodeMatrix, lag: number): Choice {
+function chooseClasses(matrix: CodeMatrix, lag: number, coder: EntropyCoder): Choice {
   const { part, times } = sample(matrix);
+  const orders = spreadOrders(part);
+  const sampled = (rowBits: number, columnBits: number) =>
+    attempt({ matrix: part, lag, orders, times, coder }, rowBits, columnBits);
   let [rowBits, columnBits] = [0, 0];
-  let best = attempt(part, lag, 0, 0, times);
+  let best = sampled(0, 0);
   for (;;) {
     const wider = [
       [rowBits + 1, columnBits],
       [rowBits, columnBits + 1],
     ]
       .filter(([r, c]) => r <= MOST_CLASS_BITS && c <= MOST_CLASS_BITS && 2 ** r <= part.rows && 2 ** c <= part.columns)
-      .map(([r, c]) => ({ r, c, choice: attempt(part, lag, r, c, times) }))
+      .map(([r, c]) => ({ r, c, choice: sampled(r, c) }))
       .sort((a, b) => a.choice.bytes - b.choice.bytes)
       .at(0);
     if (wider === undefined || !(wider.choice.bytes < best.bytes * (1 - LEAST_GAIN))) break;
     [rowBits, columnBits] = [wider.r, wider.c];
     best = wider.choice;
   }
-  return times === 1 ? best : attempt(matrix, lag, rowBits, columnBits, 1);
+  return times === 1
+    ? best
+    : attempt({ matrix, lag, orders: spreadOrders(matrix), times: 1, coder }, rowBits, columnBits);
 }
 
-/** @param times how many times as many codes there will be */
-function attempt(matrix: CodeMatrix, lag: number, rowBits: number, columnBits: number, times: number): Choice {
-  const classes = estimateClasses(matrix, 2 ** rowBits, 2 ** columnBits);
-  const { levels, bits } = tablesOf(pairCounts(matrix, classes), matrix.symbols);
+interface Attempt {
+  readonly matrix: CodeMatrix;
+  readonly lag: number;
+  readonly orders: Orders;
+  /** How many times as many codes there will be. */
+  readonly times: number;
+  readonly coder: EntropyCoder;
+}
+
+function attempt({ matrix, lag, orders, times, coder }: Attempt, rowBits: number, columnBits: number): Choice {
+  const classes = estimateClasses(matrix, orders, 2 ** rowBits, 2 ** columnBits, coder);
+  const { levels, bits } = tablesOf(coder.pairCounts(matrix, classes), matrix.symbols);
   const tables = writeTables(levels);
   const columnBytes = packedBytes(matrix.columns, columnBits);
-  const head = HEAD_BYTES + packedBytes(matrix.rows * times, rowBits) + columnBytes + tables.length + 4;
+  const overhead = streamOverhead(matrix.rows * times, matrix.columns);
+  const head = HEAD_BYTES + packedBytes(matrix.rows * times, rowBits) + columnBytes + tables.length + overhead;
   return { matrix, lag, classes, levels, tables, bytes: head + (times * bits) / 8 };
 }
 
@@ -103,11 +119,11 @@ function sample(matrix: CodeMatrix): { part: CodeMatrix; times: number } {
   return { part: { ...matrix, rows: picked.length, codes: some }, times: rows / picked.length };
 }
 
-function writeCoded({ matrix, lag, classes, levels, tables }: Choice): Uint8Array {
+function writeCoded({ matrix, lag, classes, levels, tables }: Choice, coder: EntropyCoder): Uint8Array {
   const { rows, columns } = matrix;
   const rowBits = Math.log2(classes.rowClasses);
   const columnBits = Math.log2(classes.columnClasses);
-  const stream = encodeSymbols(matrix.codes, levels.map(frequenciesOf), classes);
+  const stream = encodeSymbols(matrix.codes, levels.map(frequenciesOf), classes, coder);
   const columnsAt = HEAD_BYTES + packedBytes(rows, rowBits);
   const tablesAt = columnsAt + packedBytes(columns, columnBits);
   const bytes = new Uint8Array(tablesAt + tables.length + stream.length);
@@ -125,7 +141,7 @@ function writeCoded({ matrix, lag, classes, levels, tables }: Choice): Uint8Arra
  * @param codes [rows, columns] out
  * @throws FormatError when the bytes cannot be such a matrix
  */
-export function decodeCodes(shape: Shape, bytes: Uint8Array, codes: Uint8Array): void {
+export function decodeCodes(shape: Shape, bytes: Uint8Array, codes: Uint8Array, coder: EntropyCoder = ownCoder): void {
   if (bytes.length === 0 || bytes.length > mostBytes(shape))
     throw new FormatError(`coded matrix: ${bytes.length} bytes, expected 1 to ${mostBytes(shape)}`);
   if (bytes[0] === STORED) {
@@ -135,7 +151,7 @@ export function decodeCodes(shape: Shape, bytes: Uint8Array, codes: Uint8Array):
     return;
   }
   const { lag, classes, tables, streamAt } = readHead(shape, bytes);
-  decodeSymbols(bytes.subarray(streamAt), tables, classes, codes);
+  decodeSymbols(bytes.subarray(streamAt), tables, classes, codes, coder);
   addLag({ ...shape, symbols: 2 ** shape.bits, codes }, lag);
 }
 

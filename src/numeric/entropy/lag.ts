@@ -1,4 +1,4 @@
-import type { CodeMatrix } from './classes.ts';
+import type { CodeMatrix } from './types.ts';
 
 /** Distances in columns at which codes may repeat: sizes of heads. */
 export const LAGS: readonly number[] = [0, 16, 32, 64, 96, 128, 192, 256];
@@ -37,6 +37,6 @@ export function subtractLag(matrix: CodeMatrix, lag: number): CodeMatrix {
 /** Undoes `subtractLag` in place. */
 export function addLag({ columns, symbols, codes }: CodeMatrix, lag: number): void {
   if (lag === 0) return;
-  for (let at = 0; at < codes.length; at++)
-    if (at % columns >= lag) codes[at] = (codes[at] + codes[at - lag]) & (symbols - 1);
+  for (let row = 0; row < codes.length; row += columns)
+    for (let at = row + lag; at < row + columns; at++) codes[at] = (codes[at] + codes[at - lag]) & (symbols - 1);
 }

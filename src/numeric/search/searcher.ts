@@ -1,3 +1,4 @@
+import { ownCoder } from '../entropy/coder.ts';
 import { findAffine } from './affine.ts';
 import { loadBlock } from './block.ts';
 import { nearestCodes } from './codes.ts';
@@ -30,6 +31,7 @@ export const ownSearcher: Searcher = {
   encodeGroups,
   ...ownSetSearcher,
   castValues: (cast, values, bytes) => cast.encode(values, bytes),
+  entropy: ownCoder,
 };
 
 /** Searches the block in x and w. */

@@ -1,4 +1,5 @@
 import type { Caster } from '../casts.ts';
+import type { EntropyCoder } from '../entropy/types.ts';
 import type { AffineSearch } from './affine.ts';
 import type { FoundGroups, GroupSearch } from './grouped.ts';
 import type { PointBook, PointCodes } from './points.ts';
@@ -148,6 +149,8 @@ export interface NearestPoints {
  * same, bit for bit. Arrays may lie in any memory.
  */
 export interface Searcher extends SetSearcher, Caster {
+  readonly entropy: EntropyCoder;
+
   /**
    * Scales that minimize Σ importance·(x − q)² in each block.
    * @param values [blocks, subBlocks · subBlock]
