@@ -11,6 +11,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { unpackBits } from '../src/numeric/bits.ts';
+import { ownCoder } from '../src/numeric/entropy/coder.ts';
 import { entry, registry } from '../src/numeric/registry.ts';
 import { matrices } from '../src/quantize/sensitivity.ts';
 import { assetPath } from '../src/text/assets.node.ts';
@@ -51,17 +52,13 @@ function seconds(work: () => void): number {
   return Math.min(...times);
 }
 
-/** What coding takes beyond the inner format's encoding. */
+/** What coding and decoding takes; rounding to the inner format is left out. */
 function timeCoding(name: string, values: Float32Array, columns: number, small: Uint8Array, time: Sums['time']): void {
   const { format, tensor } = entry(name + SUFFIX);
-  const plain = entry(name).tensor;
-  for (const [key, searcher] of [
-    ['encode', kernels],
-    ['encodeOwn', undefined],
-  ] as const) {
-    time[key] += seconds(() => tensor.encode(values, columns, undefined, searcher));
-    time[key] -= seconds(() => plain.encode(values, columns, undefined, searcher));
-  }
+  const { code, uncode } = tensor.coded!;
+  const packed = uncode(small, columns, values.length, kernels.entropy);
+  time.encode += seconds(() => code(packed, columns, values.length, kernels.entropy));
+  time.encodeOwn += seconds(() => code(packed, columns, values.length, ownCoder));
   kernels.scope(() => {
     const bytes = kernels.u8(small.length);
     bytes.set(small);

@@ -2,8 +2,10 @@ import { scratch, shareStart } from '../share';
 
 /** Counts of codes by classes, and the classes that are shortest; see src/numeric/entropy/classes.ts. */
 
-/** Columns that are counted together. */
+/** Columns that are counted together, at most and at least: as many as the first-level cache has counts for. */
 const STRIP: i32 = 64;
+const NARROWEST: i32 = 8;
+const CACHE: i32 = 32768;
 /** Most cells of a row or column: classes of the other times symbols. */
 const MOST_CELLS: usize = 8 * 256;
 /** Costs of classes stand behind the counts: f64 [16]. */
@@ -19,15 +21,45 @@ export function pairCounts(
   const ofClass = <usize>(columnClasses * symbols) << 2;
   memory.fill(counts, 0, ofClass * rowClasses);
   for (let i = 0; i < rows; i++) {
-    countRow(codes + <usize>i * columns, ofColumn, columns, symbols, counts + ofClass * load<u8>(ofRow + i));
+    countRow(codes + <usize>i * columns, ofColumn, columns, symbols, columnClasses * symbols, counts + ofClass * load<u8>(ofRow + i));
   }
 }
 
-function countRow(codes: usize, others: usize, count: i32, symbols: i32, counts: usize): void {
-  for (let j = 0; j < count; j++) {
-    const cell = counts + (<usize>(<i32>load<u8>(others + j) * symbols + <i32>load<u8>(codes + j)) << 2);
-    store<u32>(cell, load<u32>(cell) + 1);
+/** Cells up to which neighbours are counted apart: few cells are hit again before a count is back in memory. */
+const FEW_CELLS: i32 = 256;
+/** u32 [3, FEW_CELLS] behind the costs. */
+// @ts-ignore: decorator
+@inline function apart(): usize { return costs() + 128; }
+
+/** Behind them, see `occurring`. */
+// @ts-ignore: decorator
+@inline function list(): usize { return apart() + 12 * FEW_CELLS; }
+
+/** counts[cells] += those of a row's codes. */
+function countRow(codes: usize, others: usize, count: i32, symbols: i32, cells: i32, counts: usize): void {
+  let j = 0;
+  if (cells <= FEW_CELLS && count >= 4 * cells) {
+    const b = apart();
+    const c = b + (<usize>cells << 2);
+    const d = c + (<usize>cells << 2);
+    memory.fill(b, 0, <usize>(12 * cells));
+    for (; j + 4 <= count; j += 4) {
+      countOne(codes + j, others + j, symbols, counts);
+      countOne(codes + j + 1, others + j + 1, symbols, b);
+      countOne(codes + j + 2, others + j + 2, symbols, c);
+      countOne(codes + j + 3, others + j + 3, symbols, d);
+    }
+    for (let cell: usize = 0; cell < <usize>cells << 2; cell += 4) {
+      store<u32>(counts + cell, load<u32>(counts + cell) + load<u32>(b + cell) + load<u32>(c + cell) + load<u32>(d + cell));
+    }
   }
+  for (; j < count; j++) countOne(codes + j, others + j, symbols, counts);
+}
+
+// @ts-ignore: decorator
+@inline function countOne(code: usize, other: usize, symbols: i32, counts: usize): void {
+  const cell = counts + (<usize>(<i32>load<u8>(other) * symbols + <i32>load<u8>(code)) << 2);
+  store<u32>(cell, load<u32>(cell) + 1);
 }
 
 /**
@@ -43,7 +75,7 @@ export function assignRows(
   const last = shareStart(rows, 1, ith + 1, nth);
   for (let i = shareStart(rows, 1, ith, nth); i < last; i++) {
     memory.fill(scratch, 0, <usize>cells << 2);
-    countRow(codes + <usize>i * columns, others, columns, symbols, scratch);
+    countRow(codes + <usize>i * columns, others, columns, symbols, cells, scratch);
     store<u8>(found + i, cheapest(scratch, cells, prices, classes, load<u8>(current + i)));
   }
 }
@@ -53,10 +85,11 @@ export function assignColumns(
   codes: usize, others: usize, prices: usize, current: usize, found: usize, rows: i32, columns: i32, symbols: i32,
   cells: i32, classes: i32, ith: i32, nth: i32,
 ): void {
-  const last = shareStart(columns, STRIP, ith + 1, nth);
+  const last = shareStart(columns, NARROWEST, ith + 1, nth);
   const stride = <usize>cells << 2;
-  for (let j = shareStart(columns, STRIP, ith, nth); j < last; j += STRIP) {
-    const count = min(STRIP, last - j);
+  const strip = max(NARROWEST, min(STRIP, CACHE / <i32>stride));
+  for (let j = shareStart(columns, NARROWEST, ith, nth); j < last; j += strip) {
+    const count = min(strip, last - j);
     memory.fill(scratch, 0, stride * count);
     for (let i = 0; i < rows; i++) {
       const row = codes + <usize>i * columns + j;
@@ -72,29 +105,36 @@ export function assignColumns(
   }
 }
 
+/** Lists what occurs: f64 count and usize place of the prices of its cell, 16 bytes each. @returns their end */
+function occurring(counts: usize, cells: i32, prices: usize, bytes: usize): usize {
+  let at = list();
+  for (let cell = 0; cell < cells; cell++) {
+    const count = load<u32>(counts + (<usize>cell << 2));
+    store<f64>(at, <f64>count);
+    store<usize>(at, prices, 8);
+    prices += bytes;
+    at += <usize>(count != 0) << 4;
+  }
+  return at;
+}
+
 /** The class with the least Σ counts·prices, in the order of cells; `current` where none is less. */
 function cheapest(counts: usize, cells: i32, prices: usize, classes: i32, current: u8): u8 {
   const room = costs();
-  memory.fill(room, 0, <usize>classes << 3);
+  const seen = occurring(counts, cells, prices, <usize>classes << 3);
   if (ASC_FEATURE_SIMD) {
     for (let k: usize = 0; k < <usize>classes << 3; k += 16) {
       let sum = f64x2.splat(0);
-      for (let cell = 0; cell < cells; cell++) {
-        const count = load<u32>(counts + (<usize>cell << 2));
-        if (count == 0) continue;
-        const price = v128.load(prices + (<usize>(cell * classes) << 3) + k);
-        sum = f64x2.add(sum, f64x2.mul(f64x2.splat(<f64>count), price));
+      for (let at = list(); at < seen; at += 16) {
+        sum = f64x2.add(sum, f64x2.mul(v128.load64_splat(at), v128.load(load<usize>(at, 8) + k)));
       }
       v128.store(room + k, sum);
     }
   } else {
-    for (let cell = 0; cell < cells; cell++) {
-      const count = load<u32>(counts + (<usize>cell << 2));
-      if (count == 0) continue;
-      for (let k = 0; k < classes; k++) {
-        const sum = room + (<usize>k << 3);
-        store<f64>(sum, load<f64>(sum) + <f64>count * load<f64>(prices + (<usize>(cell * classes + k) << 3)));
-      }
+    for (let k: usize = 0; k < <usize>classes << 3; k += 8) {
+      let sum: f64 = 0;
+      for (let at = list(); at < seen; at += 16) sum += load<f64>(at) * load<f64>(load<usize>(at, 8) + k);
+      store<f64>(room + k, sum);
     }
   }
   let best = current;

@@ -2,10 +2,10 @@ import { scratch, shareStart } from '../share';
 import { LANES, LOWEST, SLOTS, Task, TOTAL_BITS } from './task';
 
 /*
- * A bucket is 16 bytes, as src/numeric/entropy/alias.ts has them: of its own symbol and of another one u16 frequency,
- * offset and symbol; behind the first the slot from which on the other one holds.
+ * A bucket is 8 bytes, as src/numeric/entropy/alias.ts has them: u16 frequency of its own symbol; offset of the other one,
+ * the slot from which on it holds, and the other symbol.
  */
-const BUCKET_BITS: i32 = 4;
+const BUCKET_BITS: i32 = 3;
 /** Bytes that eight lanes take at most. */
 const MOST_BYTES: usize = 16;
 
@@ -57,30 +57,32 @@ function decodeSegment(t: Task, buckets: usize, segment: i32, from: usize, end: 
   return at == end;
 }
 
-/** Address of what a state's slot holds in the table at `base`. */
+/** Symbol of a slot, in the lowest 8 bits, and its place among that symbol's above 16. */
 // @ts-ignore: decorator
-@inline function held(base: usize, slot: u32, shift: i32): usize {
-  const bucket = base + (<usize>(slot >> shift) << BUCKET_BITS);
-  return bucket + (<usize>(slot >= <u32>load<u16>(bucket, 6)) << 3);
+@inline function held(table: usize, slot: u32, shift: i32): u32 {
+  const own = slot >> shift;
+  const bucket = load<u64>(table + (<usize>own << BUCKET_BITS));
+  const other = <u32>(bucket >> 48) | ((slot + <u32>(bucket >> 16)) << 16);
+  return select<u32>(own | ((slot - (own << shift)) << 16), other, slot < (<u32>(bucket >> 32) & 0xffff));
 }
 
 // @ts-ignore: decorator
-@inline function next(entry: u64, state: u32, slot: u32): u32 {
-  return <u32>(entry & 0xffff) * (state >> TOTAL_BITS) + ((slot + <u32>(entry >> 16)) & 0xffff);
+@inline function next(table: usize, found: u32, state: u32): u32 {
+  return <u32>load<u16>(table + (<usize>(found & 0xff) << BUCKET_BITS)) * (state >> TOTAL_BITS) + (found >> 16);
 }
 
 // @ts-ignore: decorator
-@inline function table(t: Task, base: usize, tableBits: i32, j: i32): usize {
+@inline function tableOf(t: Task, base: usize, tableBits: i32, j: i32): usize {
   return base + (<usize>load<u32>(t.tableOfColumn + (<usize>j << 2)) << tableBits);
 }
 
 function one(t: Task, base: usize, tableBits: i32, shift: i32, to: usize, j: i32, lanes: i32, end: usize): void {
   const place = stateAt(j & (lanes - 1));
   let state = load<u32>(place);
-  const slot = state & (SLOTS - 1);
-  const entry = load<u64>(held(table(t, base, tableBits, j), slot, shift));
-  store<u8>(to + j, <u8>(entry >> 32));
-  state = next(entry, state, slot);
+  const table = tableOf(t, base, tableBits, j);
+  const found = held(table, state & (SLOTS - 1), shift);
+  store<u8>(to + j, <u8>found);
+  state = next(table, found, state);
   if (state < LOWEST) {
     if (at + 2 > end) {
       isShort = true;
@@ -104,66 +106,66 @@ function eightByEight(t: Task, base: usize, tableBits: i32, shift: i32, to: usiz
   let g = load<u32>(scratch, 24);
   let h = load<u32>(scratch, 28);
   for (; j + LANES <= t.columns && words + MOST_BYTES <= end; j += LANES) {
-    let slot = a & (SLOTS - 1);
-    let entry = load<u64>(held(table(t, base, tableBits, j), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32));
-    a = next(entry, a, slot);
+    let table = tableOf(t, base, tableBits, j);
+    let found = held(table, a & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found);
+    a = next(table, found, a);
     let lacks = a < LOWEST;
     a = select<u32>((a << 16) | <u32>load<u16>(words), a, lacks);
     words += <usize>lacks << 1;
 
-    slot = b & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 1), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 1);
-    b = next(entry, b, slot);
+    table = tableOf(t, base, tableBits, j + 1);
+    found = held(table, b & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 1);
+    b = next(table, found, b);
     lacks = b < LOWEST;
     b = select<u32>((b << 16) | <u32>load<u16>(words), b, lacks);
     words += <usize>lacks << 1;
 
-    slot = c & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 2), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 2);
-    c = next(entry, c, slot);
+    table = tableOf(t, base, tableBits, j + 2);
+    found = held(table, c & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 2);
+    c = next(table, found, c);
     lacks = c < LOWEST;
     c = select<u32>((c << 16) | <u32>load<u16>(words), c, lacks);
     words += <usize>lacks << 1;
 
-    slot = d & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 3), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 3);
-    d = next(entry, d, slot);
+    table = tableOf(t, base, tableBits, j + 3);
+    found = held(table, d & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 3);
+    d = next(table, found, d);
     lacks = d < LOWEST;
     d = select<u32>((d << 16) | <u32>load<u16>(words), d, lacks);
     words += <usize>lacks << 1;
 
-    slot = e & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 4), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 4);
-    e = next(entry, e, slot);
+    table = tableOf(t, base, tableBits, j + 4);
+    found = held(table, e & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 4);
+    e = next(table, found, e);
     lacks = e < LOWEST;
     e = select<u32>((e << 16) | <u32>load<u16>(words), e, lacks);
     words += <usize>lacks << 1;
 
-    slot = f & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 5), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 5);
-    f = next(entry, f, slot);
+    table = tableOf(t, base, tableBits, j + 5);
+    found = held(table, f & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 5);
+    f = next(table, found, f);
     lacks = f < LOWEST;
     f = select<u32>((f << 16) | <u32>load<u16>(words), f, lacks);
     words += <usize>lacks << 1;
 
-    slot = g & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 6), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 6);
-    g = next(entry, g, slot);
+    table = tableOf(t, base, tableBits, j + 6);
+    found = held(table, g & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 6);
+    g = next(table, found, g);
     lacks = g < LOWEST;
     g = select<u32>((g << 16) | <u32>load<u16>(words), g, lacks);
     words += <usize>lacks << 1;
 
-    slot = h & (SLOTS - 1);
-    entry = load<u64>(held(table(t, base, tableBits, j + 7), slot, shift));
-    store<u8>(to + j, <u8>(entry >> 32), 7);
-    h = next(entry, h, slot);
+    table = tableOf(t, base, tableBits, j + 7);
+    found = held(table, h & (SLOTS - 1), shift);
+    store<u8>(to + j, <u8>found, 7);
+    h = next(table, found, h);
     lacks = h < LOWEST;
     h = select<u32>((h << 16) | <u32>load<u16>(words), h, lacks);
     words += <usize>lacks << 1;

@@ -70,7 +70,8 @@ export interface TensorFormat {
   /** Another format's bytes under an entropy code: kernels undo the code, then decode those. */
   readonly coded?: {
     readonly format: NumberFormat | TensorFormat;
-    /** @returns bytes of `format` @throws FormatError when the bytes cannot be such a tensor */
+    code(packed: Uint8Array, columns: number, length: number, coder: EntropyCoder): Uint8Array;
+    /** Undoes `code`. @returns bytes of `format` @throws FormatError when the bytes cannot be such a tensor */
     uncode(bytes: Uint8Array, columns: number, length: number, coder: EntropyCoder): Uint8Array;
   };
   /** Bytes of a tensor, all headers, scales and padding included. */

@@ -2,23 +2,22 @@ import { TOTAL, TOTAL_BITS } from './frequencies.ts';
 
 /**
  * Tables of all contexts by the alias method: as many buckets as symbols, each with slots of its own symbol and of one other.
- * A table for decoding takes 16 bytes a symbol and stays in the first-level cache, where one with a symbol for each of 2^14
+ * A table for decoding takes 8 bytes a symbol and stays in the first-level cache, where one with a symbol for each of 2^14
  * slots would not.
  * @see Vose, "A Linear Algorithm for Generating Random Numbers with a Given Distribution", 1991; Giesen, "Interleaved Entropy
  * Coders", 2014
  */
 
-/** 16-bit words of a bucket: those of its own symbol, then of the other. */
-export const BUCKET_WORDS = 8;
-/**
- * Words of either: its frequency; what added to a slot gives its place among the symbol's, modulo 2^16; the symbol; and, of
- * the first, the slot from which on they are the other's.
- */
+/** 16-bit words of a bucket. */
+export const BUCKET_WORDS = 4;
+/** The frequency of its own symbol, whose first places are the first slots of the bucket. */
 export const FREQUENCY = 0;
+/** What added to a slot of the other gives its place among that symbol's, modulo 2^16. */
 export const OFFSET = 1;
-export const SYMBOL = 2;
-export const LIMIT = 3;
-export const OTHER = 4;
+/** The slot from which on they are the other's. */
+export const LIMIT = 2;
+/** The other symbol. */
+export const OTHER = 3;
 
 /** @param tables frequencies that sum to `TOTAL`, or all 0 @returns [contexts, symbols, BUCKET_WORDS] */
 export function aliasBuckets(tables: readonly Uint16Array[]): Uint16Array {
@@ -33,7 +32,6 @@ export function aliasBuckets(tables: readonly Uint16Array[]): Uint16Array {
 function fill(table: Uint16Array, buckets: Uint16Array): void {
   const size = TOTAL / table.length;
   const left = table.slice();
-  const placed = new Uint16Array(table.length);
   const own = left.map((slots) => Math.min(slots, size));
   const small = [...left.keys()].filter((symbol) => left[symbol] < size);
   const large = [...left.keys()].filter((symbol) => left[symbol] > size);
@@ -54,10 +52,8 @@ function fill(table: Uint16Array, buckets: Uint16Array): void {
   }
   for (let symbol = 0; symbol < table.length; symbol++) {
     const first = symbol * size;
-    const at = symbol * BUCKET_WORDS;
     const limit = first + own[symbol];
-    buckets.set([table[symbol], placed[symbol] - first, symbol, limit], at);
-    buckets.set([table[other[symbol]], otherPlace[symbol] - limit, other[symbol]], at + OTHER);
+    buckets.set([table[symbol], otherPlace[symbol] - limit, limit, other[symbol]], symbol * BUCKET_WORDS);
   }
 }
 
@@ -85,10 +81,11 @@ export function slotTables(tables: readonly Uint16Array[]): SlotTables {
       starts[from + symbol] = starts[from + symbol - 1] + table[symbol - 1];
     if (table.every((frequency) => frequency === 0)) return;
     for (let slot = 0; slot < TOTAL; slot++) {
-      const bucket = BUCKET_WORDS * (from + (slot >> shift));
-      const at = slot < buckets[bucket + LIMIT] ? bucket : bucket + OTHER;
-      const place = (slot + buckets[at + OFFSET]) & 0xffff;
-      slots[context * TOTAL + starts[from + buckets[at + SYMBOL]] + place] = slot;
+      const own = slot >> shift;
+      const bucket = BUCKET_WORDS * (from + own);
+      const isOwn = slot < buckets[bucket + LIMIT];
+      const place = isOwn ? slot - (own << shift) : (slot + buckets[bucket + OFFSET]) & 0xffff;
+      slots[context * TOTAL + starts[from + (isOwn ? own : buckets[bucket + OTHER])] + place] = slot;
     }
   });
   return { frequencies, starts, slots };

@@ -63,7 +63,9 @@ export function tablesOf(counts: Float64Array, symbols: number): { levels: Uint8
 
 /** By mean distance of the codes of every row and column from the mean code. */
 export function spreadOrders({ rows, columns, codes }: CodeMatrix): Orders {
-  const mean = codes.reduce((sum, code) => sum + code, 0) / codes.length;
+  let sum = 0;
+  for (const code of codes) sum += code;
+  const mean = sum / codes.length;
   const rowSpread = new Float64Array(rows);
   const columnSpread = new Float64Array(columns);
   for (let i = 0, at = 0; i < rows; i++)

@@ -1,15 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
-import {
-  aliasBuckets,
-  BUCKET_WORDS,
-  FREQUENCY,
-  LIMIT,
-  OFFSET,
-  OTHER,
-  type SlotTables,
-  SYMBOL,
-  slotTables,
-} from './alias.ts';
+import { aliasBuckets, BUCKET_WORDS, FREQUENCY, LIMIT, OFFSET, OTHER, type SlotTables, slotTables } from './alias.ts';
 import { TOTAL, TOTAL_BITS } from './frequencies.ts';
 import type { EntropyCoder, RansTask } from './types.ts';
 
@@ -195,10 +185,14 @@ export function decodeSegments(
       for (let j = 0; j < columns; j++) {
         const state = states[j & (lanes - 1)];
         const slot = state & (TOTAL - 1);
-        const bucket = BUCKET_WORDS * ((tableOfRow[i] + tableOfColumn[j]) * size + (slot >> shift));
-        const from = slot < buckets[bucket + LIMIT] ? bucket : bucket + OTHER;
-        symbols[i * columns + j] = buckets[from + SYMBOL];
-        let next = buckets[from + FREQUENCY] * (state >>> TOTAL_BITS) + ((slot + buckets[from + OFFSET]) & 0xffff);
+        const table = (tableOfRow[i] + tableOfColumn[j]) * size;
+        const own = slot >> shift;
+        const bucket = BUCKET_WORDS * (table + own);
+        const isOwn = slot < buckets[bucket + LIMIT];
+        const symbol = isOwn ? own : buckets[bucket + OTHER];
+        const place = isOwn ? slot - (own << shift) : (slot + buckets[bucket + OFFSET]) & 0xffff;
+        symbols[i * columns + j] = symbol;
+        let next = buckets[BUCKET_WORDS * (table + symbol) + FREQUENCY] * (state >>> TOTAL_BITS) + place;
         if (next < LOWEST) {
           if (at + 2 > end) return false;
           next = next * 65536 + view.getUint16(at, true);

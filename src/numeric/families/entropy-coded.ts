@@ -41,6 +41,19 @@ function entropyCoded({ format, headerBytes, bits, unit }: Layout): TensorFormat
       codes: { rows, columns, bits },
     };
   };
+  const code = (packed: Uint8Array, columns: number, length: number, coder: EntropyCoder): Uint8Array => {
+    const { units, headers, codes } = parts(length / columns, columns);
+    const ofHeaders = new Uint8Array(units.count * headerBytes);
+    const ofCodes = new Uint8Array(length);
+    coder.splitUnits(units, packed, ofHeaders, ofCodes);
+    const first = encodeCodes(headers, ofHeaders, coder);
+    const second = encodeCodes(codes, ofCodes, coder);
+    const bytes = new Uint8Array(4 + first.length + second.length);
+    new DataView(bytes.buffer).setUint32(0, first.length, true);
+    bytes.set(first, 4);
+    bytes.set(second, 4 + first.length);
+    return bytes;
+  };
   const uncode = (bytes: Uint8Array, columns: number, length: number, coder: EntropyCoder): Uint8Array => {
     const { units, headers, codes } = parts(length / columns, columns);
     if (bytes.length < 4) throw new FormatError(`${name}: ${bytes.length} bytes, expected at least 4`);
@@ -59,25 +72,13 @@ function entropyCoded({ format, headerBytes, bits, unit }: Layout): TensorFormat
     name,
     block: inner.block,
     inner,
-    coded: { format, uncode },
+    coded: { format, code, uncode },
     storedBytes(rows, columns) {
       const { headers, codes } = parts(rows, columns);
       return 4 + mostBytes(headers) + mostBytes(codes);
     },
-    encode(values, columns, importance, searcher = ownSearcher) {
-      const coder = searcher.entropy;
-      const { units, headers, codes } = parts(values.length / columns, columns);
-      const ofHeaders = new Uint8Array(units.count * headerBytes);
-      const ofCodes = new Uint8Array(values.length);
-      coder.splitUnits(units, inner.encode(values, columns, importance, searcher), ofHeaders, ofCodes);
-      const first = encodeCodes(headers, ofHeaders, coder);
-      const second = encodeCodes(codes, ofCodes, coder);
-      const bytes = new Uint8Array(4 + first.length + second.length);
-      new DataView(bytes.buffer).setUint32(0, first.length, true);
-      bytes.set(first, 4);
-      bytes.set(second, 4 + first.length);
-      return bytes;
-    },
+    encode: (values, columns, importance, searcher = ownSearcher) =>
+      code(inner.encode(values, columns, importance, searcher), columns, values.length, searcher.entropy),
     decode(bytes, columns, values) {
       inner.decode(uncode(bytes, columns, values.length, ownCoder), columns, values);
     },
