@@ -11,27 +11,27 @@ import { scratch, shareStart } from './share';
 @unmanaged class Cast {
   bits: i32;
   mantissaBits: i32;
-  bias: i32;
+  /** 127 − bias, as exponent of a float32 */
+  rebias: i32;
+  /** The smallest normal magnitude. */
+  smallest: i32;
+  /** 2^23 steps of the smallest exponent. */
+  steps: i32;
   largest: i32;
   overflow: i32;
   nan: i32;
   nanKeeps: i32;
+  /** −1 where −0 is a code, else 0. */
   hasMinusZero: i32;
+  /** Just below half of what is rounded off. */
+  belowHalf: i32;
+  signBit: i32;
 }
 
 const MAGNITUDE: i32 = 0x7fffffff;
 const INFINITE: i32 = 0x7f800000;
 /** Values whose codes are packed at a time: whole bytes of any width. */
 const CHUNK: i32 = 1024;
-
-// @ts-ignore: decorator
-@inline function rebias(c: Cast): i32 { return (127 - c.bias) << 23; }
-/** The smallest normal magnitude. */
-// @ts-ignore: decorator
-@inline function smallest(c: Cast): i32 { return (128 - c.bias) << 23; }
-/** 2^23 steps of the smallest exponent. */
-// @ts-ignore: decorator
-@inline function steps(c: Cast): i32 { return (151 - c.bias - c.mantissaBits) << 23; }
 
 /** bytes = codes of values [count], `Cast.bits` bits each, the first in the lowest. */
 export function castFloats(cast: usize, values: usize, bytes: usize, count: i32, ith: i32, nth: i32): void {
@@ -51,10 +51,19 @@ export function castFloats(cast: usize, values: usize, bytes: usize, count: i32,
 }
 
 function castShorts(c: Cast, from: usize, to: usize, count: i32): void {
+  // shifts by constants are faster
+  if (c.mantissaBits == 10) shorts(c, 13, from, to, count);
+  else if (c.mantissaBits == 7) shorts(c, 16, from, to, count);
+  else shorts(c, 23 - c.mantissaBits, from, to, count);
+}
+
+// @ts-ignore: decorator
+@inline function shorts(c: Cast, shift: i32, from: usize, to: usize, count: i32): void {
   let i = 0;
   if (ASC_FEATURE_SIMD) {
     for (; i + 8 <= count; i += 8) {
-      v128.store(to + 2 * i, i16x8.narrow_i32x4_u(fourCodes(c, from + 4 * i), fourCodes(c, from + 4 * i + 16)));
+      const at = from + 4 * i;
+      v128.store(to + 2 * i, i16x8.narrow_i32x4_u(fourCodes(c, shift, 16, at), fourCodes(c, shift, 16, at + 16)));
     }
   }
   for (; i < count; i++) store<u16>(to + 2 * i, oneCode(c, load<i32>(from + 4 * i)));
@@ -63,33 +72,39 @@ function castShorts(c: Cast, from: usize, to: usize, count: i32): void {
 function castBytes(c: Cast, from: usize, to: usize, count: i32): void {
   let i = 0;
   if (ASC_FEATURE_SIMD) {
+    const shift = 23 - c.mantissaBits;
+    const unused = 32 - c.bits;
     for (; i + 16 <= count; i += 16) {
       const at = from + 4 * i;
-      const low = i16x8.narrow_i32x4_u(fourCodes(c, at), fourCodes(c, at + 16));
-      const high = i16x8.narrow_i32x4_u(fourCodes(c, at + 32), fourCodes(c, at + 48));
+      const low = i16x8.narrow_i32x4_u(fourCodes(c, shift, unused, at), fourCodes(c, shift, unused, at + 16));
+      const high = i16x8.narrow_i32x4_u(fourCodes(c, shift, unused, at + 32), fourCodes(c, shift, unused, at + 48));
       v128.store(to + i, i8x16.narrow_i16x8_u(low, high));
     }
   }
   for (; i < count; i++) store<u8>(to + i, oneCode(c, load<i32>(from + 4 * i)));
 }
 
+/** A field of a cast in every lane. */
 // @ts-ignore: decorator
-@inline function fourCodes(c: Cast, at: usize): v128 {
+@inline function every(c: Cast, field: usize): v128 { return v128.load32_splat(changetype<usize>(c) + field); }
+
+/** @param shift bits of a float32's mantissa that are rounded off @param unused bits that a code has less than it */
+// @ts-ignore: decorator
+@inline function fourCodes(c: Cast, shift: i32, unused: i32, at: usize): v128 {
   const x = v128.load(at);
   const magnitude = v128.and(x, i32x4.splat(MAGNITUDE));
-  const shift = 23 - c.mantissaBits;
-  const n = i32x4.sub(magnitude, i32x4.splat(rebias(c)));
+  const n = i32x4.sub(magnitude, every(c, offsetof<Cast>('rebias')));
   const isOdd = v128.and(i32x4.shr_u(n, shift), i32x4.splat(1));
-  const normal = i32x4.shr_s(i32x4.add(i32x4.add(n, isOdd), i32x4.splat((1 << (shift - 1)) - 1)), shift);
-  const step = i32x4.splat(steps(c));
+  const normal = i32x4.shr_s(i32x4.add(i32x4.add(n, isOdd), every(c, offsetof<Cast>('belowHalf'))), shift);
+  const step = every(c, offsetof<Cast>('steps'));
   const small = i32x4.sub(f32x4.add(magnitude, step), step);
-  let code = v128.bitselect(small, normal, i32x4.lt_s(magnitude, i32x4.splat(smallest(c))));
-  code = v128.bitselect(i32x4.splat(c.overflow), code, i32x4.gt_s(code, i32x4.splat(c.largest)));
-  const upper = i32x4.shr_u(x, 32 - c.bits);
-  const sign = v128.and(upper, i32x4.splat(1 << (c.bits - 1)));
-  const isSigned = v128.or(i32x4.splat(-c.hasMinusZero), i32x4.ne(code, i32x4.splat(0)));
-  code = v128.or(code, v128.and(sign, isSigned));
-  const nan = v128.or(i32x4.splat(c.nan), v128.and(upper, i32x4.splat(c.nanKeeps)));
+  let code = v128.bitselect(small, normal, i32x4.lt_s(magnitude, every(c, offsetof<Cast>('smallest'))));
+  const overflows = i32x4.gt_s(code, every(c, offsetof<Cast>('largest')));
+  code = v128.bitselect(every(c, offsetof<Cast>('overflow')), code, overflows);
+  const upper = i32x4.shr_u(x, unused);
+  const isSigned = v128.or(every(c, offsetof<Cast>('hasMinusZero')), i32x4.ne(code, i32x4.splat(0)));
+  code = v128.or(code, v128.and(v128.and(upper, every(c, offsetof<Cast>('signBit'))), isSigned));
+  const nan = v128.or(every(c, offsetof<Cast>('nan')), v128.and(upper, every(c, offsetof<Cast>('nanKeeps'))));
   return v128.bitselect(nan, code, i32x4.gt_s(magnitude, i32x4.splat(INFINITE)));
 }
 
@@ -99,13 +114,13 @@ function castBytes(c: Cast, from: usize, to: usize, count: i32): void {
   const upper = <i32>(<u32>x >> (32 - c.bits));
   if (magnitude > INFINITE) return c.nan | (upper & c.nanKeeps);
   const shift = 23 - c.mantissaBits;
-  const n = magnitude - rebias(c);
-  let code = (n + ((n >> shift) & 1) + (1 << (shift - 1)) - 1) >> shift;
-  if (magnitude < smallest(c)) {
-    code = reinterpret<i32>(reinterpret<f32>(magnitude) + reinterpret<f32>(steps(c))) - steps(c);
+  const n = magnitude - c.rebias;
+  let code = (n + ((n >> shift) & 1) + c.belowHalf) >> shift;
+  if (magnitude < c.smallest) {
+    code = reinterpret<i32>(reinterpret<f32>(magnitude) + reinterpret<f32>(c.steps)) - c.steps;
   }
   if (code > c.largest) code = c.overflow;
-  return code == 0 && c.hasMinusZero == 0 ? 0 : code | (upper & (1 << (c.bits - 1)));
+  return code == 0 && c.hasMinusZero == 0 ? 0 : code | (upper & c.signBit);
 }
 
 /** 255·2^(k) in the exponent and mantissa of a bfloat16: its largest finite magnitude. */

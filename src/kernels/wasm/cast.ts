@@ -29,5 +29,11 @@ function bitsOf(cast: Cast): number {
 /** As assembly/cast.ts has them. */
 function words(cast: Exclude<Cast, { components: number }>): Int32Array {
   const { bits, mantissaBits, bias, largest, overflow, nan, nanKeeps, hasMinusZero } = cast;
-  return Int32Array.of(bits, mantissaBits, bias, largest, overflow, nan, nanKeeps, Number(hasMinusZero));
+  /** An exponent as a float32 has it. */
+  const exponent = (e: number) => e * 2 ** 23;
+  return Int32Array.of(
+    ...[bits, mantissaBits, exponent(127 - bias), exponent(128 - bias), exponent(151 - bias - mantissaBits)],
+    ...[largest, overflow, nan, nanKeeps, hasMinusZero ? -1 : 0],
+    ...[2 ** (22 - mantissaBits) - 1, 2 ** (bits - 1)],
+  );
 }

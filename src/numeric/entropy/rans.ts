@@ -97,7 +97,7 @@ export function decodeSymbols(
   refuseEmpty(tables, contexts);
   const ends = segmentEnds(bytes, task);
   if (!coder.decodeSegments(task, aliasBuckets(tables), bytes, ends, symbols))
-    throw new FormatError('coded symbols: a segment does not end where its symbols do; the stream is damaged');
+    throw new FormatError('coded symbols: a segment ends where its symbols do not: the stream is damaged or cut off');
 }
 
 function refuseEmpty(tables: readonly Uint16Array[], { columnClasses, ofRow, ofColumn }: Contexts): void {
