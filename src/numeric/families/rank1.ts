@@ -1,8 +1,9 @@
-import { decodeF16 } from '../../core/float16.ts';
-import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { decodeF16, encodeF16 } from '../../core/float16.ts';
+import { packedBytes, unpackBits } from '../bits.ts';
 import { tableElement } from '../elements.ts';
+import { nearestTable } from '../levels.ts';
 import { levelsOf } from '../passes.ts';
-import { readScale, SCALE_F16, writeScale } from '../scales.ts';
+import { readScale, SCALE_F16 } from '../scales.ts';
 import { tensorFormat } from '../tensor.ts';
 
 /**
@@ -11,9 +12,15 @@ import { tensorFormat } from '../tensor.ts';
  * 0, so that nothing that is divided by becomes 0; where r or c is 0, the value is.
  * @see Li et al., "Memory Efficient Optimizers with 4-bit States", NeurIPS 2023, sections 4.1 and 4.2
  */
-const element = tableElement(
-  Float64Array.from({ length: 16 }, (_, code) => (code < 8 ? (code + 1) / 8 : (7 - code) / 8)),
+const STEPS = 8;
+/** The levels times `STEPS`, ascending as codes do. */
+const integers = Float32Array.from({ length: 2 * STEPS }, (_, code) =>
+  code < STEPS ? code - STEPS : code - STEPS + 1,
 );
+const element = tableElement(Float64Array.from(integers, (level) => level / STEPS));
+const nearest = nearestTable(integers);
+/** Values that are encoded together. */
+const VALUES_TOGETHER = 32768;
 
 /** Normalizers below half of the smallest binary16 are 0. */
 const HALF_SMALLEST = 2 ** -25;
@@ -33,32 +40,37 @@ export const RANK1_LINEAR4 = tensorFormat({
       columnScales: columnNormalizers(bytes, columns),
     },
   ],
-  encode(values, columns, bytes) {
+  encode(values, columns, bytes, _importance, searcher) {
     const largest = largestOf(values, columns);
-    const write = (value: number, at: number) =>
-      writeScale(SCALE_F16, SCALE_F16.code(value < HALF_SMALLEST ? 0 : value), bytes, at);
-    largest.ofColumn.forEach((value, j) => {
-      write(value, SCALE_F16.bytes * j);
-    });
-    largest.ofRow.forEach((value, i) => {
-      write(value, rowAt(i, columns));
-    });
-    const codes = new Uint8Array(columns);
-    forRows(bytes, columns, values.length, (at, scales, from) => {
-      scales.forEach((scale, j) => {
-        codes[j] = element.code(scale === 0 ? 0 : values[from + j] / scale);
-      });
-      packBits(codes, 0, columns, element.bits, bytes, at);
-    });
+    const ofColumn = storedNormalizers(largest.ofColumn);
+    const ofRow = storedNormalizers(largest.ofRow);
+    const codes = new Uint8Array(values.length);
+    const together = Math.min(ofRow.length, Math.max(1, Math.floor(VALUES_TOGETHER / columns)));
+    const steps = new Float32Array(together * columns);
+    const zeros = new Float32Array(steps.length);
+    for (let first = 0; first < ofRow.length; first += together) {
+      const rows = Math.min(together, ofRow.length - first);
+      for (let i = 0, at = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++, at++) steps[at] = Math.min(ofRow[first + i], ofColumn[j]) / STEPS;
+      const [from, end] = [first * columns, (first + rows) * columns];
+      const part = steps.subarray(0, end - from);
+      searcher.nearestCodes(nearest, 1, values.subarray(from, end), part, zeros, codes.subarray(from, end));
+    }
+    const start = SCALE_F16.bytes * columns;
+    encodeF16(ofColumn, bytes.subarray(0, start));
+    const headers = new Uint8Array(SCALE_F16.bytes * ofRow.length);
+    encodeF16(ofRow, headers);
+    const units = { count: ofRow.length, headerBytes: SCALE_F16.bytes, bits: element.bits, codes: columns };
+    searcher.entropy.joinUnits(units, headers, codes, bytes.subarray(start));
   },
   decode(bytes, columns, values) {
+    const ofColumn = columnNormalizers(bytes, columns);
     const codes = new Uint8Array(columns);
-    forRows(bytes, columns, values.length, (at, scales, from) => {
-      unpackBits(bytes, at, columns, element.bits, codes);
-      scales.forEach((scale, j) => {
-        values[from + j] = scale * element.value(codes[j]);
-      });
-    });
+    for (let from = 0, at = SCALE_F16.bytes * columns; from < values.length; from += columns, at += rowBytes(columns)) {
+      const ofRow = readScale(SCALE_F16, bytes, at);
+      unpackBits(bytes, at + SCALE_F16.bytes, columns, element.bits, codes);
+      for (let j = 0; j < columns; j++) values[from + j] = Math.min(ofRow, ofColumn[j]) * element.value(codes[j]);
+    }
   },
 });
 
@@ -76,30 +88,13 @@ function largestOf(values: Float32Array, columns: number) {
   return { ofRow, ofColumn };
 }
 
-function rowAt(row: number, columns: number): number {
-  return SCALE_F16.bytes * columns + row * rowBytes(columns);
+/** As they are stored. */
+function storedNormalizers(largest: Float64Array): Float32Array {
+  return Float32Array.from(largest, (value) => SCALE_F16.value(SCALE_F16.code(value < HALF_SMALLEST ? 0 : value)));
 }
 
 function columnNormalizers(bytes: Uint8Array, columns: number): Float32Array {
   const normalizers = new Float32Array(columns);
   decodeF16(bytes.subarray(0, SCALE_F16.bytes * columns), normalizers);
   return normalizers;
-}
-
-/** Visits rows: byte of their codes, min(r_i, c_j) of their values as stored, and the first value's index. */
-function forRows(
-  bytes: Uint8Array,
-  columns: number,
-  length: number,
-  visit: (at: number, scales: Float32Array, from: number) => void,
-): void {
-  const ofColumn = columnNormalizers(bytes, columns);
-  for (let from = 0, row = 0; from < length; from += columns, row++) {
-    const ofRow = readScale(SCALE_F16, bytes, rowAt(row, columns));
-    visit(
-      rowAt(row, columns) + SCALE_F16.bytes,
-      ofColumn.map((scale) => Math.min(ofRow, scale)),
-      from,
-    );
-  }
 }
