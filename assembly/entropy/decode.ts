@@ -76,22 +76,35 @@ function decodeSegment(t: Task, buckets: usize, segment: i32, from: usize, end: 
   return base + (<usize>load<u32>(t.tableOfColumn + (<usize>j << 2)) << tableBits);
 }
 
-function one(t: Task, base: usize, tableBits: i32, shift: i32, to: usize, j: i32, lanes: i32, end: usize): void {
-  const place = stateAt(j & (lanes - 1));
-  let state = load<u32>(place);
+/** Writes the symbol of column j. @returns the state after it, which may lack a word */
+// @ts-ignore: decorator
+@inline function put(t: Task, base: usize, tableBits: i32, shift: i32, to: usize, j: i32, state: u32): u32 {
   const table = tableOf(t, base, tableBits, j);
   const found = held(table, state & (SLOTS - 1), shift);
   store<u8>(to + j, <u8>found);
-  state = next(table, found, state);
-  if (state < LOWEST) {
-    if (at + 2 > end) {
-      isShort = true;
-    } else {
-      state = (state << 16) | load<u16>(at);
-      at += 2;
-    }
+  return next(table, found, state);
+}
+
+// @ts-ignore: decorator
+@inline function filled(state: u32, words: usize): u32 {
+  return select<u32>((state << 16) | <u32>load<u16>(words), state, state < LOWEST);
+}
+
+/** Bytes that filling takes. */
+// @ts-ignore: decorator
+@inline function taken(state: u32): usize { return <usize>(state < LOWEST) << 1; }
+
+function one(t: Task, base: usize, tableBits: i32, shift: i32, to: usize, j: i32, lanes: i32, end: usize): void {
+  const place = stateAt(j & (lanes - 1));
+  const state = put(t, base, tableBits, shift, to, j, load<u32>(place));
+  if (state >= LOWEST) {
+    store<u32>(place, state);
+  } else if (at + 2 > end) {
+    isShort = true;
+  } else {
+    store<u32>(place, filled(state, at));
+    at += 2;
   }
-  store<u32>(place, state);
 }
 
 /** Columns j … of a row, eight at a time as long as words are there. @returns the column after them */
@@ -106,69 +119,30 @@ function eightByEight(t: Task, base: usize, tableBits: i32, shift: i32, to: usiz
   let g = load<u32>(scratch, 24);
   let h = load<u32>(scratch, 28);
   for (; j + LANES <= t.columns && words + MOST_BYTES <= end; j += LANES) {
-    let table = tableOf(t, base, tableBits, j);
-    let found = held(table, a & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found);
-    a = next(table, found, a);
-    let lacks = a < LOWEST;
-    a = select<u32>((a << 16) | <u32>load<u16>(words), a, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 1);
-    found = held(table, b & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 1);
-    b = next(table, found, b);
-    lacks = b < LOWEST;
-    b = select<u32>((b << 16) | <u32>load<u16>(words), b, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 2);
-    found = held(table, c & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 2);
-    c = next(table, found, c);
-    lacks = c < LOWEST;
-    c = select<u32>((c << 16) | <u32>load<u16>(words), c, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 3);
-    found = held(table, d & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 3);
-    d = next(table, found, d);
-    lacks = d < LOWEST;
-    d = select<u32>((d << 16) | <u32>load<u16>(words), d, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 4);
-    found = held(table, e & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 4);
-    e = next(table, found, e);
-    lacks = e < LOWEST;
-    e = select<u32>((e << 16) | <u32>load<u16>(words), e, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 5);
-    found = held(table, f & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 5);
-    f = next(table, found, f);
-    lacks = f < LOWEST;
-    f = select<u32>((f << 16) | <u32>load<u16>(words), f, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 6);
-    found = held(table, g & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 6);
-    g = next(table, found, g);
-    lacks = g < LOWEST;
-    g = select<u32>((g << 16) | <u32>load<u16>(words), g, lacks);
-    words += <usize>lacks << 1;
-
-    table = tableOf(t, base, tableBits, j + 7);
-    found = held(table, h & (SLOTS - 1), shift);
-    store<u8>(to + j, <u8>found, 7);
-    h = next(table, found, h);
-    lacks = h < LOWEST;
-    h = select<u32>((h << 16) | <u32>load<u16>(words), h, lacks);
-    words += <usize>lacks << 1;
+    let state = put(t, base, tableBits, shift, to, j, a);
+    a = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 1, b);
+    b = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 2, c);
+    c = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 3, d);
+    d = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 4, e);
+    e = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 5, f);
+    f = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 6, g);
+    g = filled(state, words);
+    words += taken(state);
+    state = put(t, base, tableBits, shift, to, j + 7, h);
+    h = filled(state, words);
+    words += taken(state);
   }
   store<u32>(scratch, a);
   store<u32>(scratch, b, 4);
