@@ -5,9 +5,9 @@
  */
 import { Random } from '../src/core/random.ts';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
+import type { EncodeBackend } from '../src/numeric/backend.ts';
 import { vectors } from '../src/numeric/families/vector.ts';
 import { type Entry, entry } from '../src/numeric/registry.ts';
-import type { Searcher } from '../src/numeric/search/types.ts';
 import { machine } from './support/machine.ts';
 import { median } from './support/median.ts';
 
@@ -31,9 +31,9 @@ function measure({ format, tensor }: Entry): Row {
   const rows = OTHER_ROWS[format.name.split('_')[0] as keyof typeof OTHER_ROWS] ?? ROWS;
   const values = Float32Array.from({ length: rows * COLUMNS }, () => 0.02 * random.normal());
   const importance = values.map(() => Math.exp(random.normal()));
-  const encode = (searcher?: Searcher): { bytes: Uint8Array; time: number } => {
+  const encode = (backend?: EncodeBackend): { bytes: Uint8Array; time: number } => {
     const begin = performance.now();
-    const bytes = tensor.encode(values, COLUMNS, importance, searcher);
+    const bytes = tensor.encode(values, COLUMNS, importance, backend);
     return { bytes, time: ((performance.now() - begin) * 1e6) / values.length };
   };
   const best = { own: Infinity, ours: Infinity };

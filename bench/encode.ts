@@ -7,7 +7,7 @@
  */
 import { Random } from '../src/core/random.ts';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
-import type { Searcher } from '../src/numeric/search/types.ts';
+import type { EncodeBackend } from '../src/numeric/backend.ts';
 import { bitsPerWeight, format, formats } from '../src/numeric/table.ts';
 import type { NumberFormat } from '../src/numeric/types.ts';
 import { compareFamilies } from './support/encode-families.ts';
@@ -61,10 +61,10 @@ function measure(f: NumberFormat): Row {
   const blocks = new Uint8Array(bytes * PARTS);
   const decoded = new Float32Array(values.length);
   const byte = (start: number) => (start / LENGTH) * bytes;
-  const encoded = (searcher?: Searcher) =>
+  const encoded = (backend?: EncodeBackend) =>
     time((start, end) => {
       const part = blocks.subarray(byte(start), byte(end));
-      f.encodeBlocks!(values.subarray(start, end), part, importance.subarray(start, end), searcher);
+      f.encodeBlocks!(values.subarray(start, end), part, importance.subarray(start, end), backend);
     });
   const encode = encoded();
   const decode = time((start, end) =>

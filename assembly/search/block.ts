@@ -68,7 +68,7 @@ export function extreme(x: usize, n: i32): f64 {
   return i32x4.trunc_sat_f64x2_s_zero(f64x2.pmin(f64x2.splat(511), f64x2.pmax(f64x2.splat(0), known)));
 }
 
-/** Code of the level nearest to each of n values (a multiple of 4), out of the table `nearest` [512]: src/numeric/search/codes.ts. */
+/** Code of the level nearest to each of n values (a multiple of 4), out of the table `nearest` [512]: src/numeric/search/grid/codes.ts. */
 export function nearestOf(nearest: usize, values: usize, codes: usize, n: i32, halfSteps: f64, offset: f64): void {
   const steps = f64x2.splat(halfSteps), zero = f64x2.splat(offset);
   for (let i: usize = 0; i < <usize>n; i += 4) {

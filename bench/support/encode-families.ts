@@ -1,8 +1,8 @@
 /** Encoding by kernels beside encoding in plain JavaScript, family by family, in the same run. */
 import { Random } from '../../src/core/random.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
+import type { EncodeBackend } from '../../src/numeric/backend.ts';
 import { families, isBlocked, registry } from '../../src/numeric/registry.ts';
-import type { Searcher } from '../../src/numeric/search/types.ts';
 import type { TensorFormat } from '../../src/numeric/types.ts';
 import { median } from './median.ts';
 
@@ -23,9 +23,9 @@ interface Comparison {
   kernels: number;
 }
 
-function timed(format: TensorFormat, searcher?: Searcher): number {
+function timed(format: TensorFormat, backend?: EncodeBackend): number {
   const begin = performance.now();
-  format.encode(values, COLUMNS, importance, searcher);
+  format.encode(values, COLUMNS, importance, backend);
   return ((performance.now() - begin) * 1e6) / values.length;
 }
 

@@ -1,8 +1,8 @@
 import { UsageError } from '../core/errors.ts';
 import { packedFormats } from '../kernels/packedFormats.ts';
+import type { EncodeBackend } from '../numeric/backend.ts';
 import { fidelity, syntheticSource } from '../numeric/fidelity.ts';
 import { containersOf, type Entry, families, isBlocked, rangeOf, registry, storedBits } from '../numeric/registry.ts';
-import type { Searcher } from '../numeric/search/types.ts';
 
 /** What `bitbudget formats --json` prints of each format. */
 export interface FormatRow {
@@ -37,7 +37,7 @@ export interface FormatChoice {
 }
 
 /** @throws UsageError for a family or container that there is not */
-export function formatRows(choice: FormatChoice, searcher: Searcher): FormatRow[] {
+export function formatRows(choice: FormatChoice, backend: EncodeBackend): FormatRow[] {
   const gaussian = syntheticSource('Gaussian', ROWS, COLUMNS, SEED);
   const many = syntheticSource('Gaussian', VARIABLE_ROWS, COLUMNS, SEED);
   const laplace = syntheticSource('Laplace', ROWS, COLUMNS, SEED);
@@ -47,13 +47,13 @@ export function formatRows(choice: FormatChoice, searcher: Searcher): FormatRow[
     return {
       name: format.name,
       family: family.name,
-      bitsPerWeight: tensor.isVariable ? fidelity(tensor, many, searcher).bitsPerWeight : storedBits(entry),
+      bitsPerWeight: tensor.isVariable ? fidelity(tensor, many, backend).bitsPerWeight : storedBits(entry),
       block: tensor.block,
       ...(range && { range }),
       ...(canEncode(entry) && {
         sqnr: {
-          gaussian: fidelity(tensor, gaussian, searcher).sqnr,
-          laplace: fidelity(tensor, laplace, searcher).sqnr,
+          gaussian: fidelity(tensor, gaussian, backend).sqnr,
+          laplace: fidelity(tensor, laplace, backend).sqnr,
         },
       }),
       containers: containersOf(format),

@@ -1,4 +1,4 @@
-import type { Searcher } from '../numeric/search/types.ts';
+import type { EncodeBackend } from '../numeric/backend.ts';
 import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends Searcher {
+export interface Kernels extends EncodeBackend {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;

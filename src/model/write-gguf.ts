@@ -1,7 +1,7 @@
 import { type GgufTensorPlan, GgufWriter, ggufSize } from '../container/gguf/write.ts';
 import type { ByteSink } from '../container/types.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
-import type { Searcher } from '../numeric/search/types.ts';
+import type { EncodeBackend } from '../numeric/backend.ts';
 import { encodeRows, format } from '../numeric/table.ts';
 import type { TypedMetadata } from '../text/types.ts';
 import type { Model, ModelTensor } from './types.ts';
@@ -15,7 +15,7 @@ export interface WriteModelOptions extends WorkOptions {
   /** Default: the source's own blocks where the format stays, else nearest rounding. */
   blocksOf?(tensor: ModelTensor, format: string): Blocks;
   /** Who encodes where `blocksOf` does not, default plain JavaScript. */
-  searcher?: Searcher;
+  backend?: EncodeBackend;
   /** Further key-values, such as notes on how the file was made; they replace the model's own of the same key. */
   metadata?: ReadonlyMap<string, TypedMetadata>;
 }
@@ -26,15 +26,15 @@ export interface WriteModelOptions extends WorkOptions {
  */
 export async function writeModelGguf(model: Model, sink: ByteSink, options: WriteModelOptions): Promise<number> {
   const { plans, metadata } = plan(model, options);
-  const { searcher } = options;
-  const blocksOf = options.blocksOf ?? ((tensor: ModelTensor, name: string) => convertedBlocks(tensor, name, searcher));
+  const { backend } = options;
+  const blocksOf = options.blocksOf ?? ((tensor: ModelTensor, name: string) => convertedBlocks(tensor, name, backend));
   const tensors = [...model.tensors.values()];
   try {
     const writer = await GgufWriter.create(sink, metadata, plans);
     for (const [i, tensor] of tensors.entries()) {
       await checkpoint(options.signal);
       options.onProgress?.({ stage: 'writing', done: i, total: tensors.length, unit: 'tensors', detail: tensor.name });
-      const blocks = isMatrix(tensor) ? blocksOf(tensor, plans[i].format) : convertedBlocks(tensor, 'F32', searcher);
+      const blocks = isMatrix(tensor) ? blocksOf(tensor, plans[i].format) : convertedBlocks(tensor, 'F32', backend);
       if (blocks instanceof Promise) await writer.write(tensor.name, await blocks);
       else for await (const piece of blocks) await writer.write(tensor.name, piece);
     }
@@ -56,7 +56,7 @@ export function modelFileSize(model: Model, options: Pick<WriteModelOptions, 'fo
 export async function* convertedBlocks(
   tensor: ModelTensor,
   name: string,
-  searcher?: Searcher,
+  backend?: EncodeBackend,
 ): AsyncGenerator<Uint8Array> {
   const target = format(name);
   const [rows, columns] = isMatrix(tensor) ? tensor.shape : [tensor.shape[0], 1];
@@ -64,7 +64,7 @@ export async function* convertedBlocks(
   for (let row = 0; row < rows; row += step) {
     const end = Math.min(rows, row + step);
     if (tensor.format === name && tensor.loadBlocks) yield await tensor.loadBlocks(row, end);
-    else yield encodeRows(target, await tensor.load(row, end), columns, undefined, undefined, searcher);
+    else yield encodeRows(target, await tensor.load(row, end), columns, undefined, undefined, backend);
   }
 }
 

@@ -36,6 +36,8 @@ export interface Caster {
   castValues(cast: Cast, values: Float32Array, bytes: Uint8Array): void;
 }
 
+export const plainCaster: Caster = { castValues: (cast, values, bytes) => cast.encode(values, bytes) };
+
 /** Casts to a float of 3 to 8 bits. */
 export function minifloatCast(float: Minifloat, encode: Cast['encode']): FloatCast {
   const { bits, bias, largest, overflow, nan, spec } = float;

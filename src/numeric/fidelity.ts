@@ -1,5 +1,5 @@
 import { Random } from '../core/random.ts';
-import type { Searcher } from './search/types.ts';
+import type { EncodeBackend } from './backend.ts';
 import type { TensorFormat } from './types.ts';
 
 /** Rows of values to try formats on. */
@@ -47,9 +47,9 @@ export interface Fidelity {
   readonly bitsPerWeight: number;
 }
 
-/** Encodes, decodes and compares. @param searcher who searches, default plain JavaScript */
-export function fidelity(format: TensorFormat, { values, columns }: Source, searcher?: Searcher): Fidelity {
-  const bytes = format.encode(values, columns, undefined, searcher);
+/** Encodes, decodes and compares. @param backend who computes, default plain JavaScript */
+export function fidelity(format: TensorFormat, { values, columns }: Source, backend?: EncodeBackend): Fidelity {
+  const bytes = format.encode(values, columns, undefined, backend);
   const decoded = new Float32Array(values.length);
   format.decode(bytes, columns, decoded);
   let error = 0;

@@ -1,5 +1,5 @@
+import { plainBackend } from './backend.ts';
 import { nearestTable } from './levels.ts';
-import { ownSearcher } from './search/searcher.ts';
 import type { NumberFormat, ScalarGrid } from './types.ts';
 
 /** What a block format states; `gridFormat` adds the encoder. */
@@ -19,15 +19,15 @@ export function gridFormat(format: GridFormat): NumberFormat {
   const codes = new Uint8Array(chunk * blockSize);
   return {
     ...format,
-    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
+    encodeBlocks(values, blocks, importance, backend = plainBackend) {
       const count = values.length / blockSize;
       for (let start = 0; start < count; start += chunk) {
         const end = Math.min(start + chunk, count);
         const part = values.subarray(start * blockSize, end * blockSize);
         const into = blocks.subarray(start * blockBytes, end * blockBytes);
         const partCodes = codes.subarray(0, part.length);
-        grid.fit(part, importance?.subarray(start * blockSize, end * blockSize), into, scale, offset, searcher);
-        searcher.nearestCodes(nearest, grid.subBlock, part, scale, offset, partCodes);
+        grid.fit(part, importance?.subarray(start * blockSize, end * blockSize), into, scale, offset, backend);
+        backend.nearestCodes(nearest, grid.subBlock, part, scale, offset, partCodes);
         grid.pack(partCodes, into);
       }
     },

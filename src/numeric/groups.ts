@@ -1,7 +1,7 @@
+import type { EncodeBackend } from './backend.ts';
+import { plainBackend } from './backend.ts';
 import type { CodePass, Passes } from './passes.ts';
-import { type FoundGroups, foundGroups, type GroupSearch } from './search/grouped.ts';
-import { ownSearcher } from './search/searcher.ts';
-import type { Searcher } from './search/types.ts';
+import { type FoundGroups, foundGroups, type GroupSearch } from './search/groups/grouped.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -16,7 +16,7 @@ export interface GroupCodec {
    * @param values [groups, group]
    * @param bytes zeros, [groups, this.bytes]
    */
-  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void;
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, backend: EncodeBackend): void;
   decode(bytes: Uint8Array, at: number, values: Float32Array, from: number): void;
   /** The passes that decode groups, where there are such. */
   passes?(): readonly CodePass[];
@@ -31,7 +31,7 @@ export function searchGroups(
   group: number,
   values: Float32Array,
   importance: Float32Array | undefined,
-  searcher: Searcher,
+  backend: EncodeBackend,
   store: (scale: number, zero: number, codes: Uint16Array) => void,
 ): void {
   const together = Math.min(values.length / group, Math.max(1, Math.floor(VALUES_TOGETHER / group)));
@@ -39,7 +39,7 @@ export function searchGroups(
   const size = together * group;
   for (let from = 0; from < values.length; from += size) {
     const part = values.subarray(from, from + size);
-    searcher.encodeGroups(search, group, part, importance?.subarray(from, from + size), found);
+    backend.encodeGroups(search, group, part, importance?.subarray(from, from + size), found);
     for (let g = 0; g * group < part.length; g++)
       store(found.scale[g], found.zero[g], found.codes.subarray(g * group, (g + 1) * group));
   }
@@ -56,8 +56,8 @@ export function groupBlocks(facts: FormatFacts, codec: GroupCodec): NumberFormat
     blockBytes: codec.bytes,
     ...passesOf(codec, () => codec),
     decodeBlocks: (blocks, values) => decodeGroups(codec, blocks, values),
-    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
-      codec.encode(values, importance, blocks.fill(0), searcher);
+    encodeBlocks(values, blocks, importance, backend = plainBackend) {
+      codec.encode(values, importance, blocks.fill(0), backend);
     },
   };
 }
@@ -74,8 +74,8 @@ export function groupTensor(
     ...passesOf(codecOf(1), (columns, length) => codecOf(group === 'channel' ? columns : length)),
     storedBytes: (rows, columns) =>
       group === 'channel' ? rows * codecOf(columns).bytes : codecOf(rows * columns).bytes,
-    encode: (values, columns, bytes, importance, searcher) =>
-      codecOf(group === 'channel' ? columns : values.length).encode(values, importance, bytes, searcher),
+    encode: (values, columns, bytes, importance, backend) =>
+      codecOf(group === 'channel' ? columns : values.length).encode(values, importance, bytes, backend),
     decode: (bytes, columns, values) =>
       decodeGroups(codecOf(group === 'channel' ? columns : values.length), bytes, values),
   });

@@ -1,6 +1,6 @@
+import { plainBackend } from './backend.ts';
 import { loadBlock } from './search/block.ts';
-import { GROUP, type PointCodes } from './search/points.ts';
-import { ownSearcher } from './search/searcher.ts';
+import { GROUP, type PointCodes } from './search/points/points.ts';
 import type { NumberFormat, PointGrid } from './types.ts';
 
 /** What a format of points states; `pointFormat` adds the encoder. */
@@ -19,13 +19,13 @@ export function pointFormat(format: PointFormat): NumberFormat {
   const room = groupRoom(size);
   return {
     ...format,
-    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
+    encodeBlocks(values, blocks, importance, backend = plainBackend) {
       for (let from = 0; from < values.length; from += size) {
         const part = values.subarray(from, from + size);
         const partImportance = importance?.subarray(from, from + size);
         const at = (from / blockSize) * blockBytes;
         const into = blocks.subarray(at, at + (part.length / blockSize) * blockBytes);
-        points.fit(part, partImportance, into, scale, which, searcher);
+        points.fit(part, partImportance, into, scale, which, backend);
         const { x, w, q } = room;
         for (let i = 0; i < part.length; i += blockSize) {
           loadBlock(part, partImportance, i, blockSize, x.subarray(i, i + blockSize), w.subarray(i, i + blockSize));
@@ -38,7 +38,7 @@ export function pointFormat(format: PointFormat): NumberFormat {
           room.which[g] = which[j];
         }
         const codes = pointCodes(points, part.length);
-        searcher.nearestPoints({
+        backend.nearestPoints({
           books,
           x: x.subarray(0, part.length),
           w: w.subarray(0, part.length),

@@ -1,11 +1,11 @@
+import type { EncodeBackend } from './backend.ts';
 import { packBits, packedBytes, unpackBits } from './bits.ts';
 import type { Element } from './elements.ts';
 import { exactScales } from './exact/two-levels.ts';
 import { type FormatFacts, type GroupCodec, groupBlocks, groupFormat, searchGroups } from './groups.ts';
 import { type ByteCodes, type CodePass, levelsOf } from './passes.ts';
 import { readScale, SCALE_F32, type ScaleType, writeScale } from './scales.ts';
-import { levelCodes } from './search/level.ts';
-import type { Searcher } from './search/types.ts';
+import { levelCodes } from './search/groups/level.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -108,12 +108,12 @@ export class ScaledCodec implements GroupCodec {
     values: Float32Array,
     importance: Float32Array | undefined,
     bytes: Uint8Array,
-    searcher: Searcher,
+    backend: EncodeBackend,
     outer = 1,
   ): void {
     const search = { kind: 'levels', element: this.#element, type: this.#scale, outer } as const;
     let at = 0;
-    searchGroups(search, this.group, values, importance, searcher, (scale, _zero, codes) => {
+    searchGroups(search, this.group, values, importance, backend, (scale, _zero, codes) => {
       this.#store(scale, codes, bytes, at);
       at += this.bytes;
     });
@@ -164,7 +164,7 @@ export function twoLevelTensor(
     multiple: group,
     storedBytes: (rows, columns) => SCALE_F32.bytes + (rows * columns * codec.bytes) / group,
     passes: (bytes) => codec.passes!(SCALE_F32.bytes, readScale(SCALE_F32, bytes, 0)),
-    encode(values, _columns, bytes, importance, searcher) {
+    encode(values, _columns, bytes, importance, backend) {
       const exact = exactScales(element, spec.scale, group, values);
       const code = SCALE_F32.code(exact?.outer ?? largestFinite(values) / (largestScale * element.largest));
       const outer = SCALE_F32.value(code);
@@ -173,7 +173,7 @@ export function twoLevelTensor(
         exact.codes.forEach((scale, g) => {
           codec.encodeWith(scale, values, g * group, bytes, SCALE_F32.bytes + g * codec.bytes, outer);
         });
-      else codec.encode(values, importance, bytes.subarray(SCALE_F32.bytes), searcher, outer);
+      else codec.encode(values, importance, bytes.subarray(SCALE_F32.bytes), backend, outer);
     },
     decode(bytes, _columns, values) {
       const outer = readScale(SCALE_F32, bytes, 0);

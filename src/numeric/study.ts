@@ -1,4 +1,5 @@
 import { Random } from '../core/random.ts';
+import type { EncodeBackend } from './backend.ts';
 import { type Element, integerElement, minifloatElement } from './elements.ts';
 import { LARGEST_E4M3, MX_GROUP, mxElements, NV_GROUP } from './families/block.ts';
 import { minifloats } from './families/minifloat.ts';
@@ -7,7 +8,6 @@ import { hadamard } from './hadamard.ts';
 import { entry } from './registry.ts';
 import { largestFinite, ScaledCodec } from './scaled.ts';
 import { SCALE_E4M3, SCALE_E8M0, type ScaleType } from './scales.ts';
-import type { Searcher } from './search/types.ts';
 
 /** An integer and a float element under the same block and scale. */
 export interface Pair {
@@ -73,12 +73,12 @@ export interface StudyRow {
   readonly sqnr: Readonly<Record<string, number>>;
 }
 
-/** @param searcher who searches, default plain JavaScript */
-export function compare(names: readonly string[], sources: readonly Source[], searcher?: Searcher): StudyRow[] {
+/** @param backend who computes, default plain JavaScript */
+export function compare(names: readonly string[], sources: readonly Source[], backend?: EncodeBackend): StudyRow[] {
   return sources.map((source) => ({
     source: source.name,
     crestFactor: crestFactor(source.values, 32),
-    sqnr: Object.fromEntries(names.map((name) => [name, fidelity(entry(name).tensor, source, searcher).sqnr])),
+    sqnr: Object.fromEntries(names.map((name) => [name, fidelity(entry(name).tensor, source, backend).sqnr])),
   }));
 }
 
@@ -188,14 +188,14 @@ export interface EmbeddingRow {
 const NEIGHBOURS = 10;
 
 /** Vectors for retrieval, stored with one scale: few large dimensions set it, and integers then step too coarsely. */
-/** @param searcher who searches, default plain JavaScript */
-export function embeddings(sources: readonly Source[], searcher?: Searcher): EmbeddingRow[] {
+/** @param backend who computes, default plain JavaScript */
+export function embeddings(sources: readonly Source[], backend?: EncodeBackend): EmbeddingRow[] {
   return sources.map((source) => {
     const [float8, int8] = ['E4M3FN_TENSOR', 'SINT8_TENSOR'].map((name) => {
       const { tensor } = entry(name);
       const decoded = new Float32Array(source.values.length);
-      tensor.decode(tensor.encode(source.values, source.columns, undefined, searcher), source.columns, decoded);
-      return { sqnr: fidelity(tensor, source, searcher).sqnr, recall: recall(source, decoded) };
+      tensor.decode(tensor.encode(source.values, source.columns, undefined, backend), source.columns, decoded);
+      return { sqnr: fidelity(tensor, source, backend).sqnr, recall: recall(source, decoded) };
     });
     return {
       source: source.name,

@@ -1,4 +1,5 @@
 import { BitbudgetError, FormatError } from '../core/errors.ts';
+import type { EncodeBackend } from './backend.ts';
 import { BF16 } from './formats/bf16.ts';
 import { F8_E4M3, F8_E5M2 } from './formats/f8.ts';
 import { F16 } from './formats/f16.ts';
@@ -28,7 +29,6 @@ import { Q6_K } from './formats/q6_k.ts';
 import { Q8_0 } from './formats/q8_0.ts';
 import { TQ1_0 } from './formats/tq1_0.ts';
 import { TQ2_0 } from './formats/tq2_0.ts';
-import type { Searcher } from './search/types.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
 /** Every number format, by name. A new one is a file and its line here. */
@@ -114,7 +114,7 @@ const VALUES_TOGETHER = 8192;
  * @param values [rows, columns]
  * @param importance [columns], the same for every row, or [rows, columns]; default all ones
  * @param bytes [rows, rowBytes] out, default a new array
- * @param searcher who searches, default plain JavaScript
+ * @param backend who computes, default plain JavaScript
  */
 export function encodeRows(
   format: NumberFormat,
@@ -122,7 +122,7 @@ export function encodeRows(
   columns: number,
   importance?: Float32Array,
   bytes?: Uint8Array,
-  searcher?: Searcher,
+  backend?: EncodeBackend,
 ): Uint8Array {
   const stride = rowBytes(format, columns);
   const rows = wholeRows(format, 'values', values.length, columns);
@@ -131,7 +131,7 @@ export function encodeRows(
   if (!format.encodeBlocks)
     throw new BitbudgetError(`${format.name} can only be read: choose a format with an encoder`);
   if (importance === undefined || importance.length === values.length) {
-    format.encodeBlocks(values, out, importance, searcher);
+    format.encodeBlocks(values, out, importance, backend);
     return out;
   }
   if (importance.length !== columns) throw lengthError(format, 'importance', importance.length, columns);
@@ -142,7 +142,7 @@ export function encodeRows(
   for (let row = 0; row < rows; row += together) {
     const end = Math.min(rows, row + together);
     const part = values.subarray(row * columns, end * columns);
-    format.encodeBlocks(part, out.subarray(row * stride, end * stride), repeated.subarray(0, part.length), searcher);
+    format.encodeBlocks(part, out.subarray(row * stride, end * stride), repeated.subarray(0, part.length), backend);
   }
   return out;
 }

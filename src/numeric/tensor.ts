@@ -1,6 +1,6 @@
 import { FormatError } from '../core/errors.ts';
-import { ownSearcher } from './search/searcher.ts';
-import type { Searcher } from './search/types.ts';
+import type { EncodeBackend } from './backend.ts';
+import { plainBackend } from './backend.ts';
 import { decodeRows, encodeRows, rowBytes } from './table.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 
@@ -18,7 +18,7 @@ export interface TensorFormatSpec extends Pick<TensorFormat, 'name' | 'block' | 
     columns: number,
     bytes: Uint8Array,
     importance: Float32Array | undefined,
-    searcher: Searcher,
+    backend: EncodeBackend,
   ): void;
   decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
 }
@@ -34,10 +34,10 @@ export function tensorFormat({ multiple = 1, ...spec }: TensorFormatSpec): Tenso
   };
   return {
     ...spec,
-    encode(values, columns, importance, searcher = ownSearcher) {
+    encode(values, columns, importance, backend = plainBackend) {
       const bytes = new Uint8Array(spec.storedBytes(rowsOf(values, columns), columns));
       const weights = importance && spread(name, importance, values.length, columns);
-      spec.encode(values, columns, bytes, weights, searcher);
+      spec.encode(values, columns, bytes, weights, backend);
       return bytes;
     },
     decode(bytes, columns, values) {
@@ -75,8 +75,8 @@ export function blockedTensor(format: NumberFormat): TensorFormat {
     name: format.name,
     block: `${format.blockSize}`,
     storedBytes: (rows, columns) => rows * rowBytes(format, columns),
-    encode: (values, columns, importance, searcher) =>
-      encodeRows(format, values, columns, importance, undefined, searcher),
+    encode: (values, columns, importance, backend) =>
+      encodeRows(format, values, columns, importance, undefined, backend),
     decode(bytes, columns, values) {
       const expected = (values.length / columns) * rowBytes(format, columns);
       if (bytes.length !== expected)

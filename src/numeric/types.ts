@@ -1,7 +1,7 @@
+import type { EncodeBackend } from './backend.ts';
 import type { EntropyCoder } from './entropy/types.ts';
 import type { Passes } from './passes.ts';
-import type { PointBook, PointCodes } from './search/points.ts';
-import type { Searcher } from './search/types.ts';
+import type { PointBook, PointCodes } from './search/points/points.ts';
 
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
 export interface NumberFormat {
@@ -28,9 +28,9 @@ export interface NumberFormat {
    * `importance` has one entry per value (same length as `values`), default all ones; what is negative or not finite
    * counts as 0. Formats with a grid take NaN as 0 and ±Inf as their outermost level; the float formats keep both.
    * Absent on formats that can only be read.
-   * @param searcher who searches, default plain JavaScript
+   * @param backend who computes, default plain JavaScript
    */
-  encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array, searcher?: Searcher): void;
+  encodeBlocks?(values: Float32Array, blocks: Uint8Array, importance?: Float32Array, backend?: EncodeBackend): void;
   /**
    * Bytes of a block at which its binary16 scales and offsets stand, when it has no others: a block with all of them times
    * c decodes to c times its values.
@@ -80,9 +80,9 @@ export interface TensorFormat {
    * Nearest rounding, scales searched as `NumberFormat.encodeBlocks` does, with the same rules for odd input.
    * @param values [rows, columns]
    * @param importance [columns] or [rows, columns]; default all ones
-   * @param searcher who searches, default plain JavaScript
+   * @param backend who computes, default plain JavaScript
    */
-  encode(values: Float32Array, columns: number, importance?: Float32Array, searcher?: Searcher): Uint8Array;
+  encode(values: Float32Array, columns: number, importance?: Float32Array, backend?: EncodeBackend): Uint8Array;
   /** @param values [rows, columns] out @throws FormatError when the bytes cannot be such a tensor */
   decode(bytes: Uint8Array, columns: number, values: Float32Array): void;
 }
@@ -107,7 +107,7 @@ export interface PointGrid {
    * `decodeBlocks` will use them: a value decodes to ±scale·magnitude bit for bit. All other bytes are left zero.
    * @param scale [blocks, blockSize/subBlock] out, not negative
    * @param which [blocks, blockSize/subBlock] out: index of the sub-block's book
-   * @param searcher who searches, default plain JavaScript
+   * @param backend who computes, default plain JavaScript
    */
   fit(
     values: Float32Array,
@@ -115,7 +115,7 @@ export interface PointGrid {
     blocks: Uint8Array,
     scale: Float32Array,
     which: Uint8Array,
-    searcher?: Searcher,
+    backend?: EncodeBackend,
   ): void;
   /** Writes codes, in the order of values, into blocks whose header `fit` wrote. */
   pack(codes: PointCodes, blocks: Uint8Array): void;
@@ -136,7 +136,7 @@ export interface ScalarGrid {
    * Code bytes of the blocks are left zero.
    * @param scale [blocks, blockSize/subBlock] out; may be negative or zero
    * @param offset [blocks, blockSize/subBlock] out; 0 for symmetric formats
-   * @param searcher who searches, default plain JavaScript
+   * @param backend who computes, default plain JavaScript
    */
   fit(
     values: Float32Array,
@@ -144,7 +144,7 @@ export interface ScalarGrid {
     blocks: Uint8Array,
     scale: Float32Array,
     offset: Float32Array,
-    searcher?: Searcher,
+    backend?: EncodeBackend,
   ): void;
   /** Writes codes (index into `levels`, one per value, in the order of values) into blocks whose header `fit` wrote. */
   pack(codes: Uint8Array, blocks: Uint8Array): void;

@@ -208,9 +208,9 @@ class QuantizeRun {
     const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
     const sink = await fileSink(output);
     const metadata = runNotes(this.#model, plan);
-    const searcher = this.#session.kernels;
+    const backend = this.#session.kernels;
     const fileBytes = await this.#timed('write', () =>
-      writeModelGguf(this.#model, sink, { formatOf, metadata, searcher, signal, onProgress }),
+      writeModelGguf(this.#model, sink, { formatOf, metadata, backend, signal, onProgress }),
     );
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
@@ -239,7 +239,7 @@ class QuantizeRun {
     const candidate = quantizedModel(this.#model, plan, workspace.blocks());
     const written = {
       formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
-      searcher: this.#session.kernels,
+      backend: this.#session.kernels,
       metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
     };
     const { output, signal, onProgress } = this.#options;

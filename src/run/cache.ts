@@ -81,8 +81,8 @@ function packedRows(
     extend(rows, past) {
       const end = past + rows.length / width;
       // one row takes less time than the call of a kernel
-      const searcher = rows.length > width ? kernels : undefined;
-      encodeRows(stored, rows, width, undefined, blocks.subarray(past * stride, end * stride), searcher);
+      const backend = rows.length > width ? kernels : undefined;
+      encodeRows(stored, rows, width, undefined, blocks.subarray(past * stride, end * stride), backend);
       const values = tile.subarray(0, end * width);
       kernels.decode(stored, blocks.subarray(0, end * stride), width, values);
       return values;

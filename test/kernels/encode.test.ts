@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
+import type { EncodeBackend } from '../../src/numeric/backend.ts';
 import { isBlocked, registry } from '../../src/numeric/registry.ts';
-import type { Searcher } from '../../src/numeric/search/types.ts';
 import { onEveryBuild } from './support.ts';
 
 const entries = [...registry.values()].filter(({ format }) => !isBlocked(format) || format.encodeBlocks !== undefined);
@@ -23,14 +23,14 @@ function rows(random: Random): { values: Float32Array; importance: Float32Array 
   return { values, importance };
 }
 
-/** The searcher, and how often it was asked. */
-function counted(searcher: Searcher): { searcher: Searcher; calls: () => number } {
+/** The backend, and how often it was asked. */
+function counted(backend: EncodeBackend): { backend: EncodeBackend; calls: () => number } {
   let calls = 0;
-  const count = (target: Searcher, key: keyof Searcher) => {
+  const count = (target: EncodeBackend, key: keyof EncodeBackend) => {
     calls++;
     return target[key];
   };
-  return { searcher: new Proxy(searcher, { get: count as ProxyHandler<Searcher>['get'] }), calls: () => calls };
+  return { backend: new Proxy(backend, { get: count as ProxyHandler<EncodeBackend>['get'] }), calls: () => calls };
 }
 
 test('every format but F32, whose bytes are copied, encodes on kernels to the bytes of its definition, on every build', async () => {
@@ -42,8 +42,8 @@ test('every format but F32, whose bytes are copied, encodes on kernels to the by
   await onEveryBuild((kernels) => {
     const failures: string[] = [];
     for (const [k, entry] of entries.entries()) {
-      const { searcher, calls } = counted(kernels);
-      const found = [importance, undefined].map((weights) => entry.tensor.encode(values, COLUMNS, weights, searcher));
+      const { backend, calls } = counted(kernels);
+      const found = [importance, undefined].map((weights) => entry.tensor.encode(values, COLUMNS, weights, backend));
       const same = found.every((bytes, i) => Buffer.compare(bytes, expected[k][i]) === 0);
       if (!same) failures.push(`${kernels.name}, ${entry.format.name}: other bytes`);
       if (calls() > 0 !== (entry.format.name !== 'F32'))

@@ -7,7 +7,7 @@ import { lloydMaxLevels } from '../../src/numeric/families/lloyd-max.ts';
 import { minifloats } from '../../src/numeric/families/minifloat.ts';
 import { type Entry, entry, registry } from '../../src/numeric/registry.ts';
 import { SCALE_F16, SCALE_F32, scaleTypes } from '../../src/numeric/scales.ts';
-import { foundGroups, type GroupSearch } from '../../src/numeric/search/grouped.ts';
+import { foundGroups, type GroupSearch } from '../../src/numeric/search/groups/grouped.ts';
 import { onEveryBuild, reference } from './support.ts';
 
 const small = (name: string): Element => minifloatElement(minifloats.get(name)!);
@@ -65,9 +65,9 @@ function differing(
   importance?: Float32Array,
 ): string[] {
   return Object.entries(searches).flatMap(([name, search]) => {
-    const [found, expected] = [kernels, reference].map((searcher) => {
+    const [found, expected] = [kernels, reference].map((backend) => {
       const room = foundGroups(values.length / group, group);
-      searcher.encodeGroups(search, group, values, importance, room);
+      backend.encodeGroups(search, group, values, importance, room);
       return room;
     });
     const same = (['scale', 'zero', 'codes'] as const).every(
@@ -160,7 +160,7 @@ test('rows of odd lengths, values of nothing but NaN, and more groups than are s
   });
 });
 
-/** What a kernel makes of a value: see assembly/search/doubles.scalar.ts and groups.ts. */
+/** What a kernel makes of a value: see assembly/search/groups/doubles.scalar.ts and groups.ts. */
 function lookedUp(cells: ReturnType<typeof cellsOf>, value: number): { level: number; code: number } {
   const records = new DataView(cells.records);
   const bitsOf = (x: number) => new BigUint64Array(Float64Array.of(x).buffer)[0];

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
+import { plainBackend } from '../../src/numeric/backend.ts';
 import { integerLevels } from '../../src/numeric/levels.ts';
-import { searchedLevels } from '../../src/numeric/search/correlate.ts';
-import { ownSearcher } from '../../src/numeric/search/searcher.ts';
-import { foundScales } from '../../src/numeric/search/types.ts';
+import { searchedLevels } from '../../src/numeric/search/grid/correlate.ts';
+import { foundScales } from '../../src/numeric/search/grid/types.ts';
 import { decodeRows, encodeRows, format, formats } from '../../src/numeric/table.ts';
 import type { NumberFormat } from '../../src/numeric/types.ts';
 import { anyBlock } from '../numeric/samples.ts';
@@ -36,11 +36,11 @@ function oddRows(random: Random, length: number): { values: Float32Array; import
 }
 
 /** All that a grid's fit finds. */
-function fitted({ blockSize, blockBytes, grid }: NumberFormat, values: Float32Array, searcher = ownSearcher) {
+function fitted({ blockSize, blockBytes, grid }: NumberFormat, values: Float32Array, backend = plainBackend) {
   const blocks = new Uint8Array((values.length / blockSize) * blockBytes);
   const scale = new Float32Array(values.length / grid!.subBlock);
   const offset = new Float32Array(scale.length);
-  grid!.fit(values, undefined, blocks, scale, offset, searcher);
+  grid!.fit(values, undefined, blocks, scale, offset, backend);
   return { blocks, scale, offset };
 }
 
@@ -143,5 +143,5 @@ test('refuses values that are not whole blocks, and importance of another length
     const wide = { ...search, subBlock: 512 };
     assert.throws(() => kernels.searchScales(wide, new Float32Array(512), undefined, found), /too large/);
   });
-  assert.equal(reference.searchScales, ownSearcher.searchScales);
+  assert.equal(reference.searchScales, plainBackend.searchScales);
 });

@@ -8,17 +8,16 @@ import { recoverScales } from '../../src/numeric/exact/scale.ts';
 import { IQ2_XS_BOOK } from '../../src/numeric/formats/iq_books.ts';
 import { integerLevels } from '../../src/numeric/levels.ts';
 import { entry } from '../../src/numeric/registry.ts';
-import { affineSearch } from '../../src/numeric/search/affine.ts';
-import { CodeBook } from '../../src/numeric/search/codebook.ts';
-import { scaleSearch } from '../../src/numeric/search/scale.ts';
+import { affineSearch } from '../../src/numeric/search/grid/affine.ts';
+import { scaleSearch } from '../../src/numeric/search/grid/scale.ts';
 import {
   type BlockAffine,
-  foundPointScales,
   foundScales,
-  type PointScale,
   type SuperAffine,
   type SuperScale,
-} from '../../src/numeric/search/types.ts';
+} from '../../src/numeric/search/grid/types.ts';
+import { CodeBook } from '../../src/numeric/search/points/codebook.ts';
+import { foundPointScales, type PointScale } from '../../src/numeric/search/points/types.ts';
 import { decodeRows, encodeRows, format, formats } from '../../src/numeric/table.ts';
 import type { NumberFormat } from '../../src/numeric/types.ts';
 import { anyBlock, studentSample, tinySamples, whyLost } from './samples.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { DOUBLE_ROUNDING_INT8, MATRYOSHKA_INT8, type NestedFormat } from '../../src/numeric/families/nested.ts';
 import { entry } from '../../src/numeric/registry.ts';
-import { roundAgain, sliceMsb } from '../../src/numeric/search/nested.ts';
+import { roundAgain, sliceMsb } from '../../src/numeric/search/groups/nested.ts';
 import { encodeRows } from '../../src/numeric/table.ts';
 
 const random = new Random(1);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { readF16, writeF16 } from '../../src/core/float16.ts';
 import { Random } from '../../src/core/random.ts';
 import { pointCodes } from '../../src/numeric/points.ts';
-import { GROUP } from '../../src/numeric/search/points.ts';
+import { GROUP } from '../../src/numeric/search/points/points.ts';
 import {
   bitsPerWeight,
   decodeRows,

@@ -1,4 +1,4 @@
-import { ownSearcher } from '../../numeric/search/searcher.ts';
+import { plainBackend } from '../../numeric/backend.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
@@ -22,6 +22,6 @@ export function createReferenceKernels(): Kernels {
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,
-    ...ownSearcher,
+    ...plainBackend,
   };
 }

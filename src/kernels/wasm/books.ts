@@ -1,15 +1,15 @@
-import { NEIGHBOURS } from '../../numeric/search/codebook.ts';
-import type { BookTables, PointBook } from '../../numeric/search/points.ts';
+import { NEIGHBOURS } from '../../numeric/search/points/codebook.ts';
+import type { BookTables, PointBook } from '../../numeric/search/points/points.ts';
 import type { Team } from './team.ts';
 
-/** Places in a book's record, see assembly/search/codebook.ts. */
+/** Places in a book's record, see assembly/search/points/codebook.ts. */
 const LEVELS = 64;
 const RANK = 128;
 const PLACES = 640;
 /** Values of a term: an entry is four of them. */
 const TERMS = 4;
 const SIGNS = { none: 0, free: 1, even: 2 };
-/** Bytes of a sub-block's book in a list, see assembly/search/books.ts. */
+/** Bytes of a sub-block's book in a list, see assembly/search/points/books.ts. */
 const CHOICE_BYTES = 32;
 
 /** Code books in the memory of a team, each put there when first asked for, to stay. */

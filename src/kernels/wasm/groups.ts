@@ -1,3 +1,4 @@
+import type { EncodeBackend } from '../../numeric/backend.ts';
 import type { Element } from '../../numeric/elements.ts';
 import type { ScaleType } from '../../numeric/scales.ts';
 import {
@@ -6,18 +7,17 @@ import {
   type LevelSearch,
   type NestedSearch,
   type ZeroPointSearch,
-} from '../../numeric/search/grouped.ts';
-import { COARSE_PRECISION, levelStarts } from '../../numeric/search/level.ts';
-import { NESTED_STARTS } from '../../numeric/search/nested.ts';
-import type { Searcher } from '../../numeric/search/types.ts';
-import { RANGES } from '../../numeric/search/zeropoint.ts';
+} from '../../numeric/search/groups/grouped.ts';
+import { COARSE_PRECISION, levelStarts } from '../../numeric/search/groups/level.ts';
+import { NESTED_STARTS } from '../../numeric/search/groups/nested.ts';
+import { RANGES } from '../../numeric/search/groups/zeropoint.ts';
 import { requireBlocks, run } from './call.ts';
 import { type Cells, cellsOf } from './cells.ts';
 import type { Team } from './team.ts';
 
 /** Operations that a value takes, about. */
 const WORK = 200;
-/** Places in the words of a search, see assembly/search/groupspec.ts. */
+/** Places in the words of a search, see assembly/search/groups/groupspec.ts. */
 const ELEMENT_LARGEST = 11;
 const OUTER = 12;
 const SCALE = 13;
@@ -35,10 +35,10 @@ const STORED_BITS = 8;
 const MOST_VALUES = 2 ** 26;
 
 /**
- * `encodeGroups` in `assembly/search/groups.ts`. For the time of a call kernel memory holds its values, importance and codes,
+ * `encodeGroups` in `assembly/search/groups/groups.ts`. For the time of a call kernel memory holds its values, importance and codes,
  * 10 bytes a value, and nothing else that grows with a group. Threads share groups: a single one is searched by one thread.
  */
-export function groupKernel(team: Team): Searcher['encodeGroups'] {
+export function groupKernel(team: Team): EncodeBackend['encodeGroups'] {
   const shelf = new CellShelf(team);
   return (search, group, values, importance, found) => {
     requireBlocks(values, importance, group);

@@ -1,13 +1,15 @@
+import type { EncodeBackend } from '../../numeric/backend.ts';
 import type { Caster } from '../../numeric/casts.ts';
-import { GROUP } from '../../numeric/search/points.ts';
-import { type GridSearch, POINT_BLOCK, type PointScale, type Searcher } from '../../numeric/search/types.ts';
+import type { GridSearch } from '../../numeric/search/grid/types.ts';
+import { GROUP } from '../../numeric/search/points/points.ts';
+import { POINT_BLOCK, type PointScale } from '../../numeric/search/points/types.ts';
 import { BookShelf } from './books.ts';
 import { requireBlocks, run } from './call.ts';
 import { groupKernel } from './groups.ts';
 import { setSearchKernels } from './sets.ts';
 import type { Team } from './team.ts';
 
-/** Places in the words of a search, see assembly/search/spec.ts. */
+/** Places in the words of a search, see assembly/search/grid/spec.ts. */
 const STARTS = 16;
 const TABLE = 48;
 const MOST_STARTS = 16;
@@ -19,7 +21,7 @@ const NEAREST_WORK = 4;
 const POINT_WORK = 30;
 
 /** Searches in `assembly/search`: arrays are copied there and back. */
-export function searchKernels(team: Team): Omit<Searcher, keyof Caster | 'entropy'> {
+export function searchKernels(team: Team): Omit<EncodeBackend, keyof Caster | 'entropy'> {
   const shelf = new BookShelf(team);
   return {
     encodeGroups: groupKernel(team),

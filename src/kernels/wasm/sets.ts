@@ -1,9 +1,9 @@
 import { POINT_SIZE } from '../../numeric/patterns.ts';
-import { PATH_BLOCK, type Trellis } from '../../numeric/search/paths.ts';
-import { PLANE_GROUP } from '../../numeric/search/planes.ts';
-import type { SetSearcher } from '../../numeric/search/sets.ts';
-import { BOOK_WORDS } from '../../numeric/search/sums.ts';
-import type { VectorStage, WordList } from '../../numeric/search/vectors.ts';
+import { PATH_BLOCK, type Trellis } from '../../numeric/search/sets/paths.ts';
+import { PLANE_GROUP } from '../../numeric/search/sets/planes.ts';
+import type { SetSearches } from '../../numeric/search/sets/sets.ts';
+import { BOOK_WORDS } from '../../numeric/search/sets/sums.ts';
+import type { VectorStage, WordList } from '../../numeric/search/sets/vectors.ts';
 import { run } from './call.ts';
 import { patternRecord, type Tables, tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
@@ -18,7 +18,7 @@ const MOST_BEAM = 4;
 const MOST_BOOKS = 16;
 
 /** Searches of paths, planes, sums and vectors in `assembly/search`: arrays are copied there and back. */
-export function setSearchKernels(team: Team): SetSearcher {
+export function setSearchKernels(team: Team): SetSearches {
   const tables = tablesOf(team);
   return {
     nearestPaths: ({ trellis, columns, x, w, states }) => {
@@ -101,7 +101,7 @@ function transposed(words: Float32Array, size: number): Float32Array {
   });
 }
 
-/** What each stage is, and the address of its record: assembly/search/vectors.ts. */
+/** What each stage is, and the address of its record: assembly/search/sets/vectors.ts. */
 function stageList(tables: Tables, stages: readonly VectorStage[]): Int32Array {
   return Int32Array.from(
     stages.flatMap((stage) =>

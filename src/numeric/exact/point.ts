@@ -1,5 +1,5 @@
-import { GROUP, type PointBook, type PointCodes } from '../search/points.ts';
-import { type FoundPointScales, POINT_BLOCK, type PointScale } from '../search/types.ts';
+import { GROUP, type PointBook, type PointCodes } from '../search/points/points.ts';
+import { type FoundPointScales, POINT_BLOCK, type PointScale } from '../search/points/types.ts';
 import { commonStep, largestMagnitude, someHalf } from './divisor.ts';
 import { Ratios } from './ratios.ts';
 

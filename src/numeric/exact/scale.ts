@@ -1,5 +1,5 @@
-import type { Levels } from '../search/correlate.ts';
-import type { BlockScale, FoundScales, NearScale, SuperScale } from '../search/types.ts';
+import type { Levels } from '../search/grid/correlate.ts';
+import type { BlockScale, FoundScales, NearScale, SuperScale } from '../search/grid/types.ts';
 import { commonStep, largestMagnitude, someHalf } from './divisor.ts';
 import { Ratios } from './ratios.ts';
 

@@ -1,9 +1,9 @@
 import { decodeF16 } from '../../core/float16.ts';
 import { Random } from '../../core/random.ts';
+import type { EncodeBackend } from '../backend.ts';
 import { readScale, SCALE_F16, SCALE_F32, writeScale } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
-import { BOOK_WORDS, type WordBooks } from '../search/sums.ts';
-import type { Searcher } from '../search/types.ts';
+import { BOOK_WORDS, type WordBooks } from '../search/sets/sums.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 
@@ -51,14 +51,14 @@ export function additiveFormat({ books, group }: AdditiveSpec): TensorFormat {
       const whole = { group: length, start: 0, stride: bytes.length, codesAt: header, bits: 8 };
       return [{ ...whole, scale, words: { size: group, isFixed: false, stages } }];
     },
-    encode(values, _columns, bytes, importance, searcher) {
+    encode(values, _columns, bytes, importance, backend) {
       const { x, w, scale } = normalized(values, importance);
       writeScale(SCALE_F32, SCALE_F32.code(scale), bytes, 0);
-      const words = learnWords(searcher, books, group, x, w);
+      const words = learnWords(backend, books, group, x, w);
       words.forEach((word, i) => {
         words[i] = writeSigned(word, bytes, SCALE_F32.bytes + 2 * i);
       });
-      searcher.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes: bytes.subarray(header) });
+      backend.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes: bytes.subarray(header) });
     },
     decode(bytes, _columns, values) {
       const scale = readScale(SCALE_F32, bytes, 0);
@@ -105,7 +105,7 @@ function addWords({ size, words }: WordBooks, codes: Uint8Array, values: Float32
 }
 
 /** Books for some of the groups. @returns [books, 256, group] */
-function learnWords(searcher: Searcher, books: number, group: number, all: Float32Array, weights: Float32Array) {
+function learnWords(backend: EncodeBackend, books: number, group: number, all: Float32Array, weights: Float32Array) {
   const step = Math.max(1, Math.ceil(all.length / group / LEARNED_GROUPS)) * group;
   const picked = (values: Float32Array) => {
     const some = new Float32Array(Math.ceil(values.length / step) * group);
@@ -115,17 +115,17 @@ function learnWords(searcher: Searcher, books: number, group: number, all: Float
   };
   const x = picked(all);
   const w = picked(weights);
-  const words = residualMeans(searcher, books, group, x, w);
+  const words = residualMeans(backend, books, group, x, w);
   const codes = new Uint8Array((x.length / group) * books);
   for (let round = 0; round < ROUNDS; round++) {
-    searcher.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes });
+    backend.nearestSums({ books: { size: group, words }, beam: BEAM, x, w, codes });
     updateWords({ size: group, words }, x, w, codes);
   }
   return words;
 }
 
 /** k-means of what the books before leave, started at values themselves. */
-function residualMeans(searcher: Searcher, books: number, group: number, x: Float32Array, w: Float32Array) {
+function residualMeans(backend: EncodeBackend, books: number, group: number, x: Float32Array, w: Float32Array) {
   const words = new Float32Array(books * BOOK_WORDS * group);
   const rest = x.slice();
   const random = new Random(SEED);
@@ -137,7 +137,7 @@ function residualMeans(searcher: Searcher, books: number, group: number, x: Floa
       book.set(rest.subarray(at, at + group), k * group);
     }
     for (let round = 0; round < KMEANS_ROUNDS; round++) {
-      searcher.nearestSums({ books: { size: group, words: book }, beam: 1, x: rest, w, codes });
+      backend.nearestSums({ books: { size: group, words: book }, beam: 1, x: rest, w, codes });
       takeMeans(book, group, rest, w, codes, 1, 0);
     }
     addWords({ size: group, words: book }, codes, rest, -1);

@@ -1,9 +1,9 @@
+import type { EncodeBackend } from '../backend.ts';
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { type GroupCodec, groupFormat, searchGroups } from '../groups.ts';
 import type { CodePass } from '../passes.ts';
 import type { ScaledSpec } from '../scaled.ts';
 import { readScale, type ScaleType, writeScale } from '../scales.ts';
-import type { Searcher } from '../search/types.ts';
 import type { NumberFormat, TensorFormat } from '../types.ts';
 
 /**
@@ -39,10 +39,10 @@ class AffineCodec implements GroupCodec {
     return this.#made;
   }
 
-  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void {
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, backend: EncodeBackend): void {
     const search = { kind: 'zeroPoint', bits: this.#bits, type: this.#scale } as const;
     let at = 0;
-    searchGroups(search, this.group, values, importance, searcher, (scale, zero, codes) => {
+    searchGroups(search, this.group, values, importance, backend, (scale, zero, codes) => {
       writeScale(this.#scale, scale, bytes, at);
       bytes[at + this.#scale.bytes] = zero;
       packBits(codes, 0, this.group, this.#bits, bytes, at + this.#scale.bytes + 1);

@@ -1,6 +1,6 @@
 import { hasOddParity } from '../bits.ts';
 import { type SignedPatterns, signedPatterns } from '../patterns.ts';
-import type { WordList } from '../search/vectors.ts';
+import type { WordList } from '../search/sets/vectors.ts';
 import type { TensorFormat } from '../types.ts';
 import { vectorTensor } from './vector-tensor.ts';
 

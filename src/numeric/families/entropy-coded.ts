@@ -1,4 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
+import { plainBackend } from '../backend.ts';
 import { decodeCodes, encodeCodes, mostBytes } from '../entropy/code-matrix.ts';
 import { ownCoder } from '../entropy/coder.ts';
 import type { EntropyCoder, Units } from '../entropy/types.ts';
@@ -7,7 +8,6 @@ import { Q4_0 } from '../formats/q4_0.ts';
 import { Q4_K } from '../formats/q4_k.ts';
 import { Q8_0 } from '../formats/q8_0.ts';
 import { SCALE_F16, SCALE_F32 } from '../scales.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import { isBlocked } from '../table.ts';
 import { blockedTensor, variableTensor } from '../tensor.ts';
 import type { NumberFormat, TensorFormat } from '../types.ts';
@@ -77,8 +77,8 @@ function entropyCoded({ format, headerBytes, bits, unit }: Layout): TensorFormat
       const { headers, codes } = parts(rows, columns);
       return 4 + mostBytes(headers) + mostBytes(codes);
     },
-    encode: (values, columns, importance, searcher = ownSearcher) =>
-      code(inner.encode(values, columns, importance, searcher), columns, values.length, searcher.entropy),
+    encode: (values, columns, importance, backend = plainBackend) =>
+      code(inner.encode(values, columns, importance, backend), columns, values.length, backend.entropy),
     decode(bytes, columns, values) {
       inner.decode(uncode(bytes, columns, values.length, ownCoder), columns, values);
     },

@@ -1,11 +1,11 @@
 import { Minifloat, type MinifloatSpec } from '../../core/minifloat.ts';
+import { plainBackend } from '../backend.ts';
 import { packBits, unpackBits } from '../bits.ts';
 import { minifloatCast } from '../casts.ts';
 import { minifloatElement } from '../elements.ts';
 import { barePass } from '../passes.ts';
 import { scaledFormat } from '../scaled.ts';
 import { SCALE_F16, SCALE_F32 } from '../scales.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 import type { Family } from './types.ts';
 
@@ -34,7 +34,7 @@ function castFormat(name: string, float: Minifloat, facts: Partial<NumberFormat>
       unpackBits(blocks, 0, values.length, bits, codes);
       float.decode(codes, values);
     },
-    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
+    encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
   };
 }
 

@@ -1,7 +1,7 @@
 import { decodeBF16, encodeBF16 } from '../../core/float16.ts';
+import { plainBackend } from '../backend.ts';
 import type { SumCast } from '../casts.ts';
 import { expansionOf } from '../expansion.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 import type { Family } from './types.ts';
 
@@ -38,7 +38,7 @@ function bf16Sum(components: 2 | 3): NumberFormat {
         values[i] = sum;
       }
     },
-    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
+    encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
   };
 }
 

@@ -1,10 +1,10 @@
 import { FormatError } from '../../core/errors.ts';
+import { plainBackend } from '../backend.ts';
 import { integerElement } from '../elements.ts';
 import { searchGroups } from '../groups.ts';
 import { levelsOf } from '../passes.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
-import { type Narrowing, narrowings } from '../search/nested.ts';
-import { ownSearcher } from '../search/searcher.ts';
+import { type Narrowing, narrowings } from '../search/groups/nested.ts';
 import type { NumberFormat } from '../types.ts';
 
 /**
@@ -50,9 +50,9 @@ function nestedFormat(name: string, narrowing: Narrowing, widths: readonly numbe
     ],
     decodeAt,
     decodeBlocks: (blocks, values) => decodeAt(blocks, values, STORED_BITS),
-    encodeBlocks(values, blocks, importance, searcher = ownSearcher) {
+    encodeBlocks(values, blocks, importance, backend = plainBackend) {
       let at = 0;
-      searchGroups(search, GROUP, values, importance, searcher, (scale, _zero, codes) => {
+      searchGroups(search, GROUP, values, importance, backend, (scale, _zero, codes) => {
         writeScale(SCALE_F16, scale, blocks, at);
         blocks.set(codes, at + SCALE_F16.bytes);
         at += BLOCK_BYTES;

@@ -1,9 +1,9 @@
+import type { EncodeBackend } from '../backend.ts';
 import { type GroupCodec, groupBlocks } from '../groups.ts';
 import type { CodePass } from '../passes.ts';
 import { bitPacking, type Packing } from '../scaled.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
-import { digitOf, PLANE_GROUP, type PlaneSums, sumLevels } from '../search/planes.ts';
-import type { Searcher } from '../search/types.ts';
+import { digitOf, PLANE_GROUP, type PlaneSums, sumLevels } from '../search/sets/planes.ts';
 import type { NumberFormat } from '../types.ts';
 import { ternaryFifths } from './ternary-packing.ts';
 
@@ -44,10 +44,10 @@ class PlanesCodec implements GroupCodec {
     });
   }
 
-  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void {
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, backend: EncodeBackend): void {
     const { planes } = this.#sums;
     const scales = new Float64Array((values.length / PLANE_GROUP) * planes);
-    searcher.searchPlanes({ sums: this.#sums, values, importance, scales });
+    backend.searchPlanes({ sums: this.#sums, values, importance, scales });
     for (let g = 0; g * PLANE_GROUP < values.length; g++)
       this.#store(
         values.subarray(g * PLANE_GROUP, (g + 1) * PLANE_GROUP),

@@ -1,8 +1,8 @@
+import type { EncodeBackend } from '../backend.ts';
 import { type Element, tableElement } from '../elements.ts';
 import { ScaledCodec } from '../scaled.ts';
 import { SCALE_F16 } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
-import type { Searcher } from '../search/types.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 
@@ -44,9 +44,9 @@ function powerFormat(bits: number): TensorFormat {
     multiple: GROUP,
     storedBytes: (rows, columns) => 1 + (rows * columns * groupBytes) / GROUP,
     passes: (bytes) => codecOf(bytes[0]).passes!(1),
-    encode(values, _columns, bytes, importance, searcher) {
-      bytes[0] = chooseGamma(codecOf, values, importance, searcher);
-      codecOf(bytes[0]).encode(values, importance, bytes.subarray(1), searcher);
+    encode(values, _columns, bytes, importance, backend) {
+      bytes[0] = chooseGamma(codecOf, values, importance, backend);
+      codecOf(bytes[0]).encode(values, importance, bytes.subarray(1), backend);
     },
     decode(bytes, _columns, values) {
       const codec = codecOf(bytes[0]);
@@ -62,7 +62,7 @@ function chooseGamma(
   codecOf: (gamma: number) => ScaledCodec,
   values: Float32Array,
   importance: Float32Array | undefined,
-  searcher: Searcher,
+  backend: EncodeBackend,
 ): number {
   const sample = sampled(values);
   const weights = importance && sampled(importance);
@@ -76,7 +76,7 @@ function chooseGamma(
   for (const gamma of CANDIDATES) {
     const codec = codecOf(gamma);
     const bytes = new Uint8Array((sample.length / GROUP) * codec.bytes);
-    codec.encode(sample, weights, bytes, searcher);
+    codec.encode(sample, weights, bytes, backend);
     for (let i = 0, at = 0; i < sample.length; i += GROUP, at += codec.bytes) codec.decode(bytes, at, decoded, i);
     const error = w.reduce((sum, weight, i) => sum + weight * (x[i] - decoded[i]) ** 2, 0);
     if (error < bestError) {

@@ -40,7 +40,7 @@ export const PTQ1_61: TensorFormat = tensorFormat({
       return passes;
     });
   },
-  encode(values, columns, bytes, importance, searcher) {
+  encode(values, columns, bytes, importance, backend) {
     const order = columnOrder(values, columns, importance);
     const mask = new Uint8Array(columns);
     const { salient } = split(columns);
@@ -56,7 +56,7 @@ export const PTQ1_61: TensorFormat = tensorFormat({
       let at = first;
       for (const { codec, picked } of parts) {
         const encoded = new Uint8Array((rows.length / columns) * codec.bytes);
-        codec.encode(pick(rows, columns, picked), weights && pick(weights, columns, picked), encoded, searcher);
+        codec.encode(pick(rows, columns, picked), weights && pick(weights, columns, picked), encoded, backend);
         for (let k = 0; k * codec.bytes < encoded.length; k++)
           bytes.set(encoded.subarray(k * codec.bytes, (k + 1) * codec.bytes), at + k * stride);
         at += codec.bytes;

@@ -40,7 +40,7 @@ export const RANK1_LINEAR4 = tensorFormat({
       columnScales: columnNormalizers(bytes, columns),
     },
   ],
-  encode(values, columns, bytes, _importance, searcher) {
+  encode(values, columns, bytes, _importance, backend) {
     const largest = largestOf(values, columns);
     const ofColumn = storedNormalizers(largest.ofColumn);
     const ofRow = storedNormalizers(largest.ofRow);
@@ -54,14 +54,14 @@ export const RANK1_LINEAR4 = tensorFormat({
         for (let j = 0; j < columns; j++, at++) steps[at] = Math.min(ofRow[first + i], ofColumn[j]) / STEPS;
       const [from, end] = [first * columns, (first + rows) * columns];
       const part = steps.subarray(0, end - from);
-      searcher.nearestCodes(nearest, 1, values.subarray(from, end), part, zeros, codes.subarray(from, end));
+      backend.nearestCodes(nearest, 1, values.subarray(from, end), part, zeros, codes.subarray(from, end));
     }
     const start = SCALE_F16.bytes * columns;
     encodeF16(ofColumn, bytes.subarray(0, start));
     const headers = new Uint8Array(SCALE_F16.bytes * ofRow.length);
     encodeF16(ofRow, headers);
     const units = { count: ofRow.length, headerBytes: SCALE_F16.bytes, bits: element.bits, codes: columns };
-    searcher.entropy.joinUnits(units, headers, codes, bytes.subarray(start));
+    backend.entropy.joinUnits(units, headers, codes, bytes.subarray(start));
   },
   decode(bytes, columns, values) {
     const ofColumn = columnNormalizers(bytes, columns);

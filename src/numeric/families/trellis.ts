@@ -1,6 +1,6 @@
 import { readScale, SCALE_F32, writeScale } from '../scales.ts';
-import { PATH_BLOCK, type Trellis } from '../search/paths.ts';
-import { type UnitRows, unitRows } from '../search/unit.ts';
+import { PATH_BLOCK, type Trellis } from '../search/sets/paths.ts';
+import { type UnitRows, unitRows } from '../search/sets/unit.ts';
 import { tensorFormat } from '../tensor.ts';
 import type { TensorFormat } from '../types.ts';
 import { trellisLevels } from './trellis-code.ts';
@@ -46,10 +46,10 @@ function trellisFormat(width: number): TensorFormat {
       const group = { group: columns, start: 0, stride: rowBytes(columns), codesAt: SCALE_F32.bytes };
       return [{ ...group, scale, bits, windows, levels }];
     },
-    encode(values, columns, bytes, importance, searcher) {
+    encode(values, columns, bytes, importance, backend) {
       for (const rows of unitRows(values, importance, columns)) {
         const states = new Uint16Array(rows.x.length);
-        searcher.nearestPaths({ trellis: trellis(), columns, x: rows.x, w: rows.w, states });
+        backend.nearestPaths({ trellis: trellis(), columns, x: rows.x, w: rows.w, states });
         rows.deviation.forEach((deviation, r) => {
           const at = (rows.first + r) * rowBytes(columns);
           if (deviation > 0) writeRow(trellis(), rows, r, states, bytes.subarray(at, at + rowBytes(columns)));

@@ -1,11 +1,11 @@
+import type { EncodeBackend } from '../backend.ts';
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { type GroupCodec, groupTensor } from '../groups.ts';
 import type { CodePass } from '../passes.ts';
 import { POINT_SIZE } from '../patterns.ts';
 import { readScale, SCALE_F32, writeScale } from '../scales.ts';
-import type { Searcher } from '../search/types.ts';
-import { unitRows } from '../search/unit.ts';
-import { readWord, type VectorStage } from '../search/vectors.ts';
+import { unitRows } from '../search/sets/unit.ts';
+import { readWord, type VectorStage } from '../search/sets/vectors.ts';
 import type { TensorFormat } from '../types.ts';
 
 /**
@@ -37,12 +37,12 @@ class RowCodec implements GroupCodec {
     this.bytes = at;
   }
 
-  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, searcher: Searcher): void {
+  encode(values: Float32Array, importance: Float32Array | undefined, bytes: Uint8Array, backend: EncodeBackend): void {
     const groups = this.group / POINT_SIZE;
     for (const { first, x, w, deviation } of unitRows(values, importance, this.group)) {
       const scale = new Float64Array(deviation.length);
       const codes = new Uint16Array((this.#stages.length * x.length) / POINT_SIZE);
-      searcher.searchVectors({ stages: this.#stages, columns: this.group, x, w, scale, codes });
+      backend.searchVectors({ stages: this.#stages, columns: this.group, x, w, scale, codes });
       deviation.forEach((unit, row) => {
         const at = (first + row) * this.bytes;
         writeScale(SCALE_F32, SCALE_F32.code(unit * scale[row]), bytes, at);

@@ -1,6 +1,6 @@
 import { decodeBF16, encodeBF16 } from '../../core/float16.ts';
+import { plainBackend } from '../backend.ts';
 import type { FloatCast } from '../casts.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 
 const cast: FloatCast = {
@@ -17,5 +17,5 @@ export const BF16: NumberFormat = {
   gguf: { type: 30, fileType: 32 },
   safetensors: 'BF16',
   decodeBlocks: (blocks, values) => decodeBF16(blocks, values),
-  encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
+  encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
 };

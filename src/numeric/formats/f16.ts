@@ -1,6 +1,6 @@
 import { decodeF16, encodeF16 } from '../../core/float16.ts';
+import { plainBackend } from '../backend.ts';
 import type { FloatCast } from '../casts.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 
 const cast: FloatCast = {
@@ -17,5 +17,5 @@ export const F16: NumberFormat = {
   gguf: { type: 1, fileType: 1 },
   safetensors: 'F16',
   decodeBlocks: (blocks, values) => decodeF16(blocks, values),
-  encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
+  encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
 };

@@ -1,7 +1,7 @@
 import { F8_E4M3 as e4m3, F8_E5M2 as e5m2, type Minifloat } from '../../core/minifloat.ts';
+import { plainBackend } from '../backend.ts';
 import { minifloatCast } from '../casts.ts';
 import { barePass } from '../passes.ts';
-import { ownSearcher } from '../search/searcher.ts';
 import type { NumberFormat } from '../types.ts';
 
 /** OFP8 E4M3 without Inf, as safetensors stores it. */
@@ -18,6 +18,6 @@ function float8(name: string, float: Minifloat): NumberFormat {
     safetensors: name,
     passes: barePass(8, float.values),
     decodeBlocks: (blocks, values) => float.decode(blocks, values),
-    encodeBlocks: (values, blocks, _importance, searcher = ownSearcher) => searcher.castValues(cast, values, blocks),
+    encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
   };
 }

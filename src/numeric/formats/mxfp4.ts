@@ -1,7 +1,7 @@
+import { plainBackend } from '../backend.ts';
 import { gridFormat } from '../grid.ts';
-import { scaleSearch } from '../search/scale.ts';
-import { ownSearcher } from '../search/searcher.ts';
-import { foundScales, type PowerScale } from '../search/types.ts';
+import { scaleSearch } from '../search/grid/scale.ts';
+import { foundScales, type PowerScale } from '../search/grid/types.ts';
 
 /**
  *   0       1                                 17
@@ -56,10 +56,10 @@ export const MXFP4 = gridFormat({
   grid: {
     subBlock: 32,
     levels: E2M1_LEVELS,
-    fit(values, importance, blocks, scale, offset, searcher = ownSearcher) {
+    fit(values, importance, blocks, scale, offset, backend = plainBackend) {
       const count = values.length / 32;
       const found = foundScales(SEARCH, count);
-      searcher.searchScales(SEARCH, values, importance, found);
+      backend.searchScales(SEARCH, values, importance, found);
       blocks.fill(0);
       for (let i = 0; i < count; i++) {
         blocks[i * BLOCK_BYTES] = found.a[i];

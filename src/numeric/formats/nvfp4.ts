@@ -1,9 +1,9 @@
 import { F8_E4M3 } from '../../core/minifloat.ts';
+import { plainBackend } from '../backend.ts';
 import { recoverNearScales } from '../exact/scale.ts';
 import { gridFormat } from '../grid.ts';
-import { scaleSearch } from '../search/scale.ts';
-import { ownSearcher } from '../search/searcher.ts';
-import { foundScales, type NearScale } from '../search/types.ts';
+import { scaleSearch } from '../search/grid/scale.ts';
+import { foundScales, type NearScale } from '../search/grid/types.ts';
 import { E2M1_CODES, E2M1_DOUBLED, E2M1_LEVELS } from './mxfp4.ts';
 
 /**
@@ -48,10 +48,10 @@ export const NVFP4 = gridFormat({
   grid: {
     subBlock: 16,
     levels: E2M1_LEVELS,
-    fit(values, importance, blocks, scale, offset, searcher = ownSearcher) {
+    fit(values, importance, blocks, scale, offset, backend = plainBackend) {
       const count = values.length / 64;
       const found = foundScales(SEARCH, count);
-      searcher.searchScales(SEARCH, values, importance, found);
+      backend.searchScales(SEARCH, values, importance, found);
       recoverNearScales(SEARCH, values, found);
       blocks.fill(0);
       for (let i = 0; i < 4 * count; i++) {

@@ -2,8 +2,8 @@ import { readF16, writeF16 } from '../../core/float16.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { packTwoBits } from '../nibbles.ts';
-import { affineSearch } from '../search/affine.ts';
-import { fitSuperAffine } from '../search/asymmetric.ts';
+import { affineSearch } from '../search/grid/affine.ts';
+import { fitSuperAffine } from '../search/grid/asymmetric.ts';
 
 /**
  *   0                16                         80       82          84

@@ -2,8 +2,8 @@ import { readF16 } from '../../core/float16.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { packHighBits, packNibbles, readHighBits } from '../nibbles.ts';
-import { scaleSearch } from '../search/scale.ts';
-import { fitScale } from '../search/symmetric.ts';
+import { scaleSearch } from '../search/grid/scale.ts';
+import { fitScale } from '../search/grid/symmetric.ts';
 
 /**
  *   0        2                6                22

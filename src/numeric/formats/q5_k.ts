@@ -1,8 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
-import { affineSearch } from '../search/affine.ts';
-import { fitSuperAffine } from '../search/asymmetric.ts';
+import { affineSearch } from '../search/grid/affine.ts';
+import { fitSuperAffine } from '../search/grid/asymmetric.ts';
 import { readMinimum, readScale, writeScales } from './k_scales.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { pointCodes } from '../../numeric/points.ts';
-import { GROUP, type PointCodes } from '../../numeric/search/points.ts';
+import { GROUP, type PointCodes } from '../../numeric/search/points/points.ts';
 import type { NumberFormat, PointGrid } from '../../numeric/types.ts';
 import { type BlockPlan, BlockRounder } from './block-rounder.ts';
 

@@ -1,5 +1,5 @@
 import type { Kernels } from '../../kernels/contract.ts';
-import { GROUP } from '../../numeric/search/points.ts';
+import { GROUP } from '../../numeric/search/points/points.ts';
 import type { NumberFormat } from '../../numeric/types.ts';
 import type { BlockRounder } from './block-rounder.ts';
 import { PointRounder } from './point-rounder.ts';
