@@ -71,12 +71,14 @@ async function loadMatrices(imatrix: string): Promise<Matrix[]> {
   const random = new Random(1);
   const entries = new Map<string, { sums: Float32Array; counts: Float32Array }>();
   const loaded: Matrix[] = [];
-  for (const tensor of matrices(await openModel(MODEL))) {
+  const model = await openModel(MODEL);
+  for (const tensor of matrices(model)) {
     const [rows, columns] = tensor.shape;
     const importance = Float32Array.from({ length: columns }, () => Math.exp(random.normal()));
     loaded.push({ columns, importance, values: await tensor.load(0, rows) });
     entries.set(tensor.name, { sums: importance, counts: Float32Array.of(1) });
   }
+  await model.close();
   await writeImatrix({ datasets: ['none'], chunkCount: 1, chunkSize: 1, entries }, await fileSink(imatrix));
   return loaded;
 }
