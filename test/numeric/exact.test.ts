@@ -214,3 +214,29 @@ test('the common step is the greatest common divisor, or 0 where multiples are t
   }
   assert.equal(commonStep(new Float32Array(4), 0, 4, 10), 0);
 });
+
+test('rows of two stages come back bit for bit, of any codes too, also under importance', () => {
+  const random = new Random(12);
+  const [rows, columns] = [6, 256];
+  for (const name of ['E8P_RVQ3', 'E8P_RVQ4']) {
+    const { tensor } = entry(name);
+    const again = (bytes: Uint8Array, importance?: Float32Array): [Float32Array, Float32Array] => {
+      const [once, twice] = [new Float32Array(columns), new Float32Array(columns)];
+      tensor.decode(bytes, columns, once);
+      tensor.decode(tensor.encode(once, columns, importance), columns, twice);
+      return [once, twice];
+    };
+    for (let row = 0; row < rows; row++) {
+      const bytes = tensor.encode(normal(row, columns, 0.02), columns);
+      const importance = normal(100 + row, columns).map(Math.exp);
+      assert.ok(areSame(...again(bytes, importance)), `${name}: row ${row}`);
+      const any = bytes.map((byte, i) => (i < 4 ? byte : random.integer(256)));
+      assert.ok(areSame(...again(any)), `${name}: any codes, row ${row}`);
+      const [off] = again(bytes);
+      off[9] *= 1 + 2 ** -9;
+      const decoded = new Float32Array(columns);
+      tensor.decode(tensor.encode(off, columns), columns, decoded);
+      assert.ok(!areSame(decoded, off), `${name}: a row off the grid`);
+    }
+  }
+});

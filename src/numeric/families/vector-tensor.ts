@@ -1,5 +1,6 @@
 import type { EncodeBackend } from '../backend.ts';
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
+import { exactStages } from '../exact/stages.ts';
 import { type GroupCodec, groupTensor } from '../groups.ts';
 import type { CodePass } from '../passes.ts';
 import { POINT_SIZE } from '../patterns.ts';
@@ -45,9 +46,12 @@ class RowCodec implements GroupCodec {
       backend.searchVectors({ stages: this.#stages, columns: this.group, x, w, scale, codes });
       deviation.forEach((unit, row) => {
         const at = (first + row) * this.bytes;
-        writeScale(SCALE_F32, SCALE_F32.code(unit * scale[row]), bytes, at);
+        const own = this.#stages.map((_, s) => codes.subarray((s * scale.length + row) * groups).subarray(0, groups));
+        const given = values.subarray((first + row) * this.group, (first + row + 1) * this.group);
+        const exact = exactStages(this.#stages, given, own);
+        writeScale(SCALE_F32, SCALE_F32.code(exact || unit * scale[row]), bytes, at);
         for (const [s, stage] of this.#stages.entries())
-          packBits(codes, (s * scale.length + row) * groups, groups, bitsOf(stage), bytes, at + this.#starts[s]);
+          packBits(own[s], 0, groups, bitsOf(stage), bytes, at + this.#starts[s]);
       });
     }
   }

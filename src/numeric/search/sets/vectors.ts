@@ -89,7 +89,7 @@ class RowSearch {
     this.#sum.fill(0);
     for (const [s, stage] of this.#stages.entries()) {
       for (let at = 0; at < x.length; at += POINT_SIZE) {
-        const code = nearest(stage, this.#rest, at, w);
+        const code = nearestWord(stage, this.#rest, at, w);
         this.#codes[s][at / POINT_SIZE] = code;
         readWord(stage, code, this.#point);
         for (let i = 0; i < POINT_SIZE; i++) {
@@ -101,7 +101,8 @@ class RowSearch {
   }
 }
 
-function nearest(stage: VectorStage, x: Float32Array, at: number, w: Float32Array): number {
+/** Code of a stage's point with the least Σ w (x − point)², 8 values from `at` on. */
+export function nearestWord(stage: VectorStage, x: Float32Array, at: number, w: Float32Array): number {
   if (stage.kind === 'patterns') return nearestPattern(stage, x, at, w);
   let best = 0;
   let least = Infinity;
