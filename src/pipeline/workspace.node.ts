@@ -6,7 +6,7 @@ import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
 
 /** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
-const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 7;
+const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 8;
 
 /**
  * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
