@@ -11,7 +11,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { unpackBits } from '../src/numeric/bits.ts';
-import { ownCoder } from '../src/numeric/entropy/coder.ts';
+import { plainCoder } from '../src/numeric/entropy/coder.ts';
 import { entry, registry } from '../src/numeric/registry.ts';
 import { matrices } from '../src/quantize/sensitivity.ts';
 import { assetPath } from '../src/text/assets.node.ts';
@@ -61,7 +61,7 @@ function timeCoding(name: string, values: Float32Array, columns: number, small: 
   const { code, uncode } = tensor.coded!;
   const packed = uncode(small, columns, values.length, kernels.entropy);
   time.encode += seconds(() => code(packed, columns, values.length, kernels.entropy));
-  time.encodeOwn += seconds(() => code(packed, columns, values.length, ownCoder));
+  time.encodeOwn += seconds(() => code(packed, columns, values.length, plainCoder));
   kernels.scope(() => {
     const bytes = kernels.u8(small.length);
     bytes.set(small);

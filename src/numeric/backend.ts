@@ -1,5 +1,5 @@
 import { type Caster, plainCaster } from './casts.ts';
-import { ownCoder } from './entropy/coder.ts';
+import { plainCoder } from './entropy/coder.ts';
 import type { EntropyCoder } from './entropy/types.ts';
 import { nearestCodes } from './search/grid/codes.ts';
 import { searchScales } from './search/grid/scales.ts';
@@ -27,5 +27,5 @@ export const plainBackend: EncodeBackend = {
   encodeGroups,
   ...setSearches,
   ...plainCaster,
-  entropy: ownCoder,
+  entropy: plainCoder,
 };

@@ -4,7 +4,7 @@ import { FormatError } from '../../src/core/errors.ts';
 import { Random } from '../../src/core/random.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { decodeCodes, encodeCodes } from '../../src/numeric/entropy/code-matrix.ts';
-import { ownCoder } from '../../src/numeric/entropy/coder.ts';
+import { plainCoder } from '../../src/numeric/entropy/coder.ts';
 import { onEveryBuild } from './support.ts';
 
 /** Shapes of one lane and of eight, of rows that are no whole eights, of one segment and of several. */
@@ -43,7 +43,7 @@ const cases: Case[] = SHAPES.map((shape) => {
 function decoded(kernels: Kernels | undefined, { shape, codes }: Case, bytes: Uint8Array): Uint8Array | 'refused' {
   const out = new Uint8Array(codes.length);
   try {
-    decodeCodes(shape, bytes, out, kernels?.entropy ?? ownCoder);
+    decodeCodes(shape, bytes, out, kernels?.entropy ?? plainCoder);
     return out;
   } catch (error) {
     assert.ok(error instanceof FormatError, `${error}`);
@@ -98,7 +98,7 @@ test('units of scales and codes come apart and together as in the definition, at
       for (const codes of [1, 7, 32, 100]) {
         const units = { count: 5, headerBytes: 2, bits, codes };
         const bytes = Uint8Array.from({ length: 5 * (2 + Math.ceil((codes * bits) / 8)) }, () => random.integer(256));
-        const parts = [ownCoder, kernels.entropy].map((coder) => {
+        const parts = [plainCoder, kernels.entropy].map((coder) => {
           const headers = new Uint8Array(10);
           const split = new Uint8Array(5 * codes);
           coder.splitUnits(units, bytes, headers, split);

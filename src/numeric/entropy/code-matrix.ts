@@ -1,7 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { estimateClasses, type Orders, spreadOrders, tablesOf } from './classes.ts';
-import { ownCoder } from './coder.ts';
+import { plainCoder } from './coder.ts';
 import { frequenciesOf } from './frequencies.ts';
 import { addLag, bestLag, LAGS, subtractLag } from './lag.ts';
 import { decodeSymbols, encodeSymbols, streamOverhead } from './rans.ts';
@@ -36,7 +36,7 @@ export function mostBytes({ rows, columns, bits }: Shape): number {
 }
 
 /** Compresses codes without loss. @param codes [rows, columns], below 2^bits */
-export function encodeCodes(shape: Shape, codes: Uint8Array, coder: EntropyCoder = ownCoder): Uint8Array {
+export function encodeCodes(shape: Shape, codes: Uint8Array, coder: EntropyCoder = plainCoder): Uint8Array {
   const plain: CodeMatrix = { ...shape, symbols: 2 ** shape.bits, codes };
   const lag = bestLag(sample(plain).part);
   const choices = (lag === 0 ? [0] : [0, lag]).map((lag) => chooseClasses(subtractLag(plain, lag), lag, coder));
@@ -141,7 +141,12 @@ function writeCoded({ matrix, lag, classes, levels, tables }: Choice, coder: Ent
  * @param codes [rows, columns] out
  * @throws FormatError when the bytes cannot be such a matrix
  */
-export function decodeCodes(shape: Shape, bytes: Uint8Array, codes: Uint8Array, coder: EntropyCoder = ownCoder): void {
+export function decodeCodes(
+  shape: Shape,
+  bytes: Uint8Array,
+  codes: Uint8Array,
+  coder: EntropyCoder = plainCoder,
+): void {
   if (bytes.length === 0 || bytes.length > mostBytes(shape))
     throw new FormatError(`coded matrix: ${bytes.length} bytes, expected 1 to ${mostBytes(shape)}`);
   if (bytes[0] === STORED) {

@@ -4,7 +4,7 @@ import type { EntropyCoder } from './types.ts';
 import { joinUnits, splitUnits } from './units.ts';
 
 /** Coding as this room defines it. */
-export const ownCoder: EntropyCoder = {
+export const plainCoder: EntropyCoder = {
   pairCounts,
   assignClasses,
   encodeSegments,

@@ -43,7 +43,7 @@ export interface Units {
   readonly codes: number;
 }
 
-/** Counts, codes and decodes symbols. `ownCoder` defines it; kernels find the same, bit for bit. */
+/** Counts, codes and decodes symbols. `plainCoder` defines it; kernels find the same, bit for bit. */
 export interface EntropyCoder {
   /** How often each symbol occurs under each pair of classes. @returns [rowClasses, columnClasses, symbols] */
   pairCounts(matrix: CodeMatrix, classes: Classes): Float64Array;

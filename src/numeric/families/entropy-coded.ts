@@ -1,7 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import { plainBackend } from '../backend.ts';
 import { decodeCodes, encodeCodes, mostBytes } from '../entropy/code-matrix.ts';
-import { ownCoder } from '../entropy/coder.ts';
+import { plainCoder } from '../entropy/coder.ts';
 import type { EntropyCoder, Units } from '../entropy/types.ts';
 import { unitBytes } from '../entropy/units.ts';
 import { Q4_0 } from '../formats/q4_0.ts';
@@ -80,7 +80,7 @@ function entropyCoded({ format, headerBytes, bits, unit }: Layout): TensorFormat
     encode: (values, columns, importance, backend = plainBackend) =>
       code(inner.encode(values, columns, importance, backend), columns, values.length, backend.entropy),
     decode(bytes, columns, values) {
-      inner.decode(uncode(bytes, columns, values.length, ownCoder), columns, values);
+      inner.decode(uncode(bytes, columns, values.length, plainCoder), columns, values);
     },
   });
 }
