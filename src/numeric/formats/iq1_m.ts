@@ -1,7 +1,7 @@
 import { f16ToNumber, writeF16 } from '../../core/float16.ts';
+import { fitPointScale } from '../fit/points.ts';
 import { pointFormat } from '../points.ts';
 import { EitherBook } from '../search/points/eitherbook.ts';
-import { fitPointScale } from '../search/points/pointfit.ts';
 import { IQ1_BOOK } from './iq_books.ts';
 import { IQ1_DELTA, IQ1_SHIFTED, IQ1_STARTS } from './iq1_s.ts';
 

@@ -1,7 +1,7 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
+import { fitPointScale } from '../fit/points.ts';
 import { pointFormat } from '../points.ts';
 import { CodeBook } from '../search/points/codebook.ts';
-import { fitPointScale } from '../search/points/pointfit.ts';
 import { EVEN_SIGNS, IQ3_XXS_BOOK } from './iq_books.ts';
 import { orBits, writePoint } from './iq_points.ts';
 

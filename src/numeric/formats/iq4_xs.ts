@@ -1,7 +1,7 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
+import { fitSuperScale } from '../fit/symmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { packNibbles } from '../nibbles.ts';
-import { fitSuperScale } from '../search/grid/symmetric.ts';
 import { IQ4_LEVELS, IQ4_SEARCH } from './iq4_nl.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { writeF16 } from '../../core/float16.ts';
-import type { SuperAffineHeader } from '../search/grid/asymmetric.ts';
+import type { SuperAffineHeader } from '../fit/asymmetric.ts';
 
 /**
  * The 12 bytes that hold 8 six-bit scales a and 8 six-bit minimums b of Q4_K and Q5_K:

@@ -1,7 +1,8 @@
 import { plainBackend } from '../backend.ts';
+import { fittedScales } from '../fit/scales.ts';
 import { gridFormat } from '../grid.ts';
 import { scaleSearch } from '../search/grid/scale.ts';
-import { foundScales, type PowerScale } from '../search/grid/types.ts';
+import type { PowerScale } from '../search/grid/types.ts';
 
 /**
  *   0       1                                 17
@@ -58,8 +59,7 @@ export const MXFP4 = gridFormat({
     levels: E2M1_LEVELS,
     fit(values, importance, blocks, scale, offset, backend = plainBackend) {
       const count = values.length / 32;
-      const found = foundScales(SEARCH, count);
-      backend.searchScales(SEARCH, values, importance, found);
+      const found = fittedScales(SEARCH, values, importance, backend);
       blocks.fill(0);
       for (let i = 0; i < count; i++) {
         blocks[i * BLOCK_BYTES] = found.a[i];

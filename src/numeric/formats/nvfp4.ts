@@ -1,9 +1,9 @@
 import { F8_E4M3 } from '../../core/minifloat.ts';
 import { plainBackend } from '../backend.ts';
-import { recoverNearScales } from '../exact/scale.ts';
+import { fittedScales } from '../fit/scales.ts';
 import { gridFormat } from '../grid.ts';
 import { scaleSearch } from '../search/grid/scale.ts';
-import { foundScales, type NearScale } from '../search/grid/types.ts';
+import type { NearScale } from '../search/grid/types.ts';
 import { E2M1_CODES, E2M1_DOUBLED, E2M1_LEVELS } from './mxfp4.ts';
 
 /**
@@ -50,9 +50,7 @@ export const NVFP4 = gridFormat({
     levels: E2M1_LEVELS,
     fit(values, importance, blocks, scale, offset, backend = plainBackend) {
       const count = values.length / 64;
-      const found = foundScales(SEARCH, count);
-      backend.searchScales(SEARCH, values, importance, found);
-      recoverNearScales(SEARCH, values, found);
+      const found = fittedScales(SEARCH, values, importance, backend);
       blocks.fill(0);
       for (let i = 0; i < 4 * count; i++) {
         blocks[(i >> 2) * BLOCK_BYTES + (i & 3)] = found.a[i];

@@ -1,7 +1,7 @@
 import { readF16 } from '../../core/float16.ts';
+import { fitScale } from '../fit/symmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { scaleSearch } from '../search/grid/scale.ts';
-import { fitScale } from '../search/grid/symmetric.ts';
 
 /**
  *   0        2                  18

@@ -1,9 +1,9 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
+import { fitSuperAffine } from '../fit/asymmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { packTwoBits } from '../nibbles.ts';
 import { affineSearch } from '../search/grid/affine.ts';
-import { fitSuperAffine } from '../search/grid/asymmetric.ts';
 
 /**
  *   0                16                         80       82          84

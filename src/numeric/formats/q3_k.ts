@@ -1,9 +1,9 @@
 import { readF16, writeF16 } from '../../core/float16.ts';
+import { fitSuperScale } from '../fit/symmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { packTwoBits } from '../nibbles.ts';
 import { scaleSearch } from '../search/grid/scale.ts';
-import { fitSuperScale } from '../search/grid/symmetric.ts';
 
 /**
  *   0                32                          96                  108      110

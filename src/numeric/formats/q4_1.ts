@@ -1,9 +1,9 @@
 import { readF16 } from '../../core/float16.ts';
+import { fitAffine } from '../fit/asymmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { packNibbles } from '../nibbles.ts';
 import { affineSearch } from '../search/grid/affine.ts';
-import { fitAffine } from '../search/grid/asymmetric.ts';
 
 /**
  *   0        2        4                       20

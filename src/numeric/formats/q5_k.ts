@@ -1,8 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
+import { fitSuperAffine } from '../fit/asymmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { affineSearch } from '../search/grid/affine.ts';
-import { fitSuperAffine } from '../search/grid/asymmetric.ts';
 import { readMinimum, readScale, writeScales } from './k_scales.ts';
 
 /**

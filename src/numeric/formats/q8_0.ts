@@ -1,8 +1,8 @@
 import { readF16 } from '../../core/float16.ts';
+import { fitScale } from '../fit/symmetric.ts';
 import { gridFormat } from '../grid.ts';
 import { integerLevels } from '../levels.ts';
 import { scaleSearch } from '../search/grid/scale.ts';
-import { fitScale } from '../search/grid/symmetric.ts';
 
 /**
  *   0        2                                34

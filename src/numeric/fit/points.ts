@@ -1,7 +1,7 @@
-import { plainBackend } from '../../backend.ts';
-import { recoverPointScales } from '../../exact/point.ts';
-import type { PointGrid } from '../../types.ts';
-import { foundPointScales, POINT_BLOCK, type PointScale } from './types.ts';
+import { plainBackend } from '../backend.ts';
+import { recoverPointScales } from '../exact/point.ts';
+import { foundPointScales, POINT_BLOCK, type PointScale } from '../search/points/types.ts';
+import type { PointGrid } from '../types.ts';
 
 /**
  * `fit` of a format of points.

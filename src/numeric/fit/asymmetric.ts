@@ -1,9 +1,9 @@
-import { LARGEST_F16, roundScale, writeF16 } from '../../../core/float16.ts';
-import { plainBackend } from '../../backend.ts';
-import { recoverAffine } from '../../exact/affine.ts';
-import type { ScalarGrid } from '../../types.ts';
-import type { AffineSearch } from './affine.ts';
-import { type BlockAffine, foundScales, type SuperAffine } from './types.ts';
+import { LARGEST_F16, roundScale, writeF16 } from '../../core/float16.ts';
+import { plainBackend } from '../backend.ts';
+import type { AffineSearch } from '../search/grid/affine.ts';
+import type { BlockAffine, SuperAffine } from '../search/grid/types.ts';
+import type { ScalarGrid } from '../types.ts';
+import { fittedScales } from './scales.ts';
 
 type Fit = ScalarGrid['fit'];
 
@@ -12,9 +12,7 @@ export function fitAffine(blockSize: number, blockBytes: number, search: AffineS
   const spec: BlockAffine = { kind: 'affine', subBlocks: 1, subBlock: blockSize, search };
   return (values, importance, blocks, scale, offset, backend = plainBackend) => {
     const count = values.length / blockSize;
-    const found = foundScales(spec, count);
-    backend.searchScales(spec, values, importance, found);
-    recoverAffine(spec, values, found);
+    const found = fittedScales(spec, values, importance, backend);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       let d = found.d[i];
@@ -54,9 +52,7 @@ export function fitSuperAffine(
   const { subBlocks, subBlock } = spec;
   return (values, importance, blocks, scale, offset, backend = plainBackend) => {
     const count = values.length / (subBlocks * subBlock);
-    const found = foundScales(spec, count);
-    backend.searchScales(spec, values, importance, found);
-    recoverAffine(spec, values, found);
+    const found = fittedScales(spec, values, importance, backend);
     blocks.fill(0);
     for (let i = 0; i < count; i++) {
       const [from, to] = [i * subBlocks, (i + 1) * subBlocks];

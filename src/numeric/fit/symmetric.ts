@@ -1,9 +1,9 @@
-import { writeF16 } from '../../../core/float16.ts';
-import { plainBackend } from '../../backend.ts';
-import { recoverScales } from '../../exact/scale.ts';
-import type { ScalarGrid } from '../../types.ts';
-import type { ScaleSearch } from './scale.ts';
-import { type BlockScale, foundScales, type SuperScale } from './types.ts';
+import { writeF16 } from '../../core/float16.ts';
+import { plainBackend } from '../backend.ts';
+import type { ScaleSearch } from '../search/grid/scale.ts';
+import type { BlockScale, SuperScale } from '../search/grid/types.ts';
+import type { ScalarGrid } from '../types.ts';
+import { fittedScales } from './scales.ts';
 
 type Fit = ScalarGrid['fit'];
 
@@ -12,9 +12,7 @@ export function fitScale(blockSize: number, blockBytes: number, at: number, sear
   const spec: BlockScale = { kind: 'scale', subBlocks: 1, subBlock: blockSize, search };
   return (values, importance, blocks, scale, offset, backend = plainBackend) => {
     const count = values.length / blockSize;
-    const found = foundScales(spec, count);
-    backend.searchScales(spec, values, importance, found);
-    recoverScales(spec, values, found);
+    const found = fittedScales(spec, values, importance, backend);
     blocks.fill(0);
     offset.fill(0, 0, count);
     for (let i = 0; i < count; i++) scale[i] = writeF16(blocks, i * blockBytes + at, found.d[i]);
@@ -34,9 +32,7 @@ export function fitSuperScale(
   const { subBlocks, subBlock } = spec;
   return (values, importance, blocks, scale, offset, backend = plainBackend) => {
     const count = values.length / (subBlocks * subBlock);
-    const found = foundScales(spec, count);
-    backend.searchScales(spec, values, importance, found);
-    recoverScales(spec, values, found);
+    const found = fittedScales(spec, values, importance, backend);
     blocks.fill(0);
     offset.fill(0, 0, count * subBlocks);
     for (let i = 0; i < count; i++) {
