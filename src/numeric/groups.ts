@@ -22,8 +22,8 @@ export interface GroupCodec {
   passes?(): readonly CodePass[];
 }
 
-/** Values searched at a time, where a group is not longer. */
-const VALUES_TOGETHER = 2 ** 16;
+/** Values searched at a time, where a group is not longer: few large searches cost less than many small ones. */
+export const VALUES_TOGETHER = 2 ** 16;
 
 /** Searches groups of values under one scale each. @param store takes what group g of `found` is; groups come in their order */
 export function searchGroups(

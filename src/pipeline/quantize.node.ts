@@ -181,11 +181,10 @@ class QuantizeRun {
     workspace: Workspace,
     budgets: Budgets,
   ): Promise<BitPlan | undefined> {
-    const { solver, evaluations, seed, searchText, evaluationLength: length } = this.#options;
+    const { solver, evaluations, seed, searchText } = this.#options;
     if (evaluationsOf(this.#options) === undefined) return undefined;
     return await this.#timed('search', async () => {
-      const setting = { session: this.#session, measurement, workspace, length };
-      const judge = await PlanJudge.open(setting, await searchText!());
+      const judge = await this.#openJudge(await searchText!(), measurement, workspace);
       return await searchPlan(planner, table, budgets, judge, { solver, evaluations, seed }, this.#options);
     });
   }
@@ -227,12 +226,16 @@ class QuantizeRun {
     measurement: Measurement,
     workspace: Workspace,
   ): Promise<(plan: BitPlan, only?: (tensor: ModelTensor) => boolean) => Promise<Evaluation>> {
-    const { evaluationLength: length } = this.#options;
-    const judge = await PlanJudge.open({ session: this.#session, measurement, workspace, length }, tokens);
+    const judge = await this.#openJudge(tokens, measurement, workspace);
     return async (plan, only) => {
       await this.#encode(plan, measurement, workspace);
       return (await this.#timed('verify', () => judge.judge(plan, only, this.#options))).evaluation;
     };
+  }
+
+  async #openJudge(tokens: Int32Array, measurement: Measurement, workspace: Workspace): Promise<PlanJudge> {
+    const { evaluationLength: length } = this.#options;
+    return await PlanJudge.open({ session: this.#session, measurement, workspace, length }, tokens);
   }
 
   async #write(plan: BitPlan, workspace: Workspace, notes: Notes, evaluation?: Evaluation): Promise<QuantizeResult> {

@@ -21,7 +21,7 @@ export function run(team: Team, name: string, work: number, { inputs, outputs, n
 }
 
 /** Address of a copy, or of the array itself where it is in the team's memory. */
-function upload(team: Team, array: AnyArray): number {
+export function upload(team: Team, array: AnyArray): number {
   if (array.buffer === team.memory.buffer) return array.byteOffset;
   const address = team.allocate(array.byteLength);
   bytesAt(team, address, array.byteLength).set(bytesOf(array));

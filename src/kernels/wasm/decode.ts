@@ -4,6 +4,7 @@ import { isBlocked } from '../../numeric/table.ts';
 import type { NumberFormat, TensorFormat } from '../../numeric/types.ts';
 import type { Kernels } from '../contract.ts';
 import { checkDecode, packedFormats } from '../packedFormats.ts';
+import { upload } from './call.ts';
 import { entropyKernels } from './entropy.ts';
 import { patternRecord, type Tables, tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
@@ -30,9 +31,7 @@ export function decodeKernels(team: Team): Pick<Kernels, 'decodes' | 'decode'> {
       if (coded !== undefined) {
         const inner = coded.uncode(bytes, columns, values.length, coder);
         team.scope(() => {
-          const address = team.allocate(inner.length);
-          const packed = new Uint8Array(team.memory.buffer, address, inner.length);
-          packed.set(inner);
+          const packed = new Uint8Array(team.memory.buffer, upload(team, inner), inner.length);
           kernels.decode(coded.format, packed, columns, values);
         });
       } else if (format.passes === undefined && isBlocked(format) && packedFormats.includes(format.name)) {

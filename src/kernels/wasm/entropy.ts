@@ -1,6 +1,6 @@
 import type { EntropyCoder, RansTask } from '../../numeric/entropy/types.ts';
 import { unitBytes } from '../../numeric/entropy/units.ts';
-import { run } from './call.ts';
+import { run, upload } from './call.ts';
 import type { Team } from './team.ts';
 
 /** Operations that a symbol takes, about. */
@@ -57,8 +57,7 @@ export function entropyKernels(team: Team): EntropyCoder {
     splitUnits: (units, bytes, headers, codes) => {
       const { count, headerBytes, bits, codes: each } = units;
       team.scope(() => {
-        const from = team.allocate(bytes.length);
-        new Uint8Array(team.memory.buffer, from, bytes.length).set(bytes);
+        const from = upload(team, bytes);
         run(team, 'splitUnits', UNIT_WORK * codes.length, {
           inputs: [from, from + bytes.length],
           outputs: [headers, codes],

@@ -13,6 +13,7 @@ import { NESTED_STARTS } from '../../numeric/search/groups/nested.ts';
 import { RANGES } from '../../numeric/search/groups/zeropoint.ts';
 import { requireBlocks, run } from './call.ts';
 import { type Cells, cellsOf } from './cells.ts';
+import { tablesOf } from './tables.ts';
 import type { Team } from './team.ts';
 
 /** Operations that a value takes, about. */
@@ -39,7 +40,7 @@ const MOST_VALUES = 2 ** 26;
  * 10 bytes a value, and nothing else that grows with a group. Threads share groups: a single one is searched by one thread.
  */
 export function groupKernel(team: Team): EncodeBackend['encodeGroups'] {
-  const shelf = new CellShelf(team);
+  const tables = tablesOf(team);
   return (search, group, values, importance, found) => {
     requireBlocks(values, importance, group);
     if (group > MOST_VALUES) return encodeGroups(search, group, values, importance, found);
@@ -47,9 +48,9 @@ export function groupKernel(team: Team): EncodeBackend['encodeGroups'] {
     const { scale, zero, codes } = found;
     if (scale.length < count || zero.length < count || codes.length < values.length)
       throw new RangeError(`encodeGroups of ${count} groups of ${group} got too little room for what it finds`);
-    const cells = search.kind === 'levels' ? shelf.place(search.element) : undefined;
+    const cells = search.kind === 'levels' ? cellsOfElement(search.element) : undefined;
     run(team, 'encodeGroups', WORK * values.length, {
-      inputs: [words(search, cells?.cells), cells?.address, values, importance],
+      inputs: [words(search, cells), cells && tables.of(cells, () => cells.records), values, importance],
       outputs: [scale.subarray(0, count), zero.subarray(0, count), codes.subarray(0, values.length)],
       numbers: [group, count],
     });
@@ -108,24 +109,12 @@ function nestedWords(spec: Float64Array, { narrowing, widths }: NestedSearch): v
   setStarts(spec, NESTED_STARTS);
 }
 
-/** Cells of tables of levels in the memory of a team, each put there when first asked for, to stay. */
-class CellShelf {
-  readonly #team: Team;
-  readonly #places = new WeakMap<Element, { cells: Cells; address: number }>();
+const known = new WeakMap<Element, Cells>();
 
-  constructor(team: Team) {
-    this.#team = team;
-  }
-
-  /** Undefined for elements that need none. */
-  place(element: Element): { cells: Cells; address: number } | undefined {
-    if (element.rounding.kind !== 'table') return undefined;
-    const known = this.#places.get(element);
-    if (known !== undefined) return known;
-    const cells = cellsOf(element.rounding);
-    const address = this.#team.allocateTable(cells.records.byteLength);
-    new Uint8Array(this.#team.memory.buffer, address, cells.records.byteLength).set(new Uint8Array(cells.records));
-    this.#places.set(element, { cells, address });
-    return { cells, address };
-  }
+/** Cells of an element's table of levels; undefined for elements that need none. */
+function cellsOfElement(element: Element): Cells | undefined {
+  if (element.rounding.kind !== 'table') return undefined;
+  const cells = known.get(element) ?? cellsOf(element.rounding);
+  known.set(element, cells);
+  return cells;
 }

@@ -1,5 +1,6 @@
 import { packBits, packedBytes, unpackBits } from '../bits.ts';
 import { integerElement, tableElement } from '../elements.ts';
+import { VALUES_TOGETHER } from '../groups.ts';
 import { ScaledCodec } from '../scaled.ts';
 import { SCALE_F16 } from '../scales.ts';
 import { loadBlock } from '../search/block.ts';
@@ -13,8 +14,6 @@ import type { TensorFormat } from '../types.ts';
  * @see Zhao et al., "PTQ1.61: Push the Real Limit of Extremely Low-Bit Post-Training Quantization", ACL 2025, section 3.2
  */
 const SALIENT_SHARE = 0.2;
-/** Values encoded at a time: few large searches cost less than many small ones. */
-const VALUES_TOGETHER = 2 ** 16;
 const salientElement = integerElement(4, -8, 7);
 const signElement = tableElement([1, -1]);
 

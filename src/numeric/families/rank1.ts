@@ -1,6 +1,7 @@
 import { decodeF16, encodeF16 } from '../../core/float16.ts';
 import { packedBytes, unpackBits } from '../bits.ts';
 import { tableElement } from '../elements.ts';
+import { VALUES_TOGETHER } from '../groups.ts';
 import { nearestTable } from '../levels.ts';
 import { levelsOf } from '../passes.ts';
 import { readScale, SCALE_F16 } from '../scales.ts';
@@ -19,8 +20,6 @@ const integers = Float32Array.from({ length: 2 * STEPS }, (_, code) =>
 );
 const element = tableElement(Float64Array.from(integers, (level) => level / STEPS));
 const nearest = nearestTable(integers);
-/** Values that are encoded together. */
-const VALUES_TOGETHER = 32768;
 
 /** Normalizers below half of the smallest binary16 are 0. */
 const HALF_SMALLEST = 2 ** -25;
