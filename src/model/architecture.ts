@@ -1,4 +1,5 @@
 import { FormatError } from '../core/errors.ts';
+import type { Graph } from '../graph/types.ts';
 import { llama } from './architectures/llama.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen3 } from './architectures/qwen3.ts';
@@ -18,6 +19,8 @@ export interface Architecture {
   readonly defaults: { readonly ropeTheta: number; readonly normEpsilon: number };
   /** Every tensor a model has, in GGUF's order. */
   tensors(config: ModelConfig): TensorSpec[];
+  /** The network: weights by the names that `tensors` gives. */
+  graph(config: ModelConfig): Graph;
 }
 
 /** A tensor that a model must have (or, `optional`, may have). */

@@ -65,6 +65,7 @@ function assemble(
   let fingerprint: Promise<string> | undefined;
   const model: Model = {
     config,
+    graph: architectureByName(config.architecture, 'model').graph(config),
     tensors,
     tokenizer,
     metadata,

@@ -1,3 +1,4 @@
+import type { Graph } from '../graph/types.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 
 /** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
@@ -94,6 +95,8 @@ export interface CacheFormats {
 
 export interface Model {
   readonly config: ModelConfig;
+  /** What is computed, with the tensors' names as its weights. */
+  readonly graph: Graph;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   readonly tokenizer: Tokenizer;

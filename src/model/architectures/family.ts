@@ -1,4 +1,9 @@
+import type { Graph } from '../../graph/types.ts';
 import type { TensorSpec } from '../architecture.ts';
+import { selfAttention } from '../parts/attention.ts';
+import { causalModel, preNormed } from '../parts/causalModel.ts';
+import { gatedMlp } from '../parts/gatedMlp.ts';
+import { ropeFrequencies } from '../rope.ts';
 import type { ModelConfig, TensorRole } from '../types.ts';
 
 /** How members of the llama family differ in their tensors. */
@@ -61,4 +66,25 @@ function blockTensors(config: ModelConfig, traits: FamilyTraits, layer: number):
   add('ffn_up.weight', 'ffn_up', [feedForward, hidden], 'mlp.up_proj.weight');
   add('ffn_down.weight', 'ffn_down', [hidden, feedForward], 'mlp.down_proj.weight');
   return specs;
+}
+
+/** A pre-norm transformer: x += attention(norm(x)), then x += mlp(norm(x)), in every block. */
+export function familyGraph(config: ModelConfig, traits: FamilyTraits): Graph {
+  const { hidden, normEpsilon: epsilon, rope } = config;
+  const { frequencies, magnitude } = ropeFrequencies(rope);
+  const attention = {
+    ...config,
+    rope: { dimensions: rope.dimensions, style: rope.style, frequencies: Array.from(frequencies), magnitude },
+    bias: traits.qkvBias,
+    qkNorm: traits.qkNorm,
+  };
+  return causalModel(config, (build, x, layer) => {
+    const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
+    const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
+      selfAttention(build, normed, { ...attention, layer }),
+    );
+    return preNormed(build, mid, norm('ffn_norm'), (normed) =>
+      gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),
+    );
+  });
 }

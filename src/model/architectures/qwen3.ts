@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { familyGraph, familyTensors } from './family.ts';
 
 /** Qwen3 (dense): RMSNorm on every head of q and k before RoPE by halves, no biases. */
 export const qwen3: Architecture = {
@@ -9,4 +9,5 @@ export const qwen3: Architecture = {
   ropeFactors: false,
   defaults: { ropeTheta: 10000, normEpsilon: 1e-6 },
   tensors: (config) => familyTensors(config, { qkNorm: true }),
+  graph: (config) => familyGraph(config, { qkNorm: true }),
 };
