@@ -7,7 +7,7 @@ import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { residualStore } from '../measure/spill.node.ts';
+import { boundaryStore } from '../run/boundaries.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
@@ -63,7 +63,7 @@ export class Session {
     return await measureModel(this.kernels, this.model, tokens, {
       store,
       seed: this.options.seed,
-      residuals: residualStore,
+      boundaries: boundaryStore,
       signal: this.options.signal,
       onProgress: this.options.onProgress,
     });

@@ -1,5 +1,7 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
 import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import { roundToBits } from './round.ts';
+import { columnEnergy, outputSketch, probabilitySquares, rowEnergy, sketch } from './sums.ts';
 import type { Attribute, Sizes } from '../program.ts';
 
 /** An operand as kernels take it. */
@@ -17,6 +19,7 @@ export interface Bound {
 type Bind = (bound: Bound) => (run: Sizes) => void;
 
 const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const f64 = (view: View | undefined): Float64Array => view as Float64Array;
 const i32 = (view: View | undefined): Int32Array => view as Int32Array;
 
 /** A matrix of floats as `gatherRows` takes it. */
@@ -39,8 +42,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
   },
   matmulNN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
-    // The gradient at the inputs: n and k are those of the linear layer.
-    return () => kernels.matmulNN(a, b, c, m, k, n, accumulate === true);
+    return () => kernels.matmulNN(a, b, c, m, n, k, accumulate === true);
   },
   matmulTN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
@@ -161,6 +163,35 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [gate, up, dy, dGate, dUp] = views.map(f32);
     return () => kernels.swigluBackward(gate, up, dy, dGate, dUp);
   },
+
+  sampledScore:
+    ({ kernels, views: [g, uniform, curvature, probability], sizes: { n } }) =>
+    () =>
+      kernels.sampledScore(f32(g), f32(uniform), f32(curvature), f32(probability), n),
+  probabilitySquares:
+    ({ views: [g, squares] }) =>
+    () =>
+      probabilitySquares(f32(g), f64(squares)),
+  gram:
+    ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
+    () =>
+      kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  rowEnergy:
+    ({ views: [g, energy, weight] }) =>
+    () =>
+      rowEnergy(f32(g), f64(energy), f32(weight)),
+  columnEnergy:
+    ({ views: [x, energy] }) =>
+    () =>
+      columnEnergy(f32(x), f64(energy)),
+  sketch:
+    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
+    ({ sequences }) =>
+      sketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
+  outputSketch:
+    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
+    ({ sequences }) =>
+      outputSketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
 };
 
 function attentionOptions(attributes: Bound['attributes']) {
@@ -175,28 +206,4 @@ function attentionOptions(attributes: Bound['attributes']) {
     ...(typeof softcap === 'number' ? { softcap } : {}),
     ...(causal === false ? { causal } : {}),
   };
-}
-
-/** Values of a token that share a scale. */
-const GROUP = 32;
-
-/**
- * x as symmetric integers of `bits` bits see it, a scale per 32 values: scale = max|x| / (2^(bits−1) − 1), codes to the
- * nearest. At 8 bits that is what integer kernels make of activations. 16 bits and more leave x as it is.
- * @param x [groups of 32]
- * @param to out, may be x
- */
-export function roundToBits(x: Float32Array, bits: number, to: Float32Array): void {
-  if (bits >= 16) {
-    if (to !== x) to.set(x);
-    return;
-  }
-  const most = 2 ** (bits - 1) - 1;
-  for (let from = 0; from < x.length; from += GROUP) {
-    const end = Math.min(from + GROUP, x.length);
-    let largest = 0;
-    for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
-    const scale = largest / most;
-    for (let i = from; i < end; i++) to[i] = scale === 0 ? 0 : scale * Math.round(x[i] / scale);
-  }
 }

@@ -1,5 +1,3 @@
-import type { Kernels } from '../kernels/contract.ts';
-
 /** Values of a token that share a scale. */
 const GROUP = 32;
 
@@ -9,7 +7,7 @@ const GROUP = 32;
  * @param x [groups of 32]
  * @param to out, may be x
  */
-export function roundActivations(x: Float32Array, bits: number, to: Float32Array): void {
+export function roundToBits(x: Float32Array, bits: number, to: Float32Array): void {
   if (bits >= 16) {
     if (to !== x) to.set(x);
     return;
@@ -22,22 +20,4 @@ export function roundActivations(x: Float32Array, bits: number, to: Float32Array
     const scale = largest / most;
     for (let i = from; i < end; i++) to[i] = scale === 0 ? 0 : scale * Math.round(x[i] / scale);
   }
-}
-
-/** Calls `use` with x rounded, in the backend's memory; with x itself where there is nothing to round. */
-export function withRoundedActivations(
-  kernels: Kernels,
-  x: Float32Array,
-  bits: number | undefined,
-  use: (x: Float32Array) => void,
-): void {
-  if (bits === undefined || bits >= 16) {
-    use(x);
-    return;
-  }
-  kernels.scope(() => {
-    const rounded = kernels.f32(x.length);
-    roundActivations(x, bits, rounded);
-    use(rounded);
-  });
 }
