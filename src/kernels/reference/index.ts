@@ -2,6 +2,7 @@ import { plainBackend } from '../../numeric/backend.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -19,6 +20,7 @@ export function createReferenceKernels(): Kernels {
     ...packedKernels,
     ...decodeKernels,
     ...networkKernels,
+    ...elementKernels,
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,

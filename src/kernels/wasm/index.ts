@@ -2,6 +2,7 @@ import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
 import { entropyKernels } from './entropy.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
@@ -34,6 +35,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...packedKernels(team),
     ...decodeKernels(team),
     ...networkKernels(team),
+    ...elementKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),
