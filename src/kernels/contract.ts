@@ -1,6 +1,7 @@
 import type { EncodeBackend } from '../numeric/backend.ts';
 import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 import type { ElementKernels } from './contract/elements.ts';
+import type { ExpertKernels } from './contract/experts.ts';
 import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
 
 export type * from './contract/types.ts';
@@ -10,7 +11,7 @@ export type * from './contract/types.ts';
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends EncodeBackend, ElementKernels {
+export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;

@@ -2,17 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import type { Activation, GateActivation } from '../../src/kernels/contract.ts';
-import {
-  assertClose,
-  awkwardLengths,
-  normal,
-  type Operation,
-  onEveryBuild,
-  reference,
-  slope,
-  special,
-  weightedSum,
-} from './support.ts';
+import { assertClose, assertSlopes, awkwardLengths, normal, type Operation, onEveryBuild, special } from './support.ts';
 
 const activations: Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
 const gates: GateActivation[] = ['silu', 'gelu'];
@@ -45,6 +35,24 @@ const gatedBackward =
     const gradients = [on.f32(up.length).fill(9), on.f32(up.length).fill(9)];
     on.gatedBackward(gate, up, dy, gradients[0], gradients[1], activation);
     return gradients;
+  };
+
+const scaleRows: Operation = (on, x, s) => {
+  const y = on.f32(x.length).fill(9);
+  on.scaleRows(x, s, y);
+  return [y];
+};
+const scaleRowsBackward: Operation = (on, x, s, dy) => {
+  const gradients = [on.f32(x.length).fill(9), on.f32(s.length).fill(9)];
+  on.scaleRowsBackward(x, s, dy, gradients[0], gradients[1]);
+  return gradients;
+};
+const scale =
+  (factor: number): Operation =>
+  (on, x) => {
+    const y = on.f32(x.length).fill(9);
+    on.scale(x, factor, y);
+    return [y];
   };
 
 /** Where activations turn, saturate and overflow. */
@@ -106,6 +114,45 @@ test('gated and gatedBackward are within 2e-6 of the reference, special values i
   assert.equal(cases, 3 * gates.length * lengths.length);
 });
 
+test('scale and scaleRows equal the reference, special values included', async () => {
+  const random = new Random(35);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const n of lengths) {
+      assertClose(kernels, scaleRows, [normal(random, 3 * n), normal(random, 3)], 0, { label: `rows of ${n}` });
+      assertClose(kernels, scale(0.1), [normal(random, n)], 0, { label: `scale ${n}` });
+      cases++;
+    }
+    const odd = Float32Array.from([...special, ...special]);
+    assertClose(kernels, scaleRows, [odd, Float32Array.of(1e-40, Number.NaN)], 0, { label: 'special' });
+    assertClose(kernels, scaleRows, [odd, Float32Array.of(Infinity, -3)], 0, { label: 'special' });
+    assertClose(kernels, scaleRows, [new Float32Array(0), new Float32Array(0)], 0, { label: 'no rows' });
+    assertClose(kernels, scale(-1e30), [odd], 0, { label: 'special' });
+  });
+  assert.equal(cases, 3 * lengths.length);
+});
+
+test('scaleRowsBackward is within 1e-6·√columns of the reference, overwriting included', async () => {
+  const random = new Random(36);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const n of lengths) {
+      const inputs = [normal(random, 3 * n), normal(random, 3), normal(random, 3 * n)];
+      inputs[0][0] = 1e4;
+      const floor = Math.sqrt(n);
+      assertClose(kernels, scaleRowsBackward, inputs, 1e-6, { floor, label: `rows of ${n}` });
+      const inPlace: Operation = (on, x, s, dy) => {
+        const ds = on.f32(3);
+        on.scaleRowsBackward(x, s, dy, dy, ds);
+        return [dy, ds];
+      };
+      assertClose(kernels, inPlace, inputs, 1e-6, { floor, label: `rows of ${n} in place` });
+      cases++;
+    }
+  });
+  assert.equal(cases, 3 * lengths.length);
+});
+
 test('elements may overwrite their inputs: same bits as apart', async () => {
   const random = new Random(33);
   let cases = 0;
@@ -125,26 +172,29 @@ test('elements may overwrite their inputs: same bits as apart', async () => {
   assert.equal(cases, 6);
 });
 
-test('backward passes of activations match finite differences within 1e-3', () => {
+test('backward passes of activations and of scaled rows match finite differences within 1e-3', () => {
   const random = new Random(34);
   let cases = 0;
-  const check = (forward: Operation, backward: Operation, inputs: Float32Array[], dy: Float32Array) => {
-    const gradients = backward(reference, ...inputs, dy);
-    const loss = () => weightedSum(forward, inputs, [dy]);
-    gradients.forEach((gradient, input) => {
-      gradient.forEach((value, i) => {
-        const expected = slope(loss, inputs[input], i, 1e-3);
-        assert.ok(Math.abs(value - expected) < 1e-3 * Math.max(1, Math.abs(value)), `${value} and ${expected}`);
-        cases++;
-      });
-    });
-  };
   // 0 is left out: relu has no slope there.
   const inputs = () => [normal(random, 12).map((x) => 2 * x + 0.01), normal(random, 12)];
   for (const activation of activations)
-    check(activate(activation), activateBackward(activation), inputs().slice(0, 1), normal(random, 12));
-  for (const activation of gates) check(gated(activation), gatedBackward(activation), inputs(), normal(random, 12));
-  assert.equal(cases, 108);
+    cases += assertSlopes(
+      activate(activation),
+      activateBackward(activation),
+      inputs().slice(0, 1),
+      normal(random, 12),
+      1e-3,
+    );
+  for (const activation of gates)
+    cases += assertSlopes(gated(activation), gatedBackward(activation), inputs(), normal(random, 12), 1e-3);
+  cases += assertSlopes(
+    scaleRows,
+    scaleRowsBackward,
+    [normal(random, 12), normal(random, 3)],
+    normal(random, 12),
+    1e-3,
+  );
+  assert.equal(cases, 123);
 });
 
 test('swiglu is gated by silu, bit for bit', async () => {
@@ -162,5 +212,8 @@ test('short arrays of elements are refused', async () => {
     assert.throws(() => kernels.activateBackward(x, x, short, 'relu'), /has 4 values/);
     assert.throws(() => kernels.gated(x, short, x, 'gelu'), /has 4 values/);
     assert.throws(() => kernels.gatedBackward(x, x, x, x, short, 'silu'), /has 4 values/);
+    assert.throws(() => kernels.scale(x, 2, short), /has 4 values/);
+    assert.throws(() => kernels.scaleRows(x, short, x), /5 values are not whole rows for 4 factors/);
+    assert.throws(() => kernels.scaleRowsBackward(x, x, x, x, short), /has 4 values/);
   });
 });

@@ -44,6 +44,24 @@ const kernels: ElementKernels = {
   activateBackward: (x, dy, dx, activation) => {
     for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slopes[activation](x[i]);
   },
+  scaleRows: (x, s, y) => {
+    const columns = x.length / s.length;
+    for (let i = 0; i < x.length; i++) y[i] = s[Math.floor(i / columns)] * x[i];
+  },
+  scaleRowsBackward: (x, s, dy, dx, ds) => {
+    const columns = x.length / s.length;
+    for (let row = 0; row < s.length; row++) {
+      let sum = 0;
+      for (let i = row * columns; i < (row + 1) * columns; i++) {
+        sum += x[i] * dy[i];
+        dx[i] = s[row] * dy[i];
+      }
+      ds[row] = sum;
+    }
+  },
+  scale: (x, factor, y) => {
+    for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
+  },
 };
 
 export const elementKernels: ElementKernels & Pick<Kernels, 'swiglu' | 'swigluBackward'> = {

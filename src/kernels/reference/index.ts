@@ -3,6 +3,7 @@ import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
 import { elementKernels } from './elements.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -21,6 +22,7 @@ export function createReferenceKernels(): Kernels {
     ...decodeKernels,
     ...networkKernels,
     ...elementKernels,
+    ...expertKernels,
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,

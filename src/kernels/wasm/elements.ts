@@ -31,10 +31,32 @@ export function elementKernels(team: Team): ElementKernels & Pick<Kernels, 'swig
       const args = [at(x), at(dy), at(dx), dy.length, ACTIVATIONS.indexOf(activation)];
       team.dispatch('activateBackward', args, EXPONENTIAL * dy.length);
     },
+    scaleRows: (x, s, y) => {
+      requireLength('y', y, x.length);
+      team.dispatch('scaleRows', [at(x), at(s), at(y), s.length, columnsOf(x, s)], x.length);
+    },
+    scaleRowsBackward: (x, s, dy, dx, ds) => {
+      for (const array of [dy, dx]) requireLength('of scaleRowsBackward', array, x.length);
+      requireLength('ds', ds, s.length);
+      const args = [x, s, dy, dx, ds].map(at);
+      team.dispatch('scaleRowsBackward', [...args, s.length, columnsOf(x, s)], 2 * x.length);
+    },
+    scale: (x, factor, y) => {
+      requireLength('y', y, x.length);
+      team.dispatch('scale', [at(x), at(y), x.length, factor], x.length);
+    },
   };
   return {
     ...kernels,
     swiglu: (gate, up, y) => kernels.gated(gate, up, y, 'silu'),
     swigluBackward: (gate, up, dy, dGate, dUp) => kernels.gatedBackward(gate, up, dy, dGate, dUp, 'silu'),
   };
+}
+
+/** Columns of x that has a factor per row. */
+function columnsOf(x: Float32Array, s: Float32Array): number {
+  if (s.length === 0 && x.length === 0) return 0;
+  const columns = x.length / s.length;
+  if (!Number.isInteger(columns)) throw new RangeError(`${x.length} values are not whole rows for ${s.length} factors`);
+  return columns;
 }

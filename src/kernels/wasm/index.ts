@@ -4,6 +4,7 @@ import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
 import { elementKernels } from './elements.ts';
 import { entropyKernels } from './entropy.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -36,6 +37,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...decodeKernels(team),
     ...networkKernels(team),
     ...elementKernels(team),
+    ...expertKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),
