@@ -56,12 +56,7 @@ class Gradients {
   readonly #made = new Map<ValueId, ValueId | undefined>();
   readonly #shares = new Map<number, (Share | null)[]>();
 
-  constructor(
-    graph: Graph,
-    build: GraphBuilder,
-    seeds: ReadonlyMap<ValueId, ValueId>,
-    wanted: readonly ValueId[],
-  ) {
+  constructor(graph: Graph, build: GraphBuilder, seeds: ReadonlyMap<ValueId, ValueId>, wanted: readonly ValueId[]) {
     this.#graph = graph;
     this.#build = build;
     this.#seeds = seeds;

@@ -66,7 +66,9 @@ export async function priceCache(
 
 /** Keys of all blocks, then values. */
 function statesOf({ nodes }: Graph): { name: string; kind: 'k' | 'v'; layer: number }[] {
-  const named = nodes.filter(({ op }) => op === 'cache').map(({ attributes }) => attributes as { state: string; kind: string });
+  const named = nodes
+    .filter(({ op }) => op === 'cache')
+    .map(({ attributes }) => attributes as { state: string; kind: string });
   return (['k', 'v'] as const).flatMap((kind) =>
     named.filter((state) => state.kind === kind).map(({ state }, layer) => ({ name: state, kind, layer })),
   );

@@ -172,7 +172,8 @@ class Work {
         await this.#report(this.#cost(index) * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
       for (const value of part.outputs) this.#gradients.delete(value);
-      for (const value of boundaryInputs(part)) if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
+      for (const value of boundaryInputs(part))
+        if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
       const tables = [...measured.tables.rows].map(([name, rows]) =>
         this.#measureTable(name, rows, measured.lookups.get(name)!, probability),
       );
@@ -185,7 +186,15 @@ class Work {
   #measureTable(name: string, rows: TableRows, gradient: Float32Array, probability: Float32Array): UseMeasurement {
     const tensor = tensorOf(this.#model, name);
     const { batches } = this.#task;
-    return measureLookup({ kernels: this.#kernels, tensor, tokens: this.#tokens, batches, rows, gradient, probability });
+    return measureLookup({
+      kernels: this.#kernels,
+      tensor,
+      tokens: this.#tokens,
+      batches,
+      rows,
+      gradient,
+      probability,
+    });
   }
 
   /**

@@ -1,4 +1,3 @@
-
 import type { Graph } from '../graph/types.ts';
 import { SegmentedRun, type SequenceRange } from '../run/segments.ts';
 import type { Sequences } from '../run/sequences.ts';
@@ -33,7 +32,8 @@ export function tailPieces(
   const width = part.values[part.outputs[0]].shape[1] as number;
   const rows = Math.max(1, Math.floor(OUTPUT_NUMBERS / width));
   const cuts = rowwise ? smallestDivisor(length, rows) : 1;
-  const cut = cuts === 1 ? run : new SegmentedRun(run.device, run.model, run.graph, cutUp(run.sequences, cuts), run.target);
+  const cut =
+    cuts === 1 ? run : new SegmentedRun(run.device, run.model, run.graph, cutUp(run.sequences, cuts), run.target);
   const together = Math.max(1, Math.floor((rows * cuts) / length));
   const pieces = batches.map((batch) => {
     const owners = batch.order.flatMap((sequence) => new Array<number>(cuts).fill(sequence));
@@ -49,7 +49,8 @@ export function tailPieces(
 
 /** Parts of equal length that a sequence is cut into so that one has at most `rows` tokens. */
 function smallestDivisor(length: number, rows: number): number {
-  for (let parts = Math.max(1, Math.ceil(length / rows)); parts < length; parts++) if (length % parts === 0) return parts;
+  for (let parts = Math.max(1, Math.ceil(length / rows)); parts < length; parts++)
+    if (length % parts === 0) return parts;
   return length;
 }
 
@@ -63,4 +64,3 @@ function cutUp({ sequences, length }: Sequences, parts: number): Sequences {
     },
   };
 }
-

@@ -8,9 +8,9 @@ import { memoryBoundaries } from './boundaries.ts';
 import { loadRowsInto, SharedMemory } from './memory.ts';
 import { RunningProgram } from './program.ts';
 import { SegmentedRun } from './segments.ts';
-import { textSequences, type TokenBatch } from './sequences.ts';
-import { tiled } from './tiles.ts';
+import { type TokenBatch, textSequences } from './sequences.ts';
 import { wholeTarget } from './target.ts';
+import { tiled } from './tiles.ts';
 
 /** Values of a weight that are loaded at once where it is streamed. */
 const CHUNK_VALUES = 2 ** 23;

@@ -1,8 +1,8 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
 import type { ModelTensor } from '../model/types.ts';
-import type { SegmentedRun } from './segments.ts';
 import { tensorOf } from './program.ts';
+import type { SegmentedRun } from './segments.ts';
 
 /** Rows of a table that are read together. */
 const CHUNK_ROWS = 4096;

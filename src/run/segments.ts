@@ -1,6 +1,6 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
-import { inputsOf, segment, segmentCount } from '../graph/segments.ts';
 import { schedule } from '../graph/schedule.ts';
+import { inputsOf, segment, segmentCount } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Model } from '../model/types.ts';

@@ -1,8 +1,8 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
 import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Attribute, Sizes } from '../program.ts';
 import { roundToBits } from './round.ts';
 import { columnEnergy, outputSketch, probabilitySquares, rowEnergy, sketch } from './sums.ts';
-import type { Attribute, Sizes } from '../program.ts';
 
 /** An operand as kernels take it. */
 export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;

@@ -3,6 +3,8 @@ import { onArrays } from '../arrays/device.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -20,6 +22,8 @@ export function createReferenceKernels(): Kernels {
     ...packedKernels,
     ...decodeKernels,
     ...networkKernels,
+    ...elementKernels,
+    ...expertKernels,
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,

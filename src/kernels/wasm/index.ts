@@ -3,7 +3,9 @@ import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
 import { entropyKernels } from './entropy.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
@@ -35,6 +37,8 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...packedKernels(team),
     ...decodeKernels(team),
     ...networkKernels(team),
+    ...elementKernels(team),
+    ...expertKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),

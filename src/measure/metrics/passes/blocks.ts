@@ -5,7 +5,7 @@ import type { Graph, ValueId } from '../../../graph/types.ts';
 import type { Kernels } from '../../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../../model/types.ts';
 import { type BoundaryStore, memoryBoundaries } from '../../../run/boundaries.ts';
-import { RunningProgram } from '../../../run/program.ts';
+import type { RunningProgram } from '../../../run/program.ts';
 import { SegmentedRun, type SequenceRange } from '../../../run/segments.ts';
 import { textSequences } from '../../../run/sequences.ts';
 import { estimate } from '../../calibrate.ts';

@@ -1,8 +1,8 @@
 import { checkpoint, type WorkOptions } from '../../../core/progress.ts';
+import { GraphBuilder } from '../../../graph/build.ts';
 import { differentiate } from '../../../graph/differentiate.ts';
 import { allRows } from '../../../graph/rewrite.ts';
 import { boundaryInputs, segment, segmentCount, segmentReading } from '../../../graph/segments.ts';
-import { GraphBuilder } from '../../../graph/build.ts';
 import type { Graph, Node, ValueId } from '../../../graph/types.ts';
 import { type Use, usesOf } from '../../../graph/uses.ts';
 import type { Kernels } from '../../../kernels/contract.ts';
@@ -149,7 +149,8 @@ class LayerPass {
         this.#run.feed(program, range, this.#boundaries, tables);
         if (isOutput) await this.#drawLabels(part, range);
         for (const [labels, seeds] of measured.seeds)
-          for (const [value, seed] of seeds) program.write(seed, this.#part(this.#gradients.get(labels)!, value, range));
+          for (const [value, seed] of seeds)
+            program.write(seed, this.#part(this.#gradients.get(labels)!, value, range));
         program.run(sizesOf(this.#run.sequences, range.order.length));
         await this.#collect(program, measured, part, range);
         await this.#show(program, measured, part, range, isOutput);
@@ -220,7 +221,13 @@ class LayerPass {
       const layer =
         use.kind === 'lookup'
           ? await this.#lookup(use, gradients, range)
-          : await this.#linear(use, await kept(use.input), gradients, range, isOutput && use.output === part.outputs[0]);
+          : await this.#linear(
+              use,
+              await kept(use.input),
+              gradients,
+              range,
+              isOutput && use.output === part.outputs[0],
+            );
       try {
         await this.#visit(layer);
       } finally {
@@ -230,7 +237,11 @@ class LayerPass {
     }
   }
 
-  async #showState(node: Node, measured: BackwardGraph, read: (value: ValueId) => Promise<Float32Array>): Promise<void> {
+  async #showState(
+    node: Node,
+    measured: BackwardGraph,
+    read: (value: ValueId) => Promise<Float32Array>,
+  ): Promise<void> {
     const { visitState, labels } = this.#options;
     const gradient = measured.gradients.get(labels[0])?.get(node.outputs[0]);
     if (visitState === undefined || gradient === undefined) return;
