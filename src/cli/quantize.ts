@@ -166,6 +166,11 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
+  const { window } = model.config;
+  if (window !== undefined)
+    lines.push(
+      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
+    );
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
   lines.push(`run it     bitbudget run ${options.output} -p "Once upon a time"`);

@@ -1,5 +1,6 @@
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
+import { exactContext } from '../model/window.ts';
 import { assetPath, calibrationText, evaluationText } from '../text/assets.node.ts';
 import { loadText } from '../text/load.node.ts';
 import { packSequences } from '../text/packing.ts';
@@ -11,12 +12,12 @@ export interface TextChoice {
   readonly tokens: number;
 }
 
-/** Context of measuring and of verifying, where the model's is not shorter. */
+/** Context of measuring and of verifying, where the model's, or its sliding window, is not shorter. */
 const SEQUENCE_LENGTH = 512;
 
 /** Tokens per sequence for measuring and evaluating this model. */
 export function sequenceLength(model: Model): number {
-  return Math.min(SEQUENCE_LENGTH, model.config.contextLength);
+  return Math.min(SEQUENCE_LENGTH, exactContext(model.config));
 }
 
 /** Sequences spread evenly over the calibration text. */

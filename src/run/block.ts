@@ -20,12 +20,16 @@ export interface BlockWeights {
   qBias?: Float32Array;
   kBias?: Float32Array;
   vBias?: Float32Array;
+  oBias?: Float32Array;
   qNorm?: Float32Array; // [headDim]
   kNorm?: Float32Array; // [headDim]
   ffnNorm: Float32Array; // [hidden]
   gate: Weight; // [feedForward, hidden]
   up: Weight; // [feedForward, hidden]
   down: Weight; // [hidden, feedForward]
+  gateBias?: Float32Array;
+  upBias?: Float32Array;
+  downBias?: Float32Array;
 }
 
 /** What a block computes on its way; everything a backward pass needs besides the block's input. [tokens, …] each. */
@@ -80,12 +84,16 @@ export const blockTensorNames = {
   qBias: 'attn_q.bias',
   kBias: 'attn_k.bias',
   vBias: 'attn_v.bias',
+  oBias: 'attn_output.bias',
   qNorm: 'attn_q_norm.weight',
   kNorm: 'attn_k_norm.weight',
   ffnNorm: 'ffn_norm.weight',
   gate: 'ffn_gate.weight',
   up: 'ffn_up.weight',
   down: 'ffn_down.weight',
+  gateBias: 'ffn_gate.bias',
+  upBias: 'ffn_up.bias',
+  downBias: 'ffn_down.bias',
 } as const satisfies Record<keyof BlockWeights, string>;
 
 /** Loads one block as float32 into the backend's memory; `freeBlock` gives it back. */
@@ -222,6 +230,7 @@ function attentionHalf(
   attend(kernels, config, batch, a);
   // mid serves as the output of o first, then becomes the residual stream.
   linear(kernels, a.attnOut, weights.o, a.mid, tokens, hidden, qWidth, batch.inputBits?.o);
+  if (weights.oBias) kernels.addBias(a.mid, weights.oBias);
   kernels.add(a.mid, x);
 }
 
@@ -256,7 +265,10 @@ function feedForwardHalf(
   kernels.rmsNorm(a.mid, weights.ffnNorm, a.ffnIn, hidden, normEpsilon);
   linear(kernels, a.ffnIn, weights.gate, a.gate, tokens, feedForward, hidden, batch.inputBits?.gate);
   linear(kernels, a.ffnIn, weights.up, a.up, tokens, feedForward, hidden, batch.inputBits?.up);
+  if (weights.gateBias) kernels.addBias(a.gate, weights.gateBias);
+  if (weights.upBias) kernels.addBias(a.up, weights.upBias);
   kernels.swiglu(a.gate, a.up, a.ffnAct);
   linear(kernels, a.ffnAct, weights.down, x, tokens, hidden, feedForward, batch.inputBits?.down);
+  if (weights.downBias) kernels.addBias(x, weights.downBias);
   kernels.add(x, a.mid);
 }

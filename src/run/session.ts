@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { checkpoint } from '../core/progress.ts';
 import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
+import { windowLimit } from '../model/window.ts';
 import {
   allocateActivations,
   type BlockActivations,
@@ -45,7 +46,7 @@ export interface Session {
  * Loads a whole model for decoding. Matrices stay in their packed format where the backend computes from it
  * (activations are then rounded to int8, as in llama.cpp), and become float32 elsewhere. Keys and values are kept as
  * `model.cache` says, inputs of matrices rounded as `model.activations` says.
- * @param options.contextLength default the model's own, at most 4096
+ * @param options.contextLength default the model's own, at most 4096; a sliding window shortens either
  * @param options.exact all matrices as float32: no rounding of activations
  * @param options.past tokens that count as read, with keys and values of zero: for measuring speed at a context
  */
@@ -54,7 +55,8 @@ export async function createSession(
   model: Model,
   options: { contextLength?: number; exact?: boolean; past?: number } = {},
 ): Promise<Session> {
-  const contextLength = options.contextLength ?? Math.min(model.config.contextLength, 4096);
+  const asked = options.contextLength ?? Math.min(model.config.contextLength, 4096);
+  const contextLength = Math.min(asked, model.config.window?.tokens ?? asked);
   const loaded = await loadModel(kernels, model, options.exact ?? false);
   return new CachedSession(kernels, model, loaded, contextLength, options.past ?? 0);
 }
@@ -219,8 +221,10 @@ class CachedSession implements Session {
     const past = this.#position;
     const length = workspace.tokens;
     if (past + length > this.contextLength) {
+      const limit =
+        past + length > (config.window?.tokens ?? Number.POSITIVE_INFINITY) ? windowLimit(config) : undefined;
       throw new UsageError(
-        `context: ${past + length} tokens do not fit the context of ${this.contextLength}; raise the context length`,
+        `context: ${past + length} tokens do not fit the context of ${this.contextLength}; ${limit ?? 'raise the context length'}`,
       );
     }
     for (let i = 0; i < length; i++) {
