@@ -56,7 +56,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);
-    const session = await createSession(kernels, model, { contextLength: options.context });
+    const session = await createSession(kernels.device, model, { contextLength: options.context });
     const pieces = generate(session, model.tokenizer, tokens, { ...options, signal: interruptSignal() });
     const { text, stats } = await stream(pieces, options.json ? undefined : process.stdout);
     session.close();

@@ -1,4 +1,5 @@
 import { FormatError } from '../core/errors.ts';
+import type { Graph } from '../graph/types.ts';
 import { llama } from './architectures/llama.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen3 } from './architectures/qwen3.ts';
@@ -16,6 +17,8 @@ export interface Architecture {
   readonly ropeFactors: boolean;
   /** Every tensor a model has, in GGUF's order. */
   tensors(config: ModelConfig): TensorSpec[];
+  /** The network: weights by the names that `tensors` gives. */
+  graph(config: ModelConfig): Graph;
 }
 
 /** Fields of a config.json, those of a nested `text_config` included. */

@@ -1,6 +1,7 @@
 import type { MetadataValue, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Architecture, architectureByName } from './architecture.ts';
+import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { AttentionWindow, ModelConfig, RopeConfig } from './types.ts';
 import { windowWithin } from './window.ts';
@@ -57,12 +58,9 @@ function rejectUnsupported(metadata: Metadata, name: string): void {
 }
 
 /** Biases that the architecture does not ask for: the tensors themselves tell. */
-function biases({ tensors }: TensorFile): Partial<ModelConfig> {
-  const has = (layer: RegExp): boolean => [...tensors.keys()].some((name) => layer.test(name));
-  return {
-    ...(has(/\.attn_(?:q|k|v|output)\.bias$/) && { attentionBias: true }),
-    ...(has(/\.ffn_(?:gate|up|down)\.bias$/) && { feedForwardBias: true }),
-  };
+function biases({ tensors }: TensorFile): Pick<ModelConfig, 'biases'> {
+  const layers = [...attentionLayers, ...feedForwardLayers].filter((name) => tensors.has(`blk.0.${name}.bias`));
+  return layers.length > 0 ? { biases: layers } : {};
 }
 
 /** All blocks slide, or those that `sliding_window_pattern` names; a window of 0 is none. */

@@ -1,8 +1,9 @@
 import { FormatError } from '../core/errors.ts';
 import { architectureOf, type ConfigFields, type FoundArchitecture, knownClasses } from './architecture.ts';
+import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import { asObject, readInteger, readNumber, textFields } from './config-fields.ts';
 import { ropeFromHuggingFace } from './rope-huggingface.ts';
-import type { ModelConfig } from './types.ts';
+import type { BiasedLayer, ModelConfig } from './types.ts';
 import { windowWithin } from './window.ts';
 
 /** What the tensors of a checkpoint say that its config.json may leave open. */
@@ -68,12 +69,13 @@ function textModel(config: ConfigFields, subject: string): { fields: ConfigField
   throw new FormatError(`${subject}: architecture ${named} is not supported (known: ${knownClasses()})`);
 }
 
-function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Partial<ModelConfig> {
+function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Pick<ModelConfig, 'biases'> {
   const { attention, feedForward } = hfClass.biasFields ?? {};
-  return {
-    ...(attention && fields[attention] === true && { attentionBias: true }),
-    ...(feedForward && fields[feedForward] === true && { feedForwardBias: true }),
-  };
+  const layers: BiasedLayer[] = [
+    ...(attention && fields[attention] === true ? attentionLayers : []),
+    ...(feedForward && fields[feedForward] === true ? feedForwardLayers : []),
+  ];
+  return layers.length > 0 ? { biases: layers } : {};
 }
 
 /** Names of x·σ(x) among Transformers' activations. */

@@ -79,6 +79,7 @@ function assemble(
   let fingerprint: Promise<string> | undefined;
   const model: Model = {
     config,
+    graph: architectureByName(config.architecture, 'model').graph(config),
     tensors,
     tokenizer,
     metadata,

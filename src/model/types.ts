@@ -1,3 +1,4 @@
+import type { Graph } from '../graph/types.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 
 /** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
@@ -44,13 +45,14 @@ export interface ModelConfig {
   rope: RopeConfig;
   /** Output head shares the token embedding. */
   tied: boolean;
-  /** q, k, v and o have biases although the architecture does not ask for them. */
-  attentionBias?: true;
-  /** gate, up and down have biases. */
-  feedForwardBias?: true;
+  /** Linear layers of a block that have biases although the architecture does not ask for them; default none. */
+  biases?: readonly BiasedLayer[];
   /** Shorter than the context; absent where every token sees all before it. */
   window?: AttentionWindow;
 }
+
+/** A linear layer of a block, by GGUF's name of its tensors. */
+export type BiasedLayer = 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output' | 'ffn_gate' | 'ffn_up' | 'ffn_down';
 
 /** Sliding windows: token i of a block sees token j where 0 ≤ i − j < tokens. */
 export interface AttentionWindow {
@@ -111,6 +113,8 @@ export interface CacheFormats {
 
 export interface Model {
   readonly config: ModelConfig;
+  /** What is computed, with the tensors' names as its weights. */
+  readonly graph: Graph;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   readonly tokenizer: Tokenizer;

@@ -5,6 +5,11 @@ export function windowWithin(window: AttentionWindow | undefined, contextLength:
   return window !== undefined && window.tokens < contextLength ? { window } : {};
 }
 
+/** Tokens that a block's attention sees; undefined where it sees all. */
+export function windowOf({ window }: ModelConfig, layer: number): number | undefined {
+  return window?.layers[layer] ? window.tokens : undefined;
+}
+
 /**
  * Tokens within which full attention is what the model computes: its context, or its sliding window where that is
  * shorter. The runtime has full attention only, so it stops there.

@@ -1,11 +1,16 @@
 import { FormatError } from '../core/errors.ts';
+import { constantValues } from '../graph/constants.ts';
 import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
+import { ropeFrequencies } from '../model/rope.ts';
 import type { Model, ModelConfig } from '../model/types.ts';
 import { withRoundedActivations } from './activations.ts';
 import { type CacheRows, roundRows } from './cache.ts';
 import { loadTensor } from './weights.ts';
 
-export { ropeTable } from './rope.ts';
+export function ropeTable(config: ModelConfig, positions: number): Float32Array {
+  const { frequencies, magnitude } = ropeFrequencies(config.rope);
+  return constantValues({ kind: 'rope', frequencies: Array.from(frequencies), magnitude }, positions);
+}
 
 /** A matrix [rows, columns] in the backend's memory: float32, or blocks of a number format. */
 export type Weight = Float32Array | PackedMatrix;

@@ -60,7 +60,7 @@ export async function* generate(
     if (piece) yield piece;
     if (generated === most) break;
     const before = performance.now();
-    logits = session.decode(token);
+    logits = await session.decode(token);
     decodeTime += performance.now() - before;
     decoded++;
   }

@@ -115,7 +115,7 @@ for (const [name, formats] of Object.entries(mixes)) {
 }
 
 async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
-  const session = await createSession(await testKernels(), model, { contextLength: 64, exact });
+  const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
   const logits = await session.allLogits(tokens);
   session.close();
   return logits;

@@ -32,7 +32,7 @@ test('texts beyond the window are refused in one line that names it', async () =
     const refused = (error: Error): boolean =>
       error instanceof UsageError && /sliding window of 24 tokens/.test(error.message) && !error.message.includes('\n');
     await assert.rejects(hiddenStates(kernels, model, { tokens: tokens(25), length: 25 }), refused);
-    const session = await createSession(kernels, model, { contextLength: 100 });
+    const session = await createSession(kernels.device, model, { contextLength: 100 });
     assert.equal(session.contextLength, 24);
     await assert.rejects(session.prefill(tokens(25)), refused);
     session.close();
@@ -42,7 +42,7 @@ test('texts beyond the window are refused in one line that names it', async () =
 test('generation ends where the window does', async () => {
   const kernels = await testKernels();
   const model = await syntheticModel('MistralForCausalLM', { sliding_window: 24 });
-  const session = await createSession(kernels, model);
+  const session = await createSession(kernels.device, model);
   const pieces = generate(session, model.tokenizer, tokens(20), { maxTokens: 50, stop: [] });
   let next = await pieces.next();
   while (!next.done) next = await pieces.next();

@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { familyGraph, familyTensors } from './family.ts';
 import { mistralWindow } from './windows.ts';
 
 /** Llama 2 and 3, Mistral, SmolLM2 and everything else that uses their code. */
@@ -22,4 +22,5 @@ export const llama: Architecture = {
   ropeStyle: 'interleaved',
   ropeFactors: true,
   tensors: (config) => familyTensors(config, { permuted: true, ropeFactors: true }),
+  graph: (config) => familyGraph(config, { permuted: true, ropeFactors: true }),
 };

@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { familyGraph, familyTensors } from './family.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen2 and Qwen2.5: biases on q, k, v; RoPE by halves. */
@@ -16,4 +16,5 @@ export const qwen2: Architecture = {
   ropeStyle: 'halves',
   ropeFactors: false,
   tensors: (config) => familyTensors(config, { qkvBias: true }),
+  graph: (config) => familyGraph(config, { qkvBias: true }),
 };

@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { familyGraph, familyTensors } from './family.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen3 (dense): RMSNorm on every head of q and k before RoPE by halves, no biases. */
@@ -16,4 +16,5 @@ export const qwen3: Architecture = {
   ropeStyle: 'halves',
   ropeFactors: false,
   tensors: (config) => familyTensors(config, { qkNorm: true }),
+  graph: (config) => familyGraph(config, { qkNorm: true }),
 };
