@@ -72,12 +72,15 @@ const TOPS = ['cli', 'index.ts', 'node.ts'];
 
 /** Packages that run in browsers too; all others belong into Node-only files. */
 const BROWSER_PACKAGES = [
+  '@bufbuild/protobuf',
   '@huggingface/jinja',
   '@huggingface/tokenizers',
   '@observablehq/plot',
   'linkedom',
+  'hyparquet',
   'hyparquet-writer',
   'highs',
+  'sentencepiece-buf/model',
 ];
 
 interface Import {

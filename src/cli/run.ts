@@ -82,7 +82,7 @@ async function encodePrompt(
   prompt: string,
   { chat, system }: RunOptions,
 ): Promise<ArrayLike<number>> {
-  if (!chat) return tokenizer.encode(prompt, { special: true });
+  if (!chat) return tokenizer.encode(prompt, { special: 'start' });
   const { renderChat } = await import('../text/chat.ts');
   const tokenText = (id?: number) => (id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id)));
   const messages = [

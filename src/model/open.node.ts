@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
 import { FormatError, UsageError } from '../core/errors.ts';
+import { tokenizerFromFolder } from '../text/folder.ts';
 import { tokenizerFromGguf } from '../text/gguf.ts';
-import { tokenizerFromHf } from '../text/hf.ts';
 import { modelFromTensorFile } from './model.ts';
 import type { Model } from './types.ts';
 
@@ -33,18 +33,11 @@ async function openGgufModel(path: string): Promise<Model> {
 
 async function openFolder(path: string): Promise<Model> {
   const config = await readJson(path, 'config.json');
-  const tokenizer = await readJson(path, 'tokenizer.json');
   if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has`);
-  if (!tokenizer) throw new FormatError(`${path}: tokenizer.json is missing, which a Hugging Face folder has`);
   const file = await openSafetensorsFolder(diskFolder(path));
   try {
     const parts = {
-      tokenizer: tokenizerFromHf({
-        tokenizer,
-        config: await readJson(path, 'tokenizer_config.json'),
-        chatTemplate: await readText(path, 'chat_template.jinja'),
-        model: config,
-      }),
+      tokenizer: await tokenizerFromFolder(path, (file) => readIfThere(join(path, file)), config),
       config,
       name: basename(resolve(path)),
     };
@@ -55,21 +48,21 @@ async function openFolder(path: string): Promise<Model> {
   }
 }
 
-async function readText(folder: string, name: string): Promise<string | undefined> {
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(join(folder, name), 'utf8');
+    return await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new FormatError(`${join(folder, name)}: cannot be read`, { cause: error });
+    throw new FormatError(`${path}: cannot be read`, { cause: error });
   }
 }
 
 async function readJson(folder: string, name: string): Promise<object | undefined> {
-  const text = await readText(folder, name);
-  if (text === undefined) return undefined;
+  const bytes = await readIfThere(join(folder, name));
+  if (bytes === undefined) return undefined;
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new FormatError(`${join(folder, name)}: is not valid JSON`, { cause: error });
   }

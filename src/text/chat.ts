@@ -1,5 +1,5 @@
-import { Template } from '@huggingface/jinja';
 import { BitbudgetError, FormatError } from '../core/errors.ts';
+import { renderTemplate } from './jinja/template.ts';
 
 /** One message of a conversation. Templates may read further fields (`tool_calls`, `name`). */
 export interface ChatMessage {
@@ -35,7 +35,7 @@ export function renderChat(
     );
   }
   try {
-    return new Template(chatTemplate).render({
+    return renderTemplate(chatTemplate, {
       ...options.variables,
       messages,
       add_generation_prompt: options.addGenerationPrompt ?? true,
