@@ -20,6 +20,10 @@ export type TensorRole =
   | 'ffn_gate'
   | 'ffn_up'
   | 'ffn_down'
+  | 'attn_output_bias'
+  | 'ffn_gate_bias'
+  | 'ffn_up_bias'
+  | 'ffn_down_bias'
   | 'rope_freqs';
 
 /** Hyper-parameters of the llama family, whatever file they came from. */
@@ -41,6 +45,20 @@ export interface ModelConfig {
   rope: RopeConfig;
   /** Output head shares the token embedding. */
   tied: boolean;
+  /** Linear layers of a block that have biases although the architecture does not ask for them; default none. */
+  biases?: readonly BiasedLayer[];
+  /** Shorter than the context; absent where every token sees all before it. */
+  window?: AttentionWindow;
+}
+
+/** A linear layer of a block, by GGUF's name of its tensors. */
+export type BiasedLayer = 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output' | 'ffn_gate' | 'ffn_up' | 'ffn_down';
+
+/** Sliding windows: token i of a block sees token j where 0 ≤ i − j < tokens. */
+export interface AttentionWindow {
+  readonly tokens: number;
+  /** Which blocks slide; the others see everything. [layers] */
+  readonly layers: readonly boolean[];
 }
 
 export interface RopeConfig {
@@ -102,6 +120,8 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** What a user should know of the files as they were read, a line each; default nothing. */
+  readonly remarks?: readonly string[];
   /** How the KV cache is to be kept; default float32 everywhere. */
   readonly cache?: CacheFormats;
   /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */

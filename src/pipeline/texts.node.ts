@@ -11,7 +11,7 @@ export interface TextChoice {
   readonly tokens: number;
 }
 
-/** Context of measuring and of verifying, where the model's is not shorter. */
+/** Context of measuring and of verifying, where the model's, or its sliding window, is not shorter. */
 const SEQUENCE_LENGTH = 512;
 
 /** Tokens per sequence for measuring and evaluating this model. */
