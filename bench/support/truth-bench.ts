@@ -34,7 +34,7 @@ export async function openTruthBench(
   const session = await Session.open(model, { folder: options.work, seed, threads });
   const choice = { files: textFiles(options.calibration), tokens: Number(options['calibration-tokens']) };
   const text = await calibrationTokens(model, choice, seed);
-  const bench = await TruthBench.open(session, await session.measure(text), options.rounding ?? 'gptq');
+  const bench = await TruthBench.open(session, await session.measure(text), { rounding: options.rounding ?? 'gptq' });
   return { model, session, text, bench };
 }
 
