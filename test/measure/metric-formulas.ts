@@ -208,6 +208,13 @@ export const formulas: Readonly<Record<string, (facts: Facts) => number | undefi
     const { a, b } = pricing(facts);
     return (0.5 * total(a.map((row, i) => row[i])) * total(b) * weightEnergy(facts)) / facts.delta.flat().length;
   }),
+  'variance-rule': linear((facts) => {
+    const { a, b } = pricing(facts);
+    const weights = facts.weight.flat();
+    const mean = total(weights) / weights.length;
+    const deviation = squares(weights.map((value) => value - mean)) / weights.length;
+    return 0.5 * total(a.map((row, i) => row[i])) * total(b) * deviation * 2 ** (-2 * 8.5);
+  }),
   'kl-kronecker': linear((facts) => kronecker(pricing(facts), facts.delta)),
   'output-error': (facts) => relativeError(facts, 0),
   mixdq: (facts) => {

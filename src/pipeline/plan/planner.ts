@@ -98,7 +98,12 @@ export class Planner {
     const all = [...groups, this.#fixed()];
     // What no choice changes stands among the groups, with an id of its own.
     const few = mostFormats === undefined ? [] : [{ kind: 'palette', most: mostFormats + 1 } as const];
-    return { groups: ranking ? rankedGroups(all, ranking) : all, budgets, objective, couplings: [...this.#couplings, ...few] };
+    return {
+      groups: ranking ? rankedGroups(all, ranking) : all,
+      budgets,
+      objective,
+      couplings: [...this.#couplings, ...few],
+    };
   }
 
   /** Best plans at sizes spread evenly over what the table can reach, smallest first. */
