@@ -27,7 +27,14 @@ import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -106,6 +113,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       searchText: async () => (await heldOut()).searched,
       solver: options.solver,
       evaluations: options.evaluations,
+      objective: objectiveFor(options),
+      mostFormats: options.mostFormats,
       fuse: options.fuse,
       context: options.context,
       evaluationLength: sequenceLength(model),
@@ -151,6 +160,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
+    lines.push(...describeObjective(prediction));
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
