@@ -2,8 +2,8 @@ import type { BitPlan, Objective } from '../allocate/types.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
-import type { Model } from '../model/types.ts';
-import { candidates } from '../quantize/candidates.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './plan/corrections.ts';
@@ -97,8 +97,8 @@ async function rank(
   metric: Metric,
   { rounding, palette, signal, onProgress }: SolveOptions,
 ): Promise<Ranking> {
-  const formats = ({ shape }: { readonly shape: readonly number[] }): string[] =>
-    candidates(shape[1], palette).map(({ name }) => name);
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
   const bench = await TruthBench.open(session, measurement, { rounding, formats });
   try {
     const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;
