@@ -8,11 +8,11 @@ import { ompq } from '../../src/measure/metrics/ompq.ts';
 import { type CandidateSource, type ScoreTask, scoreCandidates } from '../../src/measure/metrics/score.ts';
 import { metrics, metricsNamed } from '../../src/measure/metrics/table.ts';
 import type { Score } from '../../src/measure/metrics/types.ts';
-import { referencePerturbation, sketchStride } from '../../src/measure/sketch.ts';
+import { sketchStride } from '../../src/measure/sketch.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { ModelTensor } from '../../src/model/types.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
-import { modelOf, randomTensors, smallConfig } from './support.ts';
+import { modelOf, perturbationOf, randomTensors, smallConfig } from './support.ts';
 
 const kernels = createReferenceKernels();
 const SEED = 5;
@@ -52,11 +52,7 @@ async function setUp(tied = false) {
 function error(tensor: ModelTensor, matrix: Float32Array, scale: number): Float32Array {
   const columns = tensor.shape[1];
   const stride = tensor.role === 'token_embd' ? 1 : sketchStride(tensor.shape[0]);
-  const { delta, rows } = referencePerturbation(kernels, matrix, columns, stride);
-  const full = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) full[r * stride * columns + c] = scale * delta[r * columns + c];
-  return full;
+  return perturbationOf(matrix, columns, stride).map((value) => scale * value);
 }
 
 async function scored(name: string, task: ScoreTask) {
@@ -211,7 +207,7 @@ async function logProbabilities(
   { config, values, model }: Pick<Awaited<ReturnType<typeof setUp>>, 'config' | 'values' | 'model'>,
   { ids, length }: { ids: Int32Array; length: number },
 ): Promise<Float32Array> {
-  const states = await hiddenStates(kernels, model, { tokens: ids, length });
+  const states = await hiddenStates(kernels.device, model, { ids, sequences: ids.length / length, length });
   const head = values.get(config.tied ? 'token_embd.weight' : 'output.weight')!.values;
   const logits = new Float32Array(ids.length * config.vocabulary);
   kernels.matmulNT(states, head, logits, ids.length, config.vocabulary, config.hidden);
