@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   text: ['core', 'type:container'],
   // Networks are lowered to calls, which are data; devices stay unknown.
   graph: ['core', 'kernels/program'],
+  objective: ['core', 'graph'],
   model: ['core', 'numeric', 'text', 'graph', 'type:container'],
   run: ['core', 'numeric', 'text', 'graph', 'model', 'kernels/program', 'type:kernels/contract', 'type:kernels/device'],
   measure: [
@@ -30,6 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'numeric',
     'text',
     'graph',
+    'objective',
     'model',
     'run',
     'kernels/program',
@@ -63,6 +65,8 @@ const JOINTS: Readonly<Record<string, readonly string[]>> = {
   'model/open.node.ts': ['container'],
   'model/write-gguf.ts': ['container/gguf/write'],
   'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
+  // What is priced is what the kernels round.
+  'measure/activations.ts': ['kernels/arrays/round'],
   // Workers are processes of their own and must get themselves a device.
   'quantize/worker.node.ts': ['kernels'],
 };

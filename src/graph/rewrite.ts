@@ -13,7 +13,7 @@ export function rewrite(
 ): Graph {
   const build = new GraphBuilder();
   const moved = new Map<ValueId, ValueId>();
-  const valueOf = (id: ValueId): ValueId => {
+  const movedTo = (id: ValueId): ValueId => {
     const known = moved.get(id);
     if (known !== undefined) return known;
     const made = outside(graph, id, build, weightShape);
@@ -22,11 +22,11 @@ export function rewrite(
   };
   for (const [index, node] of graph.nodes.entries()) {
     if (graph.cuts.includes(index)) build.cut();
-    const inputs = node.inputs.map((id) => (id === null ? null : valueOf(id)));
+    const inputs = node.inputs.map((id) => (id === null ? null : movedTo(id)));
     const outputs = change(node, inputs, build) ?? build.nodes(node.op, inputs, node.attributes);
     for (const [i, id] of node.outputs.entries()) moved.set(id, outputs[i]);
   }
-  return build.finish(graph.outputs.map(valueOf));
+  return build.finish(graph.outputs.map(movedTo));
 }
 
 function outside(

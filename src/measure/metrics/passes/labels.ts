@@ -21,7 +21,10 @@ export function labelGradient(
   vocabulary: number,
   task: LabelTask,
 ): void {
-  if (labels === 'text') return textGradient(kernels, logits, vocabulary, task);
+  if (labels === 'text') {
+    textGradient(kernels, logits, vocabulary, task);
+    return;
+  }
   kernels.scope(() => {
     const uniform = kernels.upload(categorical.draws(task.seed, task.range.order, task.length, 1));
     kernels.sampledScore(logits, uniform, kernels.f32(uniform.length), undefined, vocabulary);
