@@ -20,6 +20,7 @@ import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
@@ -76,6 +77,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
   for (const path of outputs) refuseOverwrite(path, options.yes);
   const model = await openModelArgument(modelName, options);
+  await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');
