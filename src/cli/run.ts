@@ -3,6 +3,7 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
+import { windowLimit } from '../model/window.ts';
 import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { interruptSignal } from './support/interrupt.ts';
@@ -55,12 +56,14 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);
-    const session = await createSession(kernels, model, { contextLength: options.context });
+    const session = await createSession(kernels.device, model, { contextLength: options.context });
     const pieces = generate(session, model.tokenizer, tokens, { ...options, signal: interruptSignal() });
     const { text, stats } = await stream(pieces, options.json ? undefined : process.stdout);
     session.close();
     if (options.json) printJson({ prompt, text, ...stats });
     if (!options.quiet) console.error(describe(stats));
+    const limit = stats.generatedTokens < options.maxTokens ? windowLimit(model.config) : undefined;
+    if (stats.finish === 'length' && limit !== undefined) console.error(`bitbudget: the text ends here: ${limit}`);
     interruptSignal().throwIfAborted();
   } finally {
     kernels.close();

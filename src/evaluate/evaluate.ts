@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
+import { exactContext } from '../model/window.ts';
 import { type Head, hiddenStates, openHead } from '../run/forward.ts';
 import { emptyScores, scoreRows, type TokenScores } from './scores.ts';
 import { summarize } from './summary.ts';
@@ -12,7 +13,7 @@ import { labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windo
 const logitBytes = 2 ** 28;
 
 export interface EvaluateOptions extends WorkOptions {
-  /** Tokens per window, default 512 or the model's context when that is shorter. */
+  /** Tokens per window, default 512, or the model's context or sliding window when that is shorter. */
   length?: number;
   /** First scored position of a window, default length / 2, as llama-perplexity. */
   firstScored?: number;
@@ -46,7 +47,7 @@ export function evaluationWindows(
   tokens: Int32Array,
   options: EvaluateOptions = {},
 ): ScoredWindows {
-  const length = options.length ?? Math.min(512, config.contextLength);
+  const length = options.length ?? Math.min(512, exactContext(config));
   const bos = tokenizer.addBos ? tokenizer.bos : undefined;
   return scoredWindows(tokens, { ...options, length, bos });
 }

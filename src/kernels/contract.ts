@@ -1,5 +1,6 @@
 import type { EncodeBackend } from '../numeric/backend.ts';
 import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
+import type { Device } from './device.ts';
 
 /**
  * The operations every device offers, under one name each. All matrices are row-major float32; every array passed in
@@ -10,6 +11,8 @@ export interface Kernels extends EncodeBackend {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;
+  /** Where programs run. These kernels' own arrays by default; another one may be put in its place. */
+  readonly device: Device;
 
   // ── memory ──────────────────────────────────────────────────────────────
   /** Zeroed array of `length` values, 64-byte aligned. Throws RangeError when memory is exhausted. */

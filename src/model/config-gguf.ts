@@ -1,8 +1,10 @@
 import type { MetadataValue, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Architecture, architectureByName } from './architecture.ts';
+import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import { yarnMagnitude } from './rope-factors.ts';
-import type { ModelConfig, RopeConfig } from './types.ts';
+import type { AttentionWindow, ModelConfig, RopeConfig } from './types.ts';
+import { windowWithin } from './window.ts';
 
 /**
  * Hyper-parameters from GGUF metadata, with llama.cpp's defaults for what is absent.
@@ -22,14 +24,15 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
   if (integer('attention.value_length', headDim) !== headDim) {
     throw new FormatError(`GGUF: ${name}.attention.value_length differs from key_length ${headDim}; not supported`);
   }
-  rejectUnsupported(metadata, name, contextLength);
+  rejectUnsupported(metadata, name);
+  const layers = integer('block_count');
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) throw new FormatError('GGUF: token_embd.weight is missing');
   const title = metadata.get('general.name');
   return {
     architecture: name,
     ...(typeof title === 'string' ? { name: title } : {}),
-    layers: integer('block_count'),
+    layers,
     hidden,
     feedForward: integer('feed_forward_length'),
     heads,
@@ -40,22 +43,33 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
     normEpsilon: readNumber(metadata, `${name}.attention.layer_norm_rms_epsilon`),
     rope: readRope(metadata, architecture, headDim, contextLength, frequencyFactors),
     tied: !file.tensors.has('output.weight'),
+    ...(architecture.name === 'llama' && biases(file)),
+    ...windowWithin(readWindow(metadata, name, layers), contextLength),
   };
 }
 
 type Metadata = ReadonlyMap<string, MetadataValue>;
 
-function rejectUnsupported(metadata: Metadata, name: string, contextLength: number): void {
+function rejectUnsupported(metadata: Metadata, name: string): void {
   const experts = metadata.get(`${name}.expert_count`);
   if (typeof experts === 'number' && experts > 0) {
     throw new FormatError(`GGUF: ${name}.expert_count is ${experts}; mixtures of experts are not supported`);
   }
-  const window = metadata.get(`${name}.attention.sliding_window`);
-  if (typeof window === 'number' && window > 0 && window < contextLength) {
-    throw new FormatError(
-      `GGUF: sliding window ${window} is shorter than the context of ${contextLength}; sliding windows are not supported`,
-    );
-  }
+}
+
+/** Biases that the architecture does not ask for: the tensors themselves tell. */
+function biases({ tensors }: TensorFile): Pick<ModelConfig, 'biases'> {
+  const layers = [...attentionLayers, ...feedForwardLayers].filter((name) => tensors.has(`blk.0.${name}.bias`));
+  return layers.length > 0 ? { biases: layers } : {};
+}
+
+/** All blocks slide, or those that `sliding_window_pattern` names; a window of 0 is none. */
+function readWindow(metadata: Metadata, name: string, layers: number): AttentionWindow | undefined {
+  const tokens = metadata.get(`${name}.attention.sliding_window`);
+  const pattern = metadata.get(`${name}.attention.sliding_window_pattern`);
+  if (typeof tokens !== 'number' || !(tokens > 0)) return undefined;
+  const slides = Array.from({ length: layers }, (_, layer) => !Array.isArray(pattern) || pattern[layer] === true);
+  return slides.includes(true) ? { tokens, layers: slides } : undefined;
 }
 
 function readRope(

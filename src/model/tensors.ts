@@ -14,6 +14,7 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = 
   if (entry.shape.length !== spec.shape.length || entry.shape.some((size, i) => size !== spec.shape[i])) {
     throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]`);
   }
+  if (entry.format === 'F64') return tensorFromDoubles(entry, spec, permute);
   const format = formats.get(entry.format);
   if (!format) throw new FormatError(`${entry.name}: format ${entry.format} cannot be read as numbers`);
   const layout = rowLayout(entry, spec, format, permute);
@@ -27,6 +28,21 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = 
     format: format.name,
     loadBlocks,
     load: async (startRow, endRow) => decode(format, await loadBlocks(startRow, endRow)),
+  };
+}
+
+/** Float64 is read as float32, each value rounded once: nothing here computes or stores more. */
+function tensorFromDoubles(entry: TensorEntry, spec: TensorSpec, permute: boolean): ModelTensor {
+  const layout = rowLayout(entry, spec, { name: 'F64', blockSize: 1, blockBytes: 8 }, permute);
+  return {
+    name: spec.name,
+    role: spec.role,
+    layer: spec.layer,
+    shape: spec.shape,
+    format: 'F32',
+    // Copied: what a source returns need not be aligned.
+    load: async (start = 0, end = layout.rows) =>
+      Float32Array.from(new Float64Array((await readRows(entry, layout, start, end)).slice().buffer)),
   };
 }
 
@@ -58,7 +74,12 @@ interface RowLayout {
   readonly headRows: number;
 }
 
-function rowLayout(entry: TensorEntry, spec: TensorSpec, format: NumberFormat, permute: boolean): RowLayout {
+function rowLayout(
+  entry: TensorEntry,
+  spec: TensorSpec,
+  format: Pick<NumberFormat, 'name' | 'blockSize' | 'blockBytes'>,
+  permute: boolean,
+): RowLayout {
   const isMatrix = spec.shape.length > 1;
   const values = isMatrix ? spec.shape[1] : 1;
   if (values % format.blockSize !== 0) {

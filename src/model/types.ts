@@ -1,3 +1,4 @@
+import type { Graph } from '../graph/types.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 
 /** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
@@ -19,6 +20,10 @@ export type TensorRole =
   | 'ffn_gate'
   | 'ffn_up'
   | 'ffn_down'
+  | 'attn_output_bias'
+  | 'ffn_gate_bias'
+  | 'ffn_up_bias'
+  | 'ffn_down_bias'
   | 'rope_freqs';
 
 /** Hyper-parameters of the llama family, whatever file they came from. */
@@ -40,6 +45,20 @@ export interface ModelConfig {
   rope: RopeConfig;
   /** Output head shares the token embedding. */
   tied: boolean;
+  /** Linear layers of a block that have biases although the architecture does not ask for them; default none. */
+  biases?: readonly BiasedLayer[];
+  /** Shorter than the context; absent where every token sees all before it. */
+  window?: AttentionWindow;
+}
+
+/** A linear layer of a block, by GGUF's name of its tensors. */
+export type BiasedLayer = 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output' | 'ffn_gate' | 'ffn_up' | 'ffn_down';
+
+/** Sliding windows: token i of a block sees token j where 0 ≤ i − j < tokens. */
+export interface AttentionWindow {
+  readonly tokens: number;
+  /** Which blocks slide; the others see everything. [layers] */
+  readonly layers: readonly boolean[];
 }
 
 export interface RopeConfig {
@@ -94,11 +113,15 @@ export interface CacheFormats {
 
 export interface Model {
   readonly config: ModelConfig;
+  /** What is computed, with the tensors' names as its weights. */
+  readonly graph: Graph;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   readonly tokenizer: Tokenizer;
   /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** What a user should know of the files as they were read, a line each; default nothing. */
+  readonly remarks?: readonly string[];
   /** How the KV cache is to be kept; default float32 everywhere. */
   readonly cache?: CacheFormats;
   /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */

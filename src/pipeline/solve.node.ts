@@ -9,7 +9,7 @@ import { fileNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
-import { checkModel, Session, type SessionOptions } from './session.node.ts';
+import { Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
 import { PlanJudge } from './verify/judge.node.ts';
 import { learnFromProbes } from './verify/learn.node.ts';
@@ -29,8 +29,9 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
 
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<BitPlan[]> {
-  await checkModel(model, () => refuseUnusablePalette(model, options.palette));
-  const session = await Session.open(model, options);
+  const session = await Session.open(model, options, (magnitudes) =>
+    refuseUnusablePalette(model, magnitudes, options.palette),
+  );
   try {
     const { rounding, palette, solver, seed, evaluation, activations } = options;
     const goal = wishes && (await openGoal(session, wishes, options));

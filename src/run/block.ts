@@ -1,11 +1,16 @@
 import { FormatError } from '../core/errors.ts';
+import { constantValues } from '../graph/constants.ts';
 import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
+import { ropeFrequencies } from '../model/rope.ts';
 import type { Model, ModelConfig } from '../model/types.ts';
 import { withRoundedActivations } from './activations.ts';
 import { type CacheRows, roundRows } from './cache.ts';
 import { loadTensor } from './weights.ts';
 
-export { ropeTable } from './rope.ts';
+export function ropeTable(config: ModelConfig, positions: number): Float32Array {
+  const { frequencies, magnitude } = ropeFrequencies(config.rope);
+  return constantValues({ kind: 'rope', frequencies: Array.from(frequencies), magnitude }, positions);
+}
 
 /** A matrix [rows, columns] in the backend's memory: float32, or blocks of a number format. */
 export type Weight = Float32Array | PackedMatrix;
@@ -20,12 +25,16 @@ export interface BlockWeights {
   qBias?: Float32Array;
   kBias?: Float32Array;
   vBias?: Float32Array;
+  oBias?: Float32Array;
   qNorm?: Float32Array; // [headDim]
   kNorm?: Float32Array; // [headDim]
   ffnNorm: Float32Array; // [hidden]
   gate: Weight; // [feedForward, hidden]
   up: Weight; // [feedForward, hidden]
   down: Weight; // [hidden, feedForward]
+  gateBias?: Float32Array;
+  upBias?: Float32Array;
+  downBias?: Float32Array;
 }
 
 /** What a block computes on its way; everything a backward pass needs besides the block's input. [tokens, …] each. */
@@ -80,12 +89,16 @@ export const blockTensorNames = {
   qBias: 'attn_q.bias',
   kBias: 'attn_k.bias',
   vBias: 'attn_v.bias',
+  oBias: 'attn_output.bias',
   qNorm: 'attn_q_norm.weight',
   kNorm: 'attn_k_norm.weight',
   ffnNorm: 'ffn_norm.weight',
   gate: 'ffn_gate.weight',
   up: 'ffn_up.weight',
   down: 'ffn_down.weight',
+  gateBias: 'ffn_gate.bias',
+  upBias: 'ffn_up.bias',
+  downBias: 'ffn_down.bias',
 } as const satisfies Record<keyof BlockWeights, string>;
 
 /** Loads one block as float32 into the backend's memory; `freeBlock` gives it back. */
@@ -222,6 +235,7 @@ function attentionHalf(
   attend(kernels, config, batch, a);
   // mid serves as the output of o first, then becomes the residual stream.
   linear(kernels, a.attnOut, weights.o, a.mid, tokens, hidden, qWidth, batch.inputBits?.o);
+  if (weights.oBias) kernels.addBias(a.mid, weights.oBias);
   kernels.add(a.mid, x);
 }
 
@@ -256,7 +270,10 @@ function feedForwardHalf(
   kernels.rmsNorm(a.mid, weights.ffnNorm, a.ffnIn, hidden, normEpsilon);
   linear(kernels, a.ffnIn, weights.gate, a.gate, tokens, feedForward, hidden, batch.inputBits?.gate);
   linear(kernels, a.ffnIn, weights.up, a.up, tokens, feedForward, hidden, batch.inputBits?.up);
+  if (weights.gateBias) kernels.addBias(a.gate, weights.gateBias);
+  if (weights.upBias) kernels.addBias(a.up, weights.upBias);
   kernels.swiglu(a.gate, a.up, a.ffnAct);
   linear(kernels, a.ffnAct, weights.down, x, tokens, hidden, feedForward, batch.inputBits?.down);
+  if (weights.downBias) kernels.addBias(x, weights.downBias);
   kernels.add(x, a.mid);
 }

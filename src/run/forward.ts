@@ -1,6 +1,8 @@
+import { UsageError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model, ModelConfig, ModelTensor } from '../model/types.ts';
+import { windowLimit } from '../model/window.ts';
 import { roundActivations } from './activations.ts';
 import {
   allocateActivations,
@@ -40,6 +42,12 @@ export async function hiddenStates(
   options: WorkOptions = {},
 ): Promise<Float32Array> {
   const { config } = model;
+  if (sequences.length > (config.window?.tokens ?? sequences.length)) {
+    const { tokens } = config.window!;
+    throw new UsageError(
+      `context: ${sequences.length} tokens are too many; ${windowLimit(config)}: ask for a context of ${tokens}`,
+    );
+  }
   const states = await embed(model, sequences.tokens);
   const runner = createRunner(kernels, config, sequences);
   try {

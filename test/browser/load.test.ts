@@ -68,7 +68,7 @@ test('a mixed file gives the same likeliest tokens in Node, in a browser and in 
 async function logProbabilities(path: string): Promise<Float32Array> {
   const kernels = await testKernels();
   const model = await openModel(path);
-  const session = await createSession(kernels, model, { contextLength: 64 });
+  const session = await createSession(kernels.device, model, { contextLength: 64 });
   const logits = kernels.upload(await session.prefill(PROMPT));
   kernels.logSoftmax(logits, logits.length);
   session.close();

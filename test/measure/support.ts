@@ -1,5 +1,6 @@
 import type { Random } from '../../src/core/random.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
+import { architectureByName } from '../../src/model/architecture.ts';
 import type { Model, ModelConfig, ModelTensor, TensorRole } from '../../src/model/types.ts';
 import { type BlockWeights, blockTensorNames, completeBlock } from '../../src/run/block.ts';
 
@@ -82,6 +83,7 @@ export function modelOf(
   }
   return {
     config,
+    graph: architectureByName(config.architecture, 'test').graph(config),
     tensors,
     tokenizer: {
       vocabularySize: config.vocabulary,

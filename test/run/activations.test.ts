@@ -63,7 +63,7 @@ test('a session rounds activations as one pass over all tokens does', async () =
   const model = rounding(await syntheticModel('LlamaForCausalLM'), 6);
   const { vocabulary, hidden } = model.config;
   const tokens = Int32Array.from({ length: 6 }, (_, i) => 100 * i + 7);
-  const session = await createSession(kernels, model, { contextLength: 8, exact: true });
+  const session = await createSession(kernels.device, model, { contextLength: 8, exact: true });
   const decoded = Float32Array.from(await session.prefill(tokens));
   session.close();
   const states = await hiddenStates(kernels, model, { tokens, length: tokens.length });

@@ -57,6 +57,8 @@ const cases: [string, () => Promise<Model>][] = [
   ['yarn scaling', () => syntheticModel('LlamaForCausalLM', yarn)],
   ['yarn with its own attention factor', () => syntheticModel('Qwen2ForCausalLM', yarnAttention)],
   ['mistral', () => syntheticModel('MistralForCausalLM', { head_dim: 24 })],
+  ['mistral within its window', () => syntheticModel('MistralForCausalLM', { sliding_window: 16 })],
+  ['llama with biases everywhere', () => syntheticModel('LlamaForCausalLM', { attention_bias: true, mlp_bias: true })],
   ['qwen2 with biases', () => syntheticModel('Qwen2ForCausalLM', { tie_word_embeddings: true })],
   ['qwen3 with QK-norm', () => syntheticModel('Qwen3ForCausalLM', qwen3)],
 ];
@@ -113,7 +115,7 @@ for (const [name, formats] of Object.entries(mixes)) {
 }
 
 async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
-  const session = await createSession(await testKernels(), model, { contextLength: 64, exact });
+  const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
   const logits = await session.allLogits(tokens);
   session.close();
   return logits;

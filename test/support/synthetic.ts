@@ -38,6 +38,7 @@ export function syntheticConfig(
     rope_theta: 10000,
     tie_word_embeddings: false,
     vocab_size: 4096,
+    ...(architecture.startsWith('Qwen3') && { head_dim: 16 }),
     ...overrides,
   };
 }
@@ -57,11 +58,12 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
     add('self_attn.k_proj.weight', kv, hidden);
     add('self_attn.v_proj.weight', kv, hidden);
     add('self_attn.o_proj.weight', hidden, q);
-    if (kind.startsWith('Qwen2')) {
+    if (kind.startsWith('Qwen2') || config.attention_bias === true) {
       add('self_attn.q_proj.bias', q);
       add('self_attn.k_proj.bias', kv);
       add('self_attn.v_proj.bias', kv);
     }
+    if (config.attention_bias === true) add('self_attn.o_proj.bias', hidden);
     if (kind.startsWith('Qwen3')) {
       add('self_attn.q_norm.weight', headDim);
       add('self_attn.k_norm.weight', headDim);
@@ -70,6 +72,11 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
     add('mlp.gate_proj.weight', forward, hidden);
     add('mlp.up_proj.weight', forward, hidden);
     add('mlp.down_proj.weight', hidden, forward);
+    if (config.mlp_bias === true) {
+      add('mlp.gate_proj.bias', forward);
+      add('mlp.up_proj.bias', forward);
+      add('mlp.down_proj.bias', hidden);
+    }
   }
   shapes.push(['model.norm.weight', [hidden]]);
   if (config.tie_word_embeddings !== true) shapes.push(['lm_head.weight', [number('vocab_size'), hidden]]);

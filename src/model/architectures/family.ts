@@ -1,5 +1,11 @@
+import type { Graph } from '../../graph/types.ts';
 import type { TensorSpec } from '../architecture.ts';
-import type { ModelConfig, TensorRole } from '../types.ts';
+import { selfAttention } from '../parts/attention.ts';
+import { causalModel, preNormed } from '../parts/causalModel.ts';
+import { gatedMlp } from '../parts/gatedMlp.ts';
+import { ropeFrequencies } from '../rope.ts';
+import type { BiasedLayer, ModelConfig, TensorRole } from '../types.ts';
+import { windowOf } from '../window.ts';
 
 /** How members of the llama family differ in their tensors. */
 export interface FamilyTraits {
@@ -31,6 +37,7 @@ export function familyTensors(config: ModelConfig, traits: FamilyTraits): Tensor
 function blockTensors(config: ModelConfig, traits: FamilyTraits, layer: number): TensorSpec[] {
   const { hidden, feedForward, heads, kvHeads, headDim } = config;
   const [qRows, kvRows] = [heads * headDim, kvHeads * headDim];
+  const biases = biasesOf(config, traits);
   const specs: TensorSpec[] = [];
   const add = (name: string, role: TensorRole, shape: number[], huggingFace: string, permutedHeads?: number): void => {
     specs.push({
@@ -42,23 +49,54 @@ function blockTensors(config: ModelConfig, traits: FamilyTraits, layer: number):
       permutedHeads: traits.permuted ? permutedHeads : undefined,
     });
   };
+  const bias = (layer: BiasedLayer, rows: number, huggingFace: string, permutedHeads?: number): void => {
+    if (biases.includes(layer)) add(`${layer}.bias`, `${layer}_bias`, [rows], `${huggingFace}.bias`, permutedHeads);
+  };
   add('attn_norm.weight', 'attn_norm', [hidden], 'input_layernorm.weight');
   add('attn_q.weight', 'attn_q', [qRows, hidden], 'self_attn.q_proj.weight', heads);
   add('attn_k.weight', 'attn_k', [kvRows, hidden], 'self_attn.k_proj.weight', kvHeads);
   add('attn_v.weight', 'attn_v', [kvRows, hidden], 'self_attn.v_proj.weight');
-  if (traits.qkvBias) {
-    add('attn_q.bias', 'attn_q_bias', [qRows], 'self_attn.q_proj.bias', heads);
-    add('attn_k.bias', 'attn_k_bias', [kvRows], 'self_attn.k_proj.bias', kvHeads);
-    add('attn_v.bias', 'attn_v_bias', [kvRows], 'self_attn.v_proj.bias');
-  }
+  bias('attn_q', qRows, 'self_attn.q_proj', heads);
+  bias('attn_k', kvRows, 'self_attn.k_proj', kvHeads);
+  bias('attn_v', kvRows, 'self_attn.v_proj');
   if (traits.qkNorm) {
     add('attn_q_norm.weight', 'attn_q_norm', [headDim], 'self_attn.q_norm.weight');
     add('attn_k_norm.weight', 'attn_k_norm', [headDim], 'self_attn.k_norm.weight');
   }
   add('attn_output.weight', 'attn_output', [hidden, qRows], 'self_attn.o_proj.weight');
+  bias('attn_output', hidden, 'self_attn.o_proj');
   add('ffn_norm.weight', 'ffn_norm', [hidden], 'post_attention_layernorm.weight');
   add('ffn_gate.weight', 'ffn_gate', [feedForward, hidden], 'mlp.gate_proj.weight');
   add('ffn_up.weight', 'ffn_up', [feedForward, hidden], 'mlp.up_proj.weight');
   add('ffn_down.weight', 'ffn_down', [hidden, feedForward], 'mlp.down_proj.weight');
+  bias('ffn_gate', feedForward, 'mlp.gate_proj');
+  bias('ffn_up', feedForward, 'mlp.up_proj');
+  bias('ffn_down', hidden, 'mlp.down_proj');
   return specs;
+}
+
+/** Layers with biases: those that the architecture always has, and those of this model. */
+function biasesOf({ biases = [] }: ModelConfig, traits: FamilyTraits): readonly BiasedLayer[] {
+  return traits.qkvBias ? ['attn_q', 'attn_k', 'attn_v', ...biases] : biases;
+}
+
+/** A pre-norm transformer: x += attention(norm(x)), then x += mlp(norm(x)), in every block. */
+export function familyGraph(config: ModelConfig, traits: FamilyTraits): Graph {
+  const { hidden, normEpsilon: epsilon, rope } = config;
+  const { frequencies, magnitude } = ropeFrequencies(rope);
+  const attention = {
+    ...config,
+    rope: { dimensions: rope.dimensions, style: rope.style, frequencies: Array.from(frequencies), magnitude },
+    biases: biasesOf(config, traits),
+    qkNorm: traits.qkNorm,
+  };
+  return causalModel(config, (build, x, layer) => {
+    const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
+    const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
+      selfAttention(build, normed, { ...attention, layer, window: windowOf(config, layer) }),
+    );
+    return preNormed(build, mid, norm('ffn_norm'), (normed) =>
+      gatedMlp(build, normed, { ...config, biases: attention.biases, layer, activation: 'silu' }),
+    );
+  });
 }

@@ -1,12 +1,26 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { familyGraph, familyTensors } from './family.ts';
+import { mistralWindow } from './windows.ts';
 
 /** Llama 2 and 3, Mistral, SmolLM2 and everything else that uses their code. */
 export const llama: Architecture = {
   name: 'llama',
-  huggingFace: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'MistralForCausalLM'],
+  huggingFace: [
+    {
+      modelType: 'llama',
+      names: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'LlamaModel'],
+      defaults: { contextLength: 2048 },
+      biasFields: { attention: 'attention_bias', feedForward: 'mlp_bias' },
+    },
+    {
+      modelType: 'mistral',
+      names: ['MistralForCausalLM', 'MistralModel'],
+      defaults: { contextLength: 131072, kvHeads: 8 },
+      window: mistralWindow,
+    },
+  ],
   ropeStyle: 'interleaved',
   ropeFactors: true,
-  defaults: { ropeTheta: 10000, normEpsilon: 1e-6 },
   tensors: (config) => familyTensors(config, { permuted: true, ropeFactors: true }),
+  graph: (config) => familyGraph(config, { permuted: true, ropeFactors: true }),
 };

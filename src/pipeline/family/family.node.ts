@@ -62,13 +62,14 @@ export async function planFamily(
 ): Promise<Family> {
   const names = new Set(models.map(({ name }) => name));
   if (names.size < models.length) throw new UsageError('family: a model is named twice; give each once');
-  for (const { model } of models) refuseUnusablePalette(model, options.palette);
   const corpus = await loadCorpus(options.evaluation.files ?? [assetPath(evaluationText)]);
   const heldOut = firstCharacters(corpus, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
   const members: FamilyMember[] = [];
   for (const { name, model } of models) {
     await checkpoint(options.signal);
-    const session = await Session.open(model, options);
+    const session = await Session.open(model, options, (magnitudes) =>
+      refuseUnusablePalette(model, magnitudes, options.palette),
+    );
     try {
       members.push(await new MemberPlanner(name, session, options).plan(heldOut));
     } finally {

@@ -3,6 +3,7 @@ import { checkpoint } from '../../core/progress.ts';
 import { Random } from '../../core/random.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { Model } from '../../model/types.ts';
+import { exactContext } from '../../model/window.ts';
 import { sample } from '../../run/sampler.ts';
 import type { Session } from '../../run/session.ts';
 import { createSession } from '../../run/session.ts';
@@ -17,7 +18,7 @@ const DEFAULT_CONTEXT = 256;
  * @throws UsageError when the model is made for fewer
  */
 export function contextOf({ config }: Pick<Model, 'config'>, asked?: number): number {
-  const most = config.contextLength;
+  const most = exactContext(config);
   if (asked !== undefined && asked > most)
     throw new UsageError(`context ${asked}: the model is made for at most ${most} tokens`);
   return asked ?? Math.min(DEFAULT_CONTEXT, most);
@@ -58,11 +59,11 @@ export async function decodeTokens(
 ): Promise<void> {
   const random = new Random(0);
   const last = session.contextLength - 1;
-  const decode = (): DecodedToken => {
+  const decode = async (): Promise<DecodedToken> => {
     session.rewind(last);
     const token = random.integer(vocabulary);
     const start = performance.now();
-    const logits = session.decode(token);
+    const logits = await session.decode(token);
     const forward = performance.now() - start;
     sample(logits, [token], random);
     return { start, forward, sampling: performance.now() - start - forward };
@@ -70,7 +71,7 @@ export async function decodeTokens(
   const end = performance.now() + effort.milliseconds;
   for (let done = 0; done < effort.tokens || performance.now() < end; done++) {
     await checkpoint(signal);
-    each(decode());
+    each(await decode());
   }
 }
 
@@ -85,7 +86,7 @@ export async function measureDecode(
 ): Promise<Latency> {
   const { effort = EFFORT, signal } = options;
   const context = contextOf(model, options.context);
-  const session = await createSession(kernels, model, { contextLength: context });
+  const session = await createSession(kernels.device, model, { contextLength: context });
   try {
     const { vocabulary } = model.config;
     const random = new Random(0);

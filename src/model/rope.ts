@@ -1,24 +1,5 @@
-import { llama3Factors, yarnMagnitude } from '../model/rope-factors.ts';
-import type { ModelConfig, RopeConfig } from '../model/types.ts';
-
-/**
- * cos and sin of every position and pair, scaling included: what `Kernels.rope` takes.
- * @param positions number of positions, from 0
- * @returns [positions, dimensions/2, 2]
- */
-export function ropeTable(config: ModelConfig, positions: number): Float32Array {
-  const { frequencies, magnitude } = ropeFrequencies(config.rope);
-  const pairs = frequencies.length;
-  const table = new Float32Array(positions * pairs * 2);
-  for (let position = 0; position < positions; position++) {
-    for (let i = 0; i < pairs; i++) {
-      const angle = position * frequencies[i];
-      table[(position * pairs + i) * 2] = Math.cos(angle) * magnitude;
-      table[(position * pairs + i) * 2 + 1] = Math.sin(angle) * magnitude;
-    }
-  }
-  return table;
-}
+import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
+import type { RopeConfig } from './types.ts';
 
 /**
  * Radians per position of every pair, and the factor that YaRN puts on cos and sin.

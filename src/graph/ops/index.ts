@@ -1,0 +1,44 @@
+import { FormatError } from '../../core/errors.ts';
+import type { Op } from '../types.ts';
+import { attention, attentionBackward } from './attention.ts';
+import { cache } from './cache.ts';
+import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
+import { rope } from './rope.ts';
+import { lookup, scatterRows, select } from './rows.ts';
+
+/** Every op, once. */
+export const ops: readonly Op[] = [
+  lookup,
+  select,
+  scatterRows,
+  linear,
+  linearTransposed,
+  linearWeightGradient,
+  rmsNorm,
+  rmsNormBackward,
+  rmsNormGainGradient,
+  rope,
+  cache,
+  attention,
+  attentionBackward,
+  add,
+  addBias,
+  sumRows,
+  scale,
+  gated,
+  gatedBackward,
+  activate,
+  activateBackward,
+];
+
+const byName = new Map(ops.map((op) => [op.name, op]));
+
+/** @throws FormatError for a name that no op has */
+export function opNamed(name: string): Op {
+  const op = byName.get(name);
+  if (op === undefined)
+    throw new FormatError(`graph: op ${name} is not known (known: ${[...byName.keys()].join(', ')})`);
+  return op;
+}

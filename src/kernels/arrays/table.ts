@@ -1,0 +1,202 @@
+import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Attribute, Sizes } from '../program.ts';
+
+/** An operand as kernels take it. */
+export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
+
+/** What a call is bound to: its operands at the sizes bound, and its own sizes and attributes. */
+export interface Bound {
+  readonly kernels: Omit<Kernels, 'device'>;
+  readonly views: readonly View[];
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly attributes: { readonly [key: string]: Attribute };
+}
+
+/** Makes a call ready; what comes back runs it, and looks up what changes from run to run. */
+type Bind = (bound: Bound) => (run: Sizes) => void;
+
+const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const i32 = (view: View | undefined): Int32Array => view as Int32Array;
+
+/** A matrix of floats as `gatherRows` takes it. */
+function asPacked(view: View, columns: number): PackedMatrix {
+  if (!ArrayBuffer.isView(view)) return view;
+  const blocks = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return { format: 'F32', blocks, rows: view.byteLength / 4 / columns, columns };
+}
+
+/** Every kernel that calls name, on arrays of `Kernels`. */
+export const bindings: Readonly<Record<string, Bind>> = {
+  copy:
+    ({ views: [from, to] }) =>
+    () =>
+      f32(to).set(f32(from)),
+
+  matmulNT: ({ kernels, views: [x, w, y], sizes: { m, n, k } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    return () => kernels.matmulNT(a, b, c, m, n, k);
+  },
+  matmulNN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    // The gradient at the inputs: n and k are those of the linear layer.
+    return () => kernels.matmulNN(a, b, c, m, k, n, accumulate === true);
+  },
+  matmulTN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    return () => kernels.matmulTN(a, b, c, m, n, k, accumulate === true);
+  },
+  matmulPacked: ({ kernels, views: [x, w, y], sizes: { m } }) => {
+    const [a, b, c] = [f32(x), w as PackedMatrix, f32(y)];
+    return () => kernels.matmulPacked(a, b, c, m);
+  },
+  gatherRows: ({ kernels, views: [ids, w, y] }) => {
+    const rows = i32(ids);
+    const matrix = asPacked(w, f32(y).length / rows.length);
+    return () => kernels.gatherRows(matrix, rows, f32(y));
+  },
+  scatterRows:
+    ({ views: [ids, x, y], sizes: { columns } }) =>
+    () => {
+      const [rows, from, to] = [i32(ids), f32(x), f32(y)];
+      to.fill(0);
+      for (const [i, row] of rows.entries())
+        for (let c = 0; c < columns; c++) to[row * columns + c] += from[i * columns + c];
+    },
+
+  rmsNorm: ({ kernels, views: [x, gain, y], sizes: { n }, attributes: { epsilon } }) => {
+    const [a, b, c] = [f32(x), f32(gain), f32(y)];
+    return () => kernels.rmsNorm(a, b, c, n, epsilon as number);
+  },
+  rmsNormBackward:
+    ({ kernels, views: [x, gain, dy, dx], sizes: { n }, attributes: { epsilon } }) =>
+    () =>
+      kernels.rmsNormBackward(f32(x), f32(gain), f32(dy), f32(dx), n, epsilon as number),
+  rmsNormGainGradient:
+    ({ views: [x, dy, out], sizes: { n }, attributes: { epsilon } }) =>
+    () => {
+      const sums = new Float64Array(n);
+      for (let start = 0; start < f32(x).length; start += n) {
+        let squares = 0;
+        for (let i = 0; i < n; i++) squares += f32(x)[start + i] ** 2;
+        const factor = 1 / Math.sqrt(squares / n + (epsilon as number));
+        for (let i = 0; i < n; i++) sums[i] += f32(x)[start + i] * factor * f32(dy)[start + i];
+      }
+      f32(out).set(sums);
+    },
+
+  rope: ({ kernels, views: [x, positions, table], attributes }) => {
+    const [a, b, c] = [f32(x), i32(positions), f32(table)];
+    const shape = attributes as unknown as RopeShape;
+    return () => kernels.rope(a, b, c, shape, attributes.inverse === true);
+  },
+  attention: ({ kernels, views: [q, k, v, out], attributes }) => {
+    const views = [f32(q), f32(k), f32(v), f32(out)] as const;
+    const shape = attentionOptions(attributes);
+    return ({ sequences, length, past = 0 }) =>
+      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length });
+  },
+  attentionBackward: ({ kernels, views, attributes }) => {
+    const [q, k, v, dOut, dq, dk, dv] = views.map(f32);
+    const shape = attentionOptions(attributes);
+    return ({ sequences, length }) =>
+      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, sequences, length, past: 0, capacity: length });
+  },
+
+  appendRows:
+    ({ views: [rows, state], sizes: { columns } }) =>
+    ({ past }) =>
+      f32(state).set(f32(rows), past * columns),
+  appendBlocks: ({ kernels, views: [rows, state, tile], sizes: { columns }, attributes }) => {
+    const stored = format(attributes.format as string);
+    const stride = rowBytes(stored, columns);
+    const [from, blocks, values] = [f32(rows), state as Uint8Array, f32(tile)];
+    // One row takes less time than the call of a kernel.
+    const backend = from.length > columns ? kernels : undefined;
+    return ({ past }) => {
+      const end = past + from.length / columns;
+      encodeRows(stored, from, columns, undefined, blocks.subarray(past * stride, end * stride), backend);
+      kernels.decode(stored, blocks.subarray(0, end * stride), columns, values.subarray(0, end * columns));
+    };
+  },
+  roundRows: ({ kernels, views: [rows], sizes: { columns }, attributes }) => {
+    const stored = format(attributes.format as string);
+    return () => {
+      const values = f32(rows);
+      decodeRows(stored, encodeRows(stored, values, columns, undefined, undefined, kernels), columns, values);
+    };
+  },
+  roundToBits:
+    ({ views: [x, y], attributes: { bits } }) =>
+    () =>
+      roundToBits(f32(x), bits as number, f32(y)),
+
+  add: ({ kernels, views: [y, x] }) => {
+    const [a, b] = [f32(y), f32(x)];
+    return () => kernels.add(a, b);
+  },
+  addBias: ({ kernels, views: [y, bias] }) => {
+    const [a, b] = [f32(y), f32(bias)];
+    return () => kernels.addBias(a, b);
+  },
+  sumRows:
+    ({ views: [x, y] }) =>
+    () => {
+      const n = f32(y).length;
+      const sums = new Float64Array(n);
+      for (let at = 0; at < f32(x).length; ) for (let i = 0; i < n; i++, at++) sums[i] += f32(x)[at];
+      f32(y).set(sums);
+    },
+  scale:
+    ({ views: [y], attributes: { factor } }) =>
+    () => {
+      const values = f32(y);
+      for (let i = 0; i < values.length; i++) values[i] *= factor as number;
+    },
+  gated: ({ kernels, views: [gate, up, y] }) => {
+    const [a, b, c] = [f32(gate), f32(up), f32(y)];
+    return () => kernels.swiglu(a, b, c);
+  },
+  gatedBackward: ({ kernels, views }) => {
+    const [gate, up, dy, dGate, dUp] = views.map(f32);
+    return () => kernels.swigluBackward(gate, up, dy, dGate, dUp);
+  },
+};
+
+function attentionOptions(attributes: Bound['attributes']) {
+  const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
+  const { scale, window, softcap, causal } = attributes;
+  return {
+    heads,
+    kvHeads,
+    headDim,
+    ...(typeof scale === 'number' ? { scale } : {}),
+    ...(typeof window === 'number' ? { window } : {}),
+    ...(typeof softcap === 'number' ? { softcap } : {}),
+    ...(causal === false ? { causal } : {}),
+  };
+}
+
+/** Values of a token that share a scale. */
+const GROUP = 32;
+
+/**
+ * x as symmetric integers of `bits` bits see it, a scale per 32 values: scale = max|x| / (2^(bits−1) − 1), codes to the
+ * nearest. At 8 bits that is what integer kernels make of activations. 16 bits and more leave x as it is.
+ * @param x [groups of 32]
+ * @param to out, may be x
+ */
+export function roundToBits(x: Float32Array, bits: number, to: Float32Array): void {
+  if (bits >= 16) {
+    if (to !== x) to.set(x);
+    return;
+  }
+  const most = 2 ** (bits - 1) - 1;
+  for (let from = 0; from < x.length; from += GROUP) {
+    const end = Math.min(from + GROUP, x.length);
+    let largest = 0;
+    for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
+    const scale = largest / most;
+    for (let i = from; i < end; i++) to[i] = scale === 0 ? 0 : scale * Math.round(x[i] / scale);
+  }
+}
