@@ -39,6 +39,7 @@ import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
@@ -94,6 +95,9 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const target = await readTarget(options);
   refuseOverwrite(options.output, options.yes);
   const model = await openModelArgument(modelName, options);
+  // Other targets may need no text, and the package's own is long enough.
+  if (target.kind === 'budgets' || options.calibration || options.evaluation)
+    await checkTexts(model, options.verify ? options : { ...options, evaluationTokens: undefined });
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
