@@ -52,7 +52,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
   }
   if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
-  const opened = withCacheOptions(await openModelArgument(modelName, options), options);
+  const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');

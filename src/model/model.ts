@@ -10,6 +10,7 @@ import { asObject, textFields } from './config-fields.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { tensorFromEntry, tensorFromValues } from './tensors.ts';
@@ -35,6 +36,7 @@ export async function modelFromTensorFile(file: TensorFile, parts: ModelParts): 
 }
 
 async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model> {
+  refuseCompanions('model', file);
   const factors = file.tensors.get('rope_freqs.weight');
   const config = configFromGguf(file, factors && (await readFactors(factors)));
   if (parts.name) config.name = parts.name;
