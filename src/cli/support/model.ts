@@ -24,6 +24,9 @@ export async function openModelArgument(
   const path = await modelPath(name, options, purpose);
   const { openModel } = await import('../../model/open.node.ts');
   const model = await openModel(path, purpose);
-  for (const remark of model.remarks ?? []) console.error(`bitbudget: ${name}: ${remark}`);
+  const { quantizedRemark } = await import('../../model/source.ts');
+  const quantized = purpose === 'original' ? quantizedRemark(model) : undefined;
+  for (const remark of [...(model.remarks ?? []), quantized])
+    if (remark !== undefined) console.error(`bitbudget: ${name}: ${remark}`);
   return model;
 }
