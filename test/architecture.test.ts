@@ -67,7 +67,6 @@ const JOINTS: Readonly<Record<string, readonly string[]>> = {
   'model/write-gguf.ts': ['container/gguf/write'],
   'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
   // What is priced is what the kernels round.
-  'measure/activations.ts': ['kernels/arrays/round'],
   // Workers are processes of their own and must get themselves a device.
   'quantize/worker.node.ts': ['kernels'],
 };
