@@ -6,7 +6,9 @@ import type { DataType, Graph, Lowering, Shape, Target, Type, ValueId } from './
 /** Places begin at multiples of this many bytes. */
 const ALIGNMENT = 64;
 
-export interface Schedule extends Program {
+/** A program, which is plain data, and where a graph's values are in it. */
+export interface Schedule {
+  readonly program: Program;
   /** Operand of a value of the graph; undefined for one that no node of the graph reads or makes. */
   operandOf(value: ValueId): number | undefined;
 }
@@ -31,10 +33,7 @@ export function schedule(
     return { ...operand, offset: offsets[operand.block] };
   });
   return {
-    places,
-    calls: lowered.calls,
-    capacities,
-    arenaBytes: bytes,
+    program: { places, calls: lowered.calls, capacities, arenaBytes: bytes },
     operandOf: (value) => (lowered.operandOf[value] === -1 ? undefined : lowered.operandOf[value]),
   };
 }

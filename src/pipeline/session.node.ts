@@ -28,6 +28,8 @@ export interface SessionOptions extends WorkOptions {
   readonly folder: string;
   /** Default: the machine's. */
   readonly threads?: number;
+  /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
+  readonly kernels?: Kernels;
   readonly seed?: number;
 }
 
@@ -54,7 +56,8 @@ export class Session {
   /** What the model's file says of its KV cache and activations is left aside: a new file says its own. */
   static async open({ cache: _, activations: __, ...model }: Model, options: SessionOptions): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
-    return new Session(model, await createWasmKernels({ threads }), workerPool(threads), options);
+    const kernels = options.kernels ?? (await createWasmKernels({ threads }));
+    return new Session(model, kernels, workerPool(threads), options);
   }
 
   /** Measures the model on calibration text, or finds that it was done. */
@@ -150,7 +153,7 @@ export class Session {
 
   async close(): Promise<void> {
     await this.runner.close();
-    this.kernels.close();
+    if (this.options.kernels === undefined) this.kernels.close();
     await this.model.close();
   }
 

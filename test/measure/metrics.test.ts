@@ -12,6 +12,7 @@ import { sketchStride } from '../../src/measure/sketch.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { ModelTensor } from '../../src/model/types.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
+import { WorkerDevice } from '../support/worker-device.ts';
 import { modelOf, perturbationOf, randomTensors, smallConfig } from './support.ts';
 
 const kernels = createReferenceKernels();
@@ -75,6 +76,18 @@ test('every metric scores every candidate with a finite number, and the larger e
       checked++;
     }
   assert.equal(checked, metrics.length * (7 + 2));
+});
+
+test('every metric gives the same numbers on a device in a worker', async (context) => {
+  const device = new WorkerDevice({ kernels: 'reference', seed: 2 });
+  context.after(() => device.close());
+  const [near, far] = [await setUp(true), await setUp(true)];
+  const expected = await scoreCandidates(metrics, near.task);
+  const found = await scoreCandidates(metrics, { ...far.task, kernels: { ...kernels, device } });
+  assert.deepEqual([...found.values()], [...expected.values()]);
+  assert.equal(found.size, metrics.length);
+  assert.ok(device.reads > 100, `${device.reads} reads`);
+  assert.equal(device.memory().used, 0, 'everything was given back');
 });
 
 test('scores grow with the error as their equations say: quadratic ones fourfold, first-order ones twofold', async () => {
