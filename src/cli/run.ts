@@ -80,20 +80,11 @@ async function encodePrompt(
   { chat, system }: RunOptions,
 ): Promise<ArrayLike<number>> {
   if (!chat) return tokenizer.encode(prompt, { special: 'start' });
-  const { renderChat } = await import('../text/chat.ts');
-  const tokenText = (id?: number) => (id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id)));
-  const messages = [
+  const { encodeChat } = await import('../text/chat.ts');
+  return encodeChat(tokenizer, [
     ...(system === undefined ? [] : [{ role: 'system', content: system }]),
     { role: 'user', content: prompt },
-  ];
-  const rendered = renderChat(tokenizer.chatTemplate, messages, {
-    bosToken: tokenText(tokenizer.bos),
-    eosToken: tokenText(tokenizer.eos),
-  });
-  const ids = tokenizer.encode(rendered, { parseSpecial: true });
-  // Most templates write the BOS token themselves; it must not stand there twice.
-  const needsBos = tokenizer.addBos && tokenizer.bos !== undefined && ids[0] !== tokenizer.bos;
-  return needsBos ? [tokenizer.bos!, ...ids] : ids;
+  ]);
 }
 
 /** Writes pieces as they come and returns all of it. */

@@ -12,7 +12,7 @@ import { batchOf, labelsOf, type ScoredWindows, scoredRows, scoredWindows } from
 const logitBytes = 2 ** 28;
 
 export interface EvaluateOptions extends WorkOptions {
-  /** Tokens per window, default 512 or the model's context when that is shorter. */
+  /** Tokens per window, default 512, or the model's context or sliding window when that is shorter. */
   length?: number;
   /** First scored position of a window, default length / 2, as llama-perplexity. */
   firstScored?: number;

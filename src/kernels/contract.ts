@@ -2,6 +2,8 @@ import type { EncodeBackend } from '../numeric/backend.ts';
 import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 import type { ElementKernels } from './contract/elements.ts';
 import type { ExpertKernels } from './contract/experts.ts';
+import type { ImageKernels } from './contract/images.ts';
+import type { SumKernels } from './contract/sums.ts';
 import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
 import type { Device } from './device.ts';
 
@@ -12,7 +14,7 @@ export type * from './contract/types.ts';
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels {
+export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, ImageKernels, SumKernels {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;
@@ -22,12 +24,13 @@ export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels {
   // ── memory ──────────────────────────────────────────────────────────────
   /** Zeroed array of `length` values, 64-byte aligned. Throws RangeError when memory is exhausted. */
   f32(length: number): Float32Array;
+  f64(length: number): Float64Array;
   i32(length: number): Int32Array;
   u8(length: number): Uint8Array;
   /** Copies into the backend's memory. */
   upload(values: Float32Array): Float32Array;
   /** Gives memory back; the arrays must not be used afterwards. */
-  free(...arrays: (Float32Array | Int32Array | Uint8Array)[]): void;
+  free(...arrays: (Float32Array | Float64Array | Int32Array | Uint8Array)[]): void;
   /** Runs `work` and frees everything allocated inside it, nested scopes included. Do not keep its arrays. */
   scope<T>(work: () => T): T;
   /** Bytes in use now and at the highest. */

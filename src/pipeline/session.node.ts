@@ -10,8 +10,9 @@ import type { TokenBatch } from '../measure/plan.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
+import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
-import { candidates } from '../quantize/candidates.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
 import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
@@ -42,22 +43,45 @@ const ACTIVATION_VERSION = 1;
 /** A model with everything long work on it needs: kernels, workers, and files that remember what was done. */
 export class Session {
   readonly model: Model;
+  readonly magnitudes: Magnitudes;
   readonly kernels: Kernels;
   readonly runner: JobRunner;
   readonly options: SessionOptions;
 
-  private constructor(model: Model, kernels: Kernels, runner: JobRunner, options: SessionOptions) {
+  private constructor(
+    model: Model,
+    magnitudes: Magnitudes,
+    kernels: Kernels,
+    runner: JobRunner,
+    options: SessionOptions,
+  ) {
     this.model = model;
+    this.magnitudes = magnitudes;
     this.kernels = kernels;
     this.runner = runner;
     this.options = options;
   }
 
-  /** What the model's file says of its KV cache and activations is left aside: a new file says its own. */
-  static async open({ cache: _, activations: __, ...model }: Model, options: SessionOptions): Promise<Session> {
+  /**
+   * Reads all weights once. What the model's file says of its KV cache and activations is left aside: a new file says its
+   * own. The session owns the model: it is closed when it is refused.
+   * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
+   */
+  static async open(
+    { cache: _, activations: __, ...model }: Model,
+    options: SessionOptions,
+    refuse?: (magnitudes: Magnitudes) => void,
+  ): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
-    const kernels = options.kernels ?? (await createWasmKernels({ threads }));
-    return new Session(model, kernels, workerPool(threads), options);
+    try {
+      const magnitudes = await magnitudesOf(model, options);
+      refuse?.(magnitudes);
+      const kernels = options.kernels ?? (await createWasmKernels({ threads }));
+      return new Session(model, magnitudes, kernels, workerPool(threads), options);
+    } catch (error) {
+      await model.close();
+      throw error;
+    }
   }
 
   /** Measures the model on calibration text, or finds that it was done. */
@@ -92,6 +116,7 @@ export class Session {
       rounding,
       palette,
       memory: workspace.memory(),
+      magnitudes: this.magnitudes,
       signal,
       onProgress,
     });
@@ -100,7 +125,9 @@ export class Session {
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
   async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
     const { folder, signal, onProgress } = this.options;
-    const formats = matrices(this.model).flatMap(({ shape }) => candidates(shape[1], palette).map(({ name }) => name));
+    const formats = matrices(this.model).flatMap((tensor) =>
+      candidates(matrixFacts(tensor, this.magnitudes), palette).map(({ name }) => name),
+    );
     const store = latencyFiles(folder);
     return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
   }
@@ -159,15 +186,5 @@ export class Session {
 
   async #name(): Promise<string> {
     return (await this.model.fingerprint()).slice(0, 16);
-  }
-}
-
-/** Checks a model before any work on it, and closes it when it is refused. */
-export async function checkModel(model: Model, check: () => void): Promise<void> {
-  try {
-    check();
-  } catch (error) {
-    await model.close();
-    throw error;
   }
 }

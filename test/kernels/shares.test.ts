@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import type { AttentionShape, Kernels } from '../../src/kernels/contract.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
+import { windowLengths } from '../../src/kernels/windows.ts';
 import { format } from '../../src/numeric/table.ts';
 import { builds, indexes, normal } from './support.ts';
 
@@ -86,11 +87,48 @@ const experts: Job = (on, array) => {
   return { ids, order, offsets: indexes(on, offsets), ...outputs };
 };
 
+const images: Job = (on, array) => {
+  const shape = { images: 3, height: 40, width: 41, channels: 18, kernel: 3, stride: 2, padding: 1 };
+  const { images: pixels, patches, pooled } = windowLengths(shape);
+  const x = array(pixels);
+  const outputs = {
+    ...{ patches: on.f32(patches), folded: on.f32(pixels), pooled: on.f32(pooled), dx: on.f32(pixels) },
+    ...{ mean: on.f32(3 * 18), spread: on.f32(3 * 40 * 41 * 18) },
+  };
+  on.unfold(x, outputs.patches, shape);
+  on.fold(array(patches), outputs.folded, shape);
+  on.maxPool(x, outputs.pooled, shape);
+  on.maxPoolBackward(x, array(pooled), outputs.dx, shape);
+  on.meanRows(x, 40 * 41, outputs.mean, 18);
+  on.meanRowsBackward(outputs.mean, 40 * 41, outputs.spread, 18);
+  return outputs;
+};
+
+const sums: Job = (on, array) => {
+  const [sequences, length, rows, stride] = [3, 100, 251, 3];
+  const width = rows * stride;
+  const tokens = sequences * length;
+  const [change, g] = [array(tokens * rows), array(tokens * width)];
+  const outputs = { energy: on.f64(width), weight: on.f32(tokens), columns: on.f64(width), rounded: on.f32(g.length) };
+  on.rowEnergy(g, outputs.energy, outputs.weight);
+  on.columnEnergy(g, outputs.columns, width);
+  on.roundToBits(g, 5, outputs.rounded);
+  const sketches = (['sketch', 'sketchHead'] as const).flatMap((kind) => {
+    const [innerProducts, squares, rowProducts, tokenProducts] = [1, 2, 3, 4].map(() => on.f64(sequences));
+    const found = { innerProducts, squares, rowProducts, tokenProducts };
+    on[kind](change, g, width, stride, length, found);
+    return Object.entries(found).map(([name, values]) => [`${kind} ${name}`, values] as const);
+  });
+  return { ...outputs, ...Object.fromEntries(sketches) };
+};
+
 const jobs: Record<string, Job> = {
   attention: attention(windowed),
   'attention without a mask': attention({ ...windowed, causal: false, window: 70, softcap: undefined }),
   elements,
   experts,
+  images,
+  sums,
 };
 
 for (const [name, job] of Object.entries(jobs))

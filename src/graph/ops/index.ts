@@ -4,6 +4,19 @@ import { attention, attentionBackward } from './attention.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import {
+  combine,
+  combineBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  route,
+  routeBackward,
+  scaleRows,
+  scaleRowsBackward,
+} from './experts.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
@@ -33,6 +46,17 @@ export const ops: readonly Op[] = [
   gatedBackward,
   activate,
   activateBackward,
+  route,
+  routeBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  combine,
+  combineBackward,
+  scaleRows,
+  scaleRowsBackward,
   sampledScore,
   probabilitySquares,
   gram,

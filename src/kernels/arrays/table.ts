@@ -1,5 +1,5 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape } from '../contract.ts';
 import type { Attribute, Sizes } from '../program.ts';
 import { roundToBits } from './round.ts';
 import { columnEnergy, outputSketch, probabilitySquares, rowEnergy, sketch } from './sums.ts';
@@ -150,19 +150,79 @@ export const bindings: Readonly<Record<string, Bind>> = {
       f32(y).set(sums);
     },
   scale:
-    ({ views: [y], attributes: { factor } }) =>
-    () => {
-      const values = f32(y);
-      for (let i = 0; i < values.length; i++) values[i] *= factor as number;
-    },
-  gated: ({ kernels, views: [gate, up, y] }) => {
+    ({ kernels, views: [y], attributes: { factor } }) =>
+    () =>
+      kernels.scale(f32(y), factor as number, f32(y)),
+  scaleRows:
+    ({ kernels, views: [x, s, y] }) =>
+    () =>
+      kernels.scaleRows(f32(x), f32(s), f32(y)),
+  scaleRowsBackward: ({ kernels, views }) => {
+    const [x, s, dy, dx, ds] = views.map(f32);
+    return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
+  },
+  gated: ({ kernels, views: [gate, up, y], attributes }) => {
     const [a, b, c] = [f32(gate), f32(up), f32(y)];
-    return () => kernels.swiglu(a, b, c);
+    const activation = attributes.activation as GateActivation;
+    return () => kernels.gated(a, b, c, activation);
   },
-  gatedBackward: ({ kernels, views }) => {
+  gatedBackward: ({ kernels, views, attributes }) => {
     const [gate, up, dy, dGate, dUp] = views.map(f32);
-    return () => kernels.swigluBackward(gate, up, dy, dGate, dUp);
+    return () => kernels.gatedBackward(gate, up, dy, dGate, dUp, attributes.activation as GateActivation);
   },
+  activate:
+    ({ kernels, views: [x, y], attributes }) =>
+    () =>
+      kernels.activate(f32(x), f32(y), attributes.activation as Activation),
+  activateBackward:
+    ({ kernels, views: [x, dy, dx], attributes }) =>
+    () =>
+      kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
+
+  route:
+    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+  routeBackward:
+    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.routeBackward(
+        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+      ),
+  groupByExpert:
+    ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
+    () =>
+      kernels.groupByExpert(i32(ids), experts as number, i32(order), i32(offsets)),
+  gatherSlots:
+    ({ kernels, views: [x, order, y], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlots(f32(x), i32(order), k as number, f32(y), columns),
+  gatherSlotsBackward:
+    ({ kernels, views: [dy, order, dx], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlotsBackward(f32(dy), i32(order), k as number, f32(dx), columns),
+  groupedMatmulNT:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNT(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulNN:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedPacked:
+    ({ kernels, views: [x, w, offsets, y] }) =>
+    () =>
+      kernels.groupedPacked(f32(x), w as PackedMatrix, i32(offsets), f32(y)),
+  combine:
+    ({ kernels, views: [y, order, weights, out], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combine(f32(y), i32(order), f32(weights), f32(out), k as number, columns),
+  combineBackward:
+    ({ kernels, views: [y, order, weights, dOut, dY, dWeights], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combineBackward(
+        ...([f32(y), i32(order), f32(weights), f32(dOut), f32(dY), f32(dWeights), k as number, columns] as const),
+      ),
 
   sampledScore:
     ({ kernels, views: [g, uniform, curvature, probability], sizes: { n } }) =>

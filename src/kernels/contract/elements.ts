@@ -1,6 +1,7 @@
 import type { Activation, GateActivation } from './types.ts';
 
-/** Operations on every element, or every row, by itself. Outputs may be their inputs, but for `ds`. */
+/** Operations on every element, or every row, by itself. Outputs of the shape of an
+ * input may be that input. */
 export interface ElementKernels {
   /** y = activation(gate)·up. */
   gated(gate: Float32Array, up: Float32Array, y: Float32Array, activation: GateActivation): void;
@@ -22,4 +23,13 @@ export interface ElementKernels {
   scaleRowsBackward(x: Float32Array, s: Float32Array, dy: Float32Array, dx: Float32Array, ds: Float32Array): void;
   /** y = factor·x, the factor rounded to float32. */
   scale(x: Float32Array, factor: number, y: Float32Array): void;
+  /** y[rows/count] = the mean of each run of `count` rows of x, rows of `columns`. */
+  meanRows(x: Float32Array, count: number, y: Float32Array, columns: number): void;
+  /** dx_t = dy_⌊t/count⌋ / count. */
+  meanRowsBackward(dy: Float32Array, count: number, dx: Float32Array, columns: number): void;
+  /**
+   * x as symmetric integers of `bits` bits see it, a scale per 32 values in their order: scale = max|x| / (2^(bits−1) − 1),
+   * codes to the nearest, halves up. 16 bits and more leave x as it is.
+   */
+  roundToBits(x: Float32Array, bits: number, y: Float32Array): void;
 }

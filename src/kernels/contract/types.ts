@@ -65,3 +65,25 @@ export interface RoundBlockTask {
   readonly codes: Uint8Array;
   readonly error: Float32Array;
 }
+
+/** Square windows over images. outHeight = ⌊(height + 2·padding − kernel)/stride⌋ + 1, outWidth as well. */
+export interface WindowShape {
+  readonly images: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Side of a window. */
+  readonly kernel: number;
+  /** From one window to the next. */
+  readonly stride: number;
+  /** Pixels around the image on each side. */
+  readonly padding: number;
+}
+
+/** One entry per sequence, in the backend's memory. @see SumKernels.sketch */
+export interface SketchSums {
+  readonly innerProducts: Float64Array;
+  readonly squares: Float64Array;
+  readonly rowProducts: Float64Array;
+  readonly tokenProducts: Float64Array;
+}

@@ -26,6 +26,9 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
   tanh: (x) => 1 - Math.tanh(x) ** 2,
 };
 
+/** Values that share a scale when they are rounded. */
+const GROUP = 32;
+
 const kernels: ElementKernels = {
   gated: (gate, up, y, activation) => {
     for (let i = 0; i < y.length; i++) y[i] = values[activation](gate[i]) * up[i];
@@ -61,6 +64,30 @@ const kernels: ElementKernels = {
   },
   scale: (x, factor, y) => {
     for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
+  },
+  meanRows: (x, count, y, columns) => {
+    for (let i = 0; i < y.length; i++) {
+      const first = Math.floor(i / columns) * count * columns + (i % columns);
+      let sum = 0;
+      for (let row = 0; row < count; row++) sum += x[first + row * columns];
+      y[i] = sum / count;
+    }
+  },
+  meanRowsBackward: (dy, count, dx, columns) => {
+    for (let i = 0; i < dx.length; i++) {
+      const row = Math.floor(i / (columns * count));
+      dx[i] = dy[row * columns + (i % columns)] / count;
+    }
+  },
+  roundToBits: (x, bits, y) => {
+    const most = 2 ** (bits - 1) - 1;
+    for (let from = 0; from < x.length; from += GROUP) {
+      const end = Math.min(from + GROUP, x.length);
+      let largest = 0;
+      for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
+      const step = largest / most;
+      for (let i = from; i < end; i++) y[i] = bits >= 16 ? x[i] : step === 0 ? 0 : step * Math.round(x[i] / step);
+    }
   },
 };
 

@@ -6,11 +6,13 @@ import { decodeKernels } from './decode.ts';
 import { elementKernels } from './elements.ts';
 import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
+import { imageKernels } from './images.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
 import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
+import { sumKernels } from './sums.ts';
 
 /** The definition of every operation: plain loops, sums in float64, arrays of the garbage collector. */
 export function createReferenceKernels(): Kernels {
@@ -24,6 +26,8 @@ export function createReferenceKernels(): Kernels {
     ...networkKernels,
     ...elementKernels,
     ...expertKernels,
+    ...imageKernels,
+    ...sumKernels,
     ...attentionKernels,
     ...logitKernels,
     ...feedbackKernels,

@@ -6,6 +6,9 @@ import type { Team } from './team.ts';
 /** An exponential costs about as much as this many multiply-adds. */
 const EXPONENTIAL = 10;
 
+/** From this many bits on values stay as they are. */
+const NOTHING_TO_ROUND = 16;
+
 /** As assembly/activations.ts counts them. */
 const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
 
@@ -45,12 +48,38 @@ export function elementKernels(team: Team): ElementKernels & Pick<Kernels, 'swig
       requireLength('y', y, x.length);
       team.dispatch('scale', [at(x), at(y), x.length, factor], x.length);
     },
+    meanRows: (x, count, y, columns) => {
+      const runs = runsOf(y, columns, count);
+      requireLength('x', x, runs * count * columns);
+      team.dispatch('meanRows', [at(x), at(y), runs, count, columns], runs * count * columns);
+    },
+    meanRowsBackward: (dy, count, dx, columns) => {
+      const runs = runsOf(dy, columns, count);
+      requireLength('dx', dx, runs * count * columns);
+      team.dispatch('meanRowsBackward', [at(dy), at(dx), runs * count, count, columns], runs * count * columns);
+    },
+    roundToBits: (x, bits, y) => {
+      requireLength('y', y, x.length);
+      if (!(Number.isInteger(bits) && bits >= 2))
+        throw new RangeError(`roundToBits got ${bits} bits, takes whole numbers from 2 on`);
+      if (bits >= NOTHING_TO_ROUND) y.set(x);
+      else team.dispatch('roundToBits', [at(x), at(y), x.length, 2 ** (bits - 1) - 1], EXPONENTIAL * x.length);
+    },
   };
   return {
     ...kernels,
     swiglu: (gate, up, y) => kernels.gated(gate, up, y, 'silu'),
     swigluBackward: (gate, up, dy, dGate, dUp) => kernels.gatedBackward(gate, up, dy, dGate, dUp, 'silu'),
   };
+}
+
+/** Means in y[runs, columns]. */
+function runsOf(y: Float32Array, columns: number, count: number): number {
+  if (!(Number.isInteger(count) && count >= 1))
+    throw new RangeError(`a mean of ${count} rows, expected a whole number from 1 on`);
+  if (columns > 0 && y.length % columns !== 0)
+    throw new RangeError(`${y.length} means are not whole rows of ${columns}`);
+  return columns > 0 ? y.length / columns : 0;
 }
 
 /** Columns of x that has a factor per row. */

@@ -11,8 +11,8 @@ export interface AttentionPart {
   readonly headDim: number;
   readonly normEpsilon: number;
   readonly rope: RopePart;
-  /** q, k and v have biases. */
-  readonly bias?: boolean;
+  /** Layers that have biases, of `attn_q`, `attn_k`, `attn_v` and `attn_output`; default none. */
+  readonly biases?: readonly string[];
   /** q and k are normed per head before RoPE. */
   readonly qkNorm?: boolean;
   /** Of scores; default 1/√headDim. */
@@ -36,8 +36,10 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
   const name = (suffix: string): string => `blk.${layer}.${suffix}`;
   const project = (kind: 'q' | 'k' | 'v', count: number): ValueId =>
     build.node('linear', [x, build.weight(name(`attn_${kind}.weight`), [count * headDim, hidden])]);
-  const biased = (kind: 'q' | 'k' | 'v', rows: ValueId, count: number): ValueId =>
-    part.bias ? build.node('addBias', [rows, build.weight(name(`attn_${kind}.bias`), [count * headDim])]) : rows;
+  const biased = (kind: 'q' | 'k' | 'v' | 'output', rows: ValueId, width: number): ValueId =>
+    part.biases?.includes(`attn_${kind}`)
+      ? build.node('addBias', [rows, build.weight(name(`attn_${kind}.bias`), [width])])
+      : rows;
   const normed = (kind: 'q' | 'k', rows: ValueId): ValueId =>
     part.qkNorm
       ? build.node('rmsNorm', [rows, build.weight(name(`attn_${kind}_norm.weight`), [headDim])], {
@@ -46,9 +48,9 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
       : rows;
   const projected = [project('q', heads), project('k', kvHeads), project('v', kvHeads)];
   const [qRaw, kRaw, v] = [
-    biased('q', projected[0], heads),
-    biased('k', projected[1], kvHeads),
-    biased('v', projected[2], kvHeads),
+    biased('q', projected[0], heads * headDim),
+    biased('k', projected[1], kvHeads * headDim),
+    biased('v', projected[2], kvHeads * headDim),
   ];
   const [qNormed, kNormed] = [normed('q', qRaw), normed('k', kRaw)];
   const q = rotate(build, qNormed, heads, headDim, part.rope);
@@ -62,7 +64,8 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.window === undefined ? {} : { window: part.window }),
   });
-  return build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  const output = build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  return biased('output', output, hidden);
 }
 
 /** RoPE of every head's rows. */
