@@ -140,10 +140,19 @@ class Lowerer {
     return this.#push({ kind: 'arena', type, shape, block });
   }
 
-  /** The output in its input's memory; in a copy of it where the input is still needed or not ours to change. */
+  /**
+   * The output in its input's memory; in a copy of it where the input is still needed (later, or by the node itself as
+   * another of its inputs) or not ours to change.
+   */
   #takeOver(input: ValueId, output: ValueId, index: number): number {
     const operand = this.operands[this.operandOf[input]];
-    if (operand.kind === 'arena' && this.#lastRead[input] === index && this.blocks[operand.block].to === index) {
+    const once = this.#graph.nodes[index].inputs.filter((id) => id === input).length === 1;
+    if (
+      once &&
+      operand.kind === 'arena' &&
+      this.#lastRead[input] === index &&
+      this.blocks[operand.block].to === index
+    ) {
       this.blocks[operand.block].to = Math.max(index, this.#lastRead[output]);
       return this.operandOf[input];
     }
