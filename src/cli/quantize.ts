@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import type { Substitute } from '../quantize/stored-plan.ts';
@@ -174,7 +175,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
     const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
     lines.push(`measured   KL ${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)} on ${tokens} held-out tokens`);
     lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, original ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
+      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
     );
   }
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);

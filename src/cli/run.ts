@@ -51,7 +51,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createWasmKernels } = await import('../kernels/wasm/index.ts');
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
-  const model = withCacheOptions(await openModelArgument(name, options), options);
+  const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);

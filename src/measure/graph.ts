@@ -20,7 +20,7 @@ export interface MeasuredNode {
   readonly isOutput: boolean;
   /** Value: Σ_t x_t² of a batch, float64 [columns]. */
   readonly energy: ValueId;
-  /** Value: the batch's sketch, float64 [sequences, 4]. */
+  /** Value: the batch's sketch, float64 [4, sequences]. */
   readonly sketch: ValueId;
   /** State: Σ_t w_t·x_t·x_tᵀ, float32 [columns, columns]. */
   readonly gram: string;

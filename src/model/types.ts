@@ -121,6 +121,8 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** The model that this one was made of, a hub's repository, where the files say it. */
+  readonly baseModel?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
   /** How the KV cache is to be kept; default float32 everywhere. */

@@ -74,6 +74,8 @@ export class Session {
   ): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
     try {
+      // What shapes alone forbid is said before all weights are read.
+      refuse?.(new Map());
       const magnitudes = await magnitudesOf(model, options);
       refuse?.(magnitudes);
       const kernels = options.kernels ?? (await createWasmKernels({ threads }));

@@ -67,9 +67,10 @@ export function refuseUnusablePalette(
   for (const name of palette ?? []) format(name);
   const stuck = matrices(model).find((tensor) => candidates(matrixFacts(tensor, magnitudes), palette).length === 0);
   if (stuck === undefined) return;
-  const { columns, largest = 0 } = matrixFacts(stuck, magnitudes);
+  const { columns, largest } = matrixFacts(stuck, magnitudes);
+  const reach = largest === undefined ? '' : ` up to ${largest.toPrecision(3)}`;
   throw new UsageError(
-    `palette ${palette?.join(' ') ?? ''}: no format of it can hold ${stuck.name}, rows of ${columns} values up to ${largest.toPrecision(3)}; ` +
+    `palette ${palette?.join(' ') ?? ''}: no format of it can hold ${stuck.name}, rows of ${columns} values${reach}; ` +
       `add one of ${candidates(matrixFacts(stuck, magnitudes))
         .map(({ name }) => name)
         .join(', ')}`,

@@ -154,6 +154,9 @@ test('a fingerprint depends on weights and config, and on nothing else', async (
 
 test('rejects paths that hold no model', async () => {
   await assert.rejects(openModel(`${tinyPath}/absent`), /no such file or folder/);
-  await assert.rejects(openModel(`${tinyPath}/../text`), /config\.json is missing/);
+  await assert.rejects(
+    openModel(`${tinyPath}/../text`),
+    /is no model that can be read; it has neither \.gguf files nor config\.json/,
+  );
   await assert.rejects(openModel(`${tinyPath}/config.json`), FormatError);
 });
