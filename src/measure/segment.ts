@@ -228,11 +228,12 @@ async function openUse(
   const changed = Math.ceil(rows / stride);
   const values = new Float32Array(changed * columns);
   const buffer = run.memory.weight(use.tensor);
-  for (let r = 0; r < changed; r++)
-    await run.device.read(
-      { buffer, offset: 4 * r * stride * columns },
-      values.subarray(r * columns, (r + 1) * columns),
-    );
+  // Asked for together: every answer may take its time.
+  await Promise.all(
+    Array.from({ length: changed }, (_, r) =>
+      run.device.read({ buffer, offset: 4 * r * stride * columns }, values.subarray(r * columns, (r + 1) * columns)),
+    ),
+  );
   const perturbation = referencePerturbation(values, columns, stride);
   run.memory.set(delta, perturbation.delta);
   const described = { tensor: use.tensor, use: 'linear' } as const;
