@@ -166,6 +166,28 @@ async function withHub(
   }
 }
 
+test('what a model is wanted for decides what is fetched, and again without a network', async () => {
+  const files = {
+    'config.json': '{}',
+    'tokenizer.json': '{}',
+    'model.safetensors': weights,
+    'm-Q4_K_M.gguf': weights.slice(1),
+    'm-Q8_0.gguf': weights.slice(2),
+  };
+  await withHub(files, async (hub, settings) => {
+    const original = await pullModel(id, { settings, purpose: 'original' });
+    assert.deepEqual(
+      [original.kind, original.files],
+      ['folder', ['config.json', 'tokenizer.json', 'model.safetensors']],
+    );
+    const small = await pullModel(id, { settings });
+    assert.deepEqual([small.kind, small.files], ['gguf', ['m-Q4_K_M.gguf']]);
+    assert.ok(!hub.transfers.some((transfer) => transfer.startsWith('m-Q8_0')), hub.transfers.join(', '));
+    const offline = await pullModel(id, { settings: { ...settings, offline: true }, purpose: 'original' });
+    assert.equal(offline.path, original.path);
+  });
+});
+
 test('a folder model is fetched into the shared layout, once', async () => {
   const files = {
     'config.json': '{}',
