@@ -9,7 +9,7 @@ import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
+import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
 interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
@@ -56,6 +56,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  if (base === undefined) await checkTexts(model, options, options.context);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>
     evaluateFiles(model, {

@@ -28,11 +28,19 @@ import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
@@ -88,6 +96,9 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const target = await readTarget(options);
   refuseOverwrite(options.output, options.yes);
   const model = await openModelArgument(modelName, options);
+  // Other targets may need no text, and the package's own is long enough.
+  if (target.kind === 'budgets' || options.calibration || options.evaluation)
+    await checkTexts(model, options.verify ? options : { ...options, evaluationTokens: undefined });
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
@@ -107,6 +118,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       searchText: async () => (await heldOut()).searched,
       solver: options.solver,
       evaluations: options.evaluations,
+      objective: objectiveFor(options),
+      mostFormats: options.mostFormats,
       fuse: options.fuse,
       context: options.context,
       evaluationLength: sequenceLength(model),
@@ -152,6 +165,7 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
+    lines.push(...describeObjective(prediction));
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);

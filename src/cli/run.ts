@@ -3,7 +3,6 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
-import { windowLimit } from '../model/window.ts';
 import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { interruptSignal } from './support/interrupt.ts';
@@ -62,8 +61,6 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
     session.close();
     if (options.json) printJson({ prompt, text, ...stats });
     if (!options.quiet) console.error(describe(stats));
-    const limit = stats.generatedTokens < options.maxTokens ? windowLimit(model.config) : undefined;
-    if (stats.finish === 'length' && limit !== undefined) console.error(`bitbudget: the text ends here: ${limit}`);
     interruptSignal().throwIfAborted();
   } finally {
     kernels.close();
@@ -83,20 +80,11 @@ async function encodePrompt(
   { chat, system }: RunOptions,
 ): Promise<ArrayLike<number>> {
   if (!chat) return tokenizer.encode(prompt, { special: 'start' });
-  const { renderChat } = await import('../text/chat.ts');
-  const tokenText = (id?: number) => (id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id)));
-  const messages = [
+  const { encodeChat } = await import('../text/chat.ts');
+  return encodeChat(tokenizer, [
     ...(system === undefined ? [] : [{ role: 'system', content: system }]),
     { role: 'user', content: prompt },
-  ];
-  const rendered = renderChat(tokenizer.chatTemplate, messages, {
-    bosToken: tokenText(tokenizer.bos),
-    eosToken: tokenText(tokenizer.eos),
-  });
-  const ids = tokenizer.encode(rendered, { parseSpecial: true });
-  // Most templates write the BOS token themselves; it must not stand there twice.
-  const needsBos = tokenizer.addBos && tokenizer.bos !== undefined && ids[0] !== tokenizer.bos;
-  return needsBos ? [tokenizer.bos!, ...ids] : ids;
+  ]);
 }
 
 /** Writes pieces as they come and returns all of it. */

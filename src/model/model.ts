@@ -2,7 +2,7 @@ import type { TensorEntry, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { activationsFromGguf } from './activation-bits.ts';
-import { architectureByName, type TensorSpec } from './architecture.ts';
+import { architectureByName, type TensorSpec, tensorsOf } from './architecture.ts';
 import { baseModelOfGguf } from './base-model.ts';
 import { cacheFromGguf } from './cache-formats.ts';
 import { checkpointNames } from './checkpoint-names.ts';
@@ -121,7 +121,7 @@ function checkedSpecs(config: ModelConfig, file: TensorFile): TensorSpec[] {
   if (heads % kvHeads !== 0)
     throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
   if (headDim % 2 !== 0) throw new FormatError(`model: head size ${headDim} is odd, expected an even number for RoPE`);
-  return architectureByName(config.architecture, 'model').tensors(config);
+  return tensorsOf(config);
 }
 
 async function readFactors(entry: TensorEntry): Promise<Float32Array> {

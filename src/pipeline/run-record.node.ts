@@ -115,12 +115,13 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
 
 function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
   return new Planner({ model, table }).frontier().map(({ prediction }) => {
-    const { fileBytes, kl, klError } = prediction!;
+    const { fileBytes, kl, klError, quantizationRatio } = prediction!;
     return {
       bytes: fileBytes,
       predictedKl: kl,
       low: Math.max(0, kl - INTERVAL * klError),
       high: kl + INTERVAL * klError,
+      quantizationRatio,
     };
   });
 }

@@ -7,7 +7,6 @@ import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { residualStore } from '../measure/spill.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
@@ -18,6 +17,7 @@ import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
 import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { boundaryStore } from '../run/boundaries.node.ts';
 import { measureLatency } from './latency/measure.ts';
 import { latencyFiles } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
@@ -89,7 +89,7 @@ export class Session {
     return await measureModel(this.kernels, this.model, tokens, {
       store,
       seed: this.options.seed,
-      residuals: residualStore,
+      boundaries: boundaryStore,
       signal: this.options.signal,
       onProgress: this.options.onProgress,
     });

@@ -5,6 +5,7 @@ import { calibration, type Factor, relativeError } from '../measure/calibrate.ts
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
+import { isMatrix } from '../model/matrices.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { candidates, matrixFacts } from './candidates.ts';
@@ -51,7 +52,7 @@ const SAMPLED_ROWS = 96;
 
 /** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
 export function matrices(model: Model): ModelTensor[] {
-  return [...model.tensors.values()].filter((tensor) => tensor.shape.length === 2);
+  return [...model.tensors.values()].filter(isMatrix);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { StateFormat, Target } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
+import { isMatrix } from '../model/matrices.ts';
 import type { Model } from '../model/types.ts';
 import { format, rowBytes } from '../numeric/table.ts';
 
@@ -15,7 +16,7 @@ export function wholeTarget(model: Model): Target {
 export function streamTarget(model: Model, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
   const packed = (name: string): string | undefined => {
     const tensor = model.tensors.get(name);
-    if (exact || tensor === undefined || tensor.shape.length < 2 || !tensor.loadBlocks) return undefined;
+    if (exact || tensor === undefined || !isMatrix(tensor) || !tensor.loadBlocks) return undefined;
     return device.supportsPacked(tensor.format) ? tensor.format : undefined;
   };
   return { states: 'stream', packed, inputBits: inputBits(model), stateFormat: stateFormat(model) };

@@ -2,11 +2,26 @@ import { FormatError } from '../../core/errors.ts';
 import type { Op } from '../types.ts';
 import { attention, attentionBackward } from './attention.ts';
 import { cache } from './cache.ts';
+import { probabilitySquares, sampledScore } from './categorical.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import {
+  combine,
+  combineBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  route,
+  routeBackward,
+  scaleRows,
+  scaleRowsBackward,
+} from './experts.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
+import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -31,6 +46,23 @@ export const ops: readonly Op[] = [
   gatedBackward,
   activate,
   activateBackward,
+  route,
+  routeBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  combine,
+  combineBackward,
+  scaleRows,
+  scaleRowsBackward,
+  sampledScore,
+  probabilitySquares,
+  gram,
+  rowEnergy,
+  columnEnergy,
+  sketch,
 ];
 
 const byName = new Map(ops.map((op) => [op.name, op]));

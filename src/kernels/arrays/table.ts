@@ -1,6 +1,8 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape } from '../contract.ts';
 import type { Attribute, Sizes } from '../program.ts';
+import { roundToBits } from './round.ts';
+import { columnEnergy, outputSketch, probabilitySquares, rowEnergy, sketch } from './sums.ts';
 
 /** An operand as kernels take it. */
 export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
@@ -17,6 +19,7 @@ export interface Bound {
 type Bind = (bound: Bound) => (run: Sizes) => void;
 
 const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const f64 = (view: View | undefined): Float64Array => view as Float64Array;
 const i32 = (view: View | undefined): Int32Array => view as Int32Array;
 
 /** A matrix of floats as `gatherRows` takes it. */
@@ -39,8 +42,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
   },
   matmulNN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
-    // The gradient at the inputs: n and k are those of the linear layer.
-    return () => kernels.matmulNN(a, b, c, m, k, n, accumulate === true);
+    return () => kernels.matmulNN(a, b, c, m, n, k, accumulate === true);
   },
   matmulTN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
@@ -148,19 +150,108 @@ export const bindings: Readonly<Record<string, Bind>> = {
       f32(y).set(sums);
     },
   scale:
-    ({ views: [y], attributes: { factor } }) =>
-    () => {
-      const values = f32(y);
-      for (let i = 0; i < values.length; i++) values[i] *= factor as number;
-    },
-  gated: ({ kernels, views: [gate, up, y] }) => {
+    ({ kernels, views: [y], attributes: { factor } }) =>
+    () =>
+      kernels.scale(f32(y), factor as number, f32(y)),
+  scaleRows:
+    ({ kernels, views: [x, s, y] }) =>
+    () =>
+      kernels.scaleRows(f32(x), f32(s), f32(y)),
+  scaleRowsBackward: ({ kernels, views }) => {
+    const [x, s, dy, dx, ds] = views.map(f32);
+    return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
+  },
+  gated: ({ kernels, views: [gate, up, y], attributes }) => {
     const [a, b, c] = [f32(gate), f32(up), f32(y)];
-    return () => kernels.swiglu(a, b, c);
+    const activation = attributes.activation as GateActivation;
+    return () => kernels.gated(a, b, c, activation);
   },
-  gatedBackward: ({ kernels, views }) => {
+  gatedBackward: ({ kernels, views, attributes }) => {
     const [gate, up, dy, dGate, dUp] = views.map(f32);
-    return () => kernels.swigluBackward(gate, up, dy, dGate, dUp);
+    return () => kernels.gatedBackward(gate, up, dy, dGate, dUp, attributes.activation as GateActivation);
   },
+  activate:
+    ({ kernels, views: [x, y], attributes }) =>
+    () =>
+      kernels.activate(f32(x), f32(y), attributes.activation as Activation),
+  activateBackward:
+    ({ kernels, views: [x, dy, dx], attributes }) =>
+    () =>
+      kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
+
+  route:
+    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+  routeBackward:
+    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.routeBackward(
+        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+      ),
+  groupByExpert:
+    ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
+    () =>
+      kernels.groupByExpert(i32(ids), experts as number, i32(order), i32(offsets)),
+  gatherSlots:
+    ({ kernels, views: [x, order, y], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlots(f32(x), i32(order), k as number, f32(y), columns),
+  gatherSlotsBackward:
+    ({ kernels, views: [dy, order, dx], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlotsBackward(f32(dy), i32(order), k as number, f32(dx), columns),
+  groupedMatmulNT:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNT(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulNN:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedPacked:
+    ({ kernels, views: [x, w, offsets, y] }) =>
+    () =>
+      kernels.groupedPacked(f32(x), w as PackedMatrix, i32(offsets), f32(y)),
+  combine:
+    ({ kernels, views: [y, order, weights, out], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combine(f32(y), i32(order), f32(weights), f32(out), k as number, columns),
+  combineBackward:
+    ({ kernels, views: [y, order, weights, dOut, dY, dWeights], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combineBackward(
+        ...([f32(y), i32(order), f32(weights), f32(dOut), f32(dY), f32(dWeights), k as number, columns] as const),
+      ),
+
+  sampledScore:
+    ({ kernels, views: [g, uniform, curvature, probability], sizes: { n } }) =>
+    () =>
+      kernels.sampledScore(f32(g), f32(uniform), f32(curvature), f32(probability), n),
+  probabilitySquares:
+    ({ views: [g, squares] }) =>
+    () =>
+      probabilitySquares(f32(g), f64(squares)),
+  gram:
+    ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
+    () =>
+      kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  rowEnergy:
+    ({ views: [g, energy, weight] }) =>
+    () =>
+      rowEnergy(f32(g), f64(energy), f32(weight)),
+  columnEnergy:
+    ({ views: [x, energy] }) =>
+    () =>
+      columnEnergy(f32(x), f64(energy)),
+  sketch:
+    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
+    ({ sequences }) =>
+      sketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
+  outputSketch:
+    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
+    ({ sequences }) =>
+      outputSketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
 };
 
 function attentionOptions(attributes: Bound['attributes']) {
@@ -175,28 +266,4 @@ function attentionOptions(attributes: Bound['attributes']) {
     ...(typeof softcap === 'number' ? { softcap } : {}),
     ...(causal === false ? { causal } : {}),
   };
-}
-
-/** Values of a token that share a scale. */
-const GROUP = 32;
-
-/**
- * x as symmetric integers of `bits` bits see it, a scale per 32 values: scale = max|x| / (2^(bits−1) − 1), codes to the
- * nearest. At 8 bits that is what integer kernels make of activations. 16 bits and more leave x as it is.
- * @param x [groups of 32]
- * @param to out, may be x
- */
-export function roundToBits(x: Float32Array, bits: number, to: Float32Array): void {
-  if (bits >= 16) {
-    if (to !== x) to.set(x);
-    return;
-  }
-  const most = 2 ** (bits - 1) - 1;
-  for (let from = 0; from < x.length; from += GROUP) {
-    const end = Math.min(from + GROUP, x.length);
-    let largest = 0;
-    for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
-    const scale = largest / most;
-    for (let i = from; i < end; i++) to[i] = scale === 0 ? 0 : scale * Math.round(x[i] / scale);
-  }
 }
