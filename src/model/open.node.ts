@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
+import { diskFolder, openSafetensorsFolder, openTensorFile, repositoryOf } from '../container/node.ts';
 import { FormatError, UsageError } from '../core/errors.ts';
 import { tokenizerFromFolder } from '../text/folder.ts';
 import { tokenizerFromGguf } from '../text/gguf.ts';
@@ -39,7 +39,8 @@ async function openFolder(path: string): Promise<Model> {
     const parts = {
       tokenizer: await tokenizerFromFolder(path, (file) => readIfThere(join(path, file)), config),
       config,
-      name: basename(resolve(path)),
+      // A snapshot's folder is called by its commit.
+      name: repositoryOf(path)?.replace(/^.*\//, '') ?? basename(resolve(path)),
     };
     return await modelFromTensorFile(file, parts);
   } catch (error) {
