@@ -13,7 +13,7 @@ export interface Observation {
 export function digestOf({ values, names = '' }: Observation): Digest {
   const hash = createHash('sha256').update(names);
   hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  const type = values instanceof Float32Array ? 'float32' : 'float64';
+  const type = values instanceof Float32Array ? 'float32' : names === '' ? 'float64' : 'numbers';
   return { type, length: values.length, sha256: hash.digest('hex') };
 }
 
@@ -32,23 +32,27 @@ export function observe(value: unknown): Observation {
 }
 
 /**
- * How far `other` is from `base`, for arrays whose digests differ.
- * @returns largest |difference| by the largest |base|; Infinity where a number is not finite in one of them alone, 0 where
- * only the signs of zeros or the bits of NaN differ
+ * How far an array is from another of the same shape.
+ * @returns largest |difference| by the largest |base|; Infinity where a number is finite in one of them alone, 0 where only
+ * the signs of zeros differ
  */
 export function relativeDifference(base: Values, other: Values): number {
   let largest = 0;
   let difference = 0;
   for (let i = 0; i < base.length; i++) {
     const [a, b] = [base[i], other[i]];
-    if (Object.is(a, b)) {
-      if (Number.isFinite(a)) largest = Math.max(largest, Math.abs(a));
-    } else if (Number.isFinite(a) && Number.isFinite(b)) {
-      largest = Math.max(largest, Math.abs(a));
-      difference = Math.max(difference, Math.abs(a - b));
-    } else return Infinity;
+    if (Number.isFinite(a)) largest = Math.max(largest, Math.abs(a));
+    if (Object.is(a, b)) continue;
+    if (!Number.isFinite(a) || !Number.isFinite(b)) return Infinity;
+    difference = Math.max(difference, Math.abs(a - b));
   }
   return difference === 0 ? 0 : difference / largest;
+}
+
+/** The same for numbers that have nothing to do with each other: the largest difference of one number by itself. */
+export function relativeDifferenceEach(base: Values, other: Values): number {
+  const each = Array.from(base, (_, i) => relativeDifference(base.subarray(i, i + 1), other.subarray(i, i + 1)));
+  return each.reduce((most, value) => Math.max(most, value), 0);
 }
 
 /** Difference of two arrays of one name from their digests, as far as these say it. Undefined: their values are needed. */

@@ -101,7 +101,12 @@ async function observeMeasured({
   for (const tensor of new Set(measurement.summaries.map((summary) => summary.tensor))) {
     const { rounding, pricing, importance, sketches } = await measurement.read(tensor);
     observed.set(`measurement: importance of ${tensor}`, { values: importance });
-    observed.set(`measurement: sketches of ${tensor}`, observe(sketches));
+    for (const [i, sketch] of sketches.entries()) {
+      for (const [name, value] of Object.entries(sketch)) {
+        const values = value instanceof Float64Array ? value : Float64Array.of(value as number);
+        observed.set(`measurement: ${name} of ${tensor}, sketch ${i}`, { values });
+      }
+    }
     for (const [half, terms] of Object.entries({ rounding, pricing })) {
       for (const [i, { a, b }] of terms.entries()) {
         observed.set(`measurement: A of ${tensor}, ${half}, use ${i}`, { values: a });

@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
-import { differenceOfDigests, relativeDifference, type Values } from './arrays.ts';
+import { differenceOfDigests, relativeDifference, relativeDifferenceEach, type Values } from './arrays.ts';
 import type { CommitProcess } from './process.ts';
 import type { Comparison, Difference, Digest, Digests } from './types.ts';
 
@@ -19,12 +19,13 @@ export async function compareAnswers(
   const known = new Map(unequal.map((name) => [name, differenceOfDigests(name, first[name], second[name])]));
   const open = unequal.filter((name) => known.get(name) === undefined);
   const pair = await Promise.all([base, head].map((commit) => loadArrays(commit, open, first, folder)));
-  for (const [i, name] of open.entries()) known.set(name, differenceOfValues(name, pair[0][i], pair[1][i]));
+  for (const [i, name] of open.entries())
+    known.set(name, differenceOfValues(name, first[name].type, pair[0][i], pair[1][i]));
   return { ...what, compared: names.length, differences: [...known.values()] as Difference[] };
 }
 
-function differenceOfValues(name: string, base: Values, head: Values): Difference {
-  const relative = relativeDifference(base, head);
+function differenceOfValues(name: string, type: Digest['type'], base: Values, head: Values): Difference {
+  const relative = (type === 'numbers' ? relativeDifferenceEach : relativeDifference)(base, head);
   return relative > 0 ? { name, relative } : { name, relative, reason: 'differs in names, signs of zeros or NaN only' };
 }
 
@@ -60,18 +61,12 @@ export function printComparisons(comparisons: readonly Comparison[]): boolean {
       console.log(`${heading}: ${compared} equal`);
       continue;
     }
-    console.log(
-      `${heading}: ${differing.length} of ${compared} DIFFER, by at most ${formatRelative(differing[0].relative)}`,
-    );
+    console.log(`${heading}: ${differing.length} of ${compared} DIFFER, the most:`);
     for (const { detail, name, relative, reason } of differing.slice(0, SHOWN))
-      console.log(`    ${[detail, name].filter(Boolean).join(', ')}: ${reason ?? formatRelative(relative)}`);
+      console.log(`    ${[detail, name].filter(Boolean).join(', ')}: ${reason ?? `by ${relative.toExponential(1)}`}`);
   }
   return comparisons.length > 0 && comparisons.every(({ differences }) => differences.length === 0);
 }
 
 /** Lines on what differs under one heading. */
 const SHOWN = 4;
-
-function formatRelative(relative: number): string {
-  return Number.isFinite(relative) ? `${relative.toExponential(1)} of the largest value` : 'no number';
-}

@@ -5,7 +5,7 @@ import { openTensorFile } from '../../src/container/node.ts';
 import type { TensorEntry } from '../../src/container/types.ts';
 import type { Model } from '../../src/model/types.ts';
 import { matrices } from '../../src/quantize/sensitivity.ts';
-import { type Observation, observe, relativeDifference } from './arrays.ts';
+import { type Observation, observe, relativeDifferenceEach } from './arrays.ts';
 import { runCli } from './cli.ts';
 import { models, PLAIN, withVariant } from './models.ts';
 import type { Checkout, Comparison, Difference } from './types.ts';
@@ -128,7 +128,7 @@ async function fileDifferences([base, head]: readonly Written[]): Promise<Differ
   if (base.record.names !== head.record.names)
     differences.push({ name: 'predictions and evaluation', relative: Infinity, reason: 'of other names or choices' });
   else {
-    const relative = relativeDifference(base.record.values, head.record.values);
+    const relative = relativeDifferenceEach(base.record.values, head.record.values);
     if (relative > 0) differences.push({ name: 'predictions and evaluation', relative });
   }
   return differences;

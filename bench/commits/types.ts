@@ -9,7 +9,8 @@ export interface Checkout {
 
 /** An array that a commit computed, as bytes: what two commits are compared by. */
 export interface Digest {
-  readonly type: 'float32' | 'float64';
+  /** `numbers`: float64 with names, of different kinds. */
+  readonly type: 'float32' | 'float64' | 'numbers';
   readonly length: number;
   /** SHA-256 over the array's bytes and, where numbers have names, over those. */
   readonly sha256: string;
@@ -100,7 +101,7 @@ export interface Comparison {
 
 export interface Difference {
   readonly name: string;
-  /** Largest |a − b| by the largest |a|; Infinity where they cannot be subtracted. */
+  /** Largest |a − b| by the largest |a|, of `numbers` by |a| itself; Infinity where they cannot be subtracted. */
   readonly relative: number;
   /** What is different, where it is not a number. */
   readonly reason?: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf, observe, relativeDifference } from '../../bench/commits/arrays.ts';
+import { digestOf, observe, relativeDifference, relativeDifferenceEach } from '../../bench/commits/arrays.ts';
 import { pairwise, product } from '../../bench/commits/pairwise.ts';
 import { jointRatios, medianRatio } from '../../bench/commits/ratio.ts';
 import { speedCells } from '../../bench/commits/speed.ts';
@@ -69,6 +69,8 @@ test('a relative difference is of the largest value, and infinite where one side
   assert.equal(relativeDifference(Float32Array.of(1, NaN), Float32Array.of(1, NaN)), 0);
   assert.equal(relativeDifference(Float32Array.of(1, NaN), Float32Array.of(1, 0)), Infinity);
   assert.equal(relativeDifference(Float32Array.of(0), Float32Array.of(1)), Infinity);
+  assert.equal(relativeDifference(Float64Array.of(0), Float64Array.of(-0)), 0);
+  assert.equal(relativeDifferenceEach(Float64Array.of(1e6, 4, 0), Float64Array.of(1e6 + 1, 5, -0)), 0.25);
 });
 
 test('digests differ by one bit of a value, by the type, and by the names of numbers', () => {
