@@ -7,19 +7,19 @@
  *
  * Exit code 1 where something differs or is slower for certain. See bench/commits/README.md.
  */
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../src/core/errors.ts';
 import { compareEvaluations, compareLogits, compareMeasurements } from './commits/bits.ts';
-import { checkOut, removeCheckout } from './commits/checkout.ts';
+import { checkOut, removeCheckouts } from './commits/checkout.ts';
 import { printComparisons } from './commits/compare.ts';
 import { compareFiles } from './commits/files.ts';
 import { withProcesses } from './commits/process.ts';
 import { jointRatios, medianRatio } from './commits/ratio.ts';
 import { compareCommands, compareSpeed, type SpeedCell } from './commits/speed.ts';
-import type { Checkout } from './commits/types.ts';
+import type { Checkout, Clock } from './commits/types.ts';
 import { machine } from './support/machine.ts';
 import { median } from './support/median.ts';
 
@@ -33,31 +33,43 @@ interface Options {
   readonly pairs: number;
   readonly smollm2: string;
   readonly work?: string;
+  readonly clock: Clock;
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: 'string', multiple: true, default: PARTS },
+        quick: { type: 'boolean', default: false },
+        pairs: { type: 'string' },
+        smollm2: { type: 'string', default: join('out', 'models', 'smollm2-135m') },
+        work: { type: 'string' },
+        clock: { type: 'string', default: 'wall' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function readOptions(): Options {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      only: { type: 'string', multiple: true, default: PARTS },
-      quick: { type: 'boolean', default: false },
-      pairs: { type: 'string' },
-      smollm2: { type: 'string', default: join('out', 'models', 'smollm2-135m') },
-      work: { type: 'string' },
-    },
-  });
+  const { values, positionals } = readArguments();
   const unknown = values.only.find((part) => !PARTS.includes(part));
   if (unknown !== undefined) throw new UsageError(`--only ${unknown}: expected one of ${PARTS.join(', ')}`);
+  const clock = values.clock;
+  if (clock !== 'wall' && clock !== 'cpu') throw new UsageError(`--clock ${clock}: expected wall or cpu`);
   const pairs = Number(values.pairs ?? (values.quick ? 5 : 20));
   if (!Number.isInteger(pairs) || pairs < 5) throw new UsageError(`--pairs ${values.pairs}: expected 5 or more`);
   const [base = 'HEAD^', head] = positionals;
-  return { ...values, base, head, parts: values.only, pairs };
+  return { ...values, base, head, parts: values.only, pairs, clock };
 }
 
 /** Second commit's time ÷ the first's above which it is slower. */
 const SLOWER = 1.02;
 
-/** `1.003 (≤ 1.012)`, with what it says of the bound. */
+/** `1.003 (0.992 … 1.012)`, with what it says of the bound. */
 function describeRatio(ratios: readonly number[]): string {
   const { median: ratio, lower, upper } = medianRatio(ratios);
   const verdict = upper <= SLOWER ? '' : lower > SLOWER ? ' SLOWER' : ' undecided';
@@ -79,15 +91,8 @@ async function runSpeed(checkouts: readonly [Checkout, Checkout], folder: string
   console.log(`(in brackets where they lie with 95 % confidence on either side; bound ${SLOWER})`);
   const work = { ...options, smollm2: resolve(options.smollm2), folder, report: reportCell };
   const cells = await compareSpeed(checkouts, work);
-  const joint = (what: string) => jointRatios(cells.map(({ ratios }) => ratios[what]));
-  reportCell({
-    name: `all ${cells.length} cells, geometric mean`,
-    ratios: { prefill: joint('prefill'), decode: joint('decode') },
-    times: {
-      prefill: cells.map(({ times }) => median(times.prefill)),
-      decode: cells.map(({ times }) => median(times.decode)),
-    },
-  });
+  const joint = (what: string) => describeRatio(jointRatios(cells.map(({ ratios }) => ratios[what])));
+  console.log(`all ${cells.length} cells, geometric mean: prefill × ${joint('prefill')}, decode × ${joint('decode')}`);
   cells.push(...(await compareCommands(checkouts, work)));
   return cells.every(({ ratios }) => Object.values(ratios).every((each) => medianRatio(each).lower <= SLOWER));
 }
@@ -122,10 +127,7 @@ async function main(): Promise<void> {
     console.log(`${machine()}\n${base.name} beside ${head.name}`);
     if (!(await run([base, head], folder, options))) process.exitCode = 1;
   } finally {
-    if (!kept) {
-      for (const checkout of made) await removeCheckout(checkout);
-      await rm(folder, { recursive: true, force: true });
-    }
+    if (!kept) await removeCheckouts(folder);
   }
 }
 

@@ -27,9 +27,9 @@ export async function checkOut(revision: string | undefined, folder: string): Pr
   return checkout;
 }
 
-/** Takes away what `checkOut` made; a commit's worktree is known to git. */
-export async function removeCheckout({ root }: Checkout): Promise<void> {
-  await rm(root, { recursive: true, force: true });
+/** Takes away a folder of checkouts, whole ones or not; git forgets the commits' worktrees. */
+export async function removeCheckouts(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
   await git('worktree', 'prune');
 }
 

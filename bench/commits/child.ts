@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { digestOf, type Observation, observe } from './arrays.ts';
 import { type Library, loadLibrary, type Measured, type RunSession } from './library.ts';
-import type { Digests, EvaluateJob, LoadJob, LogitsJob, MeasureJob, Operations, Repeats, Times } from './types.ts';
+import type { Digests, EvaluateJob, LoadJob, LogitsJob, MeasureJob, Operations, TimeJob, Times } from './types.ts';
 
 /** A loaded model, and how it is timed. */
 interface Loaded {
@@ -67,26 +67,33 @@ class Driver implements Operations {
     this.#loaded = { session, job };
   }
 
-  async time({ prefill, decode }: Repeats): Promise<Times> {
+  async time({ prefill, decode, clock }: TimeJob): Promise<Times> {
     const { session, job } = this.#loaded!;
     const { prompt, context } = job;
-    const begin = performance.now();
+    const begin = now(clock);
     for (let i = 0; i < prefill; i++) {
       session.rewind(Math.max(0, context - prompt.length));
       await session.prefill(prompt);
     }
-    const middle = performance.now();
+    const middle = now(clock);
     for (let i = 0; i < decode; i++) {
       session.rewind(context - 1);
       await session.decode(prompt[0]);
     }
-    return { prefill: (middle - begin) / prefill, decode: (performance.now() - middle) / decode };
+    return { prefill: (middle - begin) / prefill, decode: (now(clock) - middle) / decode };
   }
 
   #answer(observed: Map<string, Observation>): Digests {
     this.#observed = observed;
     return Object.fromEntries(Array.from(observed, ([name, observation]) => [name, digestOf(observation)]));
   }
+}
+
+/** In ms. */
+function now(clock: TimeJob['clock']): number {
+  if (clock === 'wall') return performance.now();
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 async function observeMeasured({

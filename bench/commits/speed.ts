@@ -6,8 +6,8 @@ import type { Model } from '../../src/model/types.ts';
 import { runCli } from './cli.ts';
 import { models, PLAIN, randomTokens, writeVariant } from './models.ts';
 import { pairwise } from './pairwise.ts';
-import { withProcesses } from './process.ts';
-import type { Checkout, LoadJob, Repeats, Times } from './types.ts';
+import { type CommitProcess, withProcesses } from './process.ts';
+import type { Checkout, Clock, LoadJob, Repeats, Times } from './types.ts';
 
 type Checkouts = readonly [Checkout, Checkout];
 
@@ -25,6 +25,8 @@ export interface SpeedOptions {
   /** Folder of SmolLM2-135M; its cells are left out, and named, where it is not there. */
   readonly smollm2: string;
   readonly folder: string;
+  /** What decoding and prefill are timed by. */
+  readonly clock: Clock;
   /** Called with each cell when it is done. */
   readonly report: (cell: SpeedCell) => void;
 }
@@ -63,7 +65,7 @@ export async function compareSpeed(checkouts: Checkouts, options: SpeedOptions):
     const model = await (place.model === 'embedded' ? models.embedded() : openModel(smollm2));
     const file = await writeVariant(model, { ...PLAIN, weights, cache: [cache, cache] }, folder, place.model);
     for (const cell of cells) {
-      found.push(await timeCell(checkouts, loadJob(cell, file, model), cellName(cell), options.pairs));
+      found.push(await timeCell(checkouts, loadJob(cell, file, model), cellName(cell), options));
       report(found.at(-1)!);
     }
     await model.close();
@@ -89,24 +91,23 @@ const WARM_UP = 400;
 /** Processes of each commit that share the pairs: how code and data come to lie in memory is a matter of luck. */
 const PROCESSES = 4;
 
-async function timeCell(checkouts: Checkouts, job: LoadJob, name: string, pairs: number): Promise<SpeedCell> {
+async function timeCell(
+  checkouts: Checkouts,
+  job: LoadJob,
+  name: string,
+  { pairs, clock }: SpeedOptions,
+): Promise<SpeedCell> {
   const base: Times[] = [];
   const head: Times[] = [];
   for (let process = 0; process < PROCESSES; process++) {
     const last = Math.round((pairs * (process + 1)) / PROCESSES);
     await withProcesses(checkouts, async (...commits) => {
       await Promise.all(commits.map((commit) => commit.ask('load', job)));
-      const once = { prefill: 1, decode: 1 };
-      let repeats: Repeats = once;
-      for (const commit of commits.toReversed()) {
-        const end = performance.now() + WARM_UP;
-        let times = await commit.ask('time', once);
-        while (performance.now() < end) times = await commit.ask('time', once);
-        repeats = { prefill: Math.ceil(LEAST / times.prefill), decode: Math.ceil(LEAST / times.decode) };
-      }
+      let repeats: Repeats | undefined;
+      for (const commit of commits.toReversed()) repeats = await warmUp(commit, clock);
       while (base.length < last) {
         const turn = base.length % 2 === 0 ? [0, 1] : [1, 0];
-        for (const i of turn) [base, head][i].push(await commits[i].ask('time', repeats));
+        for (const i of turn) [base, head][i].push(await commits[i].ask('time', { ...repeats!, clock }));
       }
     });
   }
@@ -117,6 +118,15 @@ async function timeCell(checkouts: Checkouts, job: LoadJob, name: string, pairs:
     ratios: { prefill: ratios('prefill'), decode: ratios('decode') },
     times: { prefill: times('prefill'), decode: times('decode') },
   };
+}
+
+/** Runs until code is compiled. Returns how many runs take `LEAST`. */
+async function warmUp(commit: CommitProcess, clock: Clock): Promise<Repeats> {
+  for (let spent = 0; ; ) {
+    const { prefill, decode } = await commit.ask('time', { prefill: 1, decode: 1, clock });
+    spent += prefill + decode;
+    if (spent >= WARM_UP) return { prefill: Math.ceil(LEAST / prefill), decode: Math.ceil(LEAST / decode) };
+  }
 }
 
 /** Times whole commands, each in a process of its own: the main job, and the time to the first token. */

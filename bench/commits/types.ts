@@ -68,6 +68,13 @@ export interface Repeats {
   readonly decode: number;
 }
 
+/** `wall`: elapsed time. `cpu`: processor time of the whole process, all threads together. */
+export type Clock = 'wall' | 'cpu';
+
+export interface TimeJob extends Repeats {
+  readonly clock: Clock;
+}
+
 /** Milliseconds of one run of each. */
 export type Times = Repeats;
 
@@ -81,7 +88,7 @@ export interface Operations {
   save(job: { readonly names: readonly string[]; readonly folder: string }): Promise<string[]>;
   /** Loads a model for `time` and fills its cache. */
   load(job: LoadJob): Promise<void>;
-  time(job: Repeats): Promise<Times>;
+  time(job: TimeJob): Promise<Times>;
 }
 
 export type OperationName = keyof Operations;
