@@ -21,9 +21,23 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   container: ['core', 'numeric'],
   kernels: ['core', 'numeric'],
   text: ['core', 'type:container'],
-  model: ['core', 'numeric', 'text', 'type:container'],
-  run: ['core', 'numeric', 'text', 'model', 'type:kernels/contract'],
-  measure: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
+  // Networks are lowered to calls, which are data; devices stay unknown.
+  graph: ['core', 'kernels/program'],
+  objective: ['core', 'graph'],
+  model: ['core', 'numeric', 'text', 'graph', 'type:container'],
+  run: ['core', 'numeric', 'text', 'graph', 'model', 'kernels/program', 'type:kernels/contract', 'type:kernels/device'],
+  measure: [
+    'core',
+    'numeric',
+    'text',
+    'graph',
+    'objective',
+    'model',
+    'run',
+    'kernels/program',
+    'type:kernels/contract',
+    'type:kernels/device',
+  ],
   evaluate: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
   allocate: ['core'],
   // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
@@ -35,6 +49,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'container',
     'kernels',
     'text',
+    'graph',
     'model',
     'run',
     'measure',
@@ -47,9 +62,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that join two rooms on purpose, with what they may import beyond their room's rule. */
 const JOINTS: Readonly<Record<string, readonly string[]>> = {
+  'model/locate.node.ts': ['container'],
   'model/open.node.ts': ['container'],
   'model/write-gguf.ts': ['container/gguf/write'],
   'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
+  // What is priced is what the kernels round.
   // Workers are processes of their own and must get themselves a device.
   'quantize/worker.node.ts': ['kernels'],
 };
@@ -62,12 +79,15 @@ const ON_THE_WAY = ['model/architectures/', 'measure/metrics/passes/'];
 
 /** Packages that run in browsers too; all others belong into Node-only files. */
 const BROWSER_PACKAGES = [
+  '@bufbuild/protobuf',
   '@huggingface/jinja',
   '@huggingface/tokenizers',
   '@observablehq/plot',
   'linkedom',
+  'hyparquet',
   'hyparquet-writer',
   'highs',
+  'sentencepiece-buf/model',
 ];
 
 interface Import {

@@ -29,6 +29,7 @@ import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
@@ -88,6 +89,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   for (const path of outputs) refuseOverwrite(path, options.yes);
   const metric = await readMetric(options);
   const model = await openModelArgument(modelName, options);
+  await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');

@@ -19,6 +19,8 @@ export interface NumberFormat {
   readonly compressedTensors?: string;
   /** ONNX tensor element type, when the values of a quantized tensor can be of it: `INT4`. */
   readonly onnx?: string;
+  /** Largest finite magnitude of a format without scales; `largestOf` tells it of every format. */
+  readonly largest?: number;
   /** Least and largest level before scales, where `grid` and `points` do not tell. */
   readonly range?: readonly [number, number];
   /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */

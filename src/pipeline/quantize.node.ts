@@ -7,12 +7,14 @@ import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import { checkActivations } from '../model/activation-bits.ts';
 import { checkCacheFormats } from '../model/cache-formats.ts';
+import type { Magnitudes } from '../model/magnitudes.ts';
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { type Substitute, storedPlan } from '../quantize/stored-plan.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
@@ -22,7 +24,7 @@ import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
-import { checkModel, Session } from './session.node.ts';
+import { Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { PlanJudge } from './verify/judge.node.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
@@ -54,7 +56,10 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
 }
 
 export interface QuantizeResult {
+  /** With the format that every matrix is stored in. */
   readonly plan: BitPlan;
+  /** Matrices that the formats of a given plan cannot hold; none where budgets were given. */
+  readonly substitutes?: readonly Substitute[];
   readonly fileBytes: number;
   /** The budget in bytes, when there was one. */
   readonly targetBytes?: number;
@@ -79,9 +84,8 @@ export interface MeasuredLatency extends Latency {
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  await checkModel(model, () => refuse(model, options));
   const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
-  const session = await Session.open(model, { ...options, folder });
+  const session = await Session.open(model, { ...options, folder }, (magnitudes) => refuse(model, magnitudes, options));
   try {
     return await new QuantizeRun(session, options).run();
   } finally {
@@ -90,8 +94,8 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
 }
 
 /** @throws UsageError for what the model cannot be made into */
-function refuse(model: Model, { palette, target }: QuantizeOptions): void {
-  refuseUnusablePalette(model, palette);
+function refuse(model: Model, magnitudes: Magnitudes, { palette, target }: QuantizeOptions): void {
+  refuseUnusablePalette(model, magnitudes, palette);
   if (target.kind !== 'plan') return;
   const { cache, activations } = target.plan;
   if (cache) checkCacheFormats(model.config, cache, 'plan');
@@ -112,14 +116,27 @@ class QuantizeRun {
 
   async run(): Promise<QuantizeResult> {
     const { target } = this.#options;
-    if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
-    const goal = target.kind === 'budgets' ? await this.#openGoal(target.wishes) : undefined;
+    if (target.kind === 'plan') {
+      const { plan, substitutes } = storedPlan(this.#model, target.plan, this.#session.magnitudes);
+      return { ...(await this.#carryOutOrConvert(plan)), substitutes };
+    }
+    const goal = await this.#openGoal(target.wishes);
     const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
     const workspace = await this.#session.workspace(measured);
     try {
-      if (target.kind === 'plan') return await this.#carryOut(target.plan, measured, workspace);
-      const result = await this.#fitBudgets(measured, workspace, goal!);
-      return goal!.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
+      const result = await this.#fitBudgets(measured, workspace, goal);
+      return goal.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
+    } finally {
+      workspace.close();
+    }
+  }
+
+  async #carryOutOrConvert(plan: BitPlan): Promise<QuantizeResult> {
+    if (isConversion(this.#model, plan)) return await this.#convert(plan);
+    const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
+    const workspace = await this.#session.workspace(measured);
+    try {
+      return await this.#carryOut(plan, measured, workspace);
     } finally {
       workspace.close();
     }

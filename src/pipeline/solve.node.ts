@@ -2,8 +2,8 @@ import type { BitPlan, Objective } from '../allocate/types.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
-import type { Model } from '../model/types.ts';
-import { candidates } from '../quantize/candidates.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './plan/corrections.ts';
@@ -13,7 +13,7 @@ import { Planner } from './plan/planner.ts';
 import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
-import { checkModel, Session, type SessionOptions } from './session.node.ts';
+import { Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
 import { TruthBench } from './truth/bench.node.ts';
 import { scoreBench } from './truth/rank.node.ts';
@@ -37,8 +37,9 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
 
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<BitPlan[]> {
-  await checkModel(model, () => refuseUnusablePalette(model, options.palette));
-  const session = await Session.open(model, options);
+  const session = await Session.open(model, options, (magnitudes) =>
+    refuseUnusablePalette(model, magnitudes, options.palette),
+  );
   try {
     const { rounding, palette, solver, objective, mostFormats, seed, evaluation, activations, metric } = options;
     const goal = wishes && (await openGoal(session, wishes, { ...options, objective: objectiveOf(options) }));
@@ -96,8 +97,8 @@ async function rank(
   metric: Metric,
   { rounding, palette, signal, onProgress }: SolveOptions,
 ): Promise<Ranking> {
-  const formats = ({ shape }: { readonly shape: readonly number[] }): string[] =>
-    candidates(shape[1], palette).map(({ name }) => name);
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
   const bench = await TruthBench.open(session, measurement, { rounding, formats });
   try {
     const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;

@@ -30,15 +30,16 @@ export interface Slice {
 /** Weights of one job: bounds a worker's memory and evens out the load. */
 const SLICE_WEIGHTS = 1 << 22;
 
+/** Format that a plan names for a matrix. @throws BitbudgetError when it names none */
+export function askedFormat(plan: BitPlan, { name }: ModelTensor): string {
+  const asked = plan.formats[name] ?? plan.default;
+  if (asked !== undefined) return asked;
+  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "formats" or set "default"`);
+}
+
 /** Format of a matrix under a plan; names that no container can hold for this shape become the next that it can. */
 export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
-  const name = plan.formats[tensor.name] ?? plan.default;
-  if (name === undefined) {
-    throw new BitbudgetError(
-      `plan names no format for ${tensor.name} and has no default; add it to "formats" or set "default"`,
-    );
-  }
-  return storable(format(name), tensor.shape[1]).name;
+  return storable(format(askedFormat(plan, tensor)), { columns: tensor.shape[1] }).name;
 }
 
 /** The slices a plan is carried out in, in file order. */

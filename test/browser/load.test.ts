@@ -80,7 +80,7 @@ function median(values: readonly number[]): number {
 async function logProbabilities(path: string): Promise<Float32Array> {
   const kernels = await testKernels();
   const model = await openModel(path);
-  const session = await createSession(kernels, model, { contextLength: 64 });
+  const session = await createSession(kernels.device, model, { contextLength: 64 });
   const logits = kernels.upload(await session.prefill(PROMPT));
   kernels.logSoftmax(logits, logits.length);
   session.close();

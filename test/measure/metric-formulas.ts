@@ -1,7 +1,7 @@
-import { referencePerturbation, sketchStride } from '../../src/measure/sketch.ts';
+import { sketchStride } from '../../src/measure/sketch.ts';
 import { type Facts, sequencesOf, transposed } from './metric-facts.ts';
 import { dot, type PlainRun, runPlain, type WeightsOf } from './plain-model.ts';
-import { kernels } from './scoring.ts';
+import { perturbationOf } from './support.ts';
 
 /*
  * Every metric's equation on what a plain float64 model says of inputs, outputs and gradients: slow, literal, and shared
@@ -62,10 +62,8 @@ function pricing(facts: Facts): ReturnType<typeof factors> {
   const { weight, setUp, tensor } = facts;
   const columns = weight[0].length;
   const stride = sketchStride(weight.length, facts.role === 'output' ? 8192 : undefined);
-  const { delta, rows } = referencePerturbation(kernels, setUp.values.get(tensor)!.values, columns, stride);
-  const reference = weight.map((row, i) =>
-    row.map((_, j) => (i % stride === 0 && i / stride < rows ? delta[(i / stride) * columns + j] : 0)),
-  );
+  const delta = perturbationOf(setUp.values.get(tensor)!.values, columns, stride);
+  const reference = weight.map((row, i) => row.map((_, j) => delta[i * columns + j]));
   const dy = facts.x.map((tokens) => tokens.map((input) => reference.map((row) => dot(row, input))));
   // Of the head each row counts alone: Σ_t Σ_i p_i·(1 − p_i)·δy_ti².
   const alone = facts.p?.map((tokens, s) =>

@@ -5,19 +5,16 @@ import { ompq } from '../../src/measure/metrics/ompq.ts';
 import { scoreCandidates } from '../../src/measure/metrics/score.ts';
 import { metrics, metricsNamed } from '../../src/measure/metrics/table.ts';
 import type { Score } from '../../src/measure/metrics/types.ts';
-import { referencePerturbation, sketchStride } from '../../src/measure/sketch.ts';
+import { sketchStride } from '../../src/measure/sketch.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
 import { type ErrorOf, kernels, scored, scoringSetUp } from './scoring.ts';
+import { perturbationOf } from './support.ts';
 
 /** The sketch's reference perturbation as a full matrix, times `scale`. */
 const error: ErrorOf = (tensor, matrix, scale) => {
   const columns = tensor.shape[1];
   const stride = tensor.role === 'token_embd' ? 1 : sketchStride(tensor.shape[0]);
-  const { delta, rows } = referencePerturbation(kernels, matrix, columns, stride);
-  const full = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) full[r * stride * columns + c] = scale * delta[r * columns + c];
-  return full;
+  return perturbationOf(matrix, columns, stride).map((value) => scale * value);
 };
 
 const setUp = (tied = false) => scoringSetUp(error, tied);
@@ -106,7 +103,7 @@ async function logProbabilities(
   { config, values, model }: Awaited<ReturnType<typeof setUp>>,
   { ids, length }: { ids: Int32Array; length: number },
 ): Promise<Float32Array> {
-  const states = await hiddenStates(kernels, model, { tokens: ids, length });
+  const states = await hiddenStates(kernels.device, model, { ids, sequences: ids.length / length, length });
   const head = values.get(config.tied ? 'token_embd.weight' : 'output.weight')!.values;
   const logits = new Float32Array(ids.length * config.vocabulary);
   kernels.matmulNT(states, head, logits, ids.length, config.vocabulary, config.hidden);

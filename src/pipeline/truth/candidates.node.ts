@@ -16,7 +16,7 @@ const COARSE_SHORT_ROWS = ['MXFP4', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0'];
 
 /** Names of a matrix's coarse candidates, fewest bits first. */
 export function coarsePalette({ shape }: ModelTensor): string[] {
-  const names = (palette: string[]): string[] => candidates(shape[1], palette).map(({ name }) => name);
+  const names = (palette: string[]): string[] => candidates({ columns: shape[1] }, palette).map(({ name }) => name);
   const palette = names(COARSE);
   return palette.length > 3 ? palette : names(COARSE_SHORT_ROWS);
 }

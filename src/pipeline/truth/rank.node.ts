@@ -97,7 +97,7 @@ async function ownText({ session }: TruthBench, tokens: number, length: number):
   const { kernels, model } = session;
   const sequences = Math.max(1, Math.floor(tokens / length));
   const ids = new Int32Array(sequences * length);
-  const run = await createSession(kernels, model, { contextLength: length, exact: true });
+  const run = await createSession(kernels.device, model, { contextLength: length, exact: true });
   const random = new Random(session.options.seed ?? 0).fork('own text');
   const whole = { temperature: 1, topK: 0, topP: 1, minP: 0 };
   try {
@@ -107,7 +107,7 @@ async function ownText({ session }: TruthBench, tokens: number, length: number):
       let logits = await run.prefill([ids[s * length]]);
       for (let t = 1; t < length; t++) {
         ids[s * length + t] = sample(logits, [], random, whole);
-        if (t + 1 < length) logits = run.decode(ids[s * length + t]);
+        if (t + 1 < length) logits = await run.decode(ids[s * length + t]);
       }
     }
   } finally {
