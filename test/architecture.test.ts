@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   text: ['core', 'type:container'],
   // Networks are lowered to calls, which are data; devices stay unknown.
   graph: ['core', 'kernels/program'],
-  objective: ['core', 'graph'],
+  objective: ['core', 'graph', 'type:kernels/contract'],
   model: ['core', 'numeric', 'text', 'graph', 'type:container'],
   run: ['core', 'numeric', 'text', 'graph', 'model', 'kernels/program', 'type:kernels/contract', 'type:kernels/device'],
   measure: [
@@ -38,7 +38,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'type:kernels/contract',
     'type:kernels/device',
   ],
-  evaluate: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
+  evaluate: [
+    'core',
+    'numeric',
+    'text',
+    'graph',
+    'model',
+    'run',
+    'type:objective',
+    'type:kernels/contract',
+    'type:kernels/device',
+  ],
   allocate: ['core'],
   // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
   quantize: ['core', 'numeric', 'model', 'measure', 'type:allocate', 'type:kernels/contract'],
