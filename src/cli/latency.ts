@@ -30,9 +30,12 @@ async function latency(modelName: string, options: LatencyCommandOptions): Promi
   const { refuseUnusablePalette } = await import('../quantize/sensitivity.ts');
   const { Session } = await import('../pipeline/session.node.ts');
   const model = await openModelArgument(modelName, options);
-  refuseUnusablePalette(model, options.palette);
   const measured = await withProgress(options, async (work) => {
-    const session = await Session.open(model, { ...work, folder: options.workDir, threads: options.threads });
+    const session = await Session.open(
+      model,
+      { ...work, folder: options.workDir, threads: options.threads },
+      (magnitudes) => refuseUnusablePalette(model, magnitudes, options.palette),
+    );
     try {
       return await session.latency(options.palette, options.context);
     } finally {

@@ -5,6 +5,7 @@ import type { ExpertKernels } from './contract/experts.ts';
 import type { ImageKernels } from './contract/images.ts';
 import type { SumKernels } from './contract/sums.ts';
 import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
+import type { Device } from './device.ts';
 
 export type * from './contract/types.ts';
 
@@ -17,6 +18,8 @@ export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, I
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;
+  /** Where programs run. These kernels' own arrays by default; another one may be put in its place. */
+  readonly device: Device;
 
   // ── memory ──────────────────────────────────────────────────────────────
   /** Zeroed array of `length` values, 64-byte aligned. Throws RangeError when memory is exhausted. */

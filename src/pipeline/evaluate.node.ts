@@ -36,7 +36,7 @@ export async function evaluateFiles(model: Model, options: EvaluateFilesOptions)
         await source.close();
       }
     }
-    const tokens = await evaluationTokens(model, options.text);
+    const tokens = await evaluationTokens(model, options.text, length);
     if (original !== undefined)
       return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
     await writeKlBase(kernels, model, tokens, await fileSink(saveBase!), { length, signal, onProgress });

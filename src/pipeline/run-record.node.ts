@@ -1,5 +1,6 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
+import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
@@ -60,7 +61,7 @@ function reportData(model: Model, name: string, output: string, result: Quantize
       { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
       { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
     ],
-    notes: notes(result),
+    notes: [...sourceNotes(model), ...notes(result)],
   };
 }
 
@@ -114,12 +115,13 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
 
 function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
   return new Planner({ model, table }).frontier().map(({ prediction }) => {
-    const { fileBytes, kl, klError } = prediction!;
+    const { fileBytes, kl, klError, quantizationRatio } = prediction!;
     return {
       bytes: fileBytes,
       predictedKl: kl,
       low: Math.max(0, kl - INTERVAL * klError),
       high: kl + INTERVAL * klError,
+      quantizationRatio,
     };
   });
 }
@@ -136,6 +138,16 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
   return evaluation
     ? [{ label: 'plan', bytes: fileBytes, kl: evaluation.kl.mean, standardError: evaluation.kl.standardError }]
     : [];
+}
+
+/** What a reader of the figures should know of the model that they compare with. */
+function sourceNotes(model: Model): string[] {
+  const { window } = model.config;
+  const quantized = quantizedRemark(model);
+  return [
+    ...(quantized === undefined ? [] : [`the source ${quantized}`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window.tokens} tokens`]),
+  ];
 }
 
 function notes({ plan, measurement, verification, table, latency }: QuantizeResult): string[] {

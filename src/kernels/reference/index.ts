@@ -1,4 +1,5 @@
 import { plainBackend } from '../../numeric/backend.ts';
+import { onArrays } from '../arrays/device.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { decodeKernels } from './decode.ts';
@@ -15,7 +16,7 @@ import { sumKernels } from './sums.ts';
 
 /** The definition of every operation: plain loops, sums in float64, arrays of the garbage collector. */
 export function createReferenceKernels(): Kernels {
-  return {
+  return onArrays({
     name: 'reference',
     threads: 1,
     ...memoryKernels,
@@ -31,5 +32,5 @@ export function createReferenceKernels(): Kernels {
     ...logitKernels,
     ...feedbackKernels,
     ...plainBackend,
-  };
+  });
 }

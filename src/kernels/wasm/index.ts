@@ -1,3 +1,4 @@
+import { onArrays } from '../arrays/device.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
@@ -30,7 +31,7 @@ export interface WasmKernelOptions extends TeamOptions {
 export async function createWasmKernels(options: WasmKernelOptions = {}): Promise<Kernels> {
   const { build, module } = await compile(options.build ? [options.build] : builds);
   const team = await createTeam(module, build, options);
-  return {
+  return onArrays({
     name: `wasm-${build}`,
     threads: team.threads,
     ...memoryKernels(team),
@@ -48,7 +49,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...searchKernels(team),
     ...castKernels(team),
     entropy: entropyKernels(team),
-  };
+  });
 }
 
 async function compile(

@@ -6,14 +6,16 @@ import type { Model } from '../../model/types.ts';
 import { refuseUnusablePalette } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import { assetPath, evaluationText } from '../../text/assets.node.ts';
-import { loadText } from '../../text/load.node.ts';
+import { loadCorpus } from '../../text/corpus.node.ts';
+import { type Corpus, encodeCorpus, firstCharacters } from '../../text/corpus.ts';
 import { fileNotes } from '../plan/notes.ts';
 import { Planner } from '../plan/planner.ts';
+import { quantizationRatio } from '../plan/ratio.ts';
 import { weightCount } from '../plan/wishes.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
 import { calibrationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { PlanJudge } from '../verify/judge.node.ts';
-import { type FamilyPoint, jointFrontier, quantizationRatio } from './family.ts';
+import { type FamilyPoint, jointFrontier } from './family.ts';
 
 export interface FamilyOptions extends SessionOptions {
   readonly rounding: RoundingName;
@@ -61,13 +63,14 @@ export async function planFamily(
 ): Promise<Family> {
   const names = new Set(models.map(({ name }) => name));
   if (names.size < models.length) throw new UsageError('family: a model is named twice; give each once');
-  for (const { model } of models) refuseUnusablePalette(model, options.palette);
-  const { text } = await loadText(options.evaluation.files ?? [assetPath(evaluationText)]);
-  const heldOut = text.slice(0, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
+  const corpus = await loadCorpus(options.evaluation.files ?? [assetPath(evaluationText)]);
+  const heldOut = firstCharacters(corpus, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
   const members: FamilyMember[] = [];
   for (const { name, model } of models) {
     await checkpoint(options.signal);
-    const session = await Session.open(model, options);
+    const session = await Session.open(model, options, (magnitudes) =>
+      refuseUnusablePalette(model, magnitudes, options.palette),
+    );
     try {
       members.push(await new MemberPlanner(name, session, options).plan(heldOut));
     } finally {
@@ -88,7 +91,7 @@ class MemberPlanner {
     this.#options = options;
   }
 
-  async plan(heldOut: string): Promise<FamilyMember> {
+  async plan(heldOut: Corpus): Promise<FamilyMember> {
     const { model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
     const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
@@ -97,7 +100,7 @@ class MemberPlanner {
       const table = await this.#session.price(measurement, workspace, rounding, palette);
       const plans = new Planner({ model, table, notes: fileNotes(rounding) }).frontier();
       const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
-      const tokens = model.tokenizer.encode(heldOut, { special: true });
+      const tokens = encodeCorpus(model.tokenizer, heldOut, { special: true });
       const judge = await PlanJudge.open(setting, tokens);
       const original = (await judge.judge(plans[0], () => false)).nll.reference;
       const bits = (nats: number): number => nats / Math.LN2 / judge.bytesPerToken;

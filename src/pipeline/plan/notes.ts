@@ -35,10 +35,13 @@ export function fileNotes(rounding: string, run: Notes = new Map()): Notes {
   ]);
 }
 
-/** The same notes with what is known at the end. */
+/** The same notes with what is known at the end; what is not known has no key, so the file is smaller by it. */
 export function measuredNotes(notes: Notes, model: Model, plan: BitPlan, evaluation?: Evaluation): Notes {
   const known = new Map([...notes, ...runNotes(model, plan)]);
-  known.set('bitbudget.predicted_kl', { type: 'float32', value: plan.prediction?.kl ?? NaN });
-  known.set('bitbudget.measured_kl', { type: 'float32', value: evaluation?.kl.mean ?? NaN });
+  const kl = { predicted: plan.prediction?.kl, measured: evaluation?.kl.mean };
+  for (const [what, value] of Object.entries(kl)) {
+    if (value === undefined) known.delete(`bitbudget.${what}_kl`);
+    else known.set(`bitbudget.${what}_kl`, { type: 'float32', value });
+  }
   return known;
 }
