@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
 import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
@@ -11,8 +11,11 @@ export interface Inspection {
   readonly path: string;
   readonly container: TensorFile['container'];
   readonly parameters: number;
+  /** Of the file, or of all files with tensors. */
+  readonly fileBytes: number;
   /** Of all tensors together, without metadata. */
   readonly tensorBytes: number;
+  /** 8 × fileBytes ÷ parameters, as everywhere. */
   readonly bitsPerWeight: number;
   /** Hyper-parameters, when the architecture is supported; else `unsupported` says why not. */
   readonly config?: ModelConfig;
@@ -48,12 +51,14 @@ export async function inspect(path: string): Promise<Inspection> {
   try {
     const tensors = [...file.tensors.values()].map(describe);
     const whole = share('', tensors);
+    const fileBytes = await sizeOnDisk(path, isFolder);
     return {
       path,
       container: file.container,
       parameters: whole.parameters,
+      fileBytes,
       tensorBytes: whole.bytes,
-      bitsPerWeight: whole.bitsPerWeight,
+      bitsPerWeight: bits(fileBytes, whole.parameters),
       ...(await readConfig(path, isFolder ? path : dirname(path), file)),
       formats: shares(tensors, (tensor) => tensor.format).sort((a, b) => b.bytes - a.bytes),
       tensors,
@@ -62,6 +67,18 @@ export async function inspect(path: string): Promise<Inspection> {
   } finally {
     await file.close();
   }
+}
+
+/** Bytes of the files that hold the tensors: all of a folder's, all parts of a file in parts. */
+async function sizeOnDisk(path: string, isFolder: boolean): Promise<number> {
+  const part = /-\d{5}-of-(\d{5})\.gguf$/;
+  const total = part.exec(path)?.[1];
+  if (!isFolder && total === undefined) return (await stat(path)).size;
+  const folder = isFolder ? path : dirname(path);
+  const isOurs = (name: string): boolean =>
+    isFolder ? name.endsWith('.safetensors') : name.replace(part, '') === basename(path).replace(part, '');
+  const sizes = (await readdir(folder)).filter(isOurs).map(async (name) => (await stat(join(folder, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Tensors with the same label together, in order of first appearance. */

@@ -59,6 +59,8 @@ export function slices(model: Model, plan: BitPlan): Slice[] {
 /** Where rounding learns what errors cost; plans that need none (F32, F16, BF16) have no such source. */
 export interface CurvatureSource {
   read(tensor: string): Promise<TensorMeasurement>;
+  /** Default what is measured. */
+  curvature?(tensor: string): Promise<Curvature>;
 }
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
@@ -125,7 +127,7 @@ class CurvatureCache {
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
     if (this.#last?.tensor !== tensor.name) {
-      const curvature = measured.read(tensor.name).then(fullCurvature);
+      const curvature = measured.curvature?.(tensor.name) ?? measured.read(tensor.name).then(fullCurvature);
       this.#last = { tensor: tensor.name, curvature };
     }
     return this.#last.curvature;

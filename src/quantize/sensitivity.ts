@@ -10,7 +10,7 @@ import { candidates } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
-import type { RoundingName } from './types.ts';
+import type { Curvature, RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
 export interface SensitivityTable {
@@ -41,6 +41,8 @@ export interface PriceOptions extends WorkOptions {
   /** Format names to consider, default every one that GGUF holds and we write. */
   readonly palette?: readonly string[];
   readonly memory?: Memory<PricedTensor>;
+  /** What rounding takes for the cost of errors; default the curvature of half of the text. */
+  curvatureOf?(tensor: ModelTensor): Curvature;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
@@ -119,7 +121,7 @@ async function priceTensor(
       rounding: options.rounding,
       sample,
       weight: await loadRows(tensor, sample.index),
-      curvature: halfCurvature(measurement),
+      curvature: options.curvatureOf?.(tensor) ?? halfCurvature(measurement),
       seen: measurement.rounding,
       unseen: measurement.pricing,
     },

@@ -1,3 +1,4 @@
+import { UsageError } from '../../core/errors.ts';
 import type { Model } from '../../model/types.ts';
 import type { OutputOptions } from './options.ts';
 import { withProgress } from './work.ts';
@@ -11,9 +12,22 @@ export async function modelPath(name: string, options: OutputOptions): Promise<s
   return withProgress(options, (work) => resolveModel(name, work));
 }
 
+/** @throws UsageError for a context that the model was not made for */
+export function checkContext({ config }: Model, context: number | undefined): void {
+  if (context !== undefined && context > config.contextLength)
+    throw new UsageError(
+      `context ${context}: the model is made for at most ${config.contextLength} tokens; give --context ${config.contextLength} or less`,
+    );
+}
+
 /** Opens a `<model>` argument. The caller closes it. */
 export async function openModelArgument(name: string, options: OutputOptions): Promise<Model> {
+  return (await locateModel(name, options)).model;
+}
+
+/** The same, with where it lies. */
+export async function locateModel(name: string, options: OutputOptions): Promise<{ model: Model; path: string }> {
   const path = await modelPath(name, options);
   const { openModel } = await import('../../model/open.node.ts');
-  return openModel(path);
+  return { model: await openModel(path), path };
 }

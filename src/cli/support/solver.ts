@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { solvers } from '../../allocate/solvers/table.ts';
 import type { PlanSearch } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Wishes } from '../../pipeline/plan/wishes.ts';
-import { wholeNumber } from './options.ts';
+import { GROUP } from './help.ts';
+import { choiceOption, wholeNumber } from './options.ts';
 
 /** How a plan within budgets is found. */
 export interface SolverOptions {
@@ -21,11 +22,13 @@ const SEARCHES = searches.map(({ name }) => name);
 
 export function addSolverOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.search)
     .addOption(
-      new Option(
+      choiceOption(
         '--solver <name>',
         `how to solve; default exact: knapsack for one budget, milp for several; ${SEARCHES.join(' and ')} search by true KL on held-out text`,
-      ).choices(planSolvers.map(({ name }) => name)),
+        planSolvers.map(({ name }) => name),
+      ),
     )
     .option(
       '--evaluations <n>',

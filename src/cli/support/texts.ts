@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { GROUP } from './help.ts';
 import { wholeNumber } from './options.ts';
 
 /** Text that verbs measure on. */
@@ -20,6 +21,7 @@ const EVALUATION_TOKENS = 8192;
 
 export function addCalibrationOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.text)
     .option(
       '--calibration <files...>',
       'text to measure on, plain or .gz; default the package’s own public-domain books',
@@ -29,6 +31,7 @@ export function addCalibrationOptions(command: Command): Command {
 
 export function addEvaluationOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.text)
     .option(
       '--evaluation <files...>',
       'text to verify on, plain or .gz; default the package’s own, other public-domain books',
