@@ -17,6 +17,7 @@ import {
 import { printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
+import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
 interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
@@ -97,8 +98,8 @@ function evaluationLines({
   const { median, p90, p99, max } = klQuantiles;
   return [
     `tokens     ${tokens} scored`,
-    `mean KL    ${kl.mean.toFixed(6)} ± ${kl.standardError.toFixed(6)} nats per token: ${klWords(kl.mean)}`,
-    `KL         median ${median.toFixed(6)}, 90 % ${p90.toFixed(5)}, 99 % ${p99.toFixed(5)}, max ${max.toFixed(4)}`,
+    `mean KL    ${formatKlEstimate(kl)} nats per token: ${klWords(kl.mean)}`,
+    `KL         median ${formatKl(median)}, 90 % ${formatKl(p90)}, 99 % ${formatKl(p99)}, max ${formatKl(max)}`,
     `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, original ${referencePerplexity.mean.toFixed(4)}`,
     `top token  agrees on ${(100 * topAgreement.mean).toFixed(2)} ± ${(100 * topAgreement.standardError).toFixed(2)} %`,
   ];

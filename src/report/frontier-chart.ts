@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { bothWidths, draw, MEASURED, PEER, PREDICTED, type Width } from './drawing.ts';
 import { bits, klText, megabytes, withError } from './format.ts';
+import { type Frame, placeLabels } from './labels.ts';
 import type { ReportData } from './types.ts';
 
 /** Bits per weight between which people decide. */
@@ -79,13 +80,24 @@ function drawFrontier(
   const domain = [Math.min(SHOWN[0], ...xs), Math.max(SHOWN[1], ...xs)];
   const xTicks = [2, 3, 4, 5, 6, 7, 8];
   const budget = result.targetBytes === undefined ? [] : [(8 * result.targetBytes) / model.parameters];
+  const frame = {
+    width: isWide ? 860 : 340,
+    height: isWide ? 410 : 340,
+    marginBottom: 40,
+    marginTop: 26,
+    marginLeft: isWide ? 60 : 46,
+    marginRight: isWide ? 40 : 16,
+    x: domain,
+    y: [floor, ceiling],
+  } as const;
   const marks: Plot.Markish[] = [
     Plot.ruleX(budget, { stroke: 'var(--muted)', strokeDasharray: '4 3' }),
     Plot.gridY(yTicks),
     // Given as text, because a logarithmic axis drops labels of its own accord.
-    Plot.axisY(yTicks, { text: (tick: number) => klText(tick), label: 'KL, nats per token' }),
+    Plot.axisY(yTicks, { text: plainTick, label: 'KL, nats per token' }),
     Plot.axisX(xTicks, {
-      text: (tick: number) => `${tick}\n${megabytes((tick * model.parameters) / 8)}`,
+      text: (tick: number) =>
+        isWide || tick % 2 === 0 ? `${tick}\n${megabytes((tick * model.parameters) / 8)}` : `${tick}`,
       label: null,
       fontSize: isWide ? 12 : 10,
     }),
@@ -99,20 +111,24 @@ function drawFrontier(
     Plot.lineY(line, { x: 'bitsPerWeight', y: 'kl', stroke: PREDICTED, strokeWidth: 2 }),
     ...points(others, PEER, 'square', floor),
     ...points(own, MEASURED, 'circle', floor),
-    labels(others, 'right', isWide),
-    labels(own, 'left', isWide),
+    ...labelMarks([...own, ...others], frame, isWide),
   ];
   return draw('Predicted and measured KL over bits per weight', {
-    width: isWide ? 860 : 340,
-    height: isWide ? 410 : 340,
-    marginBottom: 40,
-    marginTop: 26,
-    marginLeft: isWide ? 60 : 46,
-    marginRight: isWide ? 40 : 16,
+    width: frame.width,
+    height: frame.height,
+    marginBottom: frame.marginBottom,
+    marginTop: frame.marginTop,
+    marginLeft: frame.marginLeft,
+    marginRight: frame.marginRight,
     x: { domain, grid: isWide, axis: null },
     y: { type: 'log', domain: [floor, ceiling], axis: null },
     marks,
   });
+}
+
+/** `0.00005`: decimals, however many, because people compare them. */
+function plainTick(tick: number): string {
+  return tick.toFixed(Math.max(0, -Math.floor(Math.log10(tick))));
 }
 
 /** Given digits of each decade in [least, most]. */
@@ -148,18 +164,22 @@ function points(spots: readonly Spot[], color: string, symbol: 'circle' | 'squar
   ];
 }
 
-/** @param side of the point that the label stands on */
-function labels(spots: readonly Spot[], side: 'left' | 'right', isWide: boolean): Plot.Markish {
-  const short = ({ label }: Spot): string => (isWide ? label : label.replace(/ \(.*\)| everywhere/, ''));
-  return Plot.text(spots, {
-    x: 'bitsPerWeight',
-    y: 'kl',
-    text: short,
-    dx: side === 'right' ? 9 : -9,
-    dy: side === 'right' ? -8 : 9,
-    textAnchor: side === 'right' ? 'start' : 'end',
-    fill: 'var(--ink-2)',
-    stroke: 'var(--surface)',
-    strokeWidth: 3,
-  });
+/** Names beside the points, where they run neither over each other nor over the edge. */
+function labelMarks(spots: readonly Spot[], frame: Frame, isWide: boolean): Plot.Markish[] {
+  const texts = spots.map(({ label }) => (isWide ? label : label.replace(/ \(.*\)| everywhere|\.gguf$/, '')));
+  const places = placeLabels(
+    spots.map(({ bitsPerWeight, kl }, i) => ({ x: bitsPerWeight, y: kl, text: texts[i] })),
+    frame,
+  );
+  return spots.map((spot, i) =>
+    Plot.text([spot], {
+      x: 'bitsPerWeight',
+      y: 'kl',
+      text: () => texts[i],
+      ...places[i],
+      fill: 'var(--ink-2)',
+      stroke: 'var(--surface)',
+      strokeWidth: 3,
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import { bitsChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
-import { bits, grouped } from './format.ts';
+import { bits, grouped, klText } from './format.ts';
 import { frontierChart } from './frontier-chart.ts';
 import { KL_SCALE, KL_SCALE_LINE, klWords } from './scale.ts';
 import { STYLE } from './style.ts';
@@ -60,8 +60,7 @@ ${footer(data)}
 function scaleLead({ evaluation, result }: ReportData): string {
   const kl = evaluation?.kl.mean ?? result.predictedKl;
   if (kl === undefined) return '';
-  const words = klWords(kl);
-  return `${words[0].toUpperCase()}${words.slice(1)}. ${KL_SCALE_LINE[0].toUpperCase()}${KL_SCALE_LINE.slice(1)}.`;
+  return `KL ${klText(kl)}: ${klWords(kl)}. (${KL_SCALE_LINE}.)`;
 }
 
 function modelFacts({ model }: ReportData): string {

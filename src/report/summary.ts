@@ -1,4 +1,4 @@
-import { bits, grouped, klText, megabytes, percent, seconds, withError } from './format.ts';
+import { bits, errorText, grouped, klText, megabytes, percent, seconds, withError } from './format.ts';
 import type { Assignment, ReportData } from './types.ts';
 
 /** A table as both HTML and Markdown show it: a head and rows of plain text. */
@@ -27,7 +27,11 @@ export function tiles({ result, evaluation, model }: ReportData): Tile[] {
     tiles.push({ label: 'Predicted KL', value: klText(result.predictedKl), note: predictionNote(result) });
   if (evaluation) {
     tiles.push(
-      { label: 'Measured KL', value: klText(evaluation.kl.mean), note: errorNote(evaluation.kl.standardError) },
+      {
+        label: 'Measured KL',
+        value: klText(evaluation.kl.mean),
+        note: `± ${errorText(evaluation.kl.mean, evaluation.kl.standardError)} nats per token`,
+      },
       {
         label: 'Same top token',
         value: percent(evaluation.topAgreement.mean),

@@ -14,6 +14,7 @@ export function formatKl(kl: number): string {
 
 /** An error with as many decimals as its value has, and at least one digit that says something. */
 function likewise(kl: number, error: number): string {
+  if (!(error > 0)) return '0';
   const decimals = formatKl(kl).split('.')[1]?.length ?? 0;
   return error.toFixed(Math.max(decimals, Math.min(8, Math.ceil(-Math.log10(error)))));
 }
@@ -37,9 +38,14 @@ export function predictedLine(prediction: PlanPrediction): string {
   return `predicted  KL ${describePrediction(prediction)}`;
 }
 
+/** `0.00171 ± 0.00004` */
+export function formatKlEstimate({ mean, standardError }: Estimate): string {
+  return `${formatKl(mean)} ± ${likewise(mean, standardError)}`;
+}
+
 /** With what people see at such a KL. */
-export function measuredLine({ mean, standardError }: Estimate, tokens: number): string {
-  return `measured   KL ${formatKl(mean)} ± ${likewise(mean, standardError)} on ${tokens} held-out tokens: ${klWords(mean)}`;
+export function measuredLine(kl: Estimate, tokens: number): string {
+  return `measured   KL ${formatKlEstimate(kl)} on ${tokens} held-out tokens: ${klWords(kl.mean)}`;
 }
 
 /** What the solver can promise. */
@@ -70,5 +76,6 @@ function verdict(peer: Peer, own: { readonly fileBytes: number; readonly kl: num
   const theirs = peer.measured?.mean ?? peer.predicted!.kl;
   const bytes = `in ${(own.fileBytes / peer.fileBytes).toFixed(2)} of its bytes`;
   if (!(theirs > 0)) return `against    ${peer.name}, which loses nothing: ${bytes}`;
-  return `against    ${peer.name}: ${(own.kl / theirs).toPrecision(2)} of its loss ${bytes}`;
+  const ratio = own.kl / theirs;
+  return `against    ${peer.name}: ${ratio.toPrecision(2)} ${ratio < 1 ? 'of' : 'times'} its loss ${bytes}`;
 }
