@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
@@ -181,10 +182,10 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  const { window } = model.config;
+  const window = windowLostInLlamaCpp(model.config);
   if (window !== undefined)
     lines.push(
-      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
+      `window     llama.cpp ignores the model's sliding window of ${window} tokens: its answers differ on longer texts`,
     );
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);

@@ -20,6 +20,8 @@ export interface Architecture {
   readonly ropeStyle: RopeConfig['style'];
   /** Whether llama.cpp reads `rope_freqs.weight` for it, which carries llama3 scaling. */
   readonly ropeFactors: boolean;
+  /** Whether llama.cpp keeps to the sliding windows of such models; default no: there every token sees all before it. */
+  readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
   /** Names of the network's weights. */
@@ -88,6 +90,11 @@ export function architectureByName(name: string, subject: string): Architecture 
   if (found) return found;
   const known = architectures.map((architecture) => architecture.name).join(', ');
   throw new FormatError(`${subject}: architecture ${name} is not supported (known: ${known})`);
+}
+
+/** Width of a sliding window that llama.cpp will not keep to, in tokens; undefined where it does as the model does. */
+export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): number | undefined {
+  return architectureByName(architecture, 'model').slidesInLlamaCpp ? undefined : window?.tokens;
 }
 
 /** Every tensor that a model has, in GGUF's order. */

@@ -1,5 +1,6 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
+import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
@@ -142,11 +143,11 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
 
 /** What a reader of the figures should know of the model that they compare with. */
 function sourceNotes(model: Model): string[] {
-  const { window } = model.config;
+  const window = windowLostInLlamaCpp(model.config);
   const quantized = quantizedRemark(model);
   return [
     ...(quantized === undefined ? [] : [`the source ${quantized}`]),
-    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window.tokens} tokens`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window} tokens`]),
   ];
 }
 
