@@ -67,7 +67,6 @@ const JOINTS: Readonly<Record<string, readonly string[]>> = {
   'model/write-gguf.ts': ['container/gguf/write'],
   'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
   // What is priced is what the kernels round.
-  'measure/activations.ts': ['kernels/arrays/round'],
   // Workers are processes of their own and must get themselves a device.
   'quantize/worker.node.ts': ['kernels'],
 };
@@ -229,6 +228,14 @@ test('what browsers load needs nothing of Node', () => {
     [],
   );
   assert.ok(browserSafe.length > 150, `${browserSafe.length} imports`);
+});
+
+test('modules that came after Node 20 are not imported statically, so that older versions get one clear line', () => {
+  const late = imports.filter(({ to, typeOnly }) => !typeOnly && /^node:(sqlite|sea)$/.test(to));
+  assert.deepEqual(
+    late.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test('docs/dependencies.md tells of every dependency, and of no other', () => {

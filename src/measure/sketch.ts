@@ -62,15 +62,16 @@ export function sketchSums(sequences: number): SketchSums {
 
 /**
  * Adds what a program found of some sequences.
- * @param numbers per sequence inner products, squares, row products, token products
+ * @param numbers [4, sequences]: inner products, squares, row products, token products
  * @param order number of each sequence
  */
 export function addToSketch(sums: SketchSums, numbers: Float64Array, order: readonly number[]): void {
+  const n = order.length;
   for (const [s, sequence] of order.entries()) {
-    sums.innerProducts[sequence] += numbers[4 * s];
-    sums.squares[sequence] += numbers[4 * s + 1];
-    sums.rowProducts[sequence] += numbers[4 * s + 2];
-    sums.tokenProducts[sequence] += numbers[4 * s + 3];
+    sums.innerProducts[sequence] += numbers[s];
+    sums.squares[sequence] += numbers[n + s];
+    sums.rowProducts[sequence] += numbers[2 * n + s];
+    sums.tokenProducts[sequence] += numbers[3 * n + s];
   }
 }
 

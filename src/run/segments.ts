@@ -134,7 +134,7 @@ export class SegmentedRun {
   batches(part: Graph): SequenceRange[] {
     const { sequences } = this.sequences;
     const capacities = { ...sizesOf(this.sequences, 1), context: this.sequences.length };
-    const bytes = schedule(part, this.target, capacities).arenaBytes;
+    const bytes = schedule(part, this.target, capacities).program.arenaBytes;
     const step = Math.min(sequences, Math.max(1, Math.floor(BATCH_BYTES / bytes)));
     return Array.from({ length: Math.ceil(sequences / step) }, (_, i) => {
       const start = i * step;

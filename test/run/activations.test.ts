@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { scoreModels } from '../../src/evaluate/evaluate.ts';
-import { roundToBits } from '../../src/kernels/arrays/round.ts';
+import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { roundActivations } from '../../src/kernels/reference/packed.ts';
 import { priceActivations } from '../../src/measure/activations.ts';
 import type { Model } from '../../src/model/types.ts';
@@ -10,6 +10,8 @@ import { hiddenStates, openHead } from '../../src/run/forward.ts';
 import { createSession } from '../../src/run/session.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
+
+const { roundToBits } = createReferenceKernels();
 
 test('8 bits are what integer kernels round activations to, rounded values stay, 16 bits change nothing', () => {
   const random = new Random(1);

@@ -150,7 +150,7 @@ export const combine: Op = {
   name: 'combine',
   infer: ([y, order], attributes) => {
     const [slots] = order!.shape;
-    return [{ type: 'f32', shape: [timesSize(slots, 1 / numberOf(attributes, 'k')), matrixOf('combine', y).width] }];
+    return [{ type: 'f32', shape: [timesSize(slots, 1, numberOf(attributes, 'k')), matrixOf('combine', y).width] }];
   },
   lower: ({ inputs: [y, order, weights], outputs: [out], attributes }, lowering) => [
     {

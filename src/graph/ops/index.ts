@@ -17,6 +17,7 @@ import {
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
@@ -57,6 +58,10 @@ export const ops: readonly Op[] = [
   combineBackward,
   scaleRows,
   scaleRowsBackward,
+  patches,
+  patchesTransposed,
+  meanRows,
+  meanRowsBackward,
   sampledScore,
   probabilitySquares,
   gram,

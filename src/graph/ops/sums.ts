@@ -41,18 +41,17 @@ export const columnEnergy: Op = {
 export const SKETCH_NUMBERS = 4;
 
 /**
- * What changes of a layer's outputs cost, sequence by sequence, float64 [sequences, 4]: inputs `change` [t, r], changes of
+ * What changes of a layer's outputs cost, sequence by sequence, float64 [4, sequences]: inputs `change` [t, r], changes of
  * every `stride`-th output, and `g` [t, n], gradients at all outputs.
  */
 export const sketch: Op = {
   name: 'sketch',
-  infer: () => [{ type: 'f64', shape: [{ of: 'sequences', times: 1 }, SKETCH_NUMBERS] }],
+  infer: () => [{ type: 'f64', shape: [SKETCH_NUMBERS, { of: 'sequences', times: 1 }] }],
   lower: ({ inputs: [change, g], outputs: [y], attributes }, lowering) => [
     {
       kernel: attributes.output === true ? 'outputSketch' : 'sketch',
       operands: [change!, g!, y],
       sizes: {
-        count: matrixOf('sketch', lowering.typeOf(change!)).width,
         width: matrixOf('sketch', lowering.typeOf(g!)).width,
       },
       attributes: { stride: numberOf(attributes, 'stride') },

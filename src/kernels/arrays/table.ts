@@ -1,8 +1,7 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Attribute, Sizes } from '../program.ts';
-import { roundToBits } from './round.ts';
-import { columnEnergy, outputSketch, probabilitySquares, rowEnergy, sketch } from './sums.ts';
+import { probabilitySquares } from './sums.ts';
 
 /** An operand as kernels take it. */
 export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
@@ -129,9 +128,9 @@ export const bindings: Readonly<Record<string, Bind>> = {
     };
   },
   roundToBits:
-    ({ views: [x, y], attributes: { bits } }) =>
+    ({ kernels, views: [x, y], attributes: { bits } }) =>
     () =>
-      roundToBits(f32(x), bits as number, f32(y)),
+      kernels.roundToBits(f32(x), bits as number, f32(y)),
 
   add: ({ kernels, views: [y, x] }) => {
     const [a, b] = [f32(y), f32(x)];
@@ -237,22 +236,61 @@ export const bindings: Readonly<Record<string, Bind>> = {
     () =>
       kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
   rowEnergy:
-    ({ views: [g, energy, weight] }) =>
+    ({ kernels, views: [g, energy, weight] }) =>
     () =>
-      rowEnergy(f32(g), f64(energy), f32(weight)),
+      kernels.rowEnergy(f32(g), f64(energy), f32(weight)),
   columnEnergy:
-    ({ views: [x, energy] }) =>
+    ({ kernels, views: [x, energy] }) =>
+    () => {
+      f64(energy).fill(0);
+      kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
+    },
+  sketch: (bound) => sketchBy(bound, 'sketch'),
+  outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
+  unfold:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
     () =>
-      columnEnergy(f32(x), f64(energy)),
-  sketch:
-    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
-    ({ sequences }) =>
-      sketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
-  outputSketch:
-    ({ views: [change, g, sums], sizes: { count, width }, attributes: { stride } }) =>
-    ({ sequences }) =>
-      outputSketch(f32(change), f32(g), f64(sums), { count, width, stride: stride as number, sequences }),
+      kernels.unfold(f32(x), f32(y), windowShape(attributes, sizes)),
+  fold:
+    ({ kernels, views: [y, x], sizes, attributes }) =>
+    () =>
+      kernels.fold(f32(y), f32(x), windowShape(attributes, sizes)),
+  maxPool:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
+    () =>
+      kernels.maxPool(f32(x), f32(y), windowShape(attributes, sizes)),
+  maxPoolBackward:
+    ({ kernels, views: [x, dy, dx], sizes, attributes }) =>
+    () =>
+      kernels.maxPoolBackward(f32(x), f32(dy), f32(dx), windowShape(attributes, sizes)),
+  meanRows:
+    ({ kernels, views: [x, y], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRows(f32(x), count, f32(y), columns),
+  meanRowsBackward:
+    ({ kernels, views: [dy, dx], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRowsBackward(f32(dy), count, f32(dx), columns),
 };
+
+/** @param sums of the view [4, sequences]: inner products, squares, row products, token products */
+function sketchBy(bound: Bound, kernel: 'sketch' | 'sketchHead'): (run: Sizes) => void {
+  const { kernels, views, sizes, attributes } = bound;
+  const [change, g] = [f32(views[0]), f32(views[1])];
+  const numbers = f64(views[2]);
+  const sequences = numbers.length / 4;
+  const part = (i: number): Float64Array => numbers.subarray(i * sequences, (i + 1) * sequences);
+  const sums = { innerProducts: part(0), squares: part(1), rowProducts: part(2), tokenProducts: part(3) };
+  const length = g.length / sizes.width / sequences;
+  return () => {
+    numbers.fill(0);
+    kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
+  };
+}
+
+function windowShape(attributes: Bound['attributes'], { images }: Bound['sizes']): WindowShape {
+  return { ...(attributes as unknown as WindowShape), images };
+}
 
 function attentionOptions(attributes: Bound['attributes']) {
   const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
