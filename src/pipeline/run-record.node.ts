@@ -6,6 +6,7 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLatency } from '../report/types.ts';
 import { groupsOf } from './plan/groups.ts';
 import { Planner } from './plan/planner.ts';
@@ -151,8 +152,8 @@ function sourceNotes(model: Model): string[] {
   ];
 }
 
-function notes({ plan, measurement, verification, table, latency }: QuantizeResult): string[] {
-  const lines: string[] = [];
+function notes({ plan, substitutes = [], measurement, verification, table, latency }: QuantizeResult): string[] {
+  const lines = describeSubstitutes(substitutes);
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
     lines.push(
