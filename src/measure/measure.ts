@@ -1,13 +1,12 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { allRows } from '../graph/rewrite.ts';
-import { boundaryInputs, segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import { boundaryInputs, firstReader, segment, segmentCount, segmentOf, segmentReading } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
 import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
-import { lastReader } from '../run/forward.ts';
 import type { TableRows } from '../run/lookups.ts';
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
@@ -80,6 +79,8 @@ class Work {
   readonly #boundaries: BoundaryStore;
   /** First of the last segments, which give the output. */
   readonly #tail: number;
+  /** Work of every segment before the last ones, and of those together, in tokens through an average segment. */
+  readonly #costs: readonly number[];
   readonly #gradients: Gradients = new Map();
   readonly #report: (cost: number, detail: string) => Promise<void>;
 
@@ -94,6 +95,7 @@ class Work {
     const last = segmentCount(this.#graph) - 1;
     this.#tail = Math.min(last, segmentReading(model.graph, 'wanted'));
     this.#boundaries = (task.options.boundaries ?? memoryBoundaries)(this.#run.boundaryShape());
+    this.#costs = relativeCosts(this.#graph, this.#tail).map((cost) => cost * tokens.length);
     this.#report = this.#reporter();
   }
 
@@ -117,7 +119,7 @@ class Work {
   async #forward(to: number): Promise<void> {
     await this.#run.forward(0, to, this.#boundaries, {
       batches: this.#task.batches,
-      report: (index, { order }) => this.#report(this.#cost(index) * order.length, this.#name(index, 'forward')),
+      report: (index, { order }) => this.#report(this.#costs[index] * order.length, this.#name(index, 'forward')),
     });
   }
 
@@ -144,12 +146,12 @@ class Work {
             draws: draws.subarray(at, at + count),
             owners: piece.owners,
           });
-          await this.#report((this.#tailCost() * count) / this.#tokens.length, 'output head');
+          await this.#report((TAIL_COST * this.#costs[this.#tail] * count) / this.#tokens.length, 'output head');
         }
         if (batch.last) await measured.finishHalf();
       }
       const probability = meanProbability(measured.outputSums, this.#tokens.ids.length);
-      for (const value of boundaryInputs(part)) this.#boundaries.drop(value);
+      this.#dropFrom(this.#tail, part);
       await this.#save(this.#tail, measured.uses(), probability);
       return probability;
     } finally {
@@ -169,11 +171,10 @@ class Work {
       for (const batch of batches) {
         await measured.batch(batch, this.#boundaries, this.#gradients);
         if (batch.last) await measured.finishHalf();
-        await this.#report(this.#cost(index) * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
+        await this.#report(this.#costs[index] * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
       for (const value of part.outputs) this.#gradients.delete(value);
-      for (const value of boundaryInputs(part))
-        if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
+      this.#dropFrom(index, part);
       const tables = [...measured.tables.rows].map(([name, rows]) =>
         this.#measureTable(name, rows, measured.lookups.get(name)!, probability),
       );
@@ -195,6 +196,12 @@ class Work {
       gradient,
       probability,
     });
+  }
+
+  /** Forgets what a segment reads and none before it: on the way back, those come later. */
+  #dropFrom(index: number, part: Graph): void {
+    for (const value of boundaryInputs(part))
+      if (firstReader(this.#graph, value) >= index) this.#boundaries.drop(value);
   }
 
   /**
@@ -237,16 +244,6 @@ class Work {
     return boundaryInputs(rest).filter((value) => rest.values[value].type === 'f32');
   }
 
-  /** Multiply-adds of a segment per sequence, in those of an average one. */
-  #cost(index: number): number {
-    return relativeCost(this.#graph, index, index + 1, this.#tail) * this.#tokens.length;
-  }
-
-  #tailCost(): number {
-    const last = segmentCount(this.#graph);
-    return TAIL_COST * relativeCost(this.#graph, this.#tail, last, this.#tail) * this.#tokens.length;
-  }
-
   #name(index: number, direction: string): string {
     return `segment ${index} of ${this.#tail}, ${direction}`;
   }
@@ -255,11 +252,10 @@ class Work {
   #reporter(): (cost: number, detail: string) => Promise<void> {
     const { resume, options } = this.#task;
     const { sequences } = this.#tokens;
-    const sum = (to: number): number =>
-      Array.from({ length: Math.max(0, to) }, (_, index) => this.#cost(index)).reduce((a, b) => a + b, 0);
+    const sum = (to: number): number => this.#costs.slice(0, Math.max(0, to)).reduce((a, b) => a + b, 0);
     const total =
       resume === undefined
-        ? sequences * (sum(this.#tail) * (1 + BACKWARD_COST) + this.#tailCost())
+        ? sequences * (sum(this.#tail) * (1 + BACKWARD_COST) + TAIL_COST * this.#costs[this.#tail])
         : sequences * (sum(resume.layer - 1) + sum(resume.layer) * BACKWARD_COST);
     let done = 0;
     return async (cost, detail) => {
@@ -276,14 +272,15 @@ class Work {
   }
 }
 
-/** Multiply-adds of segments [from, to) in those of an average one before `tail`. */
-function relativeCost(graph: Graph, from: number, to: number, tail: number): number {
-  const multiplyAdds = (first: number, last: number): number =>
-    usesOf(segment(graph, first, last)).reduce((sum, { weight, kind }) => {
-      const [rows, columns] = graph.values[weight].shape as number[];
-      return kind === 'lookup' ? sum : sum + rows * columns;
-    }, 0);
-  return multiplyAdds(from, to) / Math.max(1, multiplyAdds(0, tail) / Math.max(1, tail));
+/** Multiply-adds of every segment before `tail`, and of all from it on, in those of an average one before it. */
+function relativeCosts(graph: Graph, tail: number): number[] {
+  const costs = new Array<number>(tail + 1).fill(0);
+  for (const { weight, kind, node } of usesOf(graph)) {
+    const [rows, columns] = graph.values[weight].shape as number[];
+    if (kind !== 'lookup') costs[Math.min(tail, segmentOf(graph, node))] += rows * columns;
+  }
+  const average = costs.slice(0, tail).reduce((sum, cost) => sum + cost, 0) / Math.max(1, tail);
+  return costs.map((cost) => cost / Math.max(1, average));
 }
 
 function meanProbability(halves: readonly (readonly (Float32Array | Float64Array)[])[], tokens: number): Float32Array {

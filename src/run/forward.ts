@@ -1,7 +1,7 @@
 import type { WorkOptions } from '../core/progress.ts';
 import { allRows } from '../graph/rewrite.ts';
-import { boundaryInputs, inputsOf, segment, segmentCount } from '../graph/segments.ts';
-import type { Graph, ValueId } from '../graph/types.ts';
+import { boundaryInputs, inputsOf, lastReader, segment, segmentCount } from '../graph/segments.ts';
+import type { Graph } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { memoryBoundaries } from './boundaries.ts';
@@ -30,7 +30,9 @@ export async function hiddenStates(
   const graph = allRows(model.graph);
   const run = new SegmentedRun(device, model, graph, textSequences(tokens), wholeTarget(model));
   const head = segmentCount(graph) - 1;
-  const [value] = boundaryInputs(segment(graph, head, head + 1));
+  const [value, ...others] = boundaryInputs(segment(graph, head, head + 1));
+  if (others.length > 0)
+    throw new RangeError(`the last segment reads ${others.length + 1} values of earlier ones, expected one`);
   const shape = run.boundaryShape();
   const boundaries = memoryBoundaries(shape);
   try {
@@ -47,13 +49,6 @@ export async function hiddenStates(
     boundaries.close();
     run.close();
   }
-}
-
-/** Last segment that reads a value. */
-export function lastReader(graph: Graph, value: ValueId): number {
-  for (let index = segmentCount(graph) - 1; index >= 0; index--)
-    if (boundaryInputs(segment(graph, index, index + 1)).includes(value)) return index;
-  return -1;
 }
 
 /** The output head, kept in the device's memory when it fits, streamed by rows of the vocabulary otherwise. */
