@@ -230,6 +230,14 @@ test('what browsers load needs nothing of Node', () => {
   assert.ok(browserSafe.length > 150, `${browserSafe.length} imports`);
 });
 
+test('modules that came after Node 20 are not imported statically, so that older versions get one clear line', () => {
+  const late = imports.filter(({ to, typeOnly }) => !typeOnly && /^node:(sqlite|sea)$/.test(to));
+  assert.deepEqual(
+    late.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
 test('docs/dependencies.md tells of every dependency, and of no other', () => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,

@@ -2,6 +2,7 @@ import { gradientName } from '../graph/differentiate.ts';
 import { inputNamed } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
 import type { Kernels } from '../kernels/contract.ts';
+import { isMatrix } from '../model/matrices.ts';
 import type { Objective } from '../objective/types.ts';
 import type { BoundaryStore } from '../run/boundaries.ts';
 import { type LookupTables, loadSegment } from '../run/lookups.ts';
@@ -9,7 +10,8 @@ import type { RunningProgram } from '../run/program.ts';
 import type { SegmentedRun, SequenceRange } from '../run/segments.ts';
 import { numbersPerSequence, sizesOf } from '../run/sequences.ts';
 import { addInputEnergy, type FactorSums, finishHalf, measuredUse, openFactors } from './factors.ts';
-import { type MeasuredNode, type MeasuringGraph, measuringGraph } from './graph.ts';
+import { type GroupedNode, type MeasuredNode, type MeasuringGraph, measuringGraph } from './graph.ts';
+import { GroupedFactors } from './grouped.ts';
 import { addToSketch, referencePerturbation } from './sketch.ts';
 import type { UseMeasurement } from './types.ts';
 
@@ -25,6 +27,15 @@ export interface OpenOptions {
   readonly summed?: ReadonlySet<ValueId>;
 }
 
+/** What a measurement works with. */
+interface Opened {
+  readonly tables: LookupTables;
+  readonly program: RunningProgram;
+  readonly factors: readonly FactorSums[];
+  readonly grouped: readonly GroupedFactors[];
+  readonly options: OpenOptions;
+}
+
 /** A segment being measured: forwards and backwards over batches, half of the sequences after the other. */
 export class SegmentMeasurement {
   readonly #run: SegmentedRun;
@@ -33,6 +44,7 @@ export class SegmentMeasurement {
   readonly #tables: LookupTables;
   readonly #program: RunningProgram;
   readonly #factors: readonly FactorSums[];
+  readonly #grouped: readonly GroupedFactors[];
   readonly #objective: Objective | undefined;
   /** Values whose gradients later segments have begun. */
   readonly #summed: ReadonlySet<ValueId>;
@@ -43,18 +55,14 @@ export class SegmentMeasurement {
   /** Sums of the objective, of finished halves. */
   readonly outputSums: (Float32Array | Float64Array)[][] = [];
 
-  private constructor(
-    run: SegmentedRun,
-    kernels: Kernels,
-    measuring: MeasuringGraph,
-    opened: { tables: LookupTables; program: RunningProgram; factors: FactorSums[]; options: OpenOptions },
-  ) {
+  private constructor(run: SegmentedRun, kernels: Kernels, measuring: MeasuringGraph, opened: Opened) {
     this.#run = run;
     this.#kernels = kernels;
     this.#measuring = measuring;
     this.#tables = opened.tables;
     this.#program = opened.program;
     this.#factors = opened.factors;
+    this.#grouped = opened.grouped;
     this.#objective = opened.options.objective;
     this.#summed = opened.options.summed ?? new Set();
     this.#counts = measuring.linear.map(() => 0);
@@ -70,12 +78,16 @@ export class SegmentMeasurement {
     batches: readonly SequenceRange[],
     options: OpenOptions,
   ): Promise<SegmentMeasurement> {
-    const measuring = measuringGraph(part, options.objective);
+    const { tensors } = run.model;
+    const isMeasured = (name: string): boolean => isMatrix(tensors.get(name)!);
+    const measuring = measuringGraph(part, isMeasured, options.objective);
     const tables = await loadSegment(run, part);
     const factors: FactorSums[] = [];
     for (const node of measuring.linear) factors.push(await openUse(run, node, options.sequences));
+    const grouped: GroupedFactors[] = [];
+    for (const node of measuring.grouped) grouped.push(await openGrouped(run, kernels, node, options.sequences));
     const program = run.open(measuring.graph, batches);
-    return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, options });
+    return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, grouped, options });
   }
 
   get tables(): LookupTables {
@@ -112,6 +124,7 @@ export class SegmentMeasurement {
     for (const { use, gradient } of this.#measuring.lookups)
       await program.read(gradient, this.#part(this.lookups.get(use.tensor)!, batch));
     await this.#addSums(batch, owners);
+    for (const [i, node] of this.#measuring.grouped.entries()) await this.#addGrouped(node, this.#grouped[i], owners);
   }
 
   /** Ends a half of the sequences. */
@@ -128,15 +141,17 @@ export class SegmentMeasurement {
       finishHalf(this.#kernels, this.#factors[i], { a, rowEnergy, count: this.#counts[i] });
       this.#counts[i] = 0;
     }
+    for (const grouped of this.#grouped) grouped.finishHalf();
     if (outputSums.length > 0) this.outputSums.push(outputSums);
   }
 
   uses(): UseMeasurement[] {
-    return this.#factors.map(measuredUse);
+    return [...this.#factors.map(measuredUse), ...this.#grouped.flatMap((grouped) => grouped.uses())];
   }
 
   close(): void {
     this.#program.close();
+    for (const grouped of this.#grouped) grouped.close();
     const deltas = this.#measuring.linear.map(({ delta }) => delta);
     const states = this.#measuring.linear.flatMap(({ gram, rowEnergy }) => [gram, rowEnergy]);
     this.#run.memory.drop(...this.#tables.loaded, ...deltas);
@@ -161,6 +176,26 @@ export class SegmentMeasurement {
       addToSketch(this.#factors[i].sketch, numbers, owners);
       addInputEnergy(this.#factors[i], found, rows);
       this.#counts[i] += rows;
+    }
+  }
+
+  async #addGrouped(node: GroupedNode, sums: GroupedFactors, owners: readonly number[]): Promise<void> {
+    const { experts, rows, columns, used } = node;
+    const kernels = this.#kernels;
+    const tokens = owners.length * this.#run.sequences.length;
+    const slots = tokens * used;
+    const [x, g, order] = [kernels.f32(slots * columns), kernels.f32(slots * rows), new Int32Array(slots)];
+    try {
+      const offsets = new Int32Array(experts + 1);
+      await this.#program.read(node.use.input, x);
+      await this.#program.read(node.gradient, g);
+      await this.#program.read(node.order, order);
+      await this.#program.read(node.offsets, offsets);
+      const perSequence = this.#run.sequences.length * used;
+      const sequence = order.map((slot) => Math.floor(slot / perSequence));
+      sums.add({ x, g, offsets, sequence, owners, tokens });
+    } finally {
+      kernels.free(x, g);
     }
   }
 
@@ -203,4 +238,16 @@ async function openUse(
   run.memory.set(delta, perturbation.delta);
   const described = { tensor: use.tensor, use: 'linear' } as const;
   return openFactors(described, rows, perturbation, sequences);
+}
+
+/** Reads the stacked matrices once, for their perturbations. */
+async function openGrouped(
+  run: SegmentedRun,
+  kernels: Kernels,
+  { use, experts, rows, columns }: GroupedNode,
+  sequences: number,
+): Promise<GroupedFactors> {
+  const weight = new Float32Array(experts * rows * columns);
+  await run.device.read({ buffer: run.memory.weight(use.tensor) }, weight);
+  return new GroupedFactors(kernels, { tensor: use.tensor, experts, rows, columns, sequences }, weight);
 }

@@ -1,8 +1,9 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { ModelTensor } from '../model/types.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import type { SharedMemory } from './memory.ts';
 import { tensorOf } from './program.ts';
-import type { SegmentedRun } from './segments.ts';
+import type { Sequences } from './sequences.ts';
 
 /** Rows of a table that are read together. */
 const CHUNK_ROWS = 4096;
@@ -27,8 +28,15 @@ export interface LookupTables {
   places<T extends Float32Array | Int32Array>(input: string, values: T): T;
 }
 
-/** Loads a segment's weights as float32 into the run's memory. */
-export async function loadSegment({ memory, model, sequences }: SegmentedRun, part: Graph): Promise<LookupTables> {
+/** A model at work on sequences, and the memory that its weights are loaded into. */
+export interface Loading {
+  readonly memory: SharedMemory;
+  readonly model: Model;
+  readonly sequences: Sequences;
+}
+
+/** Loads a segment's weights as float32. */
+export async function loadSegment({ memory, model, sequences }: Loading, part: Graph): Promise<LookupTables> {
   const loaded: string[] = [];
   const rows = new Map<string, TableRows>();
   const byInput = new Map<string, TableRows>();
@@ -60,7 +68,7 @@ export async function loadSegment({ memory, model, sequences }: SegmentedRun, pa
 }
 
 /** The input whose ids a weight is looked up by, where that is all that is done with it. */
-function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefined {
+export function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefined {
   const readers = nodes.filter(({ inputs }) =>
     inputs.some((id) => {
       const value = id === null ? undefined : values[id];
