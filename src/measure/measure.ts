@@ -127,7 +127,10 @@ class Work {
   async #measureTail(): Promise<Float32Array> {
     const part = segment(this.#graph, this.#tail, segmentCount(this.#graph));
     const rowwise = segmentReading(this.#model.graph, 'wanted') < segmentCount(this.#graph);
-    const { run, pieces } = tailPieces(this.#run, part, this.#task.batches, rowwise);
+    const { sequences, pieces } = tailPieces(this.#sequences, part, this.#task.batches, rowwise);
+    const { device, target } = this.#run;
+    const run =
+      sequences === this.#sequences ? this.#run : new SegmentedRun(device, this.#model, this.#graph, sequences, target);
     const summed = this.#openGradients(part);
     const all = pieces.flatMap(({ parts }) => parts);
     const measured = await SegmentMeasurement.open(run, this.#kernels, part, all, {
