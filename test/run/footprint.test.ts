@@ -115,3 +115,13 @@ for (const item of cases) {
     assert.equal(evaluationBytes(reference, model, tokens, { length: 32 }, scratch), taken);
   });
 }
+
+test('measuring 32 blocks takes what measuring 4 takes, to the byte', () => {
+  const tokens = { sequences: 4, length: 32, ids: ids(4 * 32) };
+  const [few, many] = [4, 32].map((layers) => {
+    const config = { ...wide, layers };
+    const model = modelOf(config, randomTensors(config, new Random(1)));
+    return measurementBytes(model, tokens, {}, (program, sizes) => programScratch(program, sizes, 1));
+  });
+  assert.equal(many, few);
+});
