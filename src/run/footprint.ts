@@ -2,7 +2,7 @@ import { aligned, schedule } from '../graph/schedule.ts';
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import { bytesOfType, countOf, type Program, type Sizes } from '../kernels/program.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import { format, rowBytes } from '../numeric/table.ts';
 import { lookedUpBy, tableIds } from './lookups.ts';
 import { constantKey, rowsAtOnce } from './memory.ts';
@@ -90,7 +90,7 @@ export class Footprint {
   }
 
   /** The weights of a segment, as `loadSegment` takes them. → names to drop */
-  loadSegment(model: Model, part: Graph, sequences: Sequences): string[] {
+  loadSegment(model: Network, part: Graph, sequences: Sequences): string[] {
     const names = weightsOf(part);
     for (const name of names) {
       const tensor = tensorOf(model, name);

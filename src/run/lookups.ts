@@ -1,6 +1,6 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import type { SharedMemory } from './memory.ts';
 import { tensorOf } from './program.ts';
 import type { Sequences } from './sequences.ts';
@@ -28,15 +28,15 @@ export interface LookupTables {
   places<T extends Float32Array | Int32Array>(input: string, values: T): T;
 }
 
-/** A model at work on sequences, and the memory that its weights are loaded into. */
-export interface Loading {
+/** What a segment's weights are loaded for, and where to. */
+interface LoadTask {
   readonly memory: SharedMemory;
-  readonly model: Model;
+  readonly model: Network;
   readonly sequences: Sequences;
 }
 
 /** Loads a segment's weights as float32. */
-export async function loadSegment({ memory, model, sequences }: Loading, part: Graph): Promise<LookupTables> {
+export async function loadSegment({ memory, model, sequences }: LoadTask, part: Graph): Promise<LookupTables> {
   const loaded: string[] = [];
   const rows = new Map<string, TableRows>();
   const byInput = new Map<string, TableRows>();

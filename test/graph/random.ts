@@ -3,7 +3,6 @@ import { Random } from '../../src/core/random.ts';
 import { GraphBuilder } from '../../src/graph/build.ts';
 import type { Attributes, Graph, Target, ValueId } from '../../src/graph/types.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
-import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 
 /** A node of a random graph: what it does, and which of the values there are it reads. */
 interface Step {

@@ -14,8 +14,10 @@ import { memoryStore } from '../../src/measure/store.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
 import type { Model, ModelConfig } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
+import { categorical } from '../../src/objective/categorical.ts';
 import type { Scratch } from '../../src/run/footprint.ts';
 import { sessionBytes } from '../../src/run/predict.ts';
+import { type TokenBatch, textSequences } from '../../src/run/sequences.ts';
 import { createSession } from '../../src/run/session.ts';
 import { tokenizerFromGguf } from '../../src/text/gguf.ts';
 import { modelOf, randomTensors, smallConfig } from '../measure/support.ts';
@@ -62,6 +64,8 @@ const cases: readonly Case[] = [
 const ids = (length: number): Int32Array =>
   Int32Array.from({ length }, (_, i) => (i * 613 + 5) % smallConfig.vocabulary);
 
+const dataOf = (tokens: TokenBatch) => ({ sequences: textSequences(tokens), objective: categorical });
+
 /** Runs work on kernels of its own, whose highest memory is nothing else's. */
 async function peakOf(threads: number, work: (kernels: Kernels) => Promise<unknown>): Promise<number> {
   const kernels = await createWasmKernels({ threads });
@@ -103,7 +107,7 @@ for (const item of cases) {
       const taken = await peakOf(threads, (kernels) =>
         measureModel(kernels, model, tokens, { store: memoryStore(), batchTokens }),
       );
-      assert.equal(measurementBytes(model, tokens, { batchTokens }, scratch), taken, `${batchTokens} tokens`);
+      assert.equal(measurementBytes(model, dataOf(tokens), { batchTokens }, scratch), taken, `${batchTokens} tokens`);
     }
   });
 
@@ -121,7 +125,7 @@ test('measuring 32 blocks takes what measuring 4 takes, to the byte', () => {
   const [few, many] = [4, 32].map((layers) => {
     const config = { ...wide, layers };
     const model = modelOf(config, randomTensors(config, new Random(1)));
-    return measurementBytes(model, tokens, {}, (program, sizes) => programScratch(program, sizes, 1));
+    return measurementBytes(model, dataOf(tokens), {}, (program, sizes) => programScratch(program, sizes, 1));
   });
   assert.equal(many, few);
 });
