@@ -71,7 +71,11 @@ function tokenizerFromPieces(model: SentencePieceModel, hf: HfTokens): Tokenizer
   if (model.algorithm !== 'bpe') {
     throw new FormatError('tokenizer.model: found a unigram model, expected BPE; such tokenizers are not supported');
   }
-  const tokens = tokensById([...model.tokens.map((text, id): [string, number] => [text, id]), ...namedIds(hf.added)]);
+  // Pieces that a user defined are found in text before anything escapes its spaces.
+  const texts = model.tokens.map((text, id) =>
+    model.types[id] === TokenType.userDefined ? text.replaceAll('▁', ' ') : text,
+  );
+  const tokens = tokensById([...texts.map((text, id): [string, number] => [text, id]), ...namedIds(hf.added)]);
   const types = new Uint8Array(tokens.length).fill(TokenType.unused);
   types.set(model.types);
   const scores = new Float32Array(tokens.length).fill(-10000);
@@ -84,6 +88,7 @@ function tokenizerFromPieces(model: SentencePieceModel, hf: HfTokens): Tokenizer
   const vocabulary: Vocabulary = {
     model: 'llama',
     tokens,
+    byteLevel: false,
     types,
     special,
     ends: hf.ends,
@@ -150,6 +155,7 @@ function vocabularyOfJson(json: TokenizerJson, spm: boolean, hf: HfTokens): Voca
   return {
     model: spm ? 'llama' : 'gpt2',
     tokens,
+    byteLevel: !spm,
     types,
     special,
     ends: hf.ends,

@@ -57,7 +57,8 @@ test('long text has the same ids in one piece and in many', () => {
 
 test('every pre-tokenizer of the table is recognized from tokenizer.json', () => {
   let recognized = 0;
-  for (const { names, splits, original, ignoreMerges } of preTokenizers) {
+  const byteLevel = preTokenizers.filter(({ spelling }) => spelling === undefined);
+  for (const { names, splits, original, ignoreMerges } of byteLevel) {
     const pre_tokenizer = {
       type: 'Sequence',
       pretokenizers: [
@@ -74,7 +75,8 @@ test('every pre-tokenizer of the table is recognized from tokenizer.json', () =>
     assert.equal(value(tiny({}, { pre_tokenizer, model }), 'pre'), names[0]);
     recognized++;
   }
-  assert.equal(recognized, preTokenizers.length);
+  assert.equal(recognized, byteLevel.length);
+  assert.ok(recognized >= 30, String(recognized));
 });
 
 test("models' own spellings of pre-tokenizers are recognized", () => {
@@ -144,9 +146,12 @@ test('ill-formed files are told in one line', () => {
   );
   assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 0 }, merges: ['a'] } }), /merge 0: found "a"/);
   assert.throws(() => tokenizerFromHf({ tokenizer: [] }), /tokenizer.json: found an array/);
-  assert.throws(() => tokenizerFromGguf(new Map([['tokenizer.ggml.model', 'bert']])), /found bert, expected gpt2/);
-  const unknownPre = untyped(tiny().toGguf()).set('tokenizer.ggml.pre', 'kimi-k2');
-  assert.throws(() => tokenizerFromGguf(unknownPre), /tokenizer.ggml.pre: found kimi-k2/);
+  assert.throws(
+    () => tokenizerFromGguf(new Map([['tokenizer.ggml.model', 'rwkv']])),
+    /found rwkv, expected one of gpt2/,
+  );
+  const unknownPre = untyped(tiny().toGguf()).set('tokenizer.ggml.pre', 'no-such');
+  assert.throws(() => tokenizerFromGguf(unknownPre), /tokenizer.ggml.pre: found no-such/);
   const noMerges = untyped(tiny().toGguf());
   noMerges.delete('tokenizer.ggml.merges');
   assert.throws(() => tokenizerFromGguf(noMerges), /tokenizer.ggml.merges: found nothing/);

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, TrainerSpec_ModelType } from 'sentencepiece-buf/model';
+import { tokenizerFromGguf } from '../../src/text/gguf.ts';
+import { tokenizerFromHf } from '../../src/text/hf.ts';
+import type { Tokenizer, TypedMetadata } from '../../src/text/types.ts';
+import { readVocabularyFile, untyped } from '../support/gguf-metadata.ts';
+import { llamaFiles, needsLlamaRepository } from '../support/llama-repository.ts';
+import { llamaCpp, llamaIdsOf } from '../support/llama-vocabulary.ts';
+import { needsShared } from '../support/shared.ts';
+import { edgeTexts, sampleTexts } from '../support/texts.ts';
+
+const names = ['bert-bge', 'gemma-4', 'nomic-bert-moe', 'qwen35', 'phi-3'];
+const judged = names.filter((name) => name !== 'nomic-bert-moe');
+const { skip } = needsLlamaRepository();
+const repository =
+  skip === false
+    ? llamaFiles(
+        ...names.map((name) => `models/ggml-vocab-${name}.gguf`),
+        ...judged.flatMap((name) => [`models/ggml-vocab-${name}.gguf.inp`, `models/ggml-vocab-${name}.gguf.out`]),
+      )
+    : undefined;
+after(async () => {
+  repository?.remove();
+  await (await llamaCpp()).dispose();
+});
+
+const known = new Map<string, Map<string, TypedMetadata>>();
+function read(name: string): Map<string, TypedMetadata> {
+  const metadata = known.get(name) ?? readVocabularyFile(repository!.file(`models/ggml-vocab-${name}.gguf`));
+  known.set(name, metadata);
+  return metadata;
+}
+const made = new Map<string, Tokenizer>();
+function tokenizerOf(name: string): Tokenizer {
+  const tokenizer = made.get(name) ?? tokenizerFromGguf(untyped(read(name)));
+  made.set(name, tokenizer);
+  return tokenizer;
+}
+const needs = { skip: skip || needsShared('text').skip };
+
+/** Ids of texts, and of the edge cases with special tokens, are llama.cpp's. */
+async function compare(tokenizer: Tokenizer, texts: readonly string[]): Promise<void> {
+  const [expected, special] = await llamaIdsOf(tokenizer.toGguf(), [
+    { texts, parseSpecial: false },
+    { texts: edgeTexts, parseSpecial: true },
+  ]);
+  for (const [i, text] of texts.entries()) {
+    assert.deepEqual(Array.from(tokenizer.encode(text)), expected[i], JSON.stringify(text.slice(0, 60)));
+  }
+  for (const [i, text] of edgeTexts.entries()) {
+    const ids = Array.from(tokenizer.encode(text, { parseSpecial: true }));
+    assert.deepEqual(ids, special[i], JSON.stringify(text));
+  }
+}
+
+for (const name of judged) {
+  test(`${name}: ids of llama.cpp's test strings are llama.cpp's`, { skip }, () => {
+    const tokenizer = tokenizerOf(name);
+    const file = (ending: string): string =>
+      readFileSync(repository!.file(`models/ggml-vocab-${name}.gguf.${ending}`), 'utf8');
+    const texts = file('inp').split('\n__ggml_vocab_test__\n');
+    const lines = file('out').split('\n');
+    for (const [i, text] of texts.entries()) {
+      const expected = lines[i].trim().split(/\s+/).filter(Boolean).map(Number);
+      assert.deepEqual(Array.from(tokenizer.encode(text)), expected, JSON.stringify(text));
+    }
+    assert.ok(texts.length >= 46, `${texts.length} strings`);
+  });
+}
+
+for (const name of names) {
+  test(`${name}: ids of the shared texts are llama.cpp's, special tokens too`, needs, async () => {
+    await compare(tokenizerOf(name), await sampleTexts(2000));
+  });
+}
+
+test('bert: text is framed by [CLS] and [SEP], and comes back in small letters', { skip }, () => {
+  const tokenizer = tokenizerOf('bert-bge');
+  const ids = Array.from(tokenizer.encode('Hello, naïve wörld!', { special: true }));
+  assert.deepEqual([ids[0], ids.at(-1)], [101, 102]);
+  assert.equal(tokenizer.decode(ids.slice(1, -1)), 'hello , naive world !');
+  assert.deepEqual(Array.from(tokenizer.encode('Hello', { special: 'start' })), [101, 7592]);
+  // No token has this character: the word is one unknown token.
+  assert.deepEqual(Array.from(tokenizer.encode('a x\u{1f9ff}y b')), [1037, 100, 1038]);
+});
+
+test('nomic-bert-moe: unknown characters in a row are one token, wherever text is cut', { skip }, () => {
+  const tokenizer = tokenizerOf('nomic-bert-moe');
+  const word = tokenizer.encode('word');
+  assert.deepEqual(Array.from(tokenizer.encode(`word ${'\u{e0100}'.repeat(5)}`)).slice(word.length), [6, 3]);
+  const line = 'The quick brown fox jumps over 12 lazy dogs. ';
+  const [one, many] = [tokenizer.encode(line), tokenizer.encode(line.repeat(1000))];
+  assert.equal(many.length, 1000 * one.length);
+  assert.deepEqual(many.slice(-one.length), one);
+});
+
+/** The 262144 tokens of Gemma 4, which are Gemma 3's but for a few, with the scores that Gemma 3's model file has: by rank. */
+function gemma3(): { metadata: Map<string, TypedMetadata>; scores: number[] } {
+  const gemma4 = read('gemma-4');
+  const tokens = gemma4.get('tokenizer.ggml.tokens')!.value as string[];
+  const order = new Map<string, number>();
+  for (const merge of gemma4.get('tokenizer.ggml.merges')!.value as string[]) {
+    const space = merge.indexOf(' ', 1);
+    const piece = merge.slice(0, space) + merge.slice(space + 1);
+    if (!order.has(piece)) order.set(piece, order.size);
+  }
+  const scores = tokens.map((token) => -(order.get(token) ?? order.size));
+  const metadata = new Map(gemma4);
+  metadata.delete('tokenizer.ggml.merges');
+  metadata.set('tokenizer.ggml.model', { type: 'string', value: 'llama' });
+  metadata.set('tokenizer.ggml.pre', { type: 'string', value: 'default' });
+  metadata.set('tokenizer.ggml.scores', { type: 'array:float32', value: scores });
+  return { metadata, scores };
+}
+
+test(
+  "gemma 3: its SentencePiece vocabulary gives llama.cpp's ids, from GGUF, tokenizer.json and tokenizer.model",
+  needs,
+  async () => {
+    const { metadata, scores } = gemma3();
+    const fromGguf = tokenizerFromGguf(untyped(metadata));
+    const texts = await sampleTexts(2000);
+    await compare(fromGguf, texts);
+
+    const tokens = metadata.get('tokenizer.ggml.tokens')!.value as string[];
+    const types = metadata.get('tokenizer.ggml.token_type')!.value as number[];
+    const isAdded = (id: number): boolean => types[id] === 3 || types[id] === 4;
+    const added = tokens.flatMap((content, id) => (isAdded(id) ? [{ id, content, special: types[id] === 3 }] : []));
+    const config = { bos_token: '<bos>', eos_token: '<eos>', add_bos_token: true };
+    const fromJson = tokenizerFromHf({
+      tokenizer: {
+        added_tokens: added,
+        normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+        pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
+        post_processor: null,
+        model: {
+          type: 'BPE',
+          byte_fallback: true,
+          vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+          merges: read('gemma-4').get('tokenizer.ggml.merges')!.value,
+        },
+      },
+      config,
+    });
+    const pieces = tokens.map((piece, id) => ({ piece, score: scores[id], type: types[id] }));
+    const proto = {
+      pieces,
+      trainerSpec: { modelType: TrainerSpec_ModelType.BPE },
+      normalizerSpec: { addDummyPrefix: false },
+    };
+    const sentencePiece = toBinary(ModelProtoSchema, create(ModelProtoSchema, proto));
+    const fromModel = tokenizerFromHf({ sentencePiece, config });
+    for (const made of [fromJson, fromModel]) {
+      assert.equal(made.bos, 2);
+      for (const text of texts) {
+        assert.deepEqual(made.encode(text), fromGguf.encode(text), JSON.stringify(text.slice(0, 60)));
+        assert.equal(made.decode(made.encode(text)), text);
+      }
+    }
+    assert.deepEqual(tokenizerFromGguf(untyped(fromJson.toGguf())).encode(texts[20]), fromGguf.encode(texts[20]));
+  },
+);
