@@ -138,13 +138,46 @@ test('special ids come from the configuration, else from config.json', () => {
 });
 
 test('ill-formed files are told in one line', () => {
-  assert.throws(() => tiny({}, { model: { type: 'Unigram', vocab: [] } }), /found a Unigram model, expected BPE/);
+  assert.throws(
+    () => tiny({}, { model: { type: 'WordLevel', vocab: {} } }),
+    /found a WordLevel model, expected BPE, Unigram, WordPiece/,
+  );
   assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 0.5 }, merges: [] } }), /token "a": found id 0.5/);
   assert.throws(
     () => tiny({}, { model: { type: 'BPE', vocab: { a: 1e12 }, merges: [] } }),
     /found ids up to 1000000000000/,
   );
   assert.throws(() => tiny({}, { model: { type: 'BPE', vocab: { a: 0 }, merges: ['a'] } }), /merge 0: found "a"/);
+  const other: [object, RegExp][] = [
+    [{ model: { type: 'Unigram', vocab: {} } }, /model.vocab: expected an array of pieces/],
+    [{ model: { type: 'Unigram', vocab: [['a']] } }, /piece 0: found \["a"\], expected a text and a score/],
+    [
+      { normalizer: { type: 'NFKC' }, model: { type: 'Unigram', vocab: [['a', -1]] } },
+      /normalizer: found NFKC, expected Precompiled/,
+    ],
+    [
+      { normalizer: null, model: { type: 'Unigram', vocab: [['a', -1]], byte_fallback: true } },
+      /Unigram model with byte_fallback/,
+    ],
+    [{ model: { type: 'WordPiece', vocab: { a: 0 } } }, /found no token \[CLS\]/],
+    [
+      {
+        normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' },
+        model: { type: 'Unigram', vocab: [['a', -1]] },
+      },
+      /precompiled_charsmap: found .*; the tokenizer is damaged/,
+    ],
+  ];
+  for (const [change, message] of other) {
+    assert.throws(
+      () => tiny({}, { added_tokens: [], ...change }),
+      (error: Error) => {
+        assert.ok(error instanceof FormatError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  }
   assert.throws(() => tokenizerFromHf({ tokenizer: [] }), /tokenizer.json: found an array/);
   assert.throws(
     () => tokenizerFromGguf(new Map([['tokenizer.ggml.model', 'rwkv']])),

@@ -163,3 +163,148 @@ test(
     assert.deepEqual(tokenizerFromGguf(untyped(fromJson.toGguf())).encode(texts[20]), fromGguf.encode(texts[20]));
   },
 );
+
+test(
+  'bert: tokenizer.json and vocab.txt give the ids of the GGUF, and a GGUF made of them llama.cpp’s',
+  needs,
+  async () => {
+    const metadata = untyped(read('bert-bge'));
+    const fromGguf = tokenizerOf('bert-bge');
+    const spelt = (metadata.get('tokenizer.ggml.tokens') as string[]).map((token) => {
+      if (token.startsWith('▁')) return token.slice(1);
+      return /^\[.*\]$/.test(token) ? token : `##${token}`;
+    });
+    const framing = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+    const tokenizer = {
+      added_tokens: framing.map((content) => ({ id: spelt.indexOf(content), content, special: true })),
+      normalizer: {
+        type: 'BertNormalizer',
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: null,
+        lowercase: true,
+      },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: null,
+      model: {
+        type: 'WordPiece',
+        unk_token: '[UNK]',
+        vocab: Object.fromEntries(spelt.map((token, id) => [token, id])),
+      },
+    };
+    const texts = await sampleTexts(1000);
+    for (const files of [{ tokenizer }, { words: `${spelt.join('\n')}\n` }]) {
+      const tokenizer = tokenizerFromHf(files);
+      for (const text of texts) {
+        const options = { special: true };
+        assert.deepEqual(
+          tokenizer.encode(text, options),
+          fromGguf.encode(text, options),
+          JSON.stringify(text.slice(0, 60)),
+        );
+      }
+      await compare(tokenizer, texts);
+    }
+    const cased = tokenizerFromHf({ words: spelt.join('\n'), config: { do_lower_case: false } });
+    assert.deepEqual(Array.from(cased.encode('Hello hello')), [100, 7592]);
+    assert.equal(cased.toGguf().get('tokenizer.ggml.normalizer.lowercase')?.value, false);
+    await compare(cased, edgeTexts);
+  },
+);
+
+test(
+  'unigram: tokenizer.json and tokenizer.model give the ids of the GGUF, and a GGUF made of them llama.cpp’s',
+  needs,
+  async () => {
+    const metadata = untyped(read('nomic-bert-moe'));
+    const [tokens, scores, types, charsMap] = ['tokens', 'scores', 'token_type', 'precompiled_charsmap'].map(
+      (key) => metadata.get(`tokenizer.ggml.${key}`) as (string | number)[],
+    );
+    const fromGguf = tokenizerOf('nomic-bert-moe');
+    const map = Uint8Array.from(charsMap as number[]);
+    const special = ['<s>', '<pad>', '</s>', '<unk>', '<mask>'];
+    const config = { bos_token: '<s>', eos_token: '</s>', add_bos_token: true, add_eos_token: true };
+    const tokenizer = {
+      added_tokens: special.map((content) => ({ id: tokens.indexOf(content), content, special: true })),
+      normalizer: { type: 'Precompiled', precompiled_charsmap: Buffer.from(map).toString('base64') },
+      pre_tokenizer: {
+        type: 'Sequence',
+        pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: '▁', add_prefix_space: true }],
+      },
+      post_processor: null,
+      model: { type: 'Unigram', unk_id: 3, vocab: tokens.map((token, id) => [token, scores[id]]) },
+    };
+    const pieces = tokens.map((piece, id) => ({
+      piece: String(piece),
+      score: Number(scores[id]),
+      type: Number(types[id]),
+    }));
+    const normalizerSpec = { addDummyPrefix: true, removeExtraWhitespaces: true, precompiledCharsmap: map };
+    const proto = create(ModelProtoSchema, {
+      pieces,
+      trainerSpec: { modelType: TrainerSpec_ModelType.UNIGRAM },
+      normalizerSpec,
+    });
+    const texts = await sampleTexts(1000);
+    for (const files of [{ tokenizer }, { sentencePiece: toBinary(ModelProtoSchema, proto) }]) {
+      const tokenizer = tokenizerFromHf({ ...files, config });
+      for (const text of texts) {
+        const options = { special: true };
+        assert.deepEqual(
+          tokenizer.encode(text, options),
+          fromGguf.encode(text, options),
+          JSON.stringify(text.slice(0, 60)),
+        );
+      }
+      await compare(tokenizer, texts.slice(0, 20));
+    }
+  },
+);
+
+test('gemma 4: tokenizer.json gives the ids of the GGUF, and its entries', { skip }, () => {
+  const metadata = read('gemma-4');
+  const [tokens, types, merges] = ['tokens', 'token_type', 'merges'].map(
+    (key) => metadata.get(`tokenizer.ggml.${key}`)!.value as (string | number)[],
+  );
+  const added = tokens.flatMap((content, id) =>
+    types[id] === 3 || types[id] === 4 ? [{ id, content, special: types[id] === 3 }] : [],
+  );
+  const tokenizer = tokenizerFromHf({
+    tokenizer: {
+      added_tokens: added,
+      normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+      pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
+      post_processor: null,
+      model: {
+        type: 'BPE',
+        byte_fallback: true,
+        merges,
+        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      },
+    },
+    config: { bos_token: '<bos>', eos_token: '<eos>', unk_token: '<unk>', pad_token: '<pad>', mask_token: '<mask>' },
+    model: { model_type: 'gemma4', eos_token_id: [1, 106] },
+  });
+  const fromGguf = tokenizerOf('gemma-4');
+  for (const text of edgeTexts) {
+    assert.deepEqual(
+      tokenizer.encode(text, { special: true }),
+      fromGguf.encode(text, { special: true }),
+      JSON.stringify(text),
+    );
+    assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
+  }
+  assert.deepEqual(tokenizer.stop, fromGguf.stop);
+  const written = tokenizer.toGguf();
+  for (const key of [
+    'model',
+    'tokens',
+    'merges',
+    'bos_token_id',
+    'eos_token_id',
+    'add_bos_token',
+    'add_space_prefix',
+  ]) {
+    assert.deepEqual(written.get(`tokenizer.ggml.${key}`), metadata.get(`tokenizer.ggml.${key}`), key);
+  }
+});
