@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
+import { referenceName } from '../model/source.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
@@ -52,7 +53,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
   }
   if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
-  const opened = withCacheOptions(await openModelArgument(modelName, options), options);
+  const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
   if (base === undefined) await checkTexts(model, options, options.context);
@@ -69,23 +70,23 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     }),
   );
   if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
-  else printResult(options, evaluation, () => evaluationLines(evaluation));
+  else
+    printResult(options, evaluation, () =>
+      evaluationLines(evaluation, original ? referenceName(original) : 'original'),
+    );
 }
 
-function evaluationLines({
-  tokens,
-  kl,
-  klQuantiles,
-  perplexity,
-  referencePerplexity,
-  topAgreement,
-}: Evaluation): string[] {
+/** @param name what the reference is called */
+function evaluationLines(
+  { tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement }: Evaluation,
+  name: string,
+): string[] {
   const { median, p90, p99, max } = klQuantiles;
   return [
     `tokens     ${tokens} scored`,
     `mean KL    ${kl.mean.toFixed(6)} ± ${kl.standardError.toFixed(6)} nats per token`,
     `KL         median ${median.toFixed(6)}, 90 % ${p90.toFixed(5)}, 99 % ${p99.toFixed(5)}, max ${max.toFixed(4)}`,
-    `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, original ${referencePerplexity.mean.toFixed(4)}`,
+    `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, ${name} ${referencePerplexity.mean.toFixed(4)}`,
     `top token  agrees on ${(100 * topAgreement.mean).toFixed(2)} ± ${(100 * topAgreement.standardError).toFixed(2)} %`,
   ];
 }

@@ -3,9 +3,11 @@ import type { Model } from '../model/types.ts';
 import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import type { FamilyData } from '../report/types.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -18,6 +20,8 @@ interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, Evalua
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly measured: number;
+  readonly plot?: string;
+  readonly yes?: boolean;
   readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
@@ -35,6 +39,8 @@ export function register(program: Command): void {
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3)
+    .option('--plot <file>', 'one page with all models in one plot, such as family.html')
+    .option('--yes', 'overwrite')
     .option('--work-dir <folder>', 'where measurements are kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
   addCalibrationOptions(command);
@@ -44,6 +50,7 @@ export function register(program: Command): void {
 }
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
+  if (options.plot) refuseOverwrite(options.plot, options.yes);
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
   const { planFamily } = await import('../pipeline/family/family.node.ts');
@@ -60,7 +67,28 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
       threads: options.threads,
     }),
   );
+  if (options.plot) {
+    const { writeWhole } = await import('../container/node.ts');
+    const { familyHtml } = await import('../report/family.ts');
+    await writeWhole(options.plot, familyHtml(plotted(result)));
+  }
   printResult(options, result, () => describe(result));
+}
+
+function plotted({ members, frontier }: Family): FamilyData {
+  return {
+    members: members.map(({ model, loss, frontier: points, measured }) => ({
+      model,
+      loss: loss.mean,
+      points: points.map(({ fileBytes: bytes, loss: predicted }) => ({ bytes, loss: predicted })),
+      measured: measured.map(({ fileBytes: bytes, measured: found, differenceError: standardError }) => ({
+        bytes,
+        loss: found,
+        standardError,
+      })),
+    })),
+    best: frontier.map(({ model, fileBytes: bytes, bitsPerWeight, loss }) => ({ model, bytes, bitsPerWeight, loss })),
+  };
 }
 
 function describe({ members, frontier }: Family): string[] {

@@ -18,7 +18,7 @@ export function register(program: Command): void {
     .option('--tensors', 'list every tensor')
     .option('--metadata', 'list the metadata');
   addOutputOptions(command).action(async (model: string, options: InspectOptions) => {
-    const path = await modelPath(model, options);
+    const path = await modelPath(model, options, 'run');
     const { inspect, shares } = await import('./inspection.ts');
     const inspection = await inspect(path);
     printResult(options, inspection, () => [

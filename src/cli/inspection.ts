@@ -1,9 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
+import { openTensorFile } from '../container/node.ts';
 import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { openModel } from '../model/open.node.ts';
+import { locateModel } from '../model/locate.node.ts';
+import { openModel, openWeights } from '../model/open.node.ts';
 import type { ModelConfig } from '../model/types.ts';
 
 /** What `bitbudget inspect` tells about a file or folder, of any architecture. */
@@ -43,8 +44,7 @@ export interface Share {
 }
 
 export async function inspect(path: string): Promise<Inspection> {
-  const isFolder = (await stat(path)).isDirectory();
-  const file = isFolder ? await openSafetensorsFolder(diskFolder(path)) : await openTensorFile(path);
+  const file = await openAny(path);
   try {
     const tensors = [...file.tensors.values()].map(describe);
     const whole = share('', tensors);
@@ -54,7 +54,7 @@ export async function inspect(path: string): Promise<Inspection> {
       parameters: whole.parameters,
       tensorBytes: whole.bytes,
       bitsPerWeight: whole.bitsPerWeight,
-      ...(await readConfig(path, isFolder ? path : dirname(path), file)),
+      ...(await readConfig(path, file)),
       formats: shares(tensors, (tensor) => tensor.format).sort((a, b) => b.bytes - a.bytes),
       tensors,
       metadata: new Map([...file.metadata].map(([key, value]) => [key, shortened(value)])),
@@ -62,6 +62,13 @@ export async function inspect(path: string): Promise<Inspection> {
   } finally {
     await file.close();
   }
+}
+
+/** A folder's model, or any file as it is: a shard, an adapter, a projector. */
+async function openAny(path: string): Promise<TensorFile> {
+  if (!(await stat(path)).isDirectory()) return openTensorFile(path);
+  const located = await locateModel(path, 'run');
+  return located.kind === 'gguf' ? openTensorFile(located.path) : openWeights(path);
 }
 
 /** Tensors with the same label together, in order of first appearance. */
@@ -85,14 +92,14 @@ function bits(bytes: number, parameters: number): number {
 }
 
 /** The configuration, or why the model cannot be used: a file of another kind can still be looked at. */
-async function readConfig(
-  path: string,
-  folder: string,
-  file: TensorFile,
-): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
-  const isModel =
-    file.container === 'gguf' || (await readFile(join(folder, 'config.json')).catch(() => undefined)) !== undefined;
-  if (!isModel) return { unsupported: 'no config.json beside it' };
+async function readConfig(path: string, file: TensorFile): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
+  const isFile = !(await stat(path)).isDirectory();
+  const folder = isFile ? dirname(path) : path;
+  if (
+    file.container === 'safetensors' &&
+    (await readFile(join(folder, 'config.json')).catch(() => undefined)) === undefined
+  )
+    return { unsupported: 'no config.json beside it' };
   try {
     const model = await openModel(path);
     await model.close();

@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
@@ -15,7 +17,14 @@ import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -33,6 +42,7 @@ interface PlanCommandOptions
     CalibrationOptions,
     EvaluationOptions {
   readonly probe?: boolean;
+  readonly metric?: string;
   readonly frontier?: boolean;
   readonly output?: string;
   readonly tensorTypeFile?: string;
@@ -51,6 +61,7 @@ export function register(program: Command): void {
     .argument('<model>', MODEL_ARGUMENT)
     .option('--frontier', 'the best predicted loss at every size')
     .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost')
+    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
     .option('-o, --output <file>', 'save the plan, for quantize --plan')
     .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
     .addOption(
@@ -76,6 +87,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
   for (const path of outputs) refuseOverwrite(path, options.yes);
+  const metric = await readMetric(options);
   const model = await openModelArgument(modelName, options);
   await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
   const { solveFor } = await import('../pipeline/solve.node.ts');
@@ -86,6 +98,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
     solveFor(model, wishes, {
       ...work,
       ...options,
+      objective: objectiveFor(options),
+      metric,
       folder: options.workDir,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
@@ -115,6 +129,21 @@ function readGoal(options: PlanCommandOptions): Wishes | undefined {
   return wishes;
 }
 
+/** @throws UsageError for an unknown metric, and for choices that a score of matrices says nothing of */
+async function readMetric(options: PlanCommandOptions): Promise<Metric | undefined> {
+  const { metric: name, solver, frontier } = options;
+  if (name === undefined) return undefined;
+  const { metricsNamed } = await import('../measure/metrics/table.ts');
+  const [metric] = metricsNamed([name]);
+  if (options.kvBudget !== undefined || options.activations !== undefined)
+    throw new UsageError('--metric scores matrices alone; leave --kv-budget and --activations out');
+  if (solver !== undefined && solvers.get(solver)?.evaluations !== undefined)
+    throw new UsageError(`--metric: --solver ${solver} chooses by true KL; leave one of them out`);
+  if (frontier && metric.combine !== undefined)
+    throw new UsageError(`--metric ${name} scores whole plans; give a budget in the place of --frontier`);
+  return metric;
+}
+
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
 function tensorTypes({ formats }: BitPlan): string {
   return Object.entries(formats)
@@ -127,16 +156,20 @@ function frontierTable(plans: readonly BitPlan[]): string[] {
     groupDigits(prediction!.fileBytes),
     prediction!.kl.toFixed(5),
     prediction!.klError.toFixed(5),
+    prediction!.quantizationRatio!.toFixed(2),
   ]);
-  return table(['bytes', 'predicted KL', '±'], rows);
+  return table(['bytes', 'predicted KL', '±', 'ratio'], rows);
 }
 
 function planTable(plan: BitPlan): string[] {
   const { formats, prediction, search } = plan;
-  const { fileBytes, kl, klError, status, bound, gap } = prediction!;
+  const { fileBytes, kl, klError, status, bound, gap, objective, quantizationRatio } = prediction!;
+  const solved = objective ? '' : `; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`;
   return [
     [`${groupDigits(fileBytes)} bytes`, ...describeCosts(prediction!)].join('; '),
-    `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`,
+    `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token${solved}`,
+    ...describeObjective(prediction!),
+    `${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
     ...describeSearch(search),
     ...describeCache(plan),
     ...describeActivations(plan),

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
-import type { Substitute } from '../quantize/stored-plan.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
   type ActivationOptions,
@@ -27,7 +28,14 @@ import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -110,6 +118,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       searchText: async () => (await heldOut()).searched,
       solver: options.solver,
       evaluations: options.evaluations,
+      objective: objectiveFor(options),
+      mostFormats: options.mostFormats,
       fuse: options.fuse,
       context: options.context,
       evaluationLength: sequenceLength(model),
@@ -119,7 +129,9 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
     }),
   );
   const record = await saveRun(model, modelName, options.output, result);
-  printResult(options, record, () => summary(model, options, result));
+  const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
+  const lines = [...summary(model, options, result), ...closing(options, result, windowLostInLlamaCpp(model.config))];
+  printResult(options, record, () => lines);
 }
 
 /** Exactly one of the three ways to say what is wanted: budgets, a format, a plan. */
@@ -145,16 +157,17 @@ async function readText(path: string): Promise<string> {
 }
 
 function summary(model: Model, options: QuantizeCommandOptions, result: QuantizeResult): string[] {
-  const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings } = result;
+  const { plan, evaluation, latency, fileBytes, bitsPerWeight } = result;
   const lines = [
     `${options.output}: ${groupDigits(fileBytes)} bytes (${formatSize(fileBytes)}), ${bitsPerWeight.toFixed(3)} bits per weight`,
     `formats    ${formatShares(model, plan)}`,
-    ...describeSubstitutes(result.substitutes ?? []),
+    ...describeSubstitutes(result.substitutes ?? []).map((line) => `           ${line}`),
   ];
   lines.push(...describeCache(plan), ...describeActivations(plan));
   const { prediction } = plan;
   if (prediction) {
     lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
+    lines.push(...describeObjective(prediction));
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
     lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
@@ -164,16 +177,21 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
     const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
     lines.push(`measured   KL ${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)} on ${tokens} held-out tokens`);
     lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, original ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
+      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
     );
   }
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  const { window } = model.config;
+  return lines;
+}
+
+/** @param window width that llama.cpp will not keep to */
+function closing(options: QuantizeCommandOptions, { timings }: QuantizeResult, window: number | undefined): string[] {
+  const lines: string[] = [];
   if (window !== undefined)
     lines.push(
-      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
+      `window     llama.cpp ignores the model's sliding window of ${window} tokens: its answers differ on longer texts`,
     );
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
@@ -185,16 +203,6 @@ function describeLatency({ milliseconds, spread, threads, context }: MeasuredLat
   const [predicted] = describeCosts(plan, ['latency']);
   const setting = `${threads} thread${threads > 1 ? 's' : ''}, context ${context}`;
   return `${formatLatency(milliseconds, spread)} measured with the file, ${predicted} predicted; ${setting}`;
-}
-
-/** A line for every format asked for that is not what all matrices are stored in. */
-function describeSubstitutes(substitutes: readonly Substitute[]): string[] {
-  const kinds = Map.groupBy(substitutes, ({ asked, stored }) => `${stored} instead of ${asked}`);
-  return [...kinds].map(([kind, members]) => {
-    const reasons = [...new Set(members.map(({ reason }) => reason))].slice(0, 3).join(', ');
-    const where = members.length === 1 ? members[0].tensor : `${members.length} matrices`;
-    return `           ${kind} in ${where}: ${reasons}`;
-  });
 }
 
 /** `Q4_K 61 %, Q6_K 39 %` by weights. */

@@ -3,7 +3,6 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
-import { windowLimit } from '../model/window.ts';
 import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { interruptSignal } from './support/interrupt.ts';
@@ -52,7 +51,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createWasmKernels } = await import('../kernels/wasm/index.ts');
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
-  const model = withCacheOptions(await openModelArgument(name, options), options);
+  const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);
@@ -62,8 +61,6 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
     session.close();
     if (options.json) printJson({ prompt, text, ...stats });
     if (!options.quiet) console.error(describe(stats));
-    const limit = stats.generatedTokens < options.maxTokens ? windowLimit(model.config) : undefined;
-    if (stats.finish === 'length' && limit !== undefined) console.error(`bitbudget: the text ends here: ${limit}`);
     interruptSignal().throwIfAborted();
   } finally {
     kernels.close();

@@ -2,12 +2,11 @@ import { UsageError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
-import { exactContext } from '../model/window.ts';
 import { type Head, hiddenStates, openHead } from '../run/forward.ts';
 import { emptyScores, scoreRows, type TokenScores } from './scores.ts';
 import { summarize } from './summary.ts';
 import type { Evaluation } from './types.ts';
-import { labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
+import { batchOf, labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
 
 /** Bytes of both models' logits that are held at once. */
 const logitBytes = 2 ** 28;
@@ -47,7 +46,7 @@ export function evaluationWindows(
   tokens: Int32Array,
   options: EvaluateOptions = {},
 ): ScoredWindows {
-  const length = options.length ?? Math.min(512, exactContext(config));
+  const length = options.length ?? Math.min(512, config.contextLength);
   const bos = tokenizer.addBos ? tokenizer.bos : undefined;
   return scoredWindows(tokens, { ...options, length, bos });
 }
@@ -83,7 +82,7 @@ export async function scoreModels(
   }
   const { windows, states } = options.referenceStates ?? (await referenceStates(kernels, reference, tokens, options));
   const candidateStates = await scoredStates(kernels, candidate, windows, options);
-  const heads = [await openHead(kernels, reference), await openHead(kernels, candidate)];
+  const heads = [await openHead(kernels.device, reference), await openHead(kernels.device, candidate)];
   try {
     return await compare(
       kernels,
@@ -105,7 +104,7 @@ export async function scoredStates(
   windows: ScoredWindows,
   options: WorkOptions,
 ): Promise<Float32Array> {
-  return scoredRows(windows, await hiddenStates(kernels, model, windows, options), model.config.hidden);
+  return scoredRows(windows, await hiddenStates(kernels.device, model, batchOf(windows), options), model.config.hidden);
 }
 
 async function compare(
@@ -142,9 +141,7 @@ export async function logitsOf(
   vocabulary: number,
 ): Promise<Float32Array> {
   const hidden = states.length / count;
-  const x = kernels.upload(states.subarray(first * hidden, (first + m) * hidden));
   const logits = kernels.f32(m * vocabulary);
-  await head.logits(x, logits, m);
-  kernels.free(x);
+  await head.logits(states.subarray(first * hidden, (first + m) * hidden), logits, m);
   return logits;
 }

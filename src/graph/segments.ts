@@ -44,9 +44,9 @@ export function boundaryInputs(graph: Graph): ValueId[] {
   });
 }
 
-/** Inputs that nodes of a graph read, ascending. */
-export function inputsOf({ values, nodes }: Graph): ValueId[] {
-  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+/** Inputs that nodes of a graph read, or that are its outputs, ascending. */
+export function inputsOf({ values, nodes, outputs }: Graph): ValueId[] {
+  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs]);
   return [...values.keys()].filter((id) => values[id].source === 'input' && read.has(id));
 }
 

@@ -28,8 +28,9 @@ export function countOf(shape: Shape, sizes: Sizes): number {
   return shape.reduce<number>((product, size) => product * sizeOf(size, sizes), 1);
 }
 
-export function timesSize(size: Size, times: number): Size {
-  return typeof size === 'number' ? size * times : { of: size.of, times: size.times * times };
+/** A size times a number, and divided by another that divides it. */
+export function timesSize(size: Size, times: number, divisor = 1): Size {
+  return typeof size === 'number' ? (size * times) / divisor : { of: size.of, times: (size.times * times) / divisor };
 }
 
 /** Numbers, names and lists: what JSON holds. */

@@ -1,18 +1,13 @@
 import { UsageError } from '../core/errors.ts';
+import type { TokenBatch } from '../run/sequences.ts';
 
-/** Token ids of independent sequences of one length. */
-export interface TokenBatch {
-  readonly sequences: number;
-  readonly length: number;
-  /** [sequences, length] */
-  readonly ids: Int32Array;
-}
+export type { TokenBatch } from '../run/sequences.ts';
 
 /** Sequences that pass through a block together. */
 export interface SequenceBatch {
   /** Sequence numbers, in the order of the rows. */
   readonly order: readonly number[];
-  /** First token in processing order. */
+  /** Sequences before it in processing order. */
   readonly start: number;
   readonly tokens: number;
   /** 0: even sequences, factors for rounding; 1: odd ones, factors for pricing. */
@@ -28,7 +23,10 @@ export const BATCH_TOKENS = 2048;
  * Even sequences first, then odd ones, so that the factors of one half are finished before the other's begin.
  * @throws UsageError for fewer than two sequences
  */
-export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): SequenceBatch[] {
+export function planBatches(
+  tokens: Pick<TokenBatch, 'sequences' | 'length'>,
+  batchTokens = BATCH_TOKENS,
+): SequenceBatch[] {
   if (tokens.sequences < 2)
     throw new UsageError(
       `calibration text has ${tokens.sequences} sequence(s) of ${tokens.length} tokens, measuring needs at least 2: give more text`,
@@ -43,7 +41,7 @@ export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): Seq
       // Equal shares, so that no batch is left with a few rows.
       const order = all.slice(Math.floor((i * all.length) / count), Math.floor(((i + 1) * all.length) / count));
       batches.push({ order, start, tokens: order.length * tokens.length, half, last: i === count - 1 });
-      start += order.length * tokens.length;
+      start += order.length;
     }
   }
   return batches;

@@ -1,63 +1,14 @@
 import { FormatError } from '../core/errors.ts';
-import type { Graph } from '../graph/types.ts';
+import { gemma3 } from './architectures/gemma3.ts';
 import { llama } from './architectures/llama.ts';
 import { qwen2 } from './architectures/qwen2.ts';
+import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
-import type { AttentionWindow, ModelConfig, RopeConfig, TensorRole } from './types.ts';
+import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
+import { tensorSpecs } from './names.ts';
+import type { ModelConfig } from './types.ts';
 
-/** What one architecture of the llama family declares: everything else is shared. */
-export interface Architecture {
-  /** GGUF's `general.architecture`. */
-  readonly name: string;
-  /** Classes of Transformers that are this architecture. */
-  readonly huggingFace: readonly HuggingFaceClass[];
-  /** RoPE style of the GGUF layout. Where it is `interleaved`, q and k rows of HF checkpoints are permuted at load. */
-  readonly ropeStyle: RopeConfig['style'];
-  /** Whether llama.cpp reads `rope_freqs.weight` for it, which carries llama3 scaling. */
-  readonly ropeFactors: boolean;
-  /** Every tensor a model has, in GGUF's order. */
-  tensors(config: ModelConfig): TensorSpec[];
-  /** The network: weights by the names that `tensors` gives. */
-  graph(config: ModelConfig): Graph;
-}
-
-/** Fields of a config.json, those of a nested `text_config` included. */
-export type ConfigFields = Readonly<Record<string, unknown>>;
-
-/** How a class of Transformers reads config.json. @see transformers, models/NAME/configuration_NAME.py */
-export interface HuggingFaceClass {
-  /** `model_type` of config.json. */
-  readonly modelType: string;
-  /** Values of `architectures`: the language model, and the model without its head. */
-  readonly names: readonly string[];
-  /** What absent fields mean. */
-  readonly defaults: {
-    readonly contextLength: number;
-    /** Default: the number of heads. */
-    readonly kvHeads?: number;
-    /** Default: hidden size ÷ heads. */
-    readonly headDim?: number;
-  };
-  /** Fields that give all linear layers of a part biases; others ignore them. */
-  readonly biasFields?: { readonly attention: string; readonly feedForward: string };
-  /** The sliding window, when the class knows one and the fields do not switch it off. */
-  window?(fields: ConfigFields, layers: number): AttentionWindow | undefined;
-}
-
-/** A tensor that a model must have (or, `optional`, may have). */
-export interface TensorSpec {
-  readonly name: string;
-  readonly role: TensorRole;
-  readonly layer: number;
-  readonly shape: readonly number[];
-  /** Name in HF checkpoints; absent for tensors that exist only in GGUF. */
-  readonly huggingFace?: string;
-  /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
-  readonly permutedHeads?: number;
-  readonly optional?: boolean;
-}
-
-const architectures: readonly Architecture[] = [llama, qwen2, qwen3];
+const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe];
 
 /** @throws FormatError listing the known names */
 export function architectureByName(name: string, subject: string): Architecture {
@@ -65,6 +16,20 @@ export function architectureByName(name: string, subject: string): Architecture 
   if (found) return found;
   const known = architectures.map((architecture) => architecture.name).join(', ');
   throw new FormatError(`${subject}: architecture ${name} is not supported (known: ${known})`);
+}
+
+/** Width of a sliding window that llama.cpp will not keep to, in tokens; undefined where it does as the model does. */
+export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): number | undefined {
+  return architectureByName(architecture, 'model').slidesInLlamaCpp ? undefined : window?.tokens;
+}
+
+/** Every tensor that a model has, in GGUF's order. */
+export function tensorsOf(config: ModelConfig): TensorSpec[] {
+  const { graph, names, ropeFactors } = architectureByName(config.architecture, 'model');
+  const specs = tensorSpecs(graph(config), names, config);
+  if (!ropeFactors) return specs;
+  const shape = [config.rope.dimensions / 2];
+  return [{ name: 'rope_freqs.weight', role: 'rope_freqs', layer: -1, shape, optional: true }, ...specs];
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

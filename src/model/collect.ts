@@ -1,8 +1,8 @@
-import type { TensorEntry, TensorFile } from '../container/types.ts';
+import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import type { TensorSpec } from './architecture.ts';
+import type { TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
-import { tensorFromEntry } from './tensors.ts';
+import { stackedTensor, tensorFromEntry, withAddend } from './tensors.ts';
 import type { ModelTensor } from './types.ts';
 
 /** The tensors of a model, and what is worth saying of the others. */
@@ -66,11 +66,10 @@ function collect(
   for (const spec of specs) {
     const name = nameOf(spec);
     if (name === undefined) continue;
-    const entry: TensorEntry | undefined = file.tensors.get(name);
-    if (entry) {
-      tensors.set(spec.name, tensorFromEntry(entry, spec, permute));
-      read.add(name);
-    } else if (!spec.optional) missing.push(name);
+    const found = tensorOf(file, spec, name, permute);
+    if (found !== undefined) tensors.set(spec.name, found);
+    else if (!spec.optional) missing.push(name);
+    for (const each of expertNames(spec, name)) read.add(each);
   }
   if (missing.length > 0) throw new FormatError(`model: ${listed(missing)} missing in the file`);
   const rest = [...file.tensors.keys()].filter((name) => !read.has(name) && !IGNORED.test(name));
@@ -89,6 +88,28 @@ function collect(
   ];
   const remarks = left.length > 0 ? [`the language model is read alone, without ${parts.join(', ')}`] : [];
   return { tensors, remarks };
+}
+
+/** Names of the matrices that a tensor is stacked from; its own where it stands whole. */
+function expertNames({ experts }: TensorSpec, name: string): string[] {
+  if (experts === undefined || !name.includes('{expert}')) return [name];
+  return Array.from({ length: experts }, (_, expert) => name.replace('{expert}', String(expert)));
+}
+
+/** @param fromCheckpoint whether rows and values are to be brought into GGUF's layout */
+function tensorOf(file: TensorFile, spec: TensorSpec, name: string, fromCheckpoint: boolean): ModelTensor | undefined {
+  const entries = expertNames(spec, name).map((each) => file.tensors.get(each));
+  if (!entries.every((entry) => entry !== undefined)) return undefined;
+  const { shape, experts = 1 } = spec;
+  const one = { ...spec, experts: undefined, shape: [shape[0] / experts, ...shape.slice(1)] };
+  const tensor =
+    entries.length === 1
+      ? tensorFromEntry(entries[0], spec, fromCheckpoint)
+      : stackedTensor(
+          spec,
+          entries.map((entry) => tensorFromEntry(entry, one, fromCheckpoint)),
+        );
+  return fromCheckpoint && spec.addend !== undefined ? withAddend(tensor, spec.addend) : tensor;
 }
 
 function listed(names: string[]): string {

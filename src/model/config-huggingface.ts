@@ -1,6 +1,7 @@
 import { FormatError } from '../core/errors.ts';
-import { architectureOf, type ConfigFields, type FoundArchitecture, knownClasses } from './architecture.ts';
+import { architectureOf, type FoundArchitecture, knownClasses } from './architecture.ts';
 import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
+import type { ConfigFields } from './architectures/types.ts';
 import { asObject, readInteger, readNumber, textFields } from './config-fields.ts';
 import { ropeFromHuggingFace } from './rope-huggingface.ts';
 import type { BiasedLayer, ModelConfig } from './types.ts';
@@ -39,7 +40,7 @@ export function configFromHuggingFace(
   // Null means one key-value head per head, absence the class's own number.
   const kvHeads = fields['num_key_value_heads'] === undefined ? defaults.kvHeads : undefined;
   const tied = fields['tie_word_embeddings'];
-  return {
+  const config: ModelConfig = {
     architecture: architecture.name,
     layers,
     hidden,
@@ -50,11 +51,17 @@ export function configFromHuggingFace(
     vocabulary: integer('vocab_size'),
     contextLength,
     normEpsilon: Math.fround(readNumber(fields, 'rms_norm_eps', subject, NORM_EPSILON)),
-    rope: ropeFromHuggingFace(fields, architecture, { headDim, context: contextLength }, subject),
+    rope: ropeFromHuggingFace(
+      fields,
+      architecture,
+      { headDim, context: contextLength, base: defaults.ropeBase, hasSliding: defaults.ropeBase !== undefined },
+      subject,
+    ),
     tied: typeof tied === 'boolean' ? tied : !hasHead,
     ...biases(fields, found),
     ...windowWithin(hfClass.window?.(fields, layers), contextLength),
   };
+  return { ...config, ...hfClass.read?.(fields, config, subject) };
 }
 
 /** The fields that describe a language model, which may stand inside those of a larger one, and its architecture. */
@@ -82,9 +89,10 @@ function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Pick<Mode
 const SILU = ['silu', 'swish'];
 
 function rejectUnsupported(fields: ConfigFields, { architecture, hfClass }: FoundArchitecture, subject: string): void {
-  const activation = String(fields['hidden_act'] ?? 'silu');
-  if (!SILU.includes(activation))
-    throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: ${SILU.join(', ')})`);
-  if (fields['attention_bias'] === true && hfClass.modelType === 'qwen3')
+  const known = hfClass.activations ?? SILU;
+  const activation = String(fields['hidden_activation'] ?? fields['hidden_act'] ?? known[0]);
+  if (!known.includes(activation))
+    throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: ${known.join(', ')})`);
+  if (fields['attention_bias'] === true && hfClass.biasFields === undefined)
     throw new FormatError(`${subject}: attention_bias is not supported for ${architecture.name}`);
 }

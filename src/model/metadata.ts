@@ -3,6 +3,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { isActivationKey } from './activation-bits.ts';
+import { architectureByName } from './architecture.ts';
 import { isCacheKey } from './cache-formats.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
@@ -42,6 +43,8 @@ export function metadataFromConfig(
     uint('attention.key_length', config.headDim);
     uint('attention.value_length', config.headDim);
   }
+  const { metadata: own } = architectureByName(config.architecture, 'model');
+  for (const [key, value] of own?.(config) ?? []) metadata.set(`${config.architecture}.${key}`, value);
   uint('vocab_size', config.vocabulary);
   uint('rope.dimension_count', config.rope.dimensions);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });

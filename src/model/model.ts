@@ -2,7 +2,9 @@ import type { TensorEntry, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { activationsFromGguf } from './activation-bits.ts';
-import { architectureByName, type TensorSpec } from './architecture.ts';
+import { architectureByName, tensorsOf } from './architecture.ts';
+import type { TensorSpec } from './architectures/types.ts';
+import { baseModelOfGguf } from './base-model.ts';
 import { cacheFromGguf } from './cache-formats.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
@@ -10,6 +12,7 @@ import { asObject, textFields } from './config-fields.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { tensorFromEntry, tensorFromValues } from './tensors.ts';
@@ -35,13 +38,20 @@ export async function modelFromTensorFile(file: TensorFile, parts: ModelParts): 
 }
 
 async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model> {
+  refuseCompanions('model', file);
   const factors = file.tensors.get('rope_freqs.weight');
   const config = configFromGguf(file, factors && (await readFactors(factors)));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
   const collected = collectGguf(file, specs);
   refuseMoreTokens(config, parts.tokenizer);
-  const model = assemble(file, config, collected, parts.tokenizer, metadataFromGguf(file));
+  const model = assemble(
+    file,
+    config,
+    collected,
+    { ...parts, baseModel: baseModelOfGguf(file.metadata) },
+    metadataFromGguf(file),
+  );
   const activations = activationsFromGguf(file.metadata, collected.tensors);
   return { ...model, cache: cacheFromGguf(file.metadata, config), activations };
 }
@@ -66,14 +76,14 @@ async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promis
     for (const [name, tensor] of others) tensors.set(name, tensor);
   }
   const metadata = metadataFromConfig(config, parts.tokenizer, tensors);
-  return assemble(file, config, collected, parts.tokenizer, metadata);
+  return assemble(file, config, collected, parts, metadata);
 }
 
 function assemble(
   file: TensorFile,
   config: ModelConfig,
   { tensors, remarks }: Collected,
-  tokenizer: Tokenizer,
+  { tokenizer, baseModel }: ModelParts,
   metadata: ReadonlyMap<string, TypedMetadata>,
 ): Model {
   let fingerprint: Promise<string> | undefined;
@@ -83,6 +93,7 @@ function assemble(
     tensors,
     tokenizer,
     metadata,
+    baseModel,
     remarks,
     fingerprint: () => {
       fingerprint ??= fingerprintOf(model);
@@ -111,7 +122,7 @@ function checkedSpecs(config: ModelConfig, file: TensorFile): TensorSpec[] {
   if (heads % kvHeads !== 0)
     throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
   if (headDim % 2 !== 0) throw new FormatError(`model: head size ${headDim} is odd, expected an even number for RoPE`);
-  return architectureByName(config.architecture, 'model').tensors(config);
+  return tensorsOf(config);
 }
 
 async function readFactors(entry: TensorEntry): Promise<Float32Array> {

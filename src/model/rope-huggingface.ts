@@ -1,20 +1,30 @@
 import { FormatError } from '../core/errors.ts';
-import type { Architecture, ConfigFields } from './architecture.ts';
+import type { Architecture, ConfigFields } from './architectures/types.ts';
 import { asObject, readNumber } from './config-fields.ts';
 import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
 import type { RopeConfig } from './types.ts';
 
+/** Base where neither fields nor class say. */
 const THETA = 10000;
+
+interface RopeFacts {
+  readonly headDim: number;
+  readonly context: number;
+  /** Base where the fields do not say. */
+  readonly base?: number;
+  /** Whether blocks that slide have a RoPE of their own, see `slidingRope`. */
+  readonly hasSliding?: boolean;
+}
 
 /** RoPE of a config.json, in its old layout (`rope_theta`, `rope_scaling`) and the new one (`rope_parameters`). */
 export function ropeFromHuggingFace(
   fields: ConfigFields,
   architecture: Architecture,
-  { headDim, context }: { readonly headDim: number; readonly context: number },
+  { headDim, context, base = THETA, hasSliding = false }: RopeFacts,
   subject: string,
 ): RopeConfig {
-  const parameters = ropeParameters(fields, `${subject}: rope_parameters`);
-  const theta = parameters['rope_theta'] ?? fields['rope_theta'] ?? THETA;
+  const parameters = ropeParameters(fields, hasSliding, `${subject}: rope_parameters`);
+  const theta = parameters['rope_theta'] ?? fields['rope_theta'] ?? base;
   if (typeof theta !== 'number' || !(theta > 0 && Number.isFinite(theta)))
     throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
   const partial = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? 1;
@@ -30,11 +40,26 @@ export function ropeFromHuggingFace(
   return rope;
 }
 
-/** The parameters themselves, or those of the kinds of layers (`{"full_attention": {…}}`) where all are alike. */
-function ropeParameters(fields: ConfigFields, subject: string): ConfigFields {
+/** RoPE of blocks that slide: parameters of their own (`sliding_attention`), or `rope_local_base_freq` and no scaling. */
+export function slidingRope(
+  fields: ConfigFields,
+  { ropeStyle }: Architecture,
+  { headDim, base }: { readonly headDim: number; readonly base: number },
+  subject: string,
+): RopeConfig {
+  const all = asObject(fields['rope_parameters'] ?? {}, `${subject}: rope_parameters`);
+  const own = asObject(all['sliding_attention'] ?? {}, `${subject}: rope_parameters.sliding_attention`);
+  const theta = readNumber({ theta: own['rope_theta'] ?? fields['rope_local_base_freq'] }, 'theta', subject, base);
+  return { theta: Math.fround(theta), dimensions: headDim, style: ropeStyle };
+}
+
+/** The parameters themselves, or those of one kind of layers (`{"full_attention": {…}}`). */
+function ropeParameters(fields: ConfigFields, hasSliding: boolean, subject: string): ConfigFields {
   const parameters = asObject(fields['rope_parameters'] ?? fields['rope_scaling'] ?? {}, subject);
   const kinds = Object.entries(parameters).filter(([kind]) => kind.endsWith('_attention'));
   if (kinds.length === 0) return parameters;
+  if (hasSliding && parameters['full_attention'] !== undefined)
+    return asObject(parameters['full_attention'], `${subject}: full_attention`);
   const [[, first], ...others] = kinds;
   const differing = others.find(([, other]) => JSON.stringify(other) !== JSON.stringify(first));
   if (differing !== undefined)

@@ -1,3 +1,4 @@
+import type { RopePart } from './parts/attention.ts';
 import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
 import type { RopeConfig } from './types.ts';
 
@@ -32,4 +33,10 @@ function yarnRamp(rope: RopeConfig, betaFast: number, betaSlow: number, original
     const along = (i - low) / Math.max(0.001, high - low);
     return 1 - Math.min(1, Math.max(0, along));
   });
+}
+
+/** RoPE as a network's nodes have it. */
+export function ropePart(rope: RopeConfig): RopePart {
+  const { frequencies, magnitude } = ropeFrequencies(rope);
+  return { dimensions: rope.dimensions, style: rope.style, frequencies: Array.from(frequencies), magnitude };
 }

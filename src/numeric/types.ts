@@ -1,7 +1,7 @@
 import type { EncodeBackend } from './backend.ts';
 import type { EntropyCoder } from './entropy/types.ts';
 import type { Passes } from './passes.ts';
-import type { PointBook, PointCodes } from './search/points/points.ts';
+import type { PointBook, PointCodes } from './search/points/types.ts';
 
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
 export interface NumberFormat {

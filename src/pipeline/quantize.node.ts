@@ -3,6 +3,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { Kernels } from '../kernels/contract.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import { checkActivations } from '../model/activation-bits.ts';
@@ -14,7 +15,8 @@ import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
-import { type Substitute, storedPlan } from '../quantize/stored-plan.ts';
+import { storedPlan } from '../quantize/stored-plan.ts';
+import type { Substitute } from '../quantize/substitutes.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
@@ -53,6 +55,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
   readonly folder?: string;
+  /** What to run on, see `SessionOptions`. */
+  readonly kernels?: Kernels;
 }
 
 export interface QuantizeResult {
@@ -157,10 +161,11 @@ class QuantizeRun {
     const prices = await this.#timed('price', () => this.#priceRun(workspace, budgets));
     const planner = new Planner({ ...setting, ...prices, table });
     const notes = setting.notes!;
-    const { seed, solver } = this.#options;
+    const { seed, solver, objective, mostFormats } = this.#options;
+    const choice = { seed, solver, objective, mostFormats };
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
     if (evaluation === undefined) {
-      const plan = searched ?? (await planner.plan(budgets, { seed, solver }));
+      const plan = searched ?? (await planner.plan(budgets, choice));
       await this.#encode(plan, measurement, workspace);
       return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
@@ -168,7 +173,7 @@ class QuantizeRun {
     const judge = await this.#judge(judged, measurement, workspace);
     const prober = await this.#judge(probed, measurement, workspace);
     const verification = await verify(table, {
-      solve: async (corrections) => searched ?? (await planner.plan(budgets, { corrections, seed, solver })),
+      solve: async (corrections) => searched ?? (await planner.plan(budgets, { ...choice, corrections })),
       predict: (plan, corrections) => planner.predict(plan, corrections),
       measure: judge,
       probe: async (plan, only) => (await prober(plan, only)).kl,
@@ -198,11 +203,18 @@ class QuantizeRun {
     workspace: Workspace,
     budgets: Budgets,
   ): Promise<BitPlan | undefined> {
-    const { solver, evaluations, seed, searchText } = this.#options;
+    const { solver, evaluations, seed, mostFormats, searchText } = this.#options;
     if (evaluationsOf(this.#options) === undefined) return undefined;
     return await this.#timed('search', async () => {
       const judge = await this.#openJudge(await searchText!(), measurement, workspace);
-      return await searchPlan(planner, table, budgets, judge, { solver, evaluations, seed }, this.#options);
+      return await searchPlan(
+        planner,
+        table,
+        budgets,
+        judge,
+        { solver, evaluations, seed, mostFormats },
+        this.#options,
+      );
     });
   }
 

@@ -1,9 +1,12 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
+import { windowLostInLlamaCpp } from '../model/architecture.ts';
+import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLatency } from '../report/types.ts';
 import { groupsOf } from './plan/groups.ts';
 import { Planner } from './plan/planner.ts';
@@ -60,7 +63,7 @@ function reportData(model: Model, name: string, output: string, result: Quantize
       { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
       { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
     ],
-    notes: notes(result),
+    notes: [...sourceNotes(model), ...notes(result)],
   };
 }
 
@@ -114,12 +117,13 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
 
 function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
   return new Planner({ model, table }).frontier().map(({ prediction }) => {
-    const { fileBytes, kl, klError } = prediction!;
+    const { fileBytes, kl, klError, quantizationRatio } = prediction!;
     return {
       bytes: fileBytes,
       predictedKl: kl,
       low: Math.max(0, kl - INTERVAL * klError),
       high: kl + INTERVAL * klError,
+      quantizationRatio,
     };
   });
 }
@@ -138,8 +142,18 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
     : [];
 }
 
-function notes({ plan, measurement, verification, table, latency }: QuantizeResult): string[] {
-  const lines: string[] = [];
+/** What a reader of the figures should know of the model that they compare with. */
+function sourceNotes(model: Model): string[] {
+  const window = windowLostInLlamaCpp(model.config);
+  const quantized = quantizedRemark(model);
+  return [
+    ...(quantized === undefined ? [] : [`the source ${quantized}`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window} tokens`]),
+  ];
+}
+
+function notes({ plan, substitutes = [], measurement, verification, table, latency }: QuantizeResult): string[] {
+  const lines = describeSubstitutes(substitutes);
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
     lines.push(

@@ -7,7 +7,6 @@ import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { residualStore } from '../measure/spill.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
@@ -18,6 +17,7 @@ import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
 import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { boundaryStore } from '../run/boundaries.node.ts';
 import { measureLatency } from './latency/measure.ts';
 import { latencyFiles } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
@@ -29,6 +29,8 @@ export interface SessionOptions extends WorkOptions {
   readonly folder: string;
   /** Default: the machine's. */
   readonly threads?: number;
+  /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
+  readonly kernels?: Kernels;
   readonly seed?: number;
 }
 
@@ -72,9 +74,12 @@ export class Session {
   ): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
     try {
+      // What shapes alone forbid is said before all weights are read.
+      refuse?.(new Map());
       const magnitudes = await magnitudesOf(model, options);
       refuse?.(magnitudes);
-      return new Session(model, magnitudes, await createWasmKernels({ threads }), workerPool(threads), options);
+      const kernels = options.kernels ?? (await createWasmKernels({ threads }));
+      return new Session(model, magnitudes, kernels, workerPool(threads), options);
     } catch (error) {
       await model.close();
       throw error;
@@ -87,7 +92,7 @@ export class Session {
     return await measureModel(this.kernels, this.model, tokens, {
       store,
       seed: this.options.seed,
-      residuals: residualStore,
+      boundaries: boundaryStore,
       signal: this.options.signal,
       onProgress: this.options.onProgress,
     });
@@ -177,7 +182,7 @@ export class Session {
 
   async close(): Promise<void> {
     await this.runner.close();
-    this.kernels.close();
+    if (this.options.kernels === undefined) this.kernels.close();
     await this.model.close();
   }
 

@@ -1,16 +1,22 @@
-import type { BitPlan } from '../allocate/types.ts';
+import type { BitPlan, Objective } from '../allocate/types.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import type { Model } from '../model/types.ts';
+import type { Measurement } from '../measure/types.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './plan/corrections.ts';
 import { openGoal } from './plan/goal.node.ts';
 import { fileNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
+import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
 import { Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
+import { TruthBench } from './truth/bench.node.ts';
+import { scoreBench } from './truth/rank.node.ts';
 import { PlanJudge } from './verify/judge.node.ts';
 import { learnFromProbes } from './verify/learn.node.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
@@ -20,6 +26,8 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
   readonly activations?: readonly number[];
+  /** What formats are chosen by; default predicted KL. */
+  readonly metric?: Metric;
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text to correct predictions on; without it they stay as priced. */
   readonly evaluation?: () => Promise<HeldOut>;
@@ -33,9 +41,11 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
     refuseUnusablePalette(model, magnitudes, options.palette),
   );
   try {
-    const { rounding, palette, solver, seed, evaluation, activations } = options;
-    const goal = wishes && (await openGoal(session, wishes, options));
-    const measurement = await session.measure(await options.calibration());
+    const { rounding, palette, solver, objective, mostFormats, seed, evaluation, activations, metric } = options;
+    const goal = wishes && (await openGoal(session, wishes, { ...options, objective: objectiveOf(options) }));
+    const tokens = await options.calibration();
+    const measurement = await session.measure(tokens);
+    const ranking = metric && (await rank(session, measurement, tokens, metric, options));
     const workspace = await session.workspace(measurement);
     try {
       const table = await session.price(measurement, workspace, rounding, palette);
@@ -47,7 +57,14 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
       const judged = { session, measurement, workspace, length: sequenceLength(model) };
       if (goal !== undefined && evaluationsOf(options) !== undefined) {
         const judge = await PlanJudge.open(judged, await searchText!());
-        const plan = await searchPlan(planner, table, goal.budgets, judge, { solver, evaluations, seed }, options);
+        const plan = await searchPlan(
+          planner,
+          table,
+          goal.budgets,
+          judge,
+          { solver, evaluations, seed, mostFormats },
+          options,
+        );
         workspace.forgetBlocks();
         return [plan];
       }
@@ -57,12 +74,36 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
         corrections = await learnFromProbes(judge, table, options);
         workspace.forgetBlocks();
       }
-      if (goal === undefined) return planner.frontier(corrections);
-      return [await planner.plan(goal.budgets, { solver, seed, corrections })];
+      if (goal === undefined) return planner.frontier(corrections, ranking);
+      return [await planner.plan(goal.budgets, { solver, objective, mostFormats, seed, corrections, ranking })];
     } finally {
       workspace.close();
     }
   } finally {
     await session.close();
+  }
+}
+
+/** What is made least: what was asked for, or what the metric says. */
+function objectiveOf({ objective, metric }: SolveOptions): Objective {
+  return objective ?? defaultObjective({ pairs: metric?.combine !== undefined });
+}
+
+/** Scores every candidate of every matrix by a metric. */
+async function rank(
+  session: Session,
+  measurement: Measurement,
+  tokens: TokenBatch,
+  metric: Metric,
+  { rounding, palette, signal, onProgress }: SolveOptions,
+): Promise<Ranking> {
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
+  const bench = await TruthBench.open(session, measurement, { rounding, formats });
+  try {
+    const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;
+    return rankingOf(metric, scores, (name) => formats(session.model.tensors.get(name)!));
+  } finally {
+    await bench.close();
   }
 }

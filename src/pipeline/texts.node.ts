@@ -1,7 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
-import { exactContext } from '../model/window.ts';
 import { assetPath, calibrationText, evaluationText } from '../text/assets.node.ts';
 import { loadCorpus } from '../text/corpus.node.ts';
 import { encodeCorpus, sharedRuns } from '../text/corpus.ts';
@@ -21,7 +20,7 @@ const SEQUENCE_LENGTH = 512;
 
 /** Tokens per sequence for measuring and evaluating this model. */
 export function sequenceLength(model: Model): number {
-  return Math.min(SEQUENCE_LENGTH, exactContext(model.config));
+  return Math.min(SEQUENCE_LENGTH, model.config.contextLength);
 }
 
 /** Windows that are judged at least, for intervals that say something: their spread is what intervals come from. */

@@ -1,31 +1,7 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
+import { draw, logTicks, MEASURED, PEER, PREDICTED } from './drawing.ts';
 import { bits, klText, megabytes, withError } from './format.ts';
 import type { Assignment, FrontierSample, MeasuredPoint, ReportData } from './types.ts';
-
-/*
- * Charts are drawn when the report is written, so that the page needs no script. Colours are the page's CSS variables:
- * light and dark are one drawing.
- */
-
-const document = parseHTML('<!doctype html><html><body></body></html>').document as unknown as Document;
-
-const PREDICTED = 'var(--predicted)';
-const MEASURED = 'var(--measured)';
-const PEER = 'var(--peer)';
-
-function draw(label: string, options: Plot.PlotOptions): string {
-  const chart = Plot.plot({
-    document,
-    style: { background: 'none', fontSize: '12px', overflow: 'visible' },
-    ...options,
-  });
-  chart.setAttribute('role', 'img');
-  chart.setAttribute('aria-label', label);
-  // Plot styles by a class of its own in a <style> per chart; the page's stylesheet says the same once.
-  for (const style of chart.querySelectorAll('style')) style.remove();
-  return chart.outerHTML.replace(/ xmlns(:\w+)?="[^"]*"/g, '');
-}
 
 /** Predicted KL over file size with its band, and what was measured. KL on a logarithmic axis. */
 export function frontierChart({ frontier, measured, peers = [], result }: ReportData): string {
@@ -74,14 +50,6 @@ export function frontierChart({ frontier, measured, peers = [], result }: Report
 
 function size({ bytes }: { bytes: number }): number {
   return bytes / 1e6;
-}
-
-/** 1, 2 and 5 of each decade in [least, most]. */
-function logTicks(least: number, most: number): number[] {
-  const ticks: number[] = [];
-  for (let decade = Math.floor(Math.log10(least)); decade <= Math.log10(most); decade++)
-    for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${decade}`));
-  return ticks.filter((tick) => tick >= least && tick <= most);
 }
 
 function pointMarks(

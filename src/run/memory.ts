@@ -71,6 +71,14 @@ export class SharedMemory {
     return found;
   }
 
+  dropStates(...names: readonly string[]): void {
+    for (const name of names) {
+      const buffer = this.#states.get(name);
+      if (buffer) this.device.free(buffer);
+      this.#states.delete(name);
+    }
+  }
+
   close(): void {
     for (const kind of [this.#weights, this.#constants, this.#states]) {
       this.device.free(...kind.values());

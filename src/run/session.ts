@@ -5,7 +5,6 @@ import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Sizes } from '../kernels/program.ts';
 import type { Model } from '../model/types.ts';
-import { windowLimit } from '../model/window.ts';
 import { SharedMemory } from './memory.ts';
 import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
 import { streamTarget } from './target.ts';
@@ -31,7 +30,7 @@ export interface Session {
 }
 
 export interface SessionOptions {
-  /** Default the model's own, at most 4096; a sliding window shortens either. */
+  /** Default the model's own, at most 4096. */
   readonly contextLength?: number;
   /** All matrices as float32: no rounding of activations. */
   readonly exact?: boolean;
@@ -45,8 +44,7 @@ export interface SessionOptions {
  * says, inputs of matrices rounded as `model.activations` says.
  */
 export async function createSession(device: Device, model: Model, options: SessionOptions = {}): Promise<Session> {
-  const asked = options.contextLength ?? Math.min(model.config.contextLength, 4096);
-  const contextLength = Math.min(asked, model.config.window?.tokens ?? asked);
+  const contextLength = options.contextLength ?? Math.min(model.config.contextLength, 4096);
   const target = streamTarget(model, device, options.exact ?? false);
   const memory = new SharedMemory(device);
   try {
@@ -185,12 +183,12 @@ class CachedSession implements Session {
 
   /** Runs tokens [start, start + count) through all blocks. */
   #append(decoder: Decoder, tokens: ArrayLike<number>, start: number, count: number): void {
-    const { config } = this.#model;
-    const { vocabulary, window } = config;
+    const { vocabulary } = this.#model.config;
     const past = this.#position;
     if (past + count > this.contextLength) {
-      const limit = this.contextLength === window?.tokens ? windowLimit(config) : 'raise the context length';
-      throw new UsageError(`context: ${past + count} tokens do not fit the context of ${this.contextLength}; ${limit}`);
+      throw new UsageError(
+        `context: ${past + count} tokens do not fit the context of ${this.contextLength}; raise the context length`,
+      );
     }
     const ids = new Int32Array(count);
     for (let i = 0; i < count; i++) {

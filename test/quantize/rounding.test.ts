@@ -88,7 +88,7 @@ test('feedback loses less than nearest rounding in every written block format, o
   assert.ok(written.length >= 25, `${written.length} formats`);
 });
 
-test('without correlations feedback changes nothing that matters: within 10 % of nearest', () => {
+test('without correlations feedback has nothing to correct: its loss is within 1 % of nearest', () => {
   const columns = 256;
   const matrix = new Float32Array(columns * columns);
   for (let j = 0; j < columns; j++) matrix[j * columns + j] = 1;
@@ -97,7 +97,7 @@ test('without correlations feedback changes nothing that matters: within 10 % of
   const weight = Float32Array.from({ length: 4 * columns }, () => random.normal());
   for (const name of ['Q4_0', 'Q4_K', 'Q6_K']) {
     const ratio = loss(gptq, name, curvature, weight) / loss(nearest, name, curvature, weight);
-    assert.ok(ratio > 0.8 && ratio < 1.1, `${name}: ${ratio}`);
+    assert.ok(Math.abs(ratio - 1) < 0.01, `${name}: ${ratio}`);
   }
 });
 

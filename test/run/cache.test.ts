@@ -99,8 +99,8 @@ async function rewritten(model: Model, metadata: ReadonlyMap<string, TypedMetada
 /** Logits after the last token, all tokens in one pass. */
 async function lastLogits(kernels: Kernels, model: Model): Promise<Float32Array> {
   const { hidden, vocabulary } = model.config;
-  const states = await hiddenStates(kernels, model, { tokens, length: tokens.length });
-  const head = await openHead(kernels, model);
+  const states = await hiddenStates(kernels.device, model, { ids: tokens, sequences: 1, length: tokens.length });
+  const head = await openHead(kernels.device, model);
   const logits = kernels.f32(vocabulary);
   const x = kernels.upload(states.subarray(8 * hidden));
   await head.logits(x, logits, 1);

@@ -38,10 +38,10 @@ test('block-streaming states and the head, kept or streamed, give the session’
   session.close();
   const used = kernels.memory().used;
   const two = Int32Array.from([...tokens, ...tokens]);
-  const states = await hiddenStates(kernels, model, { tokens: two, length: tokens.length });
+  const states = await hiddenStates(kernels.device, model, { ids: two, sequences: 2, length: tokens.length });
   assert.equal(states.length, 2 * tokens.length * model.config.hidden);
   for (const residentBytes of [2 ** 30, 1000 * 64 * 4]) {
-    const head = await openHead(kernels, model, residentBytes);
+    const head = await openHead(kernels.device, model, residentBytes);
     const x = kernels.upload(states);
     const logits = kernels.f32(two.length * vocabulary);
     await head.logits(x, logits, two.length);

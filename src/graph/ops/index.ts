@@ -1,12 +1,29 @@
 import { FormatError } from '../../core/errors.ts';
 import type { Op } from '../types.ts';
 import { attention, attentionBackward } from './attention.ts';
+import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
+import { probabilitySquares, sampledScore } from './categorical.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import {
+  combine,
+  combineBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  route,
+  routeBackward,
+  scaleRows,
+  scaleRowsBackward,
+} from './experts.ts';
+import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
+import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -31,6 +48,31 @@ export const ops: readonly Op[] = [
   gatedBackward,
   activate,
   activateBackward,
+  route,
+  routeBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  combine,
+  combineBackward,
+  scaleRows,
+  scaleRowsBackward,
+  batchNorm,
+  batchNormBackward,
+  batchStatistics,
+  batchStatisticsBackward,
+  patches,
+  patchesTransposed,
+  meanRows,
+  meanRowsBackward,
+  sampledScore,
+  probabilitySquares,
+  gram,
+  rowEnergy,
+  columnEnergy,
+  sketch,
 ];
 
 const byName = new Map(ops.map((op) => [op.name, op]));

@@ -119,7 +119,8 @@ function viewOf(place: Place, slot: Slot, sizes: Sizes): View {
   const { buffer, byteOffset, byteLength } = arrayOf(slot);
   if (place.kind === 'weight') {
     const [rows, columns] = place.shape;
-    if (place.format === undefined) return new Float32Array(buffer, byteOffset, countOf(place.shape, sizes));
+    // Of tables that are looked up, only the rows that are may be there.
+    if (place.format === undefined) return new Float32Array(buffer, byteOffset, byteLength / 4);
     const blocks = new Uint8Array(buffer, byteOffset, byteLength);
     return { format: place.format, blocks, rows, columns } satisfies PackedMatrix;
   }

@@ -1,6 +1,8 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Kernels, PackedMatrix, RopeShape } from '../contract.ts';
+import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Attribute, Sizes } from '../program.ts';
+import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
+import { probabilitySquares } from './sums.ts';
 
 /** An operand as kernels take it. */
 export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
@@ -17,6 +19,7 @@ export interface Bound {
 type Bind = (bound: Bound) => (run: Sizes) => void;
 
 const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const f64 = (view: View | undefined): Float64Array => view as Float64Array;
 const i32 = (view: View | undefined): Int32Array => view as Int32Array;
 
 /** A matrix of floats as `gatherRows` takes it. */
@@ -39,8 +42,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
   },
   matmulNN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
-    // The gradient at the inputs: n and k are those of the linear layer.
-    return () => kernels.matmulNN(a, b, c, m, k, n, accumulate === true);
+    return () => kernels.matmulNN(a, b, c, m, n, k, accumulate === true);
   },
   matmulTN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
     const [a, b, c] = [f32(x), f32(w), f32(y)];
@@ -127,9 +129,9 @@ export const bindings: Readonly<Record<string, Bind>> = {
     };
   },
   roundToBits:
-    ({ views: [x, y], attributes: { bits } }) =>
+    ({ kernels, views: [x, y], attributes: { bits } }) =>
     () =>
-      roundToBits(f32(x), bits as number, f32(y)),
+      kernels.roundToBits(f32(x), bits as number, f32(y)),
 
   add: ({ kernels, views: [y, x] }) => {
     const [a, b] = [f32(y), f32(x)];
@@ -148,20 +150,166 @@ export const bindings: Readonly<Record<string, Bind>> = {
       f32(y).set(sums);
     },
   scale:
-    ({ views: [y], attributes: { factor } }) =>
-    () => {
-      const values = f32(y);
-      for (let i = 0; i < values.length; i++) values[i] *= factor as number;
-    },
-  gated: ({ kernels, views: [gate, up, y] }) => {
+    ({ kernels, views: [y], attributes: { factor } }) =>
+    () =>
+      kernels.scale(f32(y), factor as number, f32(y)),
+  scaleRows:
+    ({ kernels, views: [x, s, y] }) =>
+    () =>
+      kernels.scaleRows(f32(x), f32(s), f32(y)),
+  scaleRowsBackward: ({ kernels, views }) => {
+    const [x, s, dy, dx, ds] = views.map(f32);
+    return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
+  },
+  gated: ({ kernels, views: [gate, up, y], attributes }) => {
     const [a, b, c] = [f32(gate), f32(up), f32(y)];
-    return () => kernels.swiglu(a, b, c);
+    const activation = attributes.activation as GateActivation;
+    return () => kernels.gated(a, b, c, activation);
   },
-  gatedBackward: ({ kernels, views }) => {
+  gatedBackward: ({ kernels, views, attributes }) => {
     const [gate, up, dy, dGate, dUp] = views.map(f32);
-    return () => kernels.swigluBackward(gate, up, dy, dGate, dUp);
+    return () => kernels.gatedBackward(gate, up, dy, dGate, dUp, attributes.activation as GateActivation);
   },
+  activate:
+    ({ kernels, views: [x, y], attributes }) =>
+    () =>
+      kernels.activate(f32(x), f32(y), attributes.activation as Activation),
+  activateBackward:
+    ({ kernels, views: [x, dy, dx], attributes }) =>
+    () =>
+      kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
+
+  route:
+    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+  routeBackward:
+    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.routeBackward(
+        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+      ),
+  groupByExpert:
+    ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
+    () =>
+      kernels.groupByExpert(i32(ids), experts as number, i32(order), i32(offsets)),
+  gatherSlots:
+    ({ kernels, views: [x, order, y], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlots(f32(x), i32(order), k as number, f32(y), columns),
+  gatherSlotsBackward:
+    ({ kernels, views: [dy, order, dx], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlotsBackward(f32(dy), i32(order), k as number, f32(dx), columns),
+  groupedMatmulNT:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNT(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulNN:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedPacked:
+    ({ kernels, views: [x, w, offsets, y] }) =>
+    () =>
+      kernels.groupedPacked(f32(x), w as PackedMatrix, i32(offsets), f32(y)),
+  combine:
+    ({ kernels, views: [y, order, weights, out], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combine(f32(y), i32(order), f32(weights), f32(out), k as number, columns),
+  combineBackward:
+    ({ kernels, views: [y, order, weights, dOut, dY, dWeights], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combineBackward(
+        ...([f32(y), i32(order), f32(weights), f32(dOut), f32(dY), f32(dWeights), k as number, columns] as const),
+      ),
+
+  sampledScore:
+    ({ kernels, views: [g, uniform, curvature, probability], sizes: { n } }) =>
+    () =>
+      kernels.sampledScore(f32(g), f32(uniform), f32(curvature), f32(probability), n),
+  probabilitySquares:
+    ({ views: [g, squares] }) =>
+    () =>
+      probabilitySquares(f32(g), f64(squares)),
+  gram:
+    ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
+    () =>
+      kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  rowEnergy:
+    ({ kernels, views: [g, energy, weight] }) =>
+    () =>
+      kernels.rowEnergy(f32(g), f64(energy), f32(weight)),
+  columnEnergy:
+    ({ kernels, views: [x, energy] }) =>
+    () => {
+      f64(energy).fill(0);
+      kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
+    },
+  sketch: (bound) => sketchBy(bound, 'sketch'),
+  outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
+  batchNorm:
+    ({ views, attributes: { epsilon } }) =>
+    () =>
+      batchNorm(views.slice(0, 5).map(f32), f32(views[5]), epsilon as number),
+  batchNormBackward:
+    ({ views, attributes: { epsilon } }) =>
+    () =>
+      batchNormBackward(views.slice(0, 5).map(f32), views.slice(5).map(f32), epsilon as number),
+  batchStatistics:
+    ({ views: [x, mean, variance] }) =>
+    () =>
+      batchStatistics(f32(x), f32(mean), f32(variance)),
+  batchStatisticsBackward:
+    ({ views: [x, mean, dMean, dVariance, dx] }) =>
+    () =>
+      batchStatisticsBackward(
+        ...([f32(x), f32(mean), dMean && f32(dMean), dVariance && f32(dVariance), f32(dx)] as const),
+      ),
+  unfold:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
+    () =>
+      kernels.unfold(f32(x), f32(y), windowShape(attributes, sizes)),
+  fold:
+    ({ kernels, views: [y, x], sizes, attributes }) =>
+    () =>
+      kernels.fold(f32(y), f32(x), windowShape(attributes, sizes)),
+  maxPool:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
+    () =>
+      kernels.maxPool(f32(x), f32(y), windowShape(attributes, sizes)),
+  maxPoolBackward:
+    ({ kernels, views: [x, dy, dx], sizes, attributes }) =>
+    () =>
+      kernels.maxPoolBackward(f32(x), f32(dy), f32(dx), windowShape(attributes, sizes)),
+  meanRows:
+    ({ kernels, views: [x, y], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRows(f32(x), count, f32(y), columns),
+  meanRowsBackward:
+    ({ kernels, views: [dy, dx], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRowsBackward(f32(dy), count, f32(dx), columns),
 };
+
+/** @param sums of the view [4, sequences]: inner products, squares, row products, token products */
+function sketchBy(bound: Bound, kernel: 'sketch' | 'sketchHead'): (run: Sizes) => void {
+  const { kernels, views, sizes, attributes } = bound;
+  const [change, g] = [f32(views[0]), f32(views[1])];
+  const numbers = f64(views[2]);
+  const sequences = numbers.length / 4;
+  const part = (i: number): Float64Array => numbers.subarray(i * sequences, (i + 1) * sequences);
+  const sums = { innerProducts: part(0), squares: part(1), rowProducts: part(2), tokenProducts: part(3) };
+  const length = g.length / sizes.width / sequences;
+  return () => {
+    numbers.fill(0);
+    kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
+  };
+}
+
+function windowShape(attributes: Bound['attributes'], { images }: Bound['sizes']): WindowShape {
+  return { ...(attributes as unknown as WindowShape), images };
+}
 
 function attentionOptions(attributes: Bound['attributes']) {
   const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
@@ -175,28 +323,4 @@ function attentionOptions(attributes: Bound['attributes']) {
     ...(typeof softcap === 'number' ? { softcap } : {}),
     ...(causal === false ? { causal } : {}),
   };
-}
-
-/** Values of a token that share a scale. */
-const GROUP = 32;
-
-/**
- * x as symmetric integers of `bits` bits see it, a scale per 32 values: scale = max|x| / (2^(bits−1) − 1), codes to the
- * nearest. At 8 bits that is what integer kernels make of activations. 16 bits and more leave x as it is.
- * @param x [groups of 32]
- * @param to out, may be x
- */
-export function roundToBits(x: Float32Array, bits: number, to: Float32Array): void {
-  if (bits >= 16) {
-    if (to !== x) to.set(x);
-    return;
-  }
-  const most = 2 ** (bits - 1) - 1;
-  for (let from = 0; from < x.length; from += GROUP) {
-    const end = Math.min(from + GROUP, x.length);
-    let largest = 0;
-    for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
-    const scale = largest / most;
-    for (let i = from; i < end; i++) to[i] = scale === 0 ? 0 : scale * Math.round(x[i] / scale);
-  }
 }

@@ -3,8 +3,11 @@ import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
 import { entropyKernels } from './entropy.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
+import { imageKernels } from './images.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
@@ -12,6 +15,7 @@ import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
 import { builds, type KernelBuild, loadBuild } from './platform.ts';
 import { searchKernels } from './search.ts';
+import { sumKernels } from './sums.ts';
 import { createTeam, type TeamOptions } from './team.ts';
 
 export interface WasmKernelOptions extends TeamOptions {
@@ -35,6 +39,10 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...packedKernels(team),
     ...decodeKernels(team),
     ...networkKernels(team),
+    ...elementKernels(team),
+    ...expertKernels(team),
+    ...imageKernels(team),
+    ...sumKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),

@@ -1,5 +1,6 @@
-import type { Architecture } from '../architecture.ts';
-import { familyGraph, familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { mistralWindow } from './windows.ts';
 
 /** Llama 2 and 3, Mistral, SmolLM2 and everything else that uses their code. */
@@ -21,6 +22,12 @@ export const llama: Architecture = {
   ],
   ropeStyle: 'interleaved',
   ropeFactors: true,
-  tensors: (config) => familyTensors(config, { permuted: true, ropeFactors: true }),
-  graph: (config) => familyGraph(config, { permuted: true, ropeFactors: true }),
+  names: {
+    ...commonNames,
+    attn_q: { huggingFace: 'model.layers.{layer}.self_attn.q_proj.weight', permutedHeads: 'heads' },
+    attn_k: { huggingFace: 'model.layers.{layer}.self_attn.k_proj.weight', permutedHeads: 'kvHeads' },
+    'attn_q.bias': { huggingFace: 'model.layers.{layer}.self_attn.q_proj.bias', permutedHeads: 'heads' },
+    'attn_k.bias': { huggingFace: 'model.layers.{layer}.self_attn.k_proj.bias', permutedHeads: 'kvHeads' },
+  },
+  graph: (config) => familyGraph(config, {}),
 };

@@ -1,5 +1,6 @@
-import type { Architecture } from '../architecture.ts';
-import { familyGraph, familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen2 and Qwen2.5: biases on q, k, v; RoPE by halves. */
@@ -15,6 +16,6 @@ export const qwen2: Architecture = {
   ],
   ropeStyle: 'halves',
   ropeFactors: false,
-  tensors: (config) => familyTensors(config, { qkvBias: true }),
+  names: commonNames,
   graph: (config) => familyGraph(config, { qkvBias: true }),
 };

@@ -1,5 +1,6 @@
-import type { Architecture } from '../architecture.ts';
-import { familyGraph, familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen3 (dense): RMSNorm on every head of q and k before RoPE by halves, no biases. */
@@ -15,6 +16,6 @@ export const qwen3: Architecture = {
   ],
   ropeStyle: 'halves',
   ropeFactors: false,
-  tensors: (config) => familyTensors(config, { qkNorm: true }),
+  names: commonNames,
   graph: (config) => familyGraph(config, { qkNorm: true }),
 };

@@ -51,3 +51,17 @@ export function preNormed(
   const gain = build.weight(norm.tensor, [norm.hidden]);
   return build.node('add', [branch(build.node('rmsNorm', [x, gain], { epsilon: norm.epsilon })), x]);
 }
+
+/** x + norm(branch(norm(x))): norms on both sides. */
+export function sandwiched(
+  build: GraphBuilder,
+  x: ValueId,
+  part: { layer: number; hidden: number; normEpsilon: number; before: string; after: string },
+  branch: (normed: ValueId) => ValueId,
+): ValueId {
+  const norm = (rows: ValueId, name: string): ValueId =>
+    build.node('rmsNorm', [rows, build.weight(`blk.${part.layer}.${name}.weight`, [part.hidden])], {
+      epsilon: part.normEpsilon,
+    });
+  return build.node('add', [norm(branch(norm(x, part.before)), part.after), x]);
+}

@@ -10,11 +10,12 @@ import { loadCorpus } from '../../text/corpus.node.ts';
 import { type Corpus, encodeCorpus, firstCharacters } from '../../text/corpus.ts';
 import { fileNotes } from '../plan/notes.ts';
 import { Planner } from '../plan/planner.ts';
+import { quantizationRatio } from '../plan/ratio.ts';
 import { weightCount } from '../plan/wishes.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
 import { calibrationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { PlanJudge } from '../verify/judge.node.ts';
-import { type FamilyPoint, jointFrontier, quantizationRatio } from './family.ts';
+import { type FamilyPoint, jointFrontier } from './family.ts';
 
 export interface FamilyOptions extends SessionOptions {
   readonly rounding: RoundingName;

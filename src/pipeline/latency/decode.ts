@@ -3,7 +3,6 @@ import { checkpoint } from '../../core/progress.ts';
 import { Random } from '../../core/random.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { Model } from '../../model/types.ts';
-import { exactContext } from '../../model/window.ts';
 import { sample } from '../../run/sampler.ts';
 import type { Session } from '../../run/session.ts';
 import { createSession } from '../../run/session.ts';
@@ -18,7 +17,7 @@ const DEFAULT_CONTEXT = 256;
  * @throws UsageError when the model is made for fewer
  */
 export function contextOf({ config }: Pick<Model, 'config'>, asked?: number): number {
-  const most = exactContext(config);
+  const most = config.contextLength;
   if (asked !== undefined && asked > most)
     throw new UsageError(`context ${asked}: the model is made for at most ${most} tokens`);
   return asked ?? Math.min(DEFAULT_CONTEXT, most);

@@ -8,6 +8,7 @@ import { isMultiplied } from '../latency/products.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
 import type { Session } from '../session.node.ts';
+import { evaluationsOf, type SolverChoice } from '../verify/search.node.ts';
 import { fileNotes, runNotesAhead } from './notes.ts';
 import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
@@ -19,7 +20,7 @@ export interface Goal {
   readonly setting: Omit<Setting, 'table' | keyof RunPrices>;
 }
 
-export interface GoalOptions extends Deployment {
+export interface GoalOptions extends Deployment, SolverChoice {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
@@ -43,7 +44,9 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
   const notes = fileNotes(rounding, runNotesAhead(model, free));
   const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
   const setting = { model, notes, latency, fuse, context, threads, kvUniform };
-  await new Planner({ ...setting, ...free }).plan(budgets);
+  const planner = new Planner({ ...setting, ...free });
+  if (evaluationsOf(options) === undefined) planner.checkSolver(budgets, options);
+  await planner.plan(budgets, { mostFormats: options.mostFormats });
   return { budgets, setting };
 }
 
@@ -82,6 +85,6 @@ function freeCache({ config }: Model): RunPrices['cache'] {
 function freeActivations(model: Model, widths: readonly number[]): RunPrices['activations'] {
   const prices = widths.map((bits) => ({ bits, loss: 0, lossError: 0 }));
   return matrices(model)
-    .filter((tensor) => isMultiplied(model, tensor))
+    .filter((tensor) => isMultiplied(model, tensor.name))
     .map(({ name }) => ({ tensor: name, prices }));
 }

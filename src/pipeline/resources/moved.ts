@@ -1,5 +1,6 @@
 import { packedFormats } from '../../kernels/packedFormats.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
+import { isMatrix } from '../../model/matrices.ts';
 import type { Model } from '../../model/types.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
 import { contextOf } from '../latency/decode.ts';
@@ -21,12 +22,15 @@ export function moved({ model, context, cache }: Setting): Resource {
     fixed: FLOAT_BYTES * vectorValues(model) + (cache ? 0 : 2 * config.layers * cacheBytes(config, 'F32', tokens)),
     cost: (tensor, name) => {
       const row = packedFormats.includes(name) ? rowBytes(format(name), tensor.columns) : FLOAT_BYTES * tensor.columns;
-      return (isMultiplied(model, tensor) ? tensor.rows : 1) * row;
+      return (isMultiplied(model, tensor.tensor) ? tensor.rows : 1) * row;
     },
     cacheCost: (name) => cacheBytes(config, name, tokens),
   };
 }
 
 function vectorValues({ tensors }: Model): number {
-  return [...tensors.values()].reduce((sum, { shape }) => sum + (shape.length === 1 ? shape[0] : 0), 0);
+  return [...tensors.values()].reduce(
+    (sum, tensor) => sum + (isMatrix(tensor) ? 0 : tensor.shape.reduce((a, b) => a * b, 1)),
+    0,
+  );
 }

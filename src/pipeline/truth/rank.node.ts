@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
+import type { Memory } from '../../core/memory.ts';
 import type { WorkOptions } from '../../core/progress.ts';
 import { Random } from '../../core/random.ts';
 import { predictPlan, type Ranking, rankMetric } from '../../measure/metrics/rank.ts';
@@ -33,10 +34,11 @@ export interface UnrankedMetric {
 const LAYER_TOKENS = 4096;
 const EVALUATED_TOKENS = 512;
 
-/** The truth stored with the package for this model, when there is one. */
+/** The truth that a checkout stores for this model, when there is one; packages hold none. */
 export async function storedTruth(model: Model): Promise<Truth | undefined> {
   const fingerprint = await model.fingerprint();
   const folder = assetPath('truth');
+  if (!existsSync(folder)) return undefined;
   for (const name of readdirSync(folder).sort()) {
     const truth = truthFromJson(readFileSync(join(folder, name), 'utf8'));
     if (truth.model === fingerprint) return truth;
@@ -45,7 +47,7 @@ export async function storedTruth(model: Model): Promise<Truth | undefined> {
 }
 
 /**
- * Scores of the coarse candidates by every metric.
+ * Scores of the bench's candidates by every metric.
  * @param tokens calibration text, [sequences, length]; the layer metrics see odd sequences of it
  */
 export async function scoreBench(
@@ -63,15 +65,21 @@ export async function scoreBench(
     measurement,
     candidates: {
       tensors: candidates.tensors,
-      formats: coarsePalette,
+      formats: (tensor) => candidates.formats(tensor),
       delta: (tensor, name) => candidates.delta(tensor, name),
     },
     tokens: unseen(tokens, LAYER_TOKENS),
     evaluated: unseen(tokens, EVALUATED_TOKENS),
     ownText: () => ownText(bench, EVALUATED_TOKENS, tokens.length),
     seed: measurement.key.seed,
-    memory: workspace.memory(),
+    memory: keyed(workspace.memory(), candidates.rounding),
   });
+}
+
+/** Scores of one rounding are kept apart from those of another. */
+function keyed<T>(memory: Memory<T>, rounding: string): Memory<T> {
+  const named = (key: string): string => JSON.stringify([rounding, key]);
+  return { get: (key) => memory.get(named(key)), put: (key, value) => memory.put(named(key), value) };
 }
 
 /** Odd sequences, at most so many tokens and at least one sequence. */
