@@ -6,7 +6,7 @@ import { preTokenizerByName, preTokenizers } from './pre-tokenizers.ts';
 import { SpmEncoding } from './spm.ts';
 import type { Tokenizer, TypedMetadata } from './types.ts';
 import { UnigramEncoding } from './unigram.ts';
-import type { SpecialName, TokenizerModel, Vocabulary } from './vocabulary.ts';
+import type { SpecialName, Strip, TokenizerModel, Vocabulary } from './vocabulary.ts';
 import { endsKey, specialKeys, specialNames, TokenType, tokenizerModels, tokenTypes } from './vocabulary.ts';
 import type { TextEncoding } from './vocabulary-tokenizer.ts';
 import { typed, VocabularyTokenizer } from './vocabulary-tokenizer.ts';
@@ -125,14 +125,16 @@ function readVocabulary(metadata: Metadata, model: TokenizerModel, defaults: Def
     if (id !== undefined && id < tokens.length) special[name] = id;
   }
   const template = metadata.get('tokenizer.chat_template');
+  const types =
+    numbers(metadata, 'tokenizer.ggml.token_type', tokens.length) ??
+    new Uint8Array(tokens.length).fill(TokenType.normal);
   return {
     model,
     tokens,
     byteLevel: model === 'gpt2' && pre?.spelling === undefined,
-    types:
-      numbers(metadata, 'tokenizer.ggml.token_type', tokens.length) ??
-      new Uint8Array(tokens.length).fill(TokenType.normal),
+    types,
     special,
+    strips: stripsByName(metadata, tokens, types),
     ends: [...(numbers(metadata, endsKey, 0) ?? []), ...fillInMiddleEnds(metadata)],
     addBos: flag(metadata, 'tokenizer.ggml.add_bos_token', defaults.addBos),
     addEos: flag(metadata, 'tokenizer.ggml.add_eos_token', defaults.addEos ?? false),
@@ -142,6 +144,33 @@ function readVocabulary(metadata: Metadata, model: TokenizerModel, defaults: Def
       flag(metadata, 'tokenizer.ggml.add_space_prefix', defaults.addSpacePrefix ?? false),
     chatTemplate: typeof template === 'string' ? template : undefined,
   };
+}
+
+/**
+ * Special tokens that take white space beside them: GGUF has no place for it, and llama.cpp goes by names.
+ * @see llama.cpp src/llama-vocab.cpp, "Handle per token attributes"
+ */
+function stripsByName(metadata: Metadata, tokens: readonly string[], types: ArrayLike<number>): Map<number, Strip> {
+  const text = (key: string): string => String(metadata.get(key) ?? '');
+  const [name, pre, architecture] = [
+    text('general.name').toLowerCase(),
+    text('tokenizer.ggml.pre'),
+    text('general.architecture'),
+  ];
+  const left = (token: string): Map<number, Strip> => {
+    const id = tokens.indexOf(token);
+    return new Map(id < 0 ? [] : [[id, { left: true, right: false }]]);
+  };
+  if (/jina-v2-(?:de|es|code)/.test(pre) || /nomic-bert-moe|jina-bert-v3/.test(architecture)) return left('<mask>');
+  if (/phi-?3/.test(name)) {
+    const kinds: readonly number[] = [TokenType.control, TokenType.userDefined, TokenType.unknown];
+    const kept = ['<unk>', '<s>', '<|endoftext|>'];
+    const taking = tokens.flatMap((token, id) =>
+      (kinds.includes(types[id]) || token === '</s>') && !kept.includes(token) ? [id] : [],
+    );
+    return new Map(taking.map((id) => [id, { left: false, right: true }]));
+  }
+  return name.includes('modern-bert') ? left('[MASK]') : new Map();
 }
 
 /** Fill-in-the-middle tokens that stand between files: llama.cpp stops at them. */

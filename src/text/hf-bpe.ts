@@ -61,7 +61,7 @@ function spmBpe(json: TokenizerJson, hf: HfTokens): Tokenizer {
 }
 
 function vocabularyOf(json: TokenizerJson, hf: HfTokens, model: TokenizerModel): Vocabulary {
-  const { tokens, types, special } = vocabularyParts(json, hf);
+  const { tokens, types, special, strips } = vocabularyParts(json, hf);
   const byteLevel = model === 'gpt2';
   if (!byteLevel) {
     for (const [text, id] of Object.entries(json.vocab)) {
@@ -75,6 +75,7 @@ function vocabularyOf(json: TokenizerJson, hf: HfTokens, model: TokenizerModel):
     byteLevel,
     types,
     special,
+    strips,
     ends: hf.ends,
     addBos: adds(json, hf.config, 'bos', special.bos, spm),
     addEos: adds(json, hf.config, 'eos', special.eos, false),

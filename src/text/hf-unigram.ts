@@ -1,7 +1,16 @@
 import { FormatError } from '../core/errors.ts';
 import type { HfTokens } from './hf-config.ts';
 import { hfToGguf } from './hf-to-gguf.ts';
-import { adds, addToken, declared, namedIds, specialIds, tokensById, vocabularyParts } from './hf-vocabulary.ts';
+import {
+  adds,
+  addToken,
+  declared,
+  namedIds,
+  specialIds,
+  stripsOf,
+  tokensById,
+  vocabularyParts,
+} from './hf-vocabulary.ts';
 import type { SentencePieceModel } from './sentencepiece.ts';
 import { SpmEncoding } from './spm.ts';
 import type { TokenizerJson } from './tokenizer-json.ts';
@@ -39,6 +48,7 @@ export function sentencePieceFromHf(model: SentencePieceModel, hf: HfTokens): To
     byteLevel: false,
     types,
     special,
+    strips: stripsOf(hf.added),
     ends: hf.ends,
     addBos: declared(hf.config.add_bos_token) ?? bpe,
     addEos: declared(hf.config.add_eos_token) ?? !bpe,
@@ -61,7 +71,7 @@ export function unigramFromHf(json: TokenizerJson, hf: HfTokens): Tokenizer {
       'tokenizer.json: found a Unigram model with byte_fallback, which no GGUF can carry; take a model without',
     );
   }
-  const { tokens, types, special } = vocabularyParts(json, hf);
+  const { tokens, types, special, strips } = vocabularyParts(json, hf);
   if (json.unknownId !== undefined) {
     types[json.unknownId] = TokenType.unknown;
     special.unk ??= json.unknownId;
@@ -76,6 +86,7 @@ export function unigramFromHf(json: TokenizerJson, hf: HfTokens): Tokenizer {
     byteLevel: false,
     types,
     special,
+    strips,
     ends: hf.ends,
     addBos: adds(json, hf.config, 'bos', special.bos ?? special.cls, false),
     addEos: adds(json, hf.config, 'eos', special.eos, false),

@@ -4,7 +4,7 @@ import { tokenText } from './hf-config.ts';
 import type { AddedToken, TokenizerJson } from './tokenizer-json.ts';
 import { members, record } from './tokenizer-json.ts';
 import type { SpecialName } from './vocabulary.ts';
-import { specialNames, TokenType } from './vocabulary.ts';
+import { type Strip, specialNames, TokenType } from './vocabulary.ts';
 
 /** Tokens of a tokenizer.json with all that the folder's files add. */
 export interface HfVocabularyParts {
@@ -13,6 +13,7 @@ export interface HfVocabularyParts {
   /** TokenType by id. */
   readonly types: Uint8Array;
   readonly special: Partial<Record<SpecialName, number>>;
+  readonly strips: ReadonlyMap<number, Strip>;
 }
 
 /**
@@ -28,7 +29,7 @@ export function vocabularyParts(json: TokenizerJson, hf: HfTokens): HfVocabulary
   const types = new Uint8Array(tokens.length).fill(TokenType.unused);
   for (const [, id] of named) types[id] = TokenType.normal;
   for (const token of added) addToken(token, tokens, types);
-  return { tokens, types, special: specialIds(new Map(named), hf) };
+  return { tokens, types, special: specialIds(new Map(named), hf), strips: stripsOf(added) };
 }
 
 export const namedIds = (added: readonly AddedToken[]): [string, number][] =>
@@ -42,6 +43,12 @@ export function addToken({ id, content, special }: AddedToken, tokens: string[],
   types[id] = control ? TokenType.control : TokenType.userDefined;
   // llama.cpp finds user-defined tokens in text before anything escapes its spaces.
   tokens[id] = control ? content : content.replaceAll('▁', ' ');
+}
+
+/** Which added tokens take white space beside them. */
+export function stripsOf(added: readonly AddedToken[]): Map<number, Strip> {
+  const taking = added.filter(({ lstrip, rstrip }) => lstrip === true || rstrip === true);
+  return new Map(taking.map(({ id, lstrip, rstrip }) => [id, { left: lstrip === true, right: rstrip === true }]));
 }
 
 /** Gaps between ids that are filled; more would let a small damaged file claim any amount of memory. */

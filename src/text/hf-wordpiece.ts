@@ -17,7 +17,7 @@ import { WordPieceEncoding } from './wordpiece.ts';
  */
 export function wordPieceFromHf(json: TokenizerJson, hf: HfTokens): Tokenizer {
   const parts = vocabularyParts(json, hf);
-  const { types } = parts;
+  const { types, strips } = parts;
   const special = { ...parts.special, ...bertIds(json, parts.special) };
   const inner = json.innerPrefix;
   const tokens = parts.tokens.map((token, id) => {
@@ -30,6 +30,7 @@ export function wordPieceFromHf(json: TokenizerJson, hf: HfTokens): Tokenizer {
     byteLevel: false,
     types,
     special: { ...special, bos: special.cls },
+    strips,
     ends: hf.ends,
     addBos: true,
     addEos: false,

@@ -25,6 +25,9 @@ export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
+  /** Whether it takes the white space before, or behind it. */
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
 }
 
 /** A normalizer, pre-tokenizer or post-processor: `type` and its own fields. */
@@ -51,8 +54,10 @@ export function readTokenizerJson(json: unknown): TokenizerJson {
   return {
     kind,
     addedTokens: added.map((entry: unknown) => {
-      const { id, content, special } = record(entry, 'tokenizer.json added_tokens');
-      return { id: checkId(id, String(content)), content: String(content), special: special === true };
+      const { id, content, special, lstrip, rstrip } = record(entry, 'tokenizer.json added_tokens');
+      const text = String(content);
+      const strips = { lstrip: lstrip === true, rstrip: rstrip === true };
+      return { id: checkId(id, text), content: text, special: special === true, ...strips };
     }),
     normalizer: component(root.normalizer),
     preTokenizer: component(root.pre_tokenizer),

@@ -28,6 +28,12 @@ export const endsKey = 'bitbudget.end_token_ids';
 export const tokenizerModels = ['gpt2', 'gemma4', 'whitespace', 'llama', 't5', 'bert'] as const;
 export type TokenizerModel = (typeof tokenizerModels)[number];
 
+/** On which sides a special token takes white space that stands beside it. */
+export interface Strip {
+  readonly left: boolean;
+  readonly right: boolean;
+}
+
 /** Everything a tokenizer knows besides its algorithm; read from GGUF metadata or from Hugging Face files. */
 export interface Vocabulary {
   /** GGUF's name of the algorithm, see `TokenizerModel`. */
@@ -40,6 +46,8 @@ export interface Vocabulary {
   readonly special: Readonly<Partial<Record<SpecialName, number>>>;
   /** Ids that the model's files declare to end generation, beside `special`'s. */
   readonly ends: readonly number[];
+  /** Special tokens that take the white space before or behind them, by id. */
+  readonly strips?: ReadonlyMap<number, Strip>;
   readonly addBos: boolean;
   readonly addEos: boolean;
   /** Whether a separator (`[SEP]`) stands behind text. */

@@ -238,3 +238,17 @@ function llama2Json(metadata: ReadonlyMap<string, unknown>): object {
     model: { type: 'BPE', vocab, merges, byte_fallback: true, unk_token: '<unk>' },
   };
 }
+
+test('added tokens take the white space beside them where tokenizer.json says so', () => {
+  const marks = [
+    { id: 4096, content: '<l>', special: true, lstrip: true },
+    { id: 4097, content: '<r>', special: true, rstrip: true },
+    { id: 4098, content: '<n>', special: true },
+  ];
+  const tokenizer = tiny({}, { added_tokens: marks });
+  const shown = (text: string): string => tokenizer.decode(tokenizer.encode(text, { parseSpecial: true }));
+  assert.equal(shown('a \n<l> b'), 'a<l> b');
+  assert.equal(shown('a <r> \tb'), 'a <r>b');
+  assert.equal(shown('a <n> b'), 'a <n> b');
+  assert.equal(shown('a <r> <l> b'), 'a <r><l> b');
+});

@@ -42,8 +42,12 @@ function tokenizerOf(name: string): Tokenizer {
 const needs = { skip: skip || needsShared('text').skip };
 
 /** Ids of texts, and of the edge cases with special tokens, are llama.cpp's. */
-async function compare(tokenizer: Tokenizer, texts: readonly string[]): Promise<void> {
-  const [expected, special] = await llamaIdsOf(tokenizer.toGguf(), [
+async function compare(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  metadata: ReadonlyMap<string, TypedMetadata> = tokenizer.toGguf(),
+): Promise<void> {
+  const [expected, special] = await llamaIdsOf(metadata, [
     { texts, parseSpecial: false },
     { texts: edgeTexts, parseSpecial: true },
   ]);
@@ -73,7 +77,8 @@ for (const name of judged) {
 
 for (const name of names) {
   test(`${name}: ids of the shared texts are llama.cpp's, special tokens too`, needs, async () => {
-    await compare(tokenizerOf(name), await sampleTexts(2000));
+    // The whole file: the model's name tells of its special tokens too.
+    await compare(tokenizerOf(name), await sampleTexts(2000), read(name));
   });
 }
 
@@ -306,5 +311,21 @@ test('gemma 4: tokenizer.json gives the ids of the GGUF, and its entries', { ski
     'add_space_prefix',
   ]) {
     assert.deepEqual(written.get(`tokenizer.ggml.${key}`), metadata.get(`tokenizer.ggml.${key}`), key);
+  }
+});
+
+test('special tokens that take white space beside them do, as in llama.cpp', { skip }, async () => {
+  const cases: [name: string, text: string][] = [
+    ['phi-3', '<|user|>\n Hi <|end|> \n<|assistant|>\n\t x</s>  y <s> z <|endoftext|>  end'],
+    ['nomic-bert-moe', 'one  <mask> two<mask>  <s> three'],
+  ];
+  for (const [name, text] of cases) {
+    const all = read(name);
+    const [[expected]] = await llamaIdsOf(all, [{ texts: [text], parseSpecial: true }]);
+    assert.deepEqual(Array.from(tokenizerOf(name).encode(text, { parseSpecial: true })), expected, name);
+    // Without the name that tells, the white space is text.
+    const nameless = new Map([...all].filter(([key]) => !key.startsWith('general.')));
+    const plain = tokenizerFromGguf(untyped(nameless)).encode(text, { parseSpecial: true });
+    if (name === 'phi-3') assert.notDeepEqual(Array.from(plain), expected);
   }
 });
