@@ -14,7 +14,7 @@ function scoreRow(keys: number): number {
   return row % 1024 === 0 ? row + 16 : row;
 }
 
-/** Bytes of the scores that causal attention over `keys` tokens works on. */
+/** Bytes of the scores that attention works on where one tile's queries see `keys` tokens together. */
 export function attentionScratch(threads: number, keys: number): number {
   return threads * QUERIES * scoreRow(keys) * 4;
 }
@@ -26,8 +26,8 @@ function windowOf({ window, past, length }: AttentionShape): number {
   return window === undefined || window >= past + length ? NO_WINDOW : window;
 }
 
-/** Most keys that the queries of one tile see together. */
-function tileKeys(shape: AttentionShape): number {
+/** Most keys that the queries of one tile see together: what `attentionScratch` takes. */
+export function tileKeys(shape: AttentionShape): number {
   const { past, length, causal = true } = shape;
   const window = windowOf(shape);
   const rows = Math.min(QUERIES, length);
