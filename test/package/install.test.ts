@@ -34,7 +34,7 @@ test('the tarball holds what users need and nothing else', () => {
   );
   const paths = own.files.map(({ path }) => path);
   const expected =
-    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|assets\/text\/\w+\.txt\.gz|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|assets\/text\/\w+\.txt\.gz|assets\/tasks\/\w+\.jsonl|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
