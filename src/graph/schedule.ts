@@ -6,7 +6,9 @@ import type { DataType, Graph, Lowering, Shape, Target, Type, ValueId } from './
 /** Places begin at multiples of this many bytes. */
 const ALIGNMENT = 64;
 
-export interface Schedule extends Program {
+/** A program, which is plain data, and where a graph's values are in it. */
+export interface Schedule {
+  readonly program: Program;
   /** Operand of a value of the graph; undefined for one that no node of the graph reads or makes. */
   operandOf(value: ValueId): number | undefined;
 }
@@ -31,10 +33,7 @@ export function schedule(
     return { ...operand, offset: offsets[operand.block] };
   });
   return {
-    places,
-    calls: lowered.calls,
-    capacities,
-    arenaBytes: bytes,
+    program: { places, calls: lowered.calls, capacities, arenaBytes: bytes },
     operandOf: (value) => (lowered.operandOf[value] === -1 ? undefined : lowered.operandOf[value]),
   };
 }
@@ -141,10 +140,19 @@ class Lowerer {
     return this.#push({ kind: 'arena', type, shape, block });
   }
 
-  /** The output in its input's memory; in a copy of it where the input is still needed or not ours to change. */
+  /**
+   * The output in its input's memory; in a copy of it where the input is still needed (later, or by the node itself as
+   * another of its inputs) or not ours to change.
+   */
   #takeOver(input: ValueId, output: ValueId, index: number): number {
     const operand = this.operands[this.operandOf[input]];
-    if (operand.kind === 'arena' && this.#lastRead[input] === index && this.blocks[operand.block].to === index) {
+    const once = this.#graph.nodes[index].inputs.filter((id) => id === input).length === 1;
+    if (
+      once &&
+      operand.kind === 'arena' &&
+      this.#lastRead[input] === index &&
+      this.blocks[operand.block].to === index
+    ) {
       this.blocks[operand.block].to = Math.max(index, this.#lastRead[output]);
       return this.operandOf[input];
     }

@@ -36,10 +36,25 @@ export interface LookedUp {
   readonly gradient: ValueId;
 }
 
+/** Stacked matrices whose rows stand in the order of experts. */
+export interface GroupedNode {
+  readonly use: Use;
+  readonly experts: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly gradient: ValueId;
+  /** Slots in their order, int32 [slots], and where each expert's begin, int32 [experts + 1]. */
+  readonly order: ValueId;
+  readonly offsets: ValueId;
+  /** Slots of a token. */
+  readonly used: number;
+}
+
 /** A segment forwards and backwards, with the sums of its matrices. */
 export interface MeasuringGraph {
   readonly graph: Graph;
   readonly linear: readonly MeasuredNode[];
+  readonly grouped: readonly GroupedNode[];
   readonly lookups: readonly LookedUp[];
   /** Gradient of every value of earlier segments that the segment reads. */
   readonly gradients: ReadonlyMap<ValueId, ValueId>;
@@ -47,10 +62,15 @@ export interface MeasuringGraph {
 
 /**
  * The measuring program of a segment.
+ * @param isMeasured whether a tensor is to be measured: routers are not
  * @param objective for the last segments: labels are drawn at its output; others are given gradients of their outputs
  */
-export function measuringGraph(part: Graph, objective?: Objective): MeasuringGraph {
-  const uses = usesOf(part);
+export function measuringGraph(
+  part: Graph,
+  isMeasured: (tensor: string) => boolean,
+  objective?: Objective,
+): MeasuringGraph {
+  const uses = usesOf(part).filter(({ tensor }) => isMeasured(tensor));
   const boundaries = boundaryInputs(part).filter((id) => part.values[id].type === 'f32');
   const wanted = [...boundaries, ...uses.map(({ output }) => output)];
   const scored = objective === undefined ? undefined : withScore(part, objective);
@@ -66,7 +86,7 @@ export function measuringGraph(part: Graph, objective?: Objective): MeasuringGra
   };
   const taps = [...boundaries, ...uses.map(({ output }) => output)].map(at);
   const inputs = uses.map(({ input }) => input);
-  const roots = scored === undefined ? [] : [scored.gradient, scored.curvature];
+  const roots = scored === undefined ? [] : [scored.gradient, scored.curvature].filter((id) => id !== undefined);
   const lean = pruned(graph, [...taps, ...inputs, ...roots]);
   const build = new GraphBuilder({ ...lean, nodes: [...lean.nodes, ...(scored?.sums ?? [])] });
   const from = lean.nodes.length;
@@ -76,12 +96,27 @@ export function measuringGraph(part: Graph, objective?: Objective): MeasuringGra
     .map((use) => sums.add(use, at(use.output), use.output === part.outputs[0] ? scored?.curvature : undefined));
   const gradients = new Map(boundaries.map((id) => [id, at(id)]));
   const lookups = uses.filter(({ kind }) => kind === 'lookup').map((use) => ({ use, gradient: at(use.output) }));
+  const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => groupedNode(part, use, at(use.output)));
   const outputs = [
     ...gradients.values(),
+    ...grouped.flatMap(({ use, gradient, order, offsets }) => [use.input, gradient, order, offsets]),
     ...lookups.map(({ gradient }) => gradient),
     ...linear.flatMap(({ energy, sketch }) => [energy, sketch]),
   ];
-  return { graph: hoisted(build.finish([...new Set(outputs)]), from), linear, lookups, gradients };
+  return { graph: hoisted(build.finish([...new Set(outputs)]), from), linear, grouped, lookups, gradients };
+}
+
+function groupedNode(part: Graph, use: Use, gradient: ValueId): GroupedNode {
+  const offsets = part.nodes[use.node].inputs[2]!;
+  const dispatch = part.nodes.find(({ outputs }) => outputs.includes(offsets))!;
+  const gather = part.nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch.outputs[0])!;
+  const experts = (part.values[offsets].shape[0] as number) - 1;
+  const [all, columns] = part.values[use.weight].shape as number[];
+  return {
+    ...{ use, experts, rows: all / experts, columns, gradient, offsets },
+    order: dispatch.outputs[0],
+    used: gather.attributes['k'] as number,
+  };
 }
 
 /** The segment with labels drawn at its output. Nodes that only sum are kept apart, since nothing reads them. */

@@ -1,15 +1,18 @@
 import { gradientName } from '../graph/differentiate.ts';
 import { inputNamed } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
+import type { Use } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
+import { isMatrix } from '../model/matrices.ts';
 import type { Objective } from '../objective/types.ts';
 import type { BoundaryStore } from '../run/boundaries.ts';
-import { type LookupTables, loadSegment } from '../run/lookups.ts';
+import { type LookupTables, loadSegment, type TableRows } from '../run/lookups.ts';
 import type { RunningProgram } from '../run/program.ts';
 import type { SegmentedRun, SequenceRange } from '../run/segments.ts';
 import { numbersPerSequence, sizesOf } from '../run/sequences.ts';
 import { addInputEnergy, type FactorSums, finishHalf, measuredUse, openFactors } from './factors.ts';
-import { type MeasuredNode, type MeasuringGraph, measuringGraph } from './graph.ts';
+import { type GroupedNode, type MeasuredNode, type MeasuringGraph, measuringGraph } from './graph.ts';
+import { GroupedFactors } from './grouped.ts';
 import { addToSketch, referencePerturbation } from './sketch.ts';
 import type { UseMeasurement } from './types.ts';
 
@@ -25,6 +28,23 @@ export interface OpenOptions {
   readonly summed?: ReadonlySet<ValueId>;
 }
 
+/** A table of which rows were looked up. */
+export interface MeasuredTable {
+  readonly use: Use;
+  readonly rows: TableRows;
+  /** At what was found, of all sequences. */
+  readonly gradient: Float32Array;
+}
+
+/** What a measurement works with. */
+interface Opened {
+  readonly tables: LookupTables;
+  readonly program: RunningProgram;
+  readonly factors: readonly FactorSums[];
+  readonly grouped: readonly GroupedFactors[];
+  readonly options: OpenOptions;
+}
+
 /** A segment being measured: forwards and backwards over batches, half of the sequences after the other. */
 export class SegmentMeasurement {
   readonly #run: SegmentedRun;
@@ -33,32 +53,29 @@ export class SegmentMeasurement {
   readonly #tables: LookupTables;
   readonly #program: RunningProgram;
   readonly #factors: readonly FactorSums[];
+  readonly #grouped: readonly GroupedFactors[];
   readonly #objective: Objective | undefined;
   /** Values whose gradients later segments have begun. */
   readonly #summed: ReadonlySet<ValueId>;
   /** Rows of each use's inputs in the current half. */
   readonly #counts: number[];
   /** Gradients at what was looked up, by table. */
-  readonly lookups: ReadonlyMap<string, Float32Array>;
+  readonly #lookups: ReadonlyMap<string, Float32Array>;
   /** Sums of the objective, of finished halves. */
   readonly outputSums: (Float32Array | Float64Array)[][] = [];
 
-  private constructor(
-    run: SegmentedRun,
-    kernels: Kernels,
-    measuring: MeasuringGraph,
-    opened: { tables: LookupTables; program: RunningProgram; factors: FactorSums[]; options: OpenOptions },
-  ) {
+  private constructor(run: SegmentedRun, kernels: Kernels, measuring: MeasuringGraph, opened: Opened) {
     this.#run = run;
     this.#kernels = kernels;
     this.#measuring = measuring;
     this.#tables = opened.tables;
     this.#program = opened.program;
     this.#factors = opened.factors;
+    this.#grouped = opened.grouped;
     this.#objective = opened.options.objective;
     this.#summed = opened.options.summed ?? new Set();
     this.#counts = measuring.linear.map(() => 0);
-    this.lookups = new Map(
+    this.#lookups = new Map(
       measuring.lookups.map(({ use }) => [use.tensor, new Float32Array(this.#numbers(use.output))]),
     );
   }
@@ -70,16 +87,25 @@ export class SegmentMeasurement {
     batches: readonly SequenceRange[],
     options: OpenOptions,
   ): Promise<SegmentMeasurement> {
-    const measuring = measuringGraph(part, options.objective);
+    const { tensors } = run.model;
+    const isMeasured = (name: string): boolean => isMatrix(tensors.get(name)!);
+    const measuring = measuringGraph(part, isMeasured, options.objective);
     const tables = await loadSegment(run, part);
     const factors: FactorSums[] = [];
     for (const node of measuring.linear) factors.push(await openUse(run, node, options.sequences));
+    const grouped: GroupedFactors[] = [];
+    for (const node of measuring.grouped) grouped.push(await openGrouped(run, kernels, node, options.sequences));
     const program = run.open(measuring.graph, batches);
-    return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, options });
+    return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, grouped, options });
   }
 
-  get tables(): LookupTables {
-    return this.#tables;
+  /** Tables whose rows were looked up, with the gradients at what was found. */
+  tables(): MeasuredTable[] {
+    return this.#measuring.lookups.flatMap(({ use }) => {
+      const rows = this.#tables.rows.get(use.tensor);
+      const gradient = this.#lookups.get(use.tensor);
+      return rows && gradient ? [{ use, rows, gradient }] : [];
+    });
   }
 
   get graph(): Graph {
@@ -110,8 +136,9 @@ export class SegmentMeasurement {
       else await program.read(gradient, part);
     }
     for (const { use, gradient } of this.#measuring.lookups)
-      await program.read(gradient, this.#part(this.lookups.get(use.tensor)!, batch));
+      await program.read(gradient, this.#part(this.#lookups.get(use.tensor)!, batch));
     await this.#addSums(batch, owners);
+    for (const [i, node] of this.#measuring.grouped.entries()) await this.#addGrouped(node, this.#grouped[i], owners);
   }
 
   /** Ends a half of the sequences. */
@@ -123,20 +150,22 @@ export class SegmentMeasurement {
     for (const [i, node] of this.#measuring.linear.entries()) {
       const a = await this.#takeState(node.gram, new Float32Array(node.columns ** 2));
       const rowEnergy = node.isOutput
-        ? this.#objective!.energy(outputSums, this.#counts[i])
+        ? this.#objective!.energy(outputSums)
         : await this.#takeState(node.rowEnergy, new Float64Array(node.rows));
       finishHalf(this.#kernels, this.#factors[i], { a, rowEnergy, count: this.#counts[i] });
       this.#counts[i] = 0;
     }
+    for (const grouped of this.#grouped) grouped.finishHalf();
     if (outputSums.length > 0) this.outputSums.push(outputSums);
   }
 
   uses(): UseMeasurement[] {
-    return this.#factors.map(measuredUse);
+    return [...this.#factors.map(measuredUse), ...this.#grouped.flatMap((grouped) => grouped.uses())];
   }
 
   close(): void {
     this.#program.close();
+    for (const grouped of this.#grouped) grouped.close();
     const deltas = this.#measuring.linear.map(({ delta }) => delta);
     const states = this.#measuring.linear.flatMap(({ gram, rowEnergy }) => [gram, rowEnergy]);
     this.#run.memory.drop(...this.#tables.loaded, ...deltas);
@@ -161,6 +190,26 @@ export class SegmentMeasurement {
       addToSketch(this.#factors[i].sketch, numbers, owners);
       addInputEnergy(this.#factors[i], found, rows);
       this.#counts[i] += rows;
+    }
+  }
+
+  async #addGrouped(node: GroupedNode, sums: GroupedFactors, owners: readonly number[]): Promise<void> {
+    const { experts, rows, columns, used } = node;
+    const kernels = this.#kernels;
+    const tokens = owners.length * this.#run.sequences.length;
+    const slots = tokens * used;
+    const [x, g, order] = [kernels.f32(slots * columns), kernels.f32(slots * rows), new Int32Array(slots)];
+    try {
+      const offsets = new Int32Array(experts + 1);
+      await this.#program.read(node.use.input, x);
+      await this.#program.read(node.gradient, g);
+      await this.#program.read(node.order, order);
+      await this.#program.read(node.offsets, offsets);
+      const perSequence = this.#run.sequences.length * used;
+      const sequence = order.map((slot) => Math.floor(slot / perSequence));
+      sums.add({ x, g, offsets, sequence, owners, tokens });
+    } finally {
+      kernels.free(x, g);
     }
   }
 
@@ -193,13 +242,26 @@ async function openUse(
   const changed = Math.ceil(rows / stride);
   const values = new Float32Array(changed * columns);
   const buffer = run.memory.weight(use.tensor);
-  for (let r = 0; r < changed; r++)
-    await run.device.read(
-      { buffer, offset: 4 * r * stride * columns },
-      values.subarray(r * columns, (r + 1) * columns),
-    );
+  // Asked for together: every answer may take its time.
+  await Promise.all(
+    Array.from({ length: changed }, (_, r) =>
+      run.device.read({ buffer, offset: 4 * r * stride * columns }, values.subarray(r * columns, (r + 1) * columns)),
+    ),
+  );
   const perturbation = referencePerturbation(values, columns, stride);
   run.memory.set(delta, perturbation.delta);
   const described = { tensor: use.tensor, use: 'linear' } as const;
   return openFactors(described, rows, perturbation, sequences);
+}
+
+/** Reads the stacked matrices once, for their perturbations. */
+async function openGrouped(
+  run: SegmentedRun,
+  kernels: Kernels,
+  { use, experts, rows, columns }: GroupedNode,
+  sequences: number,
+): Promise<GroupedFactors> {
+  const weight = new Float32Array(experts * rows * columns);
+  await run.device.read({ buffer: run.memory.weight(use.tensor) }, weight);
+  return new GroupedFactors(kernels, { tensor: use.tensor, experts, rows, columns, sequences }, weight);
 }

@@ -3,6 +3,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { Kernels } from '../kernels/contract.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import { checkActivations } from '../model/activation-bits.ts';
@@ -53,6 +54,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
   readonly folder?: string;
+  /** What to run on, see `SessionOptions`. */
+  readonly kernels?: Kernels;
 }
 
 export interface QuantizeResult {

@@ -29,6 +29,8 @@ export interface SessionOptions extends WorkOptions {
   readonly folder: string;
   /** Default: the machine's. */
   readonly threads?: number;
+  /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
+  readonly kernels?: Kernels;
   readonly seed?: number;
 }
 
@@ -76,7 +78,8 @@ export class Session {
       refuse?.(new Map());
       const magnitudes = await magnitudesOf(model, options);
       refuse?.(magnitudes);
-      return new Session(model, magnitudes, await createWasmKernels({ threads }), workerPool(threads), options);
+      const kernels = options.kernels ?? (await createWasmKernels({ threads }));
+      return new Session(model, magnitudes, kernels, workerPool(threads), options);
     } catch (error) {
       await model.close();
       throw error;
@@ -179,7 +182,7 @@ export class Session {
 
   async close(): Promise<void> {
     await this.runner.close();
-    this.kernels.close();
+    if (this.options.kernels === undefined) this.kernels.close();
     await this.model.close();
   }
 

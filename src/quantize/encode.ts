@@ -2,12 +2,13 @@ import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { TensorMeasurement } from '../measure/types.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { diagonalCurvature, fullCurvature } from './curvature.ts';
 import type { JobRunner } from './jobs.ts';
+import { partsOf } from './parts.ts';
 import { matrices } from './sensitivity.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
@@ -21,6 +22,8 @@ export interface BlockStore {
 /** A slice of a matrix in its final format, and where its blocks are kept. */
 export interface Slice {
   readonly tensor: ModelTensor;
+  /** Name of the measurement that it belongs to. */
+  readonly measured: string;
   readonly format: string;
   readonly startRow: number;
   readonly endRow: number;
@@ -43,17 +46,18 @@ export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
 }
 
 /** The slices a plan is carried out in, in file order. */
-export function slices(model: Model, plan: BitPlan): Slice[] {
+export function slices(model: Network, plan: BitPlan): Slice[] {
   return matrices(model).flatMap((tensor) => {
-    const [rows, columns] = tensor.shape;
     const name = plannedFormat(plan, tensor);
-    const step = Math.max(1, Math.floor(SLICE_WEIGHTS / columns));
-    return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
-      const startRow = i * step;
-      const endRow = Math.min(rows, startRow + step);
-      const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
-      return { tensor, format: name, startRow, endRow, key };
-    });
+    const step = Math.max(1, Math.floor(SLICE_WEIGHTS / tensor.shape[1]));
+    return partsOf(tensor).flatMap((part) =>
+      Array.from({ length: Math.ceil((part.endRow - part.startRow) / step) }, (_, i): Slice => {
+        const startRow = part.startRow + i * step;
+        const endRow = Math.min(part.endRow, startRow + step);
+        const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
+        return { tensor, measured: part.name, format: name, startRow, endRow, key };
+      }),
+    );
   });
 }
 
@@ -64,7 +68,7 @@ export interface CurvatureSource {
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
 export async function encodePlan(
-  model: Model,
+  model: Network,
   plan: BitPlan,
   measured: CurvatureSource | undefined,
   runner: JobRunner,
@@ -86,7 +90,7 @@ export async function encodePlan(
 }
 
 async function encodeSlice(
-  { tensor, format: name, startRow, endRow }: Slice,
+  { tensor, measured, format: name, startRow, endRow }: Slice,
   plan: BitPlan,
   curvatures: CurvatureCache,
   runner: JobRunner,
@@ -102,7 +106,7 @@ async function encodeSlice(
       rounding: plan.rounding as RoundingName,
       rows: endRow - startRow,
       weight: await tensor.load(startRow, endRow),
-      curvature: await curvatures.of(tensor, (target.grid ?? target.points) !== undefined),
+      curvature: await curvatures.of(measured, tensor.shape[1], (target.grid ?? target.points) !== undefined),
     },
     signal,
   );
@@ -115,19 +119,19 @@ function weights({ tensor, startRow, endRow }: Slice): number {
 /** The curvature of the matrix at hand; slices of one matrix follow each other, so one is remembered. */
 class CurvatureCache {
   readonly #measured: CurvatureSource | undefined;
-  #last: { tensor: string; curvature: Promise<Curvature> } | undefined;
+  #last: { name: string; curvature: Promise<Curvature> } | undefined;
 
   constructor(measured: CurvatureSource | undefined) {
     this.#measured = measured;
   }
 
-  async of(tensor: ModelTensor, searched: boolean): Promise<Curvature> {
-    const flat = (): Curvature => diagonalCurvature(new Float32Array(tensor.shape[1]).fill(1));
+  async of(name: string, columns: number, searched: boolean): Promise<Curvature> {
+    const flat = (): Curvature => diagonalCurvature(new Float32Array(columns).fill(1));
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
-    if (this.#last?.tensor !== tensor.name) {
-      const curvature = measured.read(tensor.name).then(fullCurvature);
-      this.#last = { tensor: tensor.name, curvature };
+    if (this.#last?.name !== name) {
+      const curvature = measured.read(name).then(fullCurvature);
+      this.#last = { name, curvature };
     }
     return this.#last.curvature;
   }

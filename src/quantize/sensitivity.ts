@@ -6,12 +6,13 @@ import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import { isMatrix } from '../model/matrices.ts';
-import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
+import type { ModelTensor, Network, TensorRole } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { candidates, matrixFacts } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
+import { partsOf } from './parts.ts';
 import type { RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
@@ -36,6 +37,8 @@ export interface PricedTensor {
   readonly relativeError: number;
   /** Kronecker prices, before `scale`. */
   readonly prices: readonly Price[];
+  /** Of stacked matrices: what each of them costs; `prices` are their sums. [expert][candidate] */
+  readonly experts?: readonly (readonly Price[])[];
 }
 
 export interface PriceOptions extends WorkOptions {
@@ -51,7 +54,7 @@ export interface PriceOptions extends WorkOptions {
 const SAMPLED_ROWS = 96;
 
 /** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
-export function matrices(model: Model): ModelTensor[] {
+export function matrices(model: Network): ModelTensor[] {
   return [...model.tensors.values()].filter(isMatrix);
 }
 
@@ -60,7 +63,7 @@ export function matrices(model: Model): ModelTensor[] {
  * @throws UsageError for unknown formats, and for a matrix that none of them can hold
  */
 export function refuseUnusablePalette(
-  model: Model,
+  model: Network,
   magnitudes: Magnitudes,
   palette: readonly string[] | undefined,
 ): void {
@@ -79,7 +82,7 @@ export function refuseUnusablePalette(
 
 /** Prices every candidate of every matrix with the rounding that will be used. */
 export async function priceModel(
-  model: Model,
+  model: Network,
   measured: Measurement,
   runner: JobRunner,
   options: PriceOptions,
@@ -118,21 +121,28 @@ async function priceTensor(
   options: PriceOptions,
 ): Promise<PricedTensor> {
   const [rows, columns] = tensor.shape;
-  const measurement = await measured.read(tensor.name);
-  const sample = sampleRows(measurement.pricing, SAMPLED_ROWS);
-  const prices = await runner.price(
-    {
-      kind: 'price',
-      formats,
-      rounding: options.rounding,
-      sample,
-      weight: await loadRows(tensor, sample.index),
-      curvature: halfCurvature(measurement),
-      seen: measurement.rounding,
-      unseen: measurement.pricing,
-    },
-    options.signal,
-  );
+  const parts = partsOf(tensor);
+  const byPart: Price[][] = [];
+  for (const part of parts) {
+    const measurement = await measured.read(part.name);
+    const sample = sampleRows(measurement.pricing, Math.ceil(SAMPLED_ROWS / Math.sqrt(parts.length)));
+    byPart.push(
+      await runner.price(
+        {
+          kind: 'price',
+          formats,
+          rounding: options.rounding,
+          sample,
+          weight: await loadRows(tensor, sample.index, part.startRow),
+          curvature: halfCurvature(measurement),
+          seen: measurement.rounding,
+          unseen: measurement.pricing,
+        },
+        options.signal,
+      ),
+    );
+  }
+  const prices = byPart.length === 1 ? byPart[0] : summed(byPart);
   return {
     tensor: tensor.name,
     role: tensor.role,
@@ -141,12 +151,26 @@ async function priceTensor(
     columns,
     relativeError: relativeError(measured.summaries, tensor.name),
     prices,
+    ...(byPart.length > 1 ? { experts: byPart } : {}),
   };
 }
 
-async function loadRows(tensor: ModelTensor, rows: Int32Array): Promise<Float32Array> {
+/** Prices of a tensor from those of its parts, whose sampling errors are independent. */
+function summed(parts: readonly (readonly Price[])[]): Price[] {
+  return parts[0].map(({ format }, i) => ({
+    format,
+    loss: parts.reduce((sum, prices) => sum + prices[i].loss, 0),
+    samplingError: Math.hypot(...parts.map((prices) => prices[i].samplingError)),
+  }));
+}
+
+/** @param startRow where the rows are counted from */
+async function loadRows(tensor: ModelTensor, rows: Int32Array, startRow: number): Promise<Float32Array> {
   const columns = tensor.shape[1];
   const values = new Float32Array(rows.length * columns);
-  for (let i = 0; i < rows.length; i++) values.set(await tensor.load(rows[i], rows[i] + 1), i * columns);
+  for (let i = 0; i < rows.length; i++) {
+    const row = startRow + rows[i];
+    values.set(await tensor.load(row, row + 1), i * columns);
+  }
   return values;
 }

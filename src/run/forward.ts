@@ -97,9 +97,12 @@ class TiledHead implements Head {
     const { vocabulary } = this.#model.config;
     await this.#tile(0);
     const capacities = { tokens: m, sequences: 1, length: m, context: m };
-    const program = new RunningProgram(this.#memory, this.#part, { target: wholeTarget(this.#model), capacities });
+    const [input] = inputsOf(this.#part);
+    const target = wholeTarget(this.#model);
+    // One input serves all tiles: it is still there when the first is done.
+    const program = new RunningProgram(this.#memory, this.#part, { target, capacities, kept: [input] });
     try {
-      program.write(inputsOf(this.#part)[0], states);
+      program.write(input, states);
       const part = new Float32Array(m * this.#step);
       for (let first = 0; first < vocabulary; first += this.#step) {
         await this.#tile(first);

@@ -56,7 +56,9 @@ export async function* generate(
     if (finish !== 'length') break;
     generated++;
     recent.push(token);
-    const piece = decoder.decode(tokenizer.tokenBytes(token), { stream: true });
+    // Rows of the head beyond the vocabulary are padding, and no text.
+    const bytes = token < tokenizer.vocabularySize ? tokenizer.tokenBytes(token) : new Uint8Array(0);
+    const piece = decoder.decode(bytes, { stream: true });
     if (piece) yield piece;
     if (generated === most) break;
     const before = performance.now();

@@ -3,7 +3,7 @@ import { inputNamed, weightsOf } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Buffer, Device, Executable, Slot } from '../kernels/device.ts';
 import { bytesOfType, countOf, type Sizes } from '../kernels/program.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import type { SharedMemory } from './memory.ts';
 
 export interface ProgramOptions {
@@ -30,16 +30,17 @@ export class RunningProgram {
     this.graph = graph;
     this.#device = memory.device;
     this.#schedule = schedule(graph, target, capacities, kept, [...lent.keys()]);
+    const { program } = this.#schedule;
     const given = constantSlots(memory, graph, this.#schedule);
     for (const [value, slot] of lent) given.set(this.#schedule.operandOf(value)!, slot);
-    this.#arena = memory.device.allocate(this.#schedule.arenaBytes);
-    this.#slots = this.#schedule.places.map((place, i): Slot => {
+    this.#arena = memory.device.allocate(program.arenaBytes);
+    this.#slots = program.places.map((place, i): Slot => {
       if (place.kind === 'arena') return { buffer: this.#arena, offset: place.offset };
       if (place.kind === 'weight') return { buffer: memory.weight(place.tensor) };
       const bytes = bytesOfType[place.type] * countOf(place.shape, capacities);
       return given.get(i) ?? { buffer: memory.state(place.name, bytes) };
     });
-    this.#executable = memory.device.load(this.#schedule, this.#slots);
+    this.#executable = memory.device.load(program, this.#slots);
   }
 
   /** @param value an id, or the name of an input */
@@ -52,6 +53,7 @@ export class RunningProgram {
     await this.#device.read(this.slot(value), into);
   }
 
+  /** All inputs must have been written since the last run: their memory is used again once they have been read. */
   run(sizes: Sizes): void {
     this.#executable.run(sizes);
   }
@@ -69,27 +71,24 @@ export class RunningProgram {
   }
 }
 
-function constantSlots(
-  memory: SharedMemory,
-  { values }: Graph,
-  { operandOf, capacities }: Schedule,
-): Map<number, Slot> {
+function constantSlots(memory: SharedMemory, { values }: Graph, { operandOf, program }: Schedule): Map<number, Slot> {
   const slots = new Map<number, Slot>();
   for (const [id, value] of values.entries()) {
     if (value.source !== 'constant') continue;
     const operand = operandOf(id);
-    if (operand !== undefined) slots.set(operand, { buffer: memory.constant(value.recipe, value.shape, capacities) });
+    if (operand !== undefined)
+      slots.set(operand, { buffer: memory.constant(value.recipe, value.shape, program.capacities) });
   }
   return slots;
 }
 
 /** Loads the weights that a graph reads. @throws FormatError for one that the model lacks */
-export async function loadWeights(memory: SharedMemory, model: Model, graph: Graph, target: Target): Promise<void> {
+export async function loadWeights(memory: SharedMemory, model: Network, graph: Graph, target: Target): Promise<void> {
   for (const name of weightsOf(graph)) await memory.load(tensorOf(model, name), target.packed?.(name) !== undefined);
 }
 
 /** @throws RangeError for a tensor that is not in the model */
-export function tensorOf(model: Model, name: string): ModelTensor {
+export function tensorOf(model: Network, name: string): ModelTensor {
   const tensor = model.tensors.get(name);
   if (!tensor) throw new RangeError(`${name} is not in the model`);
   return tensor;
@@ -100,7 +99,7 @@ export function programBytes(
   graph: Graph,
   { target, capacities, kept, lent }: Omit<ProgramOptions, 'lent'> & { lent?: ReadonlyMap<ValueId, unknown> },
 ): number {
-  return aligned(schedule(graph, target, capacities, kept, [...(lent?.keys() ?? [])]).arenaBytes);
+  return aligned(schedule(graph, target, capacities, kept, [...(lent?.keys() ?? [])]).program.arenaBytes);
 }
 
 /** Bytes of a graph's constants. */

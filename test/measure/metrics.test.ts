@@ -7,6 +7,7 @@ import { metrics, metricsNamed } from '../../src/measure/metrics/table.ts';
 import type { Score } from '../../src/measure/metrics/types.ts';
 import { sketchStride } from '../../src/measure/sketch.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
+import { WorkerDevice } from '../support/worker-device.ts';
 import { type ErrorOf, kernels, scored, scoringSetUp } from './scoring.ts';
 import { perturbationOf } from './support.ts';
 
@@ -34,6 +35,18 @@ test('every metric scores every candidate above zero, and the larger error highe
       checked++;
     }
   assert.equal(checked, metrics.length * (7 + 2));
+});
+
+test('every metric gives the same numbers on a device in a worker', async (context) => {
+  const device = new WorkerDevice({ kernels: 'reference', seed: 2 });
+  context.after(() => device.close());
+  const [near, far] = [await setUp(true), await setUp(true)];
+  const expected = await scoreCandidates(metrics, near.task);
+  const found = await scoreCandidates(metrics, { ...far.task, kernels: { ...kernels, device } });
+  assert.deepEqual([...found.values()], [...expected.values()]);
+  assert.equal(found.size, metrics.length);
+  assert.ok(device.reads > 100, `${device.reads} reads`);
+  assert.equal(device.memory().used, 0, 'everything was given back');
 });
 
 test('scores grow with the error as their equations say: quadratic ones fourfold, first-order ones twofold', async () => {

@@ -14,7 +14,7 @@ import {
   writeGgufModel,
   writeGgufOther,
 } from '../support/folders.ts';
-import { syntheticModel } from '../support/synthetic.ts';
+import { syntheticConfig, syntheticModel } from '../support/synthetic.ts';
 
 /*
  * Situations in which what a user gives is not the model that they mean, by kind: exit code, one line, what was found and
@@ -236,6 +236,24 @@ test('checkpoints that are quantized already name the original to ask for', asyn
   ];
   for (const [what, options, found, todo] of checkpoints)
     await assertTold(await writeFolder(join(root, what), options), 1, found, todo);
+});
+
+test('config.json as Python writes it, with words for what is no number, is read', async () => {
+  const written = JSON.stringify({ ...syntheticConfig('LlamaForCausalLM'), time_step_limit: [0, '@'], note: 'NaN' });
+  for (const [i, word] of ['Infinity', '-Infinity', 'NaN'].entries()) {
+    const files = { 'config.json': written.replace('"@"', word) };
+    assert.deepEqual(await toldOfOpening(await writeFolder(join(root, `python-${i}`), { files })), {
+      code: 0,
+      line: '',
+    });
+  }
+  const infinite = { 'config.json': written.replace('"rope_theta":10000', '"rope_theta":Infinity') };
+  await assertTold(
+    await writeFolder(join(root, 'infinite'), { files: infinite }),
+    1,
+    /rope_theta is Infinity/,
+    /expected a positive number/,
+  );
 });
 
 async function variants(name: string, files: Record<string, string>): Promise<string> {
