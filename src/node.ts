@@ -6,6 +6,7 @@ export * from './index.ts';
 export { openMeasurementStore } from './measure/store.node.ts';
 export { openModel } from './model/open.node.ts';
 export { evaluateFiles } from './pipeline/evaluate.node.ts';
+export { evaluateTasks, loadTasks } from './pipeline/evaluate-tasks.node.ts';
 export { latencyFiles } from './pipeline/latency/store.node.ts';
 export { quantizeModel } from './pipeline/quantize.node.ts';
 export { Session } from './pipeline/session.node.ts';
