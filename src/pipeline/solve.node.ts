@@ -4,10 +4,9 @@ import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
-import { refuseUnusablePalette } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { NO_CORRECTION } from './plan/corrections.ts';
-import { openGoal } from './plan/goal.node.ts';
+import { openGoal, refuseUnusable } from './plan/goal.node.ts';
 import { fileNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
@@ -38,7 +37,7 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<BitPlan[]> {
   const session = await Session.open(model, options, (magnitudes) =>
-    refuseUnusablePalette(model, magnitudes, options.palette),
+    refuseUnusable(model, magnitudes, wishes, options),
   );
   try {
     const { rounding, palette, solver, objective, mostFormats, seed, evaluation, activations, metric } = options;
