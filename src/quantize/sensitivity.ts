@@ -13,7 +13,7 @@ import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
 import { partsOf } from './parts.ts';
-import type { RoundingName } from './types.ts';
+import type { Curvature, RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
 export interface SensitivityTable {
@@ -48,6 +48,11 @@ export interface PriceOptions extends WorkOptions {
   readonly memory?: Memory<PricedTensor>;
   /** Largest weights, when they are known; default: they are looked for. */
   readonly magnitudes?: Magnitudes;
+  /**
+   * What rounding takes for the cost of errors; default the curvature of half of the text.
+   * @param name of a measured matrix
+   */
+  curvatureOf?(name: string, columns: number): Curvature;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
@@ -134,7 +139,7 @@ async function priceTensor(
           rounding: options.rounding,
           sample,
           weight: await loadRows(tensor, sample.index, part.startRow),
-          curvature: halfCurvature(measurement),
+          curvature: options.curvatureOf?.(part.name, columns) ?? halfCurvature(measurement),
           seen: measurement.rounding,
           unseen: measurement.pricing,
         },

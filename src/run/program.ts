@@ -53,6 +53,7 @@ export class RunningProgram {
     await this.#device.read(this.slot(value), into);
   }
 
+  /** All inputs must have been written since the last run: their memory is used again once they have been read. */
   run(sizes: Sizes): void {
     this.#executable.run(sizes);
   }

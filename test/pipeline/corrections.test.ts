@@ -35,6 +35,7 @@ const PLANTED: Corrections = {
     feedForward: { level: 1.25, coarse: 0.05 },
   },
   spread: 0,
+  learned: true,
 };
 
 function plantedTable(): SensitivityTable {
@@ -145,7 +146,7 @@ test('verification learns from parts of the solved plan, and its corrected plan 
       const part = Object.fromEntries(Object.entries(formats).filter(([name]) => only({ name })));
       probed.push(Object.keys(part).length);
       const mean = losses(part, PLANTED);
-      return { mean, standardError: 0.01 * mean };
+      return { kl: { mean, standardError: 0.01 * mean } };
     },
   });
   assert.equal(tried.length, 2);
@@ -184,8 +185,8 @@ test('plan with probes: predictions are corrected, told with the error that is l
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
   let asked = 0;
-  const solved = async (probe: boolean) =>
-    await solveFor(
+  const solved = async (probe: boolean) => {
+    const { plans } = await solveFor(
       await openModel(source),
       { bitsPerWeight: 7 },
       {
@@ -193,30 +194,46 @@ test('plan with probes: predictions are corrected, told with the error that is l
         rounding: 'gptq',
         palette: ['Q4_0', 'Q5_0', 'Q8_0'],
         calibration: async () => randomTokens(8, 32, 1),
-        evaluation: probe ? async () => holdOut(randomTokens(4, 128, 2).ids, 128) : undefined,
+        evaluation: async () => holdOut(randomTokens(4, 128, 2).ids, 128),
+        probe,
         threads: 1,
         onProgress: ({ stage }) => {
-          if (stage === 'quantizing') asked++;
+          if (stage === 'probing') asked++;
         },
       },
     );
+    return plans;
+  };
   const [[priced], [probed]] = [await solved(false), await solved(true)];
   assert.ok(asked > 0);
   assert.notEqual(probed.prediction!.kl, priced.prediction!.kl);
   assert.ok(probed.prediction!.klError > 0);
+  assert.ok(!priced.prediction!.corrected && probed.prediction!.corrected);
   asked = 0;
   assert.deepEqual(await solved(true), [probed]);
   assert.equal(asked, 0);
+  assert.deepEqual(await solved(false), [probed], 'what was learned once corrects every later plan');
 });
 
-test('held-out text: even windows are judged, some between them probed, and no window is both', () => {
-  const tokens = Int32Array.from({ length: 10 * 4 + 3 }, (_, i) => i);
-  const { judged, probed } = holdOut(tokens, 4);
-  assert.deepEqual(
-    [...judged].filter((_, i) => i % 4 === 0),
-    [0, 8, 16, 24, 32],
-  );
-  assert.deepEqual([...probed], [4, 5, 6, 7, 20, 21, 22, 23, 36, 37, 38, 39]);
-  const short = holdOut(tokens.subarray(0, 7), 4);
+test('held-out text: stretches of 1024 tokens take turns, and no window is judged and probed', () => {
+  const tokens = Int32Array.from({ length: 9 * 512 + 3 }, (_, i) => i);
+  const starts = (part: Int32Array) => [...part].filter((_, i) => i % 512 === 0).map((token) => token / 512);
+  const { judged, probed, searched } = holdOut(tokens, 512);
+  assert.deepEqual(starts(judged), [0, 1, 4, 5, 8]);
+  assert.deepEqual(starts(searched), [2, 3, 6, 7]);
+  assert.deepEqual(starts(probed), [2, 6]);
+});
+
+test('held-out text: as many windows are judged as asked for, the first where they are few, and all of a short text', () => {
+  const tokens = Int32Array.from({ length: 10 * 256 }, (_, i) => i);
+  const starts = (part: Int32Array) => [...part].filter((_, i) => i % 256 === 0).map((token) => token / 256);
+  assert.deepEqual(starts(holdOut(tokens, 256, 2).judged), [0, 1]);
+  const most = holdOut(tokens, 256, 8);
+  assert.deepEqual(starts(most.judged), [0, 1, 2, 3, 6, 7, 8, 9]);
+  assert.deepEqual(starts(most.searched), [4, 5]);
+  const all = holdOut(tokens, 256, 12);
+  assert.deepEqual(all.judged, tokens);
+  assert.deepEqual(all.probed, all.judged);
+  const short = holdOut(tokens.subarray(0, 300), 256);
   assert.deepEqual(short.probed, short.judged);
 });

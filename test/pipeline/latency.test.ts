@@ -181,7 +181,7 @@ test('quantize keeps a budget of latency and measures the file it wrote', async 
     ...{ folder, rounding: 'nearest' as const, palette: ['Q4_0', 'Q8_0'], context: 32, threads: 1 },
     calibration: async () => randomTokens(8, 32, 1),
   };
-  const plan = async (latency: number) => (await solveFor(await openModel(source), { latency }, options))[0];
+  const plan = async (latency: number) => (await solveFor(await openModel(source), { latency }, options)).plans[0];
   const best = await plan(1000);
   const output = join(folder, 'out.gguf');
   // A little more, because sums of fractions are rounded.

@@ -73,7 +73,9 @@ test('--max-memory at a context: a longer one leaves less for weights', async (c
   const source = await smallModelFile(folder);
   const plan = async (wishes: { memory?: number; bitsPerWeight?: number }, tokens: number) => {
     const options = { folder, rounding: 'gptq', calibration: async () => randomTokens(8, 32, 1), threads: 1 } as const;
-    const [found] = await solveFor(await openModel(source), wishes, { ...options, context: tokens });
+    const {
+      plans: [found],
+    } = await solveFor(await openModel(source), wishes, { ...options, context: tokens });
     return found.prediction!;
   };
   const most = (await plan({ bitsPerWeight: 8 }, 128)).costs!['memory'];

@@ -26,18 +26,31 @@ export interface Corrections {
   readonly kinds: Readonly<Record<MatrixKind, KindCorrection>>;
   /** Relative standard error of a plan's prediction that is left. */
   readonly spread: number;
+  /** Whether they come from true evaluations of this model. */
+  readonly learned: boolean;
 }
 
 /**
  * Relative standard error of what the form leaves out before anything is learned: another text than the measured one,
- * matrices that act together, higher orders. Stored true plans are 1.2 times their predictions (docs/metrics.md).
+ * matrices that act together, higher orders.
  */
-const FORM_ERROR = 0.2;
+const FORM_ERROR = 0.17;
 
-/** Nothing learned yet. */
+/** Prices as they are: what the first plan is solved for. */
 export const NO_CORRECTION: Corrections = {
   kinds: kindsOf(() => ({ level: 1, coarse: 0 })),
   spread: FORM_ERROR,
+  learned: false,
+};
+
+/**
+ * What predictions are multiplied with before anything is learned of a model: prices are too low, the more so the fewer
+ * the bits (docs/decisions/007).
+ */
+export const TYPICAL_CORRECTION: Corrections = {
+  kinds: kindsOf(() => ({ level: 1.17, coarse: 0.2 })),
+  spread: FORM_ERROR,
+  learned: false,
 };
 
 /** Bits per weight at which coarseness is 1. */
@@ -65,6 +78,8 @@ export interface ProbedMatrix {
 export interface Probe {
   readonly matrices: readonly ProbedMatrix[];
   readonly kl: Estimate;
+  /** Mean KL of every window: how much text differs from text. */
+  readonly windows?: readonly number[];
 }
 
 /** Relative standard deviations known beforehand: of a kind's level from the common one, and of what few bits add to it. */
@@ -74,6 +89,8 @@ const COARSE_SPREAD = 0.5;
 const PROBE_ERROR = 0.03;
 /** Passes over the eight coordinates: many more than they need. */
 const SWEEPS = 2000;
+/** Windows that a result is judged on for every one that probes see. */
+const JUDGED_WINDOWS = 2;
 /** Factors stay positive at any width. */
 const LEAST_LEVEL = 0.2;
 const LEAST_COARSE = -0.15;
@@ -93,11 +110,26 @@ export function learnCorrections(probes: readonly Probe[]): Corrections {
   const least = features(common * LEAST_LEVEL, common * LEAST_COARSE);
   const solved = ridge(rows, prior, deviation, least);
   const residuals = rows.map(({ features, kl }) => dot(features, solved) / kl - 1);
-  const text = Math.min(...rows.map(({ relativeError }) => relativeError));
   return {
     kinds: kindsOf((kind) => ({ level: solved[2 * KINDS.indexOf(kind)], coarse: solved[2 * KINDS.indexOf(kind) + 1] })),
-    spread: Math.hypot(PROBE_ERROR, Math.sqrt(mean(residuals.map((value) => value * value))), text),
+    spread: Math.hypot(PROBE_ERROR, Math.sqrt(mean(residuals.map((value) => value * value))), textError(probes)),
+    learned: true,
   };
+}
+
+/**
+ * Relative standard error of one text's KL as a prediction of another's: both are samples of windows, and tokens of a window are
+ * alike. Where windows are not known, the least error that a probe was measured with.
+ */
+function textError(probes: readonly Probe[]): number {
+  const errors = probes.flatMap(({ kl, windows = [] }) => {
+    if (!(kl.mean > 0)) return [];
+    if (windows.length < 2) return [kl.standardError / kl.mean];
+    const squares = windows.map((value) => (value / kl.mean - 1) ** 2);
+    const variance = sum(squares) / (windows.length - 1);
+    return [Math.sqrt(variance * (1 / windows.length + 1 / (JUDGED_WINDOWS * windows.length)))];
+  });
+  return Math.min(...errors);
 }
 
 interface RegressionRow {

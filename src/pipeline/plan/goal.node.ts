@@ -10,7 +10,7 @@ import type { Budgets } from '../resources/table.ts';
 import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
 import type { Session } from '../session.node.ts';
 import { evaluationsOf, type SolverChoice } from '../verify/search.node.ts';
-import { fileNotes, runNotesAhead } from './notes.ts';
+import { type FileFacts, fileNotes, runNotesAhead } from './notes.node.ts';
 import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
@@ -26,6 +26,10 @@ export interface GoalOptions extends Deployment, SolverChoice {
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
   readonly activations?: readonly number[];
+  /** What the file tells of where it comes from. */
+  readonly facts?: FileFacts;
+  /** Whether the file is measured before it is written, and says so; default yes. */
+  readonly measured?: boolean;
 }
 
 /**
@@ -56,7 +60,8 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
     cache: budgets.kv === undefined ? undefined : freeCache(model),
     activations: options.activations && freeActivations(model, options.activations),
   };
-  const notes = fileNotes(rounding, runNotesAhead(model, free));
+  const measured = options.measured;
+  const notes = fileNotes({ rounding, facts: options.facts, budgets, measured, run: runNotesAhead(model, free) });
   const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
   const setting = { model, notes, latency, fuse, context, threads, kvUniform };
   const planner = new Planner({ ...setting, ...free });
