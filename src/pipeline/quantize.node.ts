@@ -14,7 +14,7 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
-import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
 import { storedPlan } from '../quantize/stored-plan.ts';
 import type { Substitute } from '../quantize/substitutes.ts';
 import type { RoundingName } from '../quantize/types.ts';
@@ -23,7 +23,7 @@ import type { Latency } from './latency/types.ts';
 import { importanceSource, measurePeers, predictPeers } from './peers/peers.node.ts';
 import type { Peer, PeerModel } from './peers/types.ts';
 import { type Corrections, TYPICAL_CORRECTION } from './plan/corrections.ts';
-import { type Goal, openGoal } from './plan/goal.node.ts';
+import { type Goal, openGoal, refuseUnusable } from './plan/goal.node.ts';
 import { type FileFacts, fileNotes, measuredNotes, runNotes } from './plan/notes.node.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
@@ -118,8 +118,9 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
 }
 
 /** @throws UsageError for what the model cannot be made into */
-function refuse(model: Model, magnitudes: Magnitudes, { palette, target }: QuantizeOptions): void {
-  refuseUnusablePalette(model, magnitudes, palette);
+function refuse(model: Model, magnitudes: Magnitudes, options: QuantizeOptions): void {
+  const { target } = options;
+  refuseUnusable(model, magnitudes, target.kind === 'budgets' ? target.wishes : undefined, options);
   if (target.kind !== 'plan') return;
   const { cache, activations } = target.plan;
   if (cache) checkCacheFormats(model.config, cache, 'plan');
