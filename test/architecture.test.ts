@@ -17,13 +17,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  store: ['core'],
   numeric: ['core'],
   container: ['core', 'numeric'],
   kernels: ['core', 'numeric'],
   text: ['core', 'type:container'],
   model: ['core', 'numeric', 'text', 'type:container'],
   run: ['core', 'numeric', 'text', 'model', 'type:kernels/contract'],
-  measure: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
+  measure: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract', 'type:store'],
   evaluate: ['core', 'numeric', 'text', 'model', 'run', 'type:kernels/contract'],
   allocate: ['core'],
   // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
@@ -41,6 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'evaluate',
     'allocate',
     'quantize',
+    'store',
     'type:report',
   ],
 };

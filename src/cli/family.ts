@@ -3,7 +3,8 @@ import type { Model } from '../model/types.ts';
 import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept, workFolder } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import {
@@ -14,11 +15,10 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface FamilyCommandOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly measured: number;
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -35,17 +35,18 @@ export function register(program: Command): void {
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3)
-    .option('--work-dir <folder>', 'where measurements are kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
+  addWorkDirOption(command);
   addThreadsOption(command);
   addOutputOptions(command).action(family);
 }
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
   const models: { name: string; model: Model }[] = [];
-  for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
+  for (const name of names) models.push({ name, model: (await openKept(name, options)).model });
+  const folder = await workFolder(options);
   const { planFamily } = await import('../pipeline/family/family.node.ts');
   const result = await withProgress(options, (work) =>
     planFamily(models, {
@@ -55,7 +56,7 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
       measured: options.measured,
       calibration: { files: options.calibration, tokens: options.calibrationTokens },
       evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
-      folder: options.workDir,
+      folder,
       seed: options.seed,
       threads: options.threads,
     }),

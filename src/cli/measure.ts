@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface MeasureCommandOptions extends OutputOptions, CalibrationOptions {
+interface MeasureCommandOptions extends OutputOptions, KeptOptions, CalibrationOptions {
   readonly output?: string;
   readonly metric?: readonly string[];
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -29,10 +29,10 @@ export function register(program: Command): void {
       '--metric <names...>',
       'print these metrics of some candidates of every matrix instead: kl,imatrix,… (metrics list)',
     )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addCalibrationOptions(command);
+  addWorkDirOption(command);
   addThreadsOption(command);
   addOutputOptions(command).action(measure);
 }
@@ -45,14 +45,14 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
       throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
     refuseOverwrite(output, options.yes);
   }
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options, output);
   const { Session } = await import('../pipeline/session.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');
   await withProgress(options, async (work) => {
     const session = await Session.open(model, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
     });
@@ -76,7 +76,7 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
         relativeError: relativeError(summaries, tensor),
       }));
       printResult(options, { key, scale, matrices: rows }, () => [
-        `${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${options.workDir}; Kronecker prices times ${scale.value.toFixed(3)} ± ${scale.standardError.toFixed(3)}`,
+        `${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${folder}; Kronecker prices times ${scale.value.toFixed(3)} ± ${scale.standardError.toFixed(3)}`,
         ...table(
           ['matrix', 'use', 'KL of the reference perturbation', '± %'],
           rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),
@@ -93,12 +93,12 @@ async function printScores(modelName: string, options: MeasureCommandOptions, na
     throw new UsageError('--metric prints scores; --output exports a measurement: give one');
   const { metricsNamed } = await import('../measure/metrics/table.ts');
   const metrics = metricsNamed(names.flatMap((name) => name.split(',')));
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options);
   const { scoreModel } = await import('../pipeline/truth/rank-model.node.ts');
   const rows = await withProgress(options, (work) =>
     scoreModel(model, metrics, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
       calibration: { files: options.calibration, tokens: options.calibrationTokens },

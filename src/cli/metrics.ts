@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import {
@@ -12,10 +13,9 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface RankOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface RankOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly metric?: readonly string[];
   readonly plans?: number;
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -39,10 +39,10 @@ export function register(program: Command): void {
       `evaluate this many plans even where the package stores their truth; default ${PLANS} elsewhere`,
       wholeNumber(8, 1000),
     )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
   addCalibrationOptions(rank);
   addEvaluationOptions(rank);
+  addWorkDirOption(rank);
   addThreadsOption(rank);
   addOutputOptions(rank).action(rankMetrics);
 }
@@ -62,12 +62,12 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   const { metrics, metricsNamed } = await import('../measure/metrics/table.ts');
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options);
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>
     rankModel(model, wanted, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
       plans: options.plans,

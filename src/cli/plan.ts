@@ -11,7 +11,8 @@ import {
 } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
@@ -26,6 +27,7 @@ import { withProgress } from './support/work.ts';
 
 interface PlanCommandOptions
   extends OutputOptions,
+    KeptOptions,
     BudgetOptions,
     ActivationOptions,
     SolverOptions,
@@ -37,7 +39,6 @@ interface PlanCommandOptions
   readonly tensorTypeFile?: string;
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -58,7 +59,6 @@ export function register(program: Command): void {
         .default(roundingNames[0]),
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
@@ -66,6 +66,7 @@ export function register(program: Command): void {
   addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
+  addWorkDirOption(command);
   addThreadsOption(command);
   addOutputOptions(command).action(plan);
 }
@@ -75,7 +76,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
   for (const path of outputs) refuseOverwrite(path, options.yes);
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options, outputs[0]);
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');
@@ -84,7 +85,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
     solveFor(model, wishes, {
       ...work,
       ...options,
-      folder: options.workDir,
+      folder,
       calibration: () =>
         calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
       evaluation: options.probe ? heldOut : undefined,

@@ -20,7 +20,8 @@ import {
   readWishes,
 } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
@@ -37,6 +38,7 @@ import { withProgress } from './support/work.ts';
 
 interface QuantizeCommandOptions
   extends OutputOptions,
+    KeptOptions,
     BudgetOptions,
     ActivationOptions,
     SolverOptions,
@@ -48,7 +50,6 @@ interface QuantizeCommandOptions
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly verify: boolean;
-  readonly workDir?: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -67,10 +68,6 @@ export function register(program: Command): void {
     )
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--no-verify', 'do not measure the result against the original')
-    .option(
-      '--work-dir <folder>',
-      'where measurements and unfinished work are kept, default .bitbudget beside the output',
-    )
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
@@ -78,6 +75,7 @@ export function register(program: Command): void {
   addSolverOptions(command);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
+  addWorkDirOption(command);
   addThreadsOption(command);
   addOutputOptions(command).action(quantize);
 }
@@ -85,7 +83,7 @@ export function register(program: Command): void {
 async function quantize(modelName: string, options: QuantizeCommandOptions): Promise<void> {
   const target = await readTarget(options);
   refuseOverwrite(options.output, options.yes);
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options, options.output);
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
@@ -108,7 +106,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       fuse: options.fuse,
       context: options.context,
       evaluationLength: sequenceLength(model),
-      folder: options.workDir,
+      folder,
       seed: options.seed,
       threads: options.threads,
     }),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { register as cache } from './cache.ts';
 import { register as evaluate } from './eval.ts';
 import { register as family } from './family.ts';
 import { register as formats } from './formats.ts';
@@ -29,4 +30,5 @@ export const verbs: readonly ((program: Command) => void)[] = [
   report,
   pull,
   formats,
+  cache,
 ];

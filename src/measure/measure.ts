@@ -57,7 +57,7 @@ export async function measureModel(
   options: MeasureOptions,
 ): Promise<Measurement> {
   const batches = planBatches(tokens, options.batchTokens);
-  const key = await measurementKey(model, tokens, options.seed ?? 0);
+  const key = await measurementKey(kernels, model, tokens, options.seed ?? 0);
   const found = await options.store.find(key);
   if (found) return found;
   const { layers, hidden } = model.config;

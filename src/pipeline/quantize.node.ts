@@ -1,6 +1,6 @@
-import { dirname, join } from 'node:path';
 import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
+import { UsageError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
@@ -10,7 +10,7 @@ import { checkCacheFormats } from '../model/cache-formats.ts';
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
-import { encodePlan, plannedFormat } from '../quantize/encode.ts';
+import { plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
@@ -25,6 +25,7 @@ import type { Deployment, Notes, RunPrices } from './resources/types.ts';
 import { checkModel, Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { PlanJudge } from './verify/judge.node.ts';
+import { RememberedRuns } from './verify/remembered.node.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
 import { type VerifyResult, verify } from './verify/verify.ts';
 import type { Workspace } from './workspace.node.ts';
@@ -41,15 +42,15 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
   readonly activations?: readonly number[];
-  /** Sequences to measure on; asked for when something is measured. */
-  readonly calibration: () => Promise<TokenBatch>;
+  /** Sequences to measure on, asked for when something is measured; without any, a plan is rounded to the nearest. */
+  readonly calibration?: () => Promise<TokenBatch>;
   /** Held-out text to verify on; without it nothing is verified. */
   readonly evaluation?: () => Promise<HeldOut>;
   /** Held-out text for solvers that search by true evaluations. */
   readonly searchText?: () => Promise<Int32Array>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
-  /** Default `.bitbudget` beside the output. */
+  /** Where work is kept; default the user's own folder. */
   readonly folder?: string;
 }
 
@@ -80,8 +81,7 @@ export interface MeasuredLatency extends Latency {
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
   await checkModel(model, () => refuse(model, options));
-  const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
-  const session = await Session.open(model, { ...options, folder });
+  const session = await Session.open(model, options);
   try {
     return await new QuantizeRun(session, options).run();
   } finally {
@@ -90,8 +90,11 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
 }
 
 /** @throws UsageError for what the model cannot be made into */
-function refuse(model: Model, { palette, target }: QuantizeOptions): void {
+function refuse(model: Model, { palette, target, calibration }: QuantizeOptions): void {
   refuseUnusablePalette(model, palette);
+  const needsText = target.kind === 'budgets' || target.plan.rounding !== 'nearest';
+  if (needsText && calibration === undefined && !(target.kind === 'plan' && isConversion(model, target.plan)))
+    throw new UsageError('quantize: text to measure on is needed for budgets and for GPTQ; give calibration text');
   if (target.kind !== 'plan') return;
   const { cache, activations } = target.plan;
   if (cache) checkCacheFormats(model.config, cache, 'plan');
@@ -114,15 +117,23 @@ class QuantizeRun {
     const { target } = this.#options;
     if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
     const goal = target.kind === 'budgets' ? await this.#openGoal(target.wishes) : undefined;
-    const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
-    const workspace = await this.#session.workspace(measured);
+    const { calibration } = this.#options;
+    const measured =
+      calibration && (await this.#timed('measure', async () => this.#session.measure(await calibration())));
+    const workspace = await this.#session.workspace(measured, { job: this.#job });
     try {
       if (target.kind === 'plan') return await this.#carryOut(target.plan, measured, workspace);
-      const result = await this.#fitBudgets(measured, workspace, goal!);
+      const result = await this.#fitBudgets(measured!, workspace, goal!);
       return goal!.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
     } finally {
-      workspace.close();
+      await workspace.close();
     }
+  }
+
+  /** What blocks are rounded for: the same command finds them again, wherever its output lies. */
+  get #job(): unknown {
+    const { target, rounding, palette, activations, solver, evaluations, seed } = this.#options;
+    return ['quantize', target, rounding, palette, activations, solver, evaluations, seed];
   }
 
   async #openGoal(wishes: Wishes): Promise<Goal> {
@@ -157,8 +168,10 @@ class QuantizeRun {
       probe: async (plan, only) => (await prober(plan, only)).kl,
     });
     const { plan, evaluation: result } = verification.best;
+    const written = await this.#write(plan, workspace, notes, result);
+    await new RememberedRuns(workspace, table).remember({ ...this.#options, budgets }, plan, verification.probes);
     return {
-      ...(await this.#write(plan, workspace, notes, result)),
+      ...written,
       targetBytes: budgets.bytes,
       verification,
       table,
@@ -170,7 +183,7 @@ class QuantizeRun {
   async #priceRun(workspace: Workspace, { kv }: Budgets): Promise<RunPrices> {
     const { calibration, activations } = this.#options;
     const chosen = { cache: kv !== undefined, activations };
-    return await this.#session.priceRun(calibration, workspace, chosen);
+    return await this.#session.priceRun(calibration!, workspace, chosen);
   }
 
   /** The plan of a solver that searches by true evaluations; undefined for others. */
@@ -190,7 +203,7 @@ class QuantizeRun {
   }
 
   /** Rounds and writes a plan that was given. */
-  async #carryOut(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<QuantizeResult> {
+  async #carryOut(plan: BitPlan, measurement: Measurement | undefined, workspace: Workspace): Promise<QuantizeResult> {
     await this.#encode(plan, measurement, workspace);
     const { evaluation: heldOut } = this.#options;
     const judge = heldOut && (await this.#judge((await heldOut()).judged, measurement, workspace));
@@ -214,16 +227,14 @@ class QuantizeRun {
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
 
-  async #encode(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<void> {
-    await this.#timed('quantize', () =>
-      encodePlan(this.#model, plan, measurement, this.#session.runner, workspace.blocks(), this.#options),
-    );
+  async #encode(plan: BitPlan, measurement: Measurement | undefined, workspace: Workspace): Promise<void> {
+    await this.#timed('quantize', () => this.#session.encode(this.#model, plan, measurement, workspace, this.#options));
   }
 
   /** Rounds what a plan asks for and compares it with the original on a text; what was judged before is remembered. */
   async #judge(
     tokens: Int32Array,
-    measurement: Measurement,
+    measurement: Measurement | undefined,
     workspace: Workspace,
   ): Promise<(plan: BitPlan, only?: (tensor: ModelTensor) => boolean) => Promise<Evaluation>> {
     const judge = await this.#openJudge(tokens, measurement, workspace);
@@ -233,7 +244,7 @@ class QuantizeRun {
     };
   }
 
-  async #openJudge(tokens: Int32Array, measurement: Measurement, workspace: Workspace): Promise<PlanJudge> {
+  async #openJudge(tokens: Int32Array, measurement: Measurement | undefined, workspace: Workspace): Promise<PlanJudge> {
     const { evaluationLength: length } = this.#options;
     return await PlanJudge.open({ session: this.#session, measurement, workspace, length }, tokens);
   }

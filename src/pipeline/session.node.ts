@@ -1,31 +1,38 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import type { BitPlan } from '../allocate/types.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
+import { measurementKey } from '../measure/key.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
+import type { ResidualShape } from '../measure/residual.ts';
 import { residualStore } from '../measure/spill.node.ts';
-import { openMeasurementStore } from '../measure/store.node.ts';
+import { entryMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
 import type { Model } from '../model/types.ts';
 import { candidates } from '../quantize/candidates.ts';
+import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
-import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { matrices, type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import { measureLatency } from './latency/measure.ts';
-import { latencyFiles } from './latency/store.node.ts';
+import { storePlace } from '../store/place.node.ts';
+import { evict } from '../store/prune.node.ts';
+import { WorkStore } from '../store/store.node.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions } from '../store/types.ts';
+import { latencyKey, measureLatency } from './latency/measure.ts';
+import { latencyEntry } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
 import type { RunPrices } from './resources/types.ts';
-import { Workspace } from './workspace.node.ts';
+import { Workspace, type WorkspaceKey } from './workspace.node.ts';
 
 export interface SessionOptions extends WorkOptions {
-  /** Where measurements and unfinished work are kept. */
-  readonly folder: string;
+  /** Where measurements and unfinished work are kept; default the user's own folder (store/place.node.ts). */
+  readonly folder?: string;
   /** Default: the machine's. */
   readonly threads?: number;
   readonly seed?: number;
@@ -37,45 +44,61 @@ const ACTIVATION_TOKENS = 4096;
 /** Changes whenever their prices would come out otherwise. */
 const ACTIVATION_VERSION = 1;
 
-/** A model with everything long work on it needs: kernels, workers, and files that remember what was done. */
+/** A model with everything long work on it needs: kernels, workers, and the store that remembers what was done. */
 export class Session {
   readonly model: Model;
   readonly kernels: Kernels;
   readonly runner: JobRunner;
+  readonly store: WorkStore;
   readonly options: SessionOptions;
+  /** In use until the session ends: measurements are read from theirs bit by bit. */
+  readonly #entries: Entry[] = [];
 
-  private constructor(model: Model, kernels: Kernels, runner: JobRunner, options: SessionOptions) {
+  private constructor(model: Model, kernels: Kernels, runner: JobRunner, store: WorkStore, options: SessionOptions) {
     this.model = model;
     this.kernels = kernels;
     this.runner = runner;
+    this.store = store;
     this.options = options;
   }
 
   /** What the model's file says of its KV cache and activations is left aside: a new file says its own. */
   static async open({ cache: _, activations: __, ...model }: Model, options: SessionOptions): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
-    return new Session(model, await createWasmKernels({ threads }), workerPool(threads), options);
+    const store = new WorkStore(options.folder ?? (await storePlace({})).folder);
+    return new Session(model, await createWasmKernels({ threads }), workerPool(threads), store, options);
   }
 
-  /** Measures the model on calibration text, or finds that it was done. */
+  /** Measures the model on calibration text, or finds that it was done, also by another process meanwhile. */
   async measure(tokens: TokenBatch): Promise<Measurement> {
-    const store = await openMeasurementStore(join(this.options.folder, `${await this.#name()}.measurement.sqlite`));
-    return await measureModel(this.kernels, this.model, tokens, {
-      store,
-      seed: this.options.seed,
-      residuals: residualStore,
-      signal: this.options.signal,
-      onProgress: this.options.onProgress,
-    });
+    const { kernels, model } = this;
+    const { seed, signal, onProgress } = this.options;
+    const key = await measurementKey(kernels, model, tokens, seed ?? 0);
+    const entry = await this.#open({ step: 'measurement', of: key });
+    const store = entryMeasurementStore(entry);
+    const residuals = (shape: ResidualShape) => residualStore(shape, undefined, entry.scratch);
+    const work = () => measureModel(kernels, model, tokens, { store, seed, residuals, signal, onProgress });
+    return (await store.find(key)) ?? (await entry.exclusively('measure', work, this.waiting()));
+  }
+
+  /** How this session waits for others, who do what it needs. */
+  waiting(): LockOptions {
+    const { signal, onProgress } = this.options;
+    const onWait = () =>
+      onProgress?.({ stage: 'waiting', done: 0, total: 1, unit: 'other run', detail: 'another run does this work' });
+    return { signal, onWait };
   }
 
   /**
-   * Files of one measurement: prices and blocks made from it.
-   * @param purpose blocks of the truth bench are kept apart from those of a file being made
+   * What is kept of one measurement: prices and blocks made from it.
+   * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
-  async workspace(measurement: Measurement | undefined, purpose: 'work' | 'truth' = 'work'): Promise<Workspace> {
-    const suffix = measurement === undefined ? 'plain' : `${measurement.key.text.slice(0, 8)}-${measurement.key.seed}`;
-    return new Workspace(join(this.options.folder, `${await this.#name()}.${suffix}.${purpose}.sqlite`));
+  async workspace(
+    measurement: Measurement | undefined,
+    { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
+  ): Promise<Workspace> {
+    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
   }
 
   async price(
@@ -85,21 +108,32 @@ export class Session {
     palette?: readonly string[],
   ): Promise<SensitivityTable> {
     const { signal, onProgress } = this.options;
-    return await priceModel(this.model, measurement, this.runner, {
-      rounding,
-      palette,
-      memory: workspace.memory(),
-      signal,
-      onProgress,
-    });
+    const memory = workspace.memory<PricedTensor>();
+    const options = { rounding, palette, memory, signal, onProgress };
+    const price = () => priceModel(this.model, measurement, this.runner, options);
+    return await workspace.exclusively(JSON.stringify(['price', rounding, palette]), price, this.waiting());
+  }
+
+  /** Rounds what a plan asks for and is not rounded yet, one process at a time: they find each other's blocks. */
+  async encode(
+    model: Model,
+    plan: BitPlan,
+    measurement: CurvatureSource | undefined,
+    workspace: Workspace,
+    work: WorkOptions = this.options,
+  ): Promise<void> {
+    const encode = () => encodePlan(model, plan, measurement, this.runner, workspace.blocks(), work);
+    await workspace.exclusively('round', encode, this.waiting());
   }
 
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
   async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
-    const { folder, signal, onProgress } = this.options;
+    const { signal, onProgress } = this.options;
     const formats = matrices(this.model).flatMap(({ shape }) => candidates(shape[1], palette).map(({ name }) => name));
-    const store = latencyFiles(folder);
-    return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
+    const entry = await this.#open({ step: 'latency', of: await latencyKey(this.kernels, this.model, context) });
+    const options = { formats, context, store: latencyEntry(entry), signal, onProgress };
+    // Alone, since two that time one device at once time each other.
+    return await entry.exclusively('time', () => measureLatency(this.kernels, this.model, options), this.waiting());
   }
 
   /**
@@ -141,21 +175,32 @@ export class Session {
     const ids = tokens.ids.subarray(0, sequences * tokens.length);
     const memory = workspace.memory<T>();
     const key = JSON.stringify([ACTIVATION_VERSION, ...what, sequences, seed]);
-    const known = await memory.get(key);
-    if (known !== undefined) return known;
-    const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
-    await memory.put(key, prices);
-    return prices;
+    const find = async (): Promise<T> => {
+      const known = await memory.get(key);
+      if (known !== undefined) return known;
+      const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
+      await memory.put(key, prices);
+      return prices;
+    };
+    return await workspace.exclusively(key, find, this.waiting());
   }
 
   async close(): Promise<void> {
     await this.runner.close();
     this.kernels.close();
     await this.model.close();
+    for (const entry of this.#entries) await entry.close();
+    await evict(this.store);
   }
 
-  async #name(): Promise<string> {
-    return (await this.model.fingerprint()).slice(0, 16);
+  async #open(key: EntryKey): Promise<Entry> {
+    const entry = await this.store.open(key, this.#label);
+    this.#entries.push(entry);
+    return entry;
+  }
+
+  get #label(): EntryLabel {
+    return { model: this.model.config.name ?? 'model' };
   }
 }
 

@@ -1,63 +1,83 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { Memory } from '../core/memory.ts';
-import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
+import type { WorkStore } from '../store/store.node.ts';
+import type { Entry, EntryLabel, LockOptions } from '../store/types.ts';
 
-/** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
-const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 8;
+/** Changes whenever prices or blocks would come out otherwise, with rounding and pricing; entries of others stay. */
+const WORK_VERSION = 9;
+
+/** What a workspace is for. */
+export interface WorkspaceKey {
+  /** All that prices and blocks depend on, beside the code. */
+  readonly of: unknown;
+  /** Blocks of the truth bench are kept apart from those of files being made. */
+  readonly purpose: 'work' | 'truth';
+  /** What is being made: interrupted, it finds its blocks again, and no other job removes them. */
+  readonly job: unknown;
+}
+
+/** A result as its record holds it: with its key, for people who look. */
+interface KeptResult<T> {
+  readonly key: string;
+  readonly value: T;
+}
 
 /**
- * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
- * plan being carried out. A file that survives being killed at any moment; each entry is written whole or not at all.
+ * Reusable and unfinished work of one model and one measurement: results such as prices, which serve every budget and
+ * every process, and rounded blocks, which belong to a job and are shared with the others of the measurement.
  */
 export class Workspace {
-  readonly #database: DatabaseSync;
+  readonly #results: Entry;
+  readonly #job: Entry;
+  #isFinished = false;
 
-  /** @param path created when absent; one of another version is emptied, since everything in it can be computed again */
-  constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.#database = new DatabaseSync(path);
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version !== WORK_VERSION) this.#database.exec('DROP TABLE IF EXISTS prices; DROP TABLE IF EXISTS blocks');
-    this.#database.exec(`
-      CREATE TABLE IF NOT EXISTS prices (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS blocks (key TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-      PRAGMA user_version = ${WORK_VERSION};`);
+  private constructor(results: Entry, job: Entry) {
+    this.#results = results;
+    this.#job = job;
+  }
+
+  static async open(store: WorkStore, { of, purpose, job }: WorkspaceKey, label: EntryLabel): Promise<Workspace> {
+    const key = [WORK_VERSION, purpose, of];
+    const results = await store.open({ step: 'prices', of: key }, label);
+    try {
+      return new Workspace(results, await store.openJob({ step: 'rounding', of: key }, job, label));
+    } catch (error) {
+      await results.close();
+      throw error;
+    }
   }
 
   /** Results that JSON can hold, prices above all; keys name what they are. */
   memory<T>(): Memory<T> {
-    const get = this.#database.prepare('SELECT value FROM prices WHERE key = ?');
-    const put = this.#database.prepare('INSERT OR REPLACE INTO prices VALUES (?, ?)');
     return {
       get: async (key) => {
-        const row = get.get(key) as { value: string } | undefined;
-        return row === undefined ? undefined : (JSON.parse(row.value) as T);
+        const bytes = await this.#results.get(key);
+        return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptResult<T>).value;
       },
-      put: async (key, value) => void put.run(key, JSON.stringify(value)),
+      put: async (key, value) => {
+        const result: KeptResult<T> = { key, value };
+        await this.#results.put(key, new TextEncoder().encode(JSON.stringify(result)));
+      },
     };
   }
 
   blocks(): BlockStore {
-    const has = this.#database.prepare('SELECT 1 FROM blocks WHERE key = ?');
-    const get = this.#database.prepare('SELECT bytes FROM blocks WHERE key = ?');
-    const put = this.#database.prepare('INSERT OR REPLACE INTO blocks VALUES (?, ?)');
-    return {
-      has: async (key) => has.get(key) !== undefined,
-      get: async (key) => (get.get(key) as { bytes: Uint8Array } | undefined)?.bytes,
-      put: async (key, bytes) => void put.run(key, bytes),
-    };
+    return this.#job;
   }
 
-  /** Drops the blocks once the file they belong to is whole; prices stay for the next budget. */
+  /** Runs `work` while no other process works on the same: what it makes is there when the others come to it. */
+  async exclusively<T>(what: string, work: () => Promise<T>, options?: LockOptions): Promise<T> {
+    return await this.#results.exclusively(what, work, options);
+  }
+
+  /** Lets the blocks go when it is closed, the file that they belong to being whole; results stay for the next budget. */
   forgetBlocks(): void {
-    this.#database.exec('DELETE FROM blocks; VACUUM');
+    this.#isFinished = true;
   }
 
-  close(): void {
-    this.#database.close();
+  async close(): Promise<void> {
+    if (this.#isFinished) await this.#job.discard();
+    else await this.#job.close();
+    await this.#results.close();
   }
 }

@@ -92,7 +92,7 @@ class MemberPlanner {
     const { model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
     const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
-    const workspace = await this.#session.workspace(measurement);
+    const workspace = await this.#session.workspace(measurement, { job: ['family', rounding, palette, measured] });
     try {
       const table = await this.#session.price(measurement, workspace, rounding, palette);
       const plans = new Planner({ model, table, notes: fileNotes(rounding) }).frontier();
@@ -125,7 +125,7 @@ class MemberPlanner {
         measured: checked,
       };
     } finally {
-      workspace.close();
+      await workspace.close();
     }
   }
 }

@@ -7,8 +7,8 @@ import { estimate, summarize } from '../../evaluate/summary.ts';
 import type { Estimate, Evaluation } from '../../evaluate/types.ts';
 import { labelsOf, type ScoredWindows } from '../../evaluate/windows.ts';
 import type { Measurement } from '../../measure/types.ts';
-import type { ModelTensor } from '../../model/types.ts';
-import { encodePlan, plannedFormat } from '../../quantize/encode.ts';
+import type { Model, ModelTensor } from '../../model/types.ts';
+import { plannedFormat } from '../../quantize/encode.ts';
 import { quantizedModel } from '../../quantize/quantized.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
@@ -26,7 +26,8 @@ export interface Judgement {
 /** What a judge works with. */
 export interface JudgeSetting {
   readonly session: Session;
-  readonly measurement: Measurement;
+  /** What rounding learns from; none rounds to the nearest. */
+  readonly measurement: Measurement | undefined;
   readonly workspace: Workspace;
   /** Tokens per window. */
   readonly length?: number;
@@ -76,22 +77,30 @@ export class PlanJudge {
   /** @param only matrices that are rounded; the others stay the original's. Default all */
   async judge(plan: BitPlan, only?: (tensor: ModelTensor) => boolean, work: WorkOptions = {}): Promise<Judgement> {
     const { session, measurement, workspace } = this.#setting;
-    const { model, kernels, runner } = session;
+    const { model } = session;
     const rounded = matrices(model).filter((tensor) => only === undefined || only(tensor));
     const formats = rounded.map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
     const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
     const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#windows.length, formats, ...run]);
-    const known = await this.#memory.get(key);
-    if (known !== undefined) return known;
-    const store = workspace.blocks();
-    const needed = { ...model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
-    await encodePlan(needed, plan, measurement, runner, store, work);
-    const candidate = quantizedModel(model, plan, store, only);
+    const find = async (): Promise<Judgement> => {
+      const known = await this.#memory.get(key);
+      if (known !== undefined) return known;
+      const needed = { ...model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
+      await session.encode(needed, plan, measurement, workspace, work);
+      const judgement = await this.#compare(quantizedModel(model, plan, workspace.blocks(), only), work);
+      await this.#memory.put(key, judgement);
+      return judgement;
+    };
+    return await workspace.exclusively(key, find, session.waiting());
+  }
+
+  async #compare(candidate: Model, work: WorkOptions): Promise<Judgement> {
+    const { kernels, model } = this.#setting.session;
     const { length, scoredPerWindow } = this.#windows;
     this.#states ??= referenceStates(kernels, model, this.#tokens, { ...work, length });
     const options = { ...work, length, referenceStates: await this.#states };
     const scores = await scoreModels(kernels, model, candidate, this.#tokens, options);
-    const judgement: Judgement = {
+    return {
       evaluation: summarize(scores),
       nll: {
         reference: estimate(scores.nllReference),
@@ -102,7 +111,5 @@ export class PlanJudge {
         (_, w) => estimate(scores.kl.subarray(w * scoredPerWindow, (w + 1) * scoredPerWindow)).mean,
       ),
     };
-    await this.#memory.put(key, judgement);
-    return judgement;
   }
 }

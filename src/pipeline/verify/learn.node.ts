@@ -14,7 +14,7 @@ export async function learnFromProbes(
   judge: PlanJudge,
   table: SensitivityTable,
   work: WorkOptions = {},
-): Promise<Corrections> {
+): Promise<{ readonly corrections: Corrections; readonly probes: readonly Probe[] }> {
   const matrices = groupsOf(table).map(({ id, options }, i) => ({
     name: id,
     role: table.tensors[i].role,
@@ -35,5 +35,5 @@ export async function learnFromProbes(
     });
     work.onProgress?.({ stage: 'probing', done: probes.length, total: plans.length, unit: 'plans' });
   }
-  return learnCorrections(probes);
+  return { corrections: learnCorrections(probes), probes };
 }

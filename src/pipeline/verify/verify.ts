@@ -25,6 +25,8 @@ export interface VerifyResult {
   readonly tried: readonly VerifiedPlan[];
   /** What all predictions are corrected by. */
   readonly corrections: Corrections;
+  /** What they were learned from. */
+  readonly probes: readonly Probe[];
 }
 
 /** What verification needs to do; the pipeline supplies it. */
@@ -51,12 +53,13 @@ const NEGLIGIBLE = 1e-4;
 export async function verify(table: SensitivityTable, verifier: Verifier): Promise<VerifyResult> {
   const first = await verifier.solve(NO_CORRECTION);
   const worth = first.prediction!.kl >= NEGLIGIBLE;
-  const corrections = worth ? learnCorrections(await probes(table, first, verifier)) : NO_CORRECTION;
+  const learned = worth ? await probes(table, first, verifier) : [];
+  const corrections = learnCorrections(learned);
   const tried = [{ plan: verifier.predict(first, corrections), evaluation: await verifier.measure(first) }];
   const next = worth ? await verifier.solve(corrections) : first;
   if (choiceKey(next) !== choiceKey(first)) tried.push({ plan: next, evaluation: await verifier.measure(next) });
   const best = tried.reduce((a, b) => (b.evaluation.kl.mean < a.evaluation.kl.mean ? b : a));
-  return { best, tried, corrections };
+  return { best, tried, corrections, probes: learned };
 }
 
 /** All that a plan has chosen. */
