@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
@@ -51,10 +51,11 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   if ([reference, base, saveBase].filter((value) => value !== undefined).length !== 1) {
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
   }
-  if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
+  if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
   const opened = withCacheOptions(await openModelArgument(modelName, options), options);
   const model = withActivationBits(opened, options.activationBits);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  if (saveBase !== undefined) await makeFolders([saveBase]);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>
     evaluateFiles(model, {

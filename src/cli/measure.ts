@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
@@ -43,9 +43,13 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
   if (output !== undefined) {
     if (!/\.(parquet|gguf)$/.test(output))
       throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
-    refuseOverwrite(output, options.yes);
+    await checkOutputs([output], options.yes);
   }
-  const { model, folder } = await openKept(modelName, options, output);
+  const { model, path, folder } = await openKept(modelName, options, output);
+  if (output !== undefined) {
+    await refuseSource([output], path);
+    await makeFolders([output]);
+  }
   const { Session } = await import('../pipeline/session.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');

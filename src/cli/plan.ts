@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
   type ActivationOptions,
@@ -15,7 +16,6 @@ import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts'
 import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
@@ -75,8 +75,10 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const wishes = readGoal(options);
   const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
   if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
-  for (const path of outputs) refuseOverwrite(path, options.yes);
-  const { model, folder } = await openKept(modelName, options, outputs[0]);
+  await checkOutputs(outputs, options.yes);
+  const { model, path, folder } = await openKept(modelName, options, outputs[0]);
+  await refuseSource(outputs, path);
+  await makeFolders(outputs);
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
   const { writeWhole } = await import('../container/node.ts');

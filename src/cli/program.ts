@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorLine, exitCodeOf } from './support/failure.ts';
-import { INTERRUPTED, interruptSignal, onInterrupt } from './support/interrupt.ts';
+import { interruptedCode, interruptSignal, onInterrupt } from './support/interrupt.ts';
 import { verbs } from './verbs.ts';
 
-/** Runs the command line. @returns the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted */
+/** Runs the command line. @returns the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted, 143 terminated */
 export async function runCli(args: readonly string[]): Promise<number> {
   const program = createProgram();
   process.stdout.on('error', stopWhenReaderLeft);
@@ -19,7 +19,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     // Whatever stopped work threw: libraries have their own abort errors.
-    if (interruptSignal().aborted) return INTERRUPTED;
+    if (interruptSignal().aborted) return interruptedCode();
     console.error(errorLine(error));
     return exitCodeOf(error);
   } finally {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
+import { checkOutputs, makeFolders, recordPath, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
@@ -24,7 +25,6 @@ import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts'
 import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
 import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
@@ -82,8 +82,11 @@ export function register(program: Command): void {
 
 async function quantize(modelName: string, options: QuantizeCommandOptions): Promise<void> {
   const target = await readTarget(options);
-  refuseOverwrite(options.output, options.yes);
-  const { model, folder } = await openKept(modelName, options, options.output);
+  const outputs = [options.output, recordPath(options.output)];
+  await checkOutputs(outputs, options.yes);
+  const { model, path, folder } = await openKept(modelName, options, options.output);
+  await refuseSource(outputs, path);
+  await makeFolders(outputs);
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
@@ -97,9 +100,11 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
       palette: options.palette,
       kvUniform: options.kvUniform,
       activations: options.activations,
-      calibration: () =>
-        calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: options.verify ? heldOut : undefined,
+      calibration: isPlain(options)
+        ? undefined
+        : () =>
+            calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
+      evaluation: isVerified(options) ? heldOut : undefined,
       searchText: async () => (await heldOut()).searched,
       solver: options.solver,
       evaluations: options.evaluations,
@@ -131,6 +136,16 @@ async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
   return { kind: 'plan', plan: readPlan(await readText(plan!), plan!) };
 }
 
+/** One type everywhere, rounded to the nearest without any text: nothing is measured for it. */
+function isPlain({ type, rounding, calibration }: QuantizeCommandOptions): boolean {
+  return type !== undefined && rounding === 'nearest' && calibration === undefined;
+}
+
+/** Plain files are verified where text to verify on is given. */
+function isVerified(options: QuantizeCommandOptions): boolean {
+  return options.verify && (!isPlain(options) || options.evaluation !== undefined);
+}
+
 async function readText(path: string): Promise<string> {
   return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${path}: cannot be read (${error.code}); give a plan.json`);
@@ -160,6 +175,12 @@ function summary(model: Model, options: QuantizeCommandOptions, result: Quantize
     );
   }
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
+  if (isPlain(options))
+    lines.push(
+      'text       none: every weight is rounded to the nearest (give --calibration for weights by importance)',
+    );
+  if (isPlain(options) && !evaluation)
+    lines.push('measured   not at all (give --evaluation FILE, or compare with bitbudget eval)');
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);

@@ -20,6 +20,7 @@ import { type Goal, openGoal } from './plan/goal.node.ts';
 import { fileNotes, measuredNotes, runNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
+import { makeFolders } from './preflight/outputs.node.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
 import { checkModel, Session } from './session.node.ts';
@@ -216,13 +217,12 @@ class QuantizeRun {
 
   /** Writes a plan of plain floats: nothing to measure, nothing to keep. */
   async #convert(plan: BitPlan): Promise<QuantizeResult> {
-    const { output, signal, onProgress } = this.#options;
+    const { signal, onProgress } = this.#options;
     const formatOf = (tensor: ModelTensor): string => plannedFormat(plan, tensor);
-    const sink = await fileSink(output);
     const metadata = runNotes(this.#model, plan);
     const backend = this.#session.kernels;
     const fileBytes = await this.#timed('write', () =>
-      writeModelGguf(this.#model, sink, { formatOf, metadata, backend, signal, onProgress }),
+      this.#writeFile(this.#model, { formatOf, metadata, backend, signal, onProgress }),
     );
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
@@ -256,9 +256,9 @@ class QuantizeRun {
       backend: this.#session.kernels,
       metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
     };
-    const { output, signal, onProgress } = this.#options;
+    const { signal, onProgress } = this.#options;
     const fileBytes = await this.#timed('write', async () =>
-      writeModelGguf(candidate, await fileSink(output), { ...written, signal, onProgress }),
+      this.#writeFile(candidate, { ...written, signal, onProgress }),
     );
     workspace.forgetBlocks();
     return {
@@ -282,6 +282,13 @@ class QuantizeRun {
     } finally {
       await written.close();
     }
+  }
+
+  /** The folder may have been removed meanwhile. */
+  async #writeFile(model: Model, options: Parameters<typeof writeModelGguf>[2]): Promise<number> {
+    const { output } = this.#options;
+    await makeFolders([output]);
+    return await writeModelGguf(model, await fileSink(output), options);
   }
 
   async #timed<T>(step: string, work: () => Promise<T>): Promise<T> {

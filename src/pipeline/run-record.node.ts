@@ -8,6 +8,7 @@ import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLaten
 import { groupsOf } from './plan/groups.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
+import { recordPath } from './preflight/outputs.node.ts';
 import type { QuantizeResult } from './quantize.node.ts';
 import { storedBytes } from './resources/bytes.ts';
 
@@ -19,8 +20,7 @@ const COMMON_FORMATS = ['Q4_K', 'Q4_0'];
 /** Saves what a run did as OUTPUT.bitbudget.json, which `bitbudget report` turns into a page. */
 export async function saveRun(model: Model, name: string, output: string, result: QuantizeResult): Promise<ReportData> {
   const record = reportData(model, name, output, result);
-  const path = `${output.replace(/\.gguf$/, '')}.bitbudget.json`;
-  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
+  await writeWhole(recordPath(output), `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
 

@@ -40,9 +40,10 @@ test('every verb has a help that names its options', () => {
     'report',
     'pull',
     'formats',
+    'cache',
   ]);
   const verbs = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
-  assert.equal(verbs.length, names.length + 1);
+  assert.equal(verbs.length, names.length + 3);
   for (const command of verbs) assert.match(command.helpInformation(), /--json.*\n.*--quiet/s);
 });
 
