@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
+import type { PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
+import type { Forecast } from '../pipeline/preflight/forecast.node.ts';
 import { checkOutputs, makeFolders, recordPath, refuseSource } from '../pipeline/preflight/outputs.node.ts';
-import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
+import type { MeasuredLatency, QuantizeOptions, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import {
   type ActivationOptions,
@@ -21,11 +22,14 @@ import {
   readWishes,
 } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
+import { printDryRun } from './support/dry-run.ts';
+import { describeForecast } from './support/forecast.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { groupDigits, printResult } from './support/output.ts';
 import { formatDuration } from './support/progress.ts';
+import { formatShares } from './support/shares.ts';
 import { formatSize } from './support/size.ts';
 import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
 import {
@@ -52,6 +56,7 @@ interface QuantizeCommandOptions
   readonly verify: boolean;
   readonly seed: number;
   readonly threads: number;
+  readonly dryRun?: boolean;
   readonly yes?: boolean;
 }
 
@@ -69,6 +74,7 @@ export function register(program: Command): void {
     .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
     .option('--no-verify', 'do not measure the result against the original')
     .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
+    .option('--dry-run', 'tell what the job takes and what the budget buys, and do nothing')
     .option('--yes', 'overwrite');
   addBudgetOptions(command);
   addActivationOptions(command);
@@ -86,36 +92,37 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   await checkOutputs(outputs, options.yes);
   const { model, path, folder } = await openKept(modelName, options, options.output);
   await refuseSource(outputs, path);
+  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
+  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
+  const calibration = () =>
+    calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
+  const job: QuantizeOptions = {
+    target,
+    output: options.output,
+    rounding: options.rounding,
+    palette: options.palette,
+    kvUniform: options.kvUniform,
+    activations: options.activations,
+    calibration: isPlain(options) ? undefined : calibration,
+    evaluation: isVerified(options) ? heldOut : undefined,
+    searchText: async () => (await heldOut()).searched,
+    solver: options.solver,
+    evaluations: options.evaluations,
+    fuse: options.fuse,
+    context: options.context,
+    evaluationLength: sequenceLength(model),
+    folder,
+    seed: options.seed,
+    threads: options.threads,
+  };
+  if (options.dryRun) return await printDryRun(model, job, options);
   await makeFolders(outputs);
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
-  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
-  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
-  const result = await withProgress(options, async (work) =>
-    quantizeModel(model, {
-      ...work,
-      target,
-      output: options.output,
-      rounding: options.rounding,
-      palette: options.palette,
-      kvUniform: options.kvUniform,
-      activations: options.activations,
-      calibration: isPlain(options)
-        ? undefined
-        : () =>
-            calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: isVerified(options) ? heldOut : undefined,
-      searchText: async () => (await heldOut()).searched,
-      solver: options.solver,
-      evaluations: options.evaluations,
-      fuse: options.fuse,
-      context: options.context,
-      evaluationLength: sequenceLength(model),
-      folder,
-      seed: options.seed,
-      threads: options.threads,
-    }),
-  );
+  const onForecast = (forecast: Forecast) => {
+    if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
+  };
+  const result = await withProgress(options, (work) => quantizeModel(model, { ...work, ...job, onForecast }));
   const record = await saveRun(model, modelName, options.output, result);
   printResult(options, record, () => summary(model, options, result));
 }
@@ -193,19 +200,4 @@ function describeLatency({ milliseconds, spread, threads, context }: MeasuredLat
   const [predicted] = describeCosts(plan, ['latency']);
   const setting = `${threads} thread${threads > 1 ? 's' : ''}, context ${context}`;
   return `${formatLatency(milliseconds, spread)} measured with the file, ${predicted} predicted; ${setting}`;
-}
-
-/** `Q4_K 61 %, Q6_K 39 %` by weights. */
-function formatShares(model: Model, plan: BitPlan): string {
-  const weights = new Map<string, number>();
-  let total = 0;
-  for (const { name, shape } of model.tensors.values()) {
-    const format = plan.formats[name] ?? (shape.length === 2 ? plan.default : undefined);
-    if (format === undefined) continue;
-    const count = shape[0] * shape[1];
-    weights.set(format, (weights.get(format) ?? 0) + count);
-    total += count;
-  }
-  const shares = [...weights].sort((a, b) => b[1] - a[1]);
-  return shares.map(([format, count]) => `${format} ${((100 * count) / total).toFixed(0)} %`).join(', ');
 }

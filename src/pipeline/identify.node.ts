@@ -18,37 +18,44 @@ interface KeptDigests {
  * The model with a fingerprint that does not read all weights again while its files keep path, size and time. The key of
  * measurements stays the contents: copies elsewhere are read once, and are then the same model.
  * @param path of the file or folder that it was opened from
+ * @param records whether digests are kept for later runs
  */
-export function rememberDigests(model: Model, path: string, store: WorkStore): Model {
+export function rememberDigests(model: Model, path: string, store: WorkStore, records = true): Model {
   let fingerprint: Promise<string> | undefined;
   return {
     ...model,
     fingerprint: () => {
-      fingerprint ??= remembered(model, path, store);
+      fingerprint ??= remembered(model, path, store, records);
       return fingerprint;
     },
   };
 }
 
-async function remembered(model: Model, path: string, store: WorkStore): Promise<string> {
+async function remembered(model: Model, path: string, store: WorkStore, records: boolean): Promise<string> {
   const place = await realpath(path);
   const files = await describeFiles(place);
-  const entry = await store.open({ step: 'digests', of: DIGEST_VERSION }, { model: 'all models' });
-  try {
-    const bytes = await entry.get(place);
-    const kept = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptDigests);
-    if (kept !== undefined && JSON.stringify(kept.files) === JSON.stringify(files))
-      return await fingerprintOf(model, new Map(kept.digests));
-    const digests = await tensorDigests(model);
-    const after = await describeFiles(place);
-    const isSettled =
-      JSON.stringify(after) === JSON.stringify(files) && (await newest(place)) < Date.now() - SETTLED_MS;
-    const record: KeptDigests = { files, digests: [...digests] };
-    if (isSettled) await entry.put(place, new TextEncoder().encode(JSON.stringify(record)));
-    return await fingerprintOf(model, digests);
-  } finally {
-    await entry.close();
-  }
+  const kept = await readKept(store, place);
+  if (kept !== undefined && JSON.stringify(kept.files) === JSON.stringify(files))
+    return await fingerprintOf(model, new Map(kept.digests));
+  const digests = await tensorDigests(model);
+  const after = await describeFiles(place);
+  const isSettled = JSON.stringify(after) === JSON.stringify(files) && (await newest(place)) < Date.now() - SETTLED_MS;
+  if (records && isSettled) await record(store, place, { files, digests: [...digests] });
+  return await fingerprintOf(model, digests);
+}
+
+const KEY = { step: 'digests', of: DIGEST_VERSION };
+
+async function readKept(store: WorkStore, place: string): Promise<KeptDigests | undefined> {
+  const entry = await store.find(KEY);
+  const bytes = await entry?.get(place);
+  await entry?.close();
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptDigests);
+}
+
+async function record(store: WorkStore, place: string, kept: KeptDigests): Promise<void> {
+  const entry = await store.open(KEY, { model: 'all models' });
+  await entry.put(place, new TextEncoder().encode(JSON.stringify(kept))).finally(() => entry.close());
 }
 
 /** Name, size, time and number of every file that a model at `path` may be read from, in order. */

@@ -1,18 +1,15 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
-import { UsageError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
-import { checkActivations } from '../model/activation-bits.ts';
-import { checkCacheFormats } from '../model/cache-formats.ts';
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
-import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
+import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
@@ -20,6 +17,8 @@ import { type Goal, openGoal } from './plan/goal.node.ts';
 import { fileNotes, measuredNotes, runNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
+import type { Forecast } from './preflight/forecast.node.ts';
+import { isConversion, type PreparedJob, prepareJob, refuseJob } from './preflight/job.node.ts';
 import { makeFolders } from './preflight/outputs.node.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
@@ -51,6 +50,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly searchText?: () => Promise<Int32Array>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
+  /** Told before any long work begins. */
+  readonly onForecast?: (forecast: Forecast) => void;
   /** Where work is kept; default the user's own folder. */
   readonly folder?: string;
 }
@@ -81,25 +82,13 @@ export interface MeasuredLatency extends Latency {
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  await checkModel(model, () => refuse(model, options));
+  await checkModel(model, () => refuseJob(model, options));
   const session = await Session.open(model, options);
   try {
     return await new QuantizeRun(session, options).run();
   } finally {
     await session.close();
   }
-}
-
-/** @throws UsageError for what the model cannot be made into */
-function refuse(model: Model, { palette, target, calibration }: QuantizeOptions): void {
-  refuseUnusablePalette(model, palette);
-  const needsText = target.kind === 'budgets' || target.plan.rounding !== 'nearest';
-  if (needsText && calibration === undefined && !(target.kind === 'plan' && isConversion(model, target.plan)))
-    throw new UsageError('quantize: text to measure on is needed for budgets and for GPTQ; give calibration text');
-  if (target.kind !== 'plan') return;
-  const { cache, activations } = target.plan;
-  if (cache) checkCacheFormats(model.config, cache, 'plan');
-  if (activations) checkActivations(model, activations, 'plan');
 }
 
 class QuantizeRun {
@@ -118,14 +107,17 @@ class QuantizeRun {
     const { target } = this.#options;
     if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
     const goal = target.kind === 'budgets' ? await this.#openGoal(target.wishes) : undefined;
-    const { calibration } = this.#options;
-    const measured =
-      calibration && (await this.#timed('measure', async () => this.#session.measure(await calibration())));
+    const job = await this.#timed('check', () => prepareJob(this.#session, goal, this.#options));
+    const { calibration } = job;
+    const measured = calibration && (await this.#timed('measure', () => this.#session.measure(calibration)));
     const workspace = await this.#session.workspace(measured, { job: this.#job });
     try {
-      if (target.kind === 'plan') return await this.#carryOut(target.plan, measured, workspace);
-      const result = await this.#fitBudgets(measured!, workspace, goal!);
-      return goal!.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
+      const result =
+        target.kind === 'plan'
+          ? await this.#carryOut(target.plan, job, measured, workspace)
+          : await this.#fitBudgets(job, measured!, workspace, goal!);
+      await this.#session.learn(job.forecast, this.#timings);
+      return goal?.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
     } finally {
       await workspace.close();
     }
@@ -143,23 +135,24 @@ class QuantizeRun {
 
   /** Solves for budgets, verifies, writes the best plan. */
   async #fitBudgets(
+    { heldOut, calibration }: PreparedJob,
     measurement: Measurement,
     workspace: Workspace,
     { budgets, setting }: Goal,
   ): Promise<QuantizeResult> {
-    const { rounding, palette, evaluation } = this.#options;
+    const { rounding, palette } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const prices = await this.#timed('price', () => this.#priceRun(workspace, budgets));
+    const prices = await this.#timed('price', () => this.#priceRun(calibration!, workspace, budgets));
     const planner = new Planner({ ...setting, ...prices, table });
     const notes = setting.notes!;
     const { seed, solver } = this.#options;
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
-    if (evaluation === undefined) {
+    if (heldOut === undefined) {
       const plan = searched ?? (await planner.plan(budgets, { seed, solver }));
       await this.#encode(plan, measurement, workspace);
       return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
     }
-    const { judged, probed } = await evaluation();
+    const { judged, probed } = heldOut;
     const judge = await this.#judge(judged, measurement, workspace);
     const prober = await this.#judge(probed, measurement, workspace);
     const verification = await verify(table, {
@@ -181,10 +174,10 @@ class QuantizeRun {
   }
 
   /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
-  async #priceRun(workspace: Workspace, { kv }: Budgets): Promise<RunPrices> {
-    const { calibration, activations } = this.#options;
+  async #priceRun(calibration: TokenBatch, workspace: Workspace, { kv }: Budgets): Promise<RunPrices> {
+    const { activations } = this.#options;
     const chosen = { cache: kv !== undefined, activations };
-    return await this.#session.priceRun(calibration!, workspace, chosen);
+    return await this.#session.priceRun(async () => calibration, workspace, chosen);
   }
 
   /** The plan of a solver that searches by true evaluations; undefined for others. */
@@ -204,10 +197,14 @@ class QuantizeRun {
   }
 
   /** Rounds and writes a plan that was given. */
-  async #carryOut(plan: BitPlan, measurement: Measurement | undefined, workspace: Workspace): Promise<QuantizeResult> {
+  async #carryOut(
+    plan: BitPlan,
+    { heldOut }: PreparedJob,
+    measurement: Measurement | undefined,
+    workspace: Workspace,
+  ): Promise<QuantizeResult> {
     await this.#encode(plan, measurement, workspace);
-    const { evaluation: heldOut } = this.#options;
-    const judge = heldOut && (await this.#judge((await heldOut()).judged, measurement, workspace));
+    const judge = heldOut && (await this.#judge(heldOut.judged, measurement, workspace));
     const evaluation = await judge?.(plan);
     return {
       ...(await this.#write(plan, workspace, fileNotes(plan.rounding, runNotes(this.#model, plan)), evaluation)),
@@ -299,9 +296,4 @@ class QuantizeRun {
       this.#timings[step] = (this.#timings[step] ?? 0) + (performance.now() - start) / 1000;
     }
   }
-}
-
-/** Plain floats, and blocks copied as they are, learn nothing from text. */
-function isConversion(model: Model, plan: BitPlan): boolean {
-  return matrices(model).every((tensor) => ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)));
 }

@@ -9,7 +9,7 @@ import { measurementKey } from '../measure/key.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { ResidualShape } from '../measure/residual.ts';
-import { residualStore } from '../measure/spill.node.ts';
+import { residualStore, SPILL_BYTES } from '../measure/spill.node.ts';
 import { entryMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
@@ -23,10 +23,13 @@ import type { RoundingName } from '../quantize/types.ts';
 import { storePlace } from '../store/place.node.ts';
 import { evict } from '../store/prune.node.ts';
 import { WorkStore } from '../store/store.node.ts';
-import type { Entry, EntryKey, EntryLabel, LockOptions } from '../store/types.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
 import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
+import type { Forecast } from './preflight/forecast.node.ts';
+import { availableMemory } from './preflight/room.node.ts';
+import { MachineSpeed } from './preflight/speed.node.ts';
 import type { RunPrices } from './resources/types.ts';
 import { Workspace, type WorkspaceKey } from './workspace.node.ts';
 
@@ -43,6 +46,19 @@ const ACTIVATION_TOKENS = 4096;
 
 /** Changes whenever their prices would come out otherwise. */
 const ACTIVATION_VERSION = 1;
+
+/** Share of the free memory that the residual stream may take before it goes to the disk. */
+const RESIDUAL_SHARE = 0.25;
+
+/** What earlier runs have left of one measurement. */
+export interface KeptWork {
+  /** When it is finished. */
+  readonly measurement?: Measurement;
+  /** Share of the blocks that are still to be measured, 0 to 1. */
+  readonly unmeasured: number;
+  /** Prices and evaluations, to be read by `resultsOf`. */
+  readonly results: Pick<Records, 'get' | 'put'>;
+}
 
 /** A model with everything long work on it needs: kernels, workers, and the store that remembers what was done. */
 export class Session {
@@ -76,9 +92,28 @@ export class Session {
     const key = await measurementKey(kernels, model, tokens, seed ?? 0);
     const entry = await this.#open({ step: 'measurement', of: key });
     const store = entryMeasurementStore(entry);
-    const residuals = (shape: ResidualShape) => residualStore(shape, undefined, entry.scratch);
+    const inMemory = Math.min(SPILL_BYTES, availableMemory() * RESIDUAL_SHARE);
+    const residuals = (shape: ResidualShape) => residualStore(shape, inMemory, entry.scratch);
     const work = () => measureModel(kernels, model, tokens, { store, seed, residuals, signal, onProgress });
     return (await store.find(key)) ?? (await entry.exclusively('measure', work, this.waiting()));
+  }
+
+  /** What is kept of this model and text already; makes nothing. */
+  async kept(tokens: TokenBatch): Promise<KeptWork> {
+    const key = await measurementKey(this.kernels, this.model, tokens, this.options.seed ?? 0);
+    const [measured, results] = [
+      await this.store.find({ step: 'measurement', of: key }),
+      await this.store.find(Workspace.resultsKey({ of: key, purpose: 'work' })),
+    ];
+    for (const entry of [measured, results]) if (entry !== undefined) this.#entries.push(entry);
+    const store = measured && entryMeasurementStore(measured);
+    const measurement = await store?.find(key);
+    const layer = measurement === undefined ? ((await store?.resume(key))?.layer ?? this.model.config.layers) : 0;
+    return {
+      measurement,
+      unmeasured: layer / this.model.config.layers,
+      results: results ?? { get: async () => undefined, put: async () => {} },
+    };
   }
 
   /** How this session waits for others, who do what it needs. */
@@ -183,6 +218,11 @@ export class Session {
       return prices;
     };
     return await workspace.exclusively(key, find, this.waiting());
+  }
+
+  /** Learns what this machine takes from a job that was forecast. @param seconds by step */
+  async learn({ basis }: Forecast, seconds: Readonly<Record<string, number>>): Promise<void> {
+    await new MachineSpeed(this.store, this.kernels).learn(basis.speed, basis.amounts, seconds);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Memory } from '../core/memory.ts';
 import type { BlockStore } from '../quantize/encode.ts';
 import type { WorkStore } from '../store/store.node.ts';
-import type { Entry, EntryLabel, LockOptions } from '../store/types.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
 
 /** Changes whenever prices or blocks would come out otherwise, with rounding and pricing; entries of others stay. */
 const WORK_VERSION = 9;
@@ -28,41 +28,42 @@ interface KeptResult<T> {
  */
 export class Workspace {
   readonly #results: Entry;
-  readonly #job: Entry;
+  readonly #openJob: () => Promise<Entry>;
+  /** Opened when blocks are asked for: many runs round nothing. */
+  #job: Promise<Entry> | undefined;
   #isFinished = false;
 
-  private constructor(results: Entry, job: Entry) {
+  private constructor(results: Entry, openJob: () => Promise<Entry>) {
     this.#results = results;
-    this.#job = job;
+    this.#openJob = openJob;
+  }
+
+  /** Name of the entry of results. */
+  static resultsKey({ of, purpose }: Pick<WorkspaceKey, 'of' | 'purpose'>): EntryKey {
+    return { step: 'prices', of: [WORK_VERSION, purpose, of] };
   }
 
   static async open(store: WorkStore, { of, purpose, job }: WorkspaceKey, label: EntryLabel): Promise<Workspace> {
     const key = [WORK_VERSION, purpose, of];
-    const results = await store.open({ step: 'prices', of: key }, label);
-    try {
-      return new Workspace(results, await store.openJob({ step: 'rounding', of: key }, job, label));
-    } catch (error) {
-      await results.close();
-      throw error;
-    }
+    const results = await store.open(Workspace.resultsKey({ of, purpose }), label);
+    return new Workspace(results, () => store.openJob({ step: 'rounding', of: key }, job, label));
   }
 
   /** Results that JSON can hold, prices above all; keys name what they are. */
   memory<T>(): Memory<T> {
-    return {
-      get: async (key) => {
-        const bytes = await this.#results.get(key);
-        return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptResult<T>).value;
-      },
-      put: async (key, value) => {
-        const result: KeptResult<T> = { key, value };
-        await this.#results.put(key, new TextEncoder().encode(JSON.stringify(result)));
-      },
-    };
+    return resultsOf<T>(this.#results);
   }
 
   blocks(): BlockStore {
-    return this.#job;
+    const job = (): Promise<Entry> => {
+      this.#job ??= this.#openJob();
+      return this.#job;
+    };
+    return {
+      has: async (key) => (await job()).has(key),
+      get: async (key) => (await job()).get(key),
+      put: async (key, bytes) => (await job()).put(key, bytes),
+    };
   }
 
   /** Runs `work` while no other process works on the same: what it makes is there when the others come to it. */
@@ -76,8 +77,23 @@ export class Workspace {
   }
 
   async close(): Promise<void> {
-    if (this.#isFinished) await this.#job.discard();
-    else await this.#job.close();
+    const job = await this.#job?.catch(() => undefined);
+    if (this.#isFinished) await job?.discard();
+    else await job?.close();
     await this.#results.close();
   }
+}
+
+/** Results as JSON in an entry's records. */
+export function resultsOf<T>(records: Pick<Records, 'get' | 'put'>): Memory<T> {
+  return {
+    get: async (key) => {
+      const bytes = await records.get(key);
+      return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptResult<T>).value;
+    },
+    put: async (key, value) => {
+      const result: KeptResult<T> = { key, value };
+      await records.put(key, new TextEncoder().encode(JSON.stringify(result)));
+    },
+  };
 }

@@ -99,7 +99,8 @@ function candidateNames({ shape }: ModelTensor, { palette }: PriceOptions): stri
   return candidates(shape[1], palette).map((format) => format.name);
 }
 
-function priceKey(tensor: ModelTensor, options: PriceOptions): string {
+/** What the prices of a matrix are remembered under. */
+export function priceKey(tensor: ModelTensor, options: PriceOptions): string {
   return JSON.stringify([tensor.name, options.rounding, candidateNames(tensor, options)]);
 }
 

@@ -33,6 +33,16 @@ export async function openEntry(folder: string, step: string, label: EntryLabel)
   }
 }
 
+/** The entry of a folder to be read, its time of use left as it is; undefined where there is none. */
+export async function findEntry(folder: string): Promise<FolderEntry | undefined> {
+  if (!(await exists(join(folder, LABEL)))) return undefined;
+  try {
+    return new FolderEntry(folder, await lock(join(folder, USE), 'shared'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Takes the entry into use; what killed processes left is removed if nobody else uses it. undefined: it was just removed. */
 async function enter(folder: string): Promise<Lock | undefined> {
   const path = join(folder, USE);

@@ -23,6 +23,8 @@ export interface PlaceOptions {
   /** Work lies beside this file where the user's own folder cannot be used; default the current folder. */
   readonly output?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** false only names the folder: nothing is made, and nothing is tried there. Default true. */
+  readonly make?: boolean;
 }
 
 /**
@@ -31,16 +33,22 @@ export interface PlaceOptions {
  * @throws UsageError when the folder that the user named cannot be written
  * @see XDG Base Directory Specification 0.8
  */
-export async function storePlace({ workDir, output, environment = process.env }: PlaceOptions): Promise<StorePlace> {
+export async function storePlace({
+  workDir,
+  output,
+  environment = process.env,
+  make = true,
+}: PlaceOptions): Promise<StorePlace> {
   const named = workDir ?? environment[STORE_VARIABLE];
   if (named) {
-    const reason = await unusable(named);
+    const reason = make ? await unusable(named) : undefined;
     if (reason === undefined) return { folder: named };
     throw new UsageError(
       `${workDir === undefined ? STORE_VARIABLE : '--work-dir'} ${named}: ${reason}; name a folder that can be written`,
     );
   }
   const folder = userFolder(environment);
+  if (!make && folder !== undefined) return { folder };
   const reason =
     folder === undefined ? 'there is no home folder' : ((await unusable(folder)) ?? (await onNetwork(folder)));
   if (folder !== undefined && reason === undefined) return { folder };

@@ -1,4 +1,4 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import type { WorkStore } from './store.node.ts';
 import type { EntryInfo } from './types.ts';
 
@@ -33,8 +33,9 @@ export async function prune(store: WorkStore, limits: PruneLimits, now = Date.no
 
 /** Removes what a store holds too long or too much of: whoever has worked with it calls this at the end. */
 export async function evict(store: WorkStore): Promise<Pruned> {
-  await mkdir(store.folder, { recursive: true });
-  const { bsize, blocks } = await statfs(store.folder);
+  const disk = await statfs(store.folder).catch(() => undefined);
+  if (disk === undefined) return { removed: [], kept: [] };
+  const { bsize, blocks } = disk;
   const keepBytes = Math.min(MOST_BYTES, MOST_SHARE * bsize * blocks);
   return await prune(store, { olderMs: UNUSED_DAYS * DAY_MS, keepBytes });
 }

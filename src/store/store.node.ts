@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeEntry, entryId, type FolderEntry, isTrash, openEntry, removeEntry } from './entry.node.ts';
+import { describeEntry, entryId, type FolderEntry, findEntry, isTrash, openEntry, removeEntry } from './entry.node.ts';
 import type { Entry, EntryInfo, EntryKey, EntryLabel } from './types.ts';
 
 /** Layout of the folder; another version's entries lie beside ours and are left alone. */
@@ -21,6 +21,11 @@ export class WorkStore {
   /** Opens the entry of a key, made when absent. The caller closes it. @throws BitbudgetError when it cannot be made */
   async open(key: EntryKey, label: EntryLabel): Promise<Entry> {
     return await openEntry(join(this.#entries, entryId(key)), key.step, label);
+  }
+
+  /** Opens the entry of a key where it is there; makes nothing. */
+  async find(key: EntryKey): Promise<Entry | undefined> {
+    return await findEntry(join(this.#entries, entryId(key)));
   }
 
   /**

@@ -21,7 +21,7 @@ export function addWorkDirOption(command: Command): Command {
  */
 export async function openKept(
   name: string,
-  options: KeptOptions & OutputOptions,
+  options: KeptOptions & OutputOptions & { readonly dryRun?: boolean },
   output?: string,
 ): Promise<{ readonly model: Model; readonly path: string; readonly folder: string }> {
   const folder = await workFolder(options, output);
@@ -29,13 +29,16 @@ export async function openKept(
   const { openModel } = await import('../../model/open.node.ts');
   const { rememberDigests } = await import('../../pipeline/identify.node.ts');
   const { WorkStore } = await import('../../store/store.node.ts');
-  return { model: rememberDigests(await openModel(path), path, new WorkStore(folder)), path, folder };
+  return { model: rememberDigests(await openModel(path), path, new WorkStore(folder), !options.dryRun), path, folder };
 }
 
 /** The folder of kept work. */
-export async function workFolder({ workDir }: KeptOptions, output?: string): Promise<string> {
+export async function workFolder(
+  { workDir, dryRun }: KeptOptions & { readonly dryRun?: boolean },
+  output?: string,
+): Promise<string> {
   const { storePlace } = await import('../../store/place.node.ts');
-  const { folder, note } = await storePlace({ workDir, output });
+  const { folder, note } = await storePlace({ workDir, output, make: !dryRun });
   if (note !== undefined) console.error(`bitbudget: ${note}`);
   return folder;
 }

@@ -28,10 +28,10 @@ const MOST_RUNS = 32;
  * plan, and corrects predictions of any other by the probes of all.
  */
 export class RememberedRuns {
-  readonly #workspace: Workspace;
+  readonly #workspace: Pick<Workspace, 'memory' | 'exclusively'>;
   readonly #table: Pick<SensitivityTable, 'rounding'>;
 
-  constructor(workspace: Workspace, table: Pick<SensitivityTable, 'rounding'>) {
+  constructor(workspace: Pick<Workspace, 'memory' | 'exclusively'>, table: Pick<SensitivityTable, 'rounding'>) {
     this.#workspace = workspace;
     this.#table = table;
   }
@@ -70,7 +70,7 @@ export class RememberedRuns {
 }
 
 /** Absent choices and their defaults are one request. */
-function requestKey(request: PlanRequest): string {
+export function requestKey(request: PlanRequest): string {
   const { budgets, rounding, palette, activations, fuse, kvUniform, context, threads, solver, evaluations, seed } =
     request;
   const sorted = Object.entries(budgets).sort(([a], [b]) => (a < b ? -1 : 1));
