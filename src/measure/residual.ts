@@ -1,3 +1,6 @@
+/** Above this size the residual stream goes to a file (spill.node.ts). */
+export const SPILL_BYTES = 2 * 2 ** 30;
+
 /** The residual stream [tokens, width] at every block boundary of a model, wherever it is kept. */
 export interface ResidualStore {
   write(boundary: number, token: number, values: Float32Array): void;

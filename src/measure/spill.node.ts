@@ -2,10 +2,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BitbudgetError } from '../core/errors.ts';
-import { memoryResiduals, type ResidualShape, type ResidualStore } from './residual.ts';
-
-/** Above this size the residual stream goes to a file. */
-export const SPILL_BYTES = 2 * 2 ** 30;
+import { memoryResiduals, type ResidualShape, type ResidualStore, SPILL_BYTES } from './residual.ts';
 
 /** In memory up to `limit` bytes, else in a temporary file under `folder` (default: the system's). */
 export function residualStore(shape: ResidualShape, limit = SPILL_BYTES, folder = tmpdir()): ResidualStore {

@@ -1,5 +1,5 @@
 import type { TokenBatch } from '../../measure/plan.ts';
-import { SPILL_BYTES } from '../../measure/spill.node.ts';
+import { SPILL_BYTES } from '../../measure/residual.ts';
 import { matrices, type PriceOptions, priceKey } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
 import { type PlanRequest, requestKey } from '../verify/remembered.node.ts';

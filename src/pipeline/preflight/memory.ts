@@ -1,4 +1,4 @@
-import { SPILL_BYTES } from '../../measure/spill.node.ts';
+import { SPILL_BYTES } from '../../measure/residual.ts';
 import type { JobSize, StepName } from './amounts.ts';
 
 /** Node, the kernels and the tokenizer; what every thread adds. Measured by bench/told.ts. */

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { JobName } from './kept-job.ts';
+
+const script = fileURLToPath(new URL('./kept-job.ts', import.meta.url));
+
+export interface JobRun {
+  /** Digest of what was made; absent when the process was killed before. */
+  readonly digest?: string;
+  /** Stages of its progress events, in order. */
+  readonly stages: readonly string[];
+  readonly isKilled: boolean;
+  readonly stderr: string;
+}
+
+/** When a process is killed: so many progress events and milliseconds after its start. */
+export interface KillMoment {
+  readonly events: number;
+  readonly milliseconds: number;
+}
+
+/** Runs one job as a process, killed with SIGKILL at a moment if it is not done before. */
+export async function runJob(
+  verb: JobName,
+  { model, output, store }: { readonly model: string; readonly output: string; readonly store: string },
+  moment?: KillMoment,
+): Promise<JobRun> {
+  const child = spawn(process.execPath, [script, verb, model, output, store], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
+  const stages: string[] = [];
+  let digest: string | undefined;
+  const kill = async (): Promise<void> => {
+    await Promise.race([sleep(moment!.milliseconds), ended]);
+    child.kill('SIGKILL');
+  };
+  if (moment?.events === 0) void kill();
+  for await (const line of createInterface(child.stdout)) {
+    if (line.startsWith('done ')) digest = line.slice(5);
+    else if (stages.push(line) === moment?.events) void kill();
+  }
+  return { digest, stages, isKilled: (await ended) === 'SIGKILL', stderr };
+}
