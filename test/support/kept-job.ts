@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
@@ -48,16 +49,21 @@ const verbs: Readonly<Record<JobName, (model: Model, output: string, options: Op
   },
 };
 
-if (import.meta.main) {
-  const [verb, path, output, folder] = process.argv.slice(2);
+/** Prints what was made as one line; an error is the line of the command line. */
+async function main([verb, path, output, folder]: readonly string[]): Promise<void> {
   const model = await openModel(path);
-  const heldOut = () => heldOutTokens(model, { tokens: TOKENS });
   const result = await verbs[verb as JobName](model, output, {
     ...{ folder, seed: SEED, threads: 1, rounding: 'gptq', palette: ['Q4_0', 'Q5_0', 'Q6_K', 'Q8_0'] },
     calibration: () => calibrationTokens(model, { tokens: TOKENS }, SEED),
-    evaluation: heldOut,
+    evaluation: () => heldOutTokens(model, { tokens: TOKENS }),
     onProgress: ({ stage }: ProgressEvent) => process.stdout.write(`${stage}\n`),
   });
   const bytes = result instanceof Uint8Array ? result : typeof result === 'string' ? result : JSON.stringify(result);
   process.stdout.write(`done ${createHash('sha256').update(bytes).digest('hex')}\n`);
 }
+
+if (import.meta.main)
+  await main(process.argv.slice(2)).catch((error) => {
+    console.error(errorLine(error));
+    process.exitCode = exitCodeOf(error);
+  });

@@ -15,17 +15,19 @@ export interface JobRun {
   readonly stderr: string;
 }
 
-/** When a process is killed: so many progress events and milliseconds after its start. */
-export interface KillMoment {
+/** When something is done to a process: so many progress events and milliseconds after its start. */
+export interface Moment {
   readonly events: number;
   readonly milliseconds: number;
+  /** Default: it is killed with SIGKILL. */
+  readonly act?: () => void;
 }
 
-/** Runs one job as a process, killed with SIGKILL at a moment if it is not done before. */
+/** Runs one job as a process, disturbed at a moment if it is not done before. */
 export async function runJob(
   verb: JobName,
   { model, output, store }: { readonly model: string; readonly output: string; readonly store: string },
-  moment?: KillMoment,
+  moment?: Moment,
 ): Promise<JobRun> {
   const child = spawn(process.execPath, [script, verb, model, output, store], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
@@ -35,14 +37,15 @@ export async function runJob(
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
   const stages: string[] = [];
   let digest: string | undefined;
-  const kill = async (): Promise<void> => {
+  const act = moment?.act ?? (() => void child.kill('SIGKILL'));
+  const disturb = async (): Promise<void> => {
     await Promise.race([sleep(moment!.milliseconds), ended]);
-    child.kill('SIGKILL');
+    act();
   };
-  if (moment?.events === 0) void kill();
+  if (moment?.events === 0) void disturb();
   for await (const line of createInterface(child.stdout)) {
     if (line.startsWith('done ')) digest = line.slice(5);
-    else if (stages.push(line) === moment?.events) void kill();
+    else if (stages.push(line) === moment?.events) void disturb();
   }
   return { digest, stages, isKilled: (await ended) === 'SIGKILL', stderr };
 }

@@ -23,7 +23,10 @@ export async function checkOutputs(paths: readonly string[], yes: boolean | unde
 
 async function checkOutput(path: string, yes: boolean | undefined): Promise<void> {
   if (path === '' || /[/\\]$/.test(path)) throw new UsageError(`"${path}": is a folder; name a file in it`);
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw new UsageError(`${path}: cannot be a file (${error.code}); name another`);
+  });
   if (found?.isDirectory()) throw new UsageError(`${path}: is a folder; name a file in it`);
   if (found !== undefined && !found.isFile())
     throw new UsageError(`${path}: is no ordinary file (a device, a pipe); name a file`);
