@@ -19,6 +19,9 @@ import { machine } from './support/machine.ts';
 const { values: options } = parseArgs({
   options: { moments: { type: 'string', default: '24' }, quick: { type: 'boolean', default: false } },
 });
+/** What is said, and what to do. */
+const ONE_LINE = /^bitbudget: .*(disk is full|are free, .*are needed|\(ENOSPC\)).*$/;
+
 const folder = await mkdtemp(join(tmpdir(), 'bitbudget-full-'));
 try {
   const model = await smallModelFile(folder);
@@ -37,9 +40,6 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
-
-/** What is said, and what to do. */
-const ONE_LINE = /^bitbudget: .*(disk is full|are free, .*are needed|\(ENOSPC\)).*$/;
 
 /** Fills the disk after so many events, makes room, and runs the same command again. */
 async function fillAt(model: string, events: number, alone: JobRun): Promise<{ line: string; isRight: boolean }> {

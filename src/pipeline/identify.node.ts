@@ -35,8 +35,9 @@ async function remembered(model: Model, path: string, store: WorkStore, records:
   const place = await realpath(path);
   const files = await describeFiles(place);
   const kept = await readKept(store, place);
-  if (kept !== undefined && JSON.stringify(kept.files) === JSON.stringify(files))
-    return await fingerprintOf(model, new Map(kept.digests));
+  const known = new Map(kept?.digests);
+  const isSame = JSON.stringify(kept?.files) === JSON.stringify(files);
+  if (isSame && [...model.tensors.keys()].every((name) => known.has(name))) return await fingerprintOf(model, known);
   const digests = await tensorDigests(model);
   const after = await describeFiles(place);
   const isSettled = JSON.stringify(after) === JSON.stringify(files) && (await newest(place)) < Date.now() - SETTLED_MS;

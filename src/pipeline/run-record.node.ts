@@ -105,8 +105,7 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
       format: chosen,
       bitsPerWeight: bitsPerWeight(format(chosen)),
       bytes: storedBytes(chosen, rows, columns),
-      loss: option?.loss ?? 0,
-      lossError: option?.lossError ?? 0,
+      ...(option && { loss: option.loss, lossError: option.lossError ?? 0 }),
       sensitivity: common && { format: common.id, loss: common.loss, lossError: common.lossError ?? 0 },
     };
   });

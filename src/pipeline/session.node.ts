@@ -69,6 +69,7 @@ export class Session {
   readonly options: SessionOptions;
   /** In use until the session ends: measurements are read from theirs bit by bit. */
   readonly #entries: Entry[] = [];
+  #hasGrown = false;
 
   private constructor(model: Model, kernels: Kernels, runner: JobRunner, store: WorkStore, options: SessionOptions) {
     this.model = model;
@@ -95,7 +96,10 @@ export class Session {
     const inMemory = Math.min(SPILL_BYTES, availableMemory() * RESIDUAL_SHARE);
     const residuals = (shape: ResidualShape) => residualStore(shape, inMemory, entry.scratch);
     const work = () => measureModel(kernels, model, tokens, { store, seed, residuals, signal, onProgress });
-    return (await store.find(key)) ?? (await entry.exclusively('measure', work, this.waiting()));
+    const found = await store.find(key);
+    if (found !== undefined) return found;
+    this.#hasGrown = true;
+    return await entry.exclusively('measure', work, this.waiting());
   }
 
   /** What is kept of this model and text already; makes nothing. */
@@ -230,7 +234,8 @@ export class Session {
     this.kernels.close();
     await this.model.close();
     for (const entry of this.#entries) await entry.close();
-    await evict(this.store);
+    // Looking at all entries takes a while in a large store.
+    if (this.#hasGrown) await evict(this.store);
   }
 
   async #open(key: EntryKey): Promise<Entry> {
