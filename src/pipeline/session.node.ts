@@ -8,7 +8,7 @@ import { priceCache } from '../measure/cache.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { type ResidualShape, SPILL_BYTES } from '../measure/residual.ts';
+import type { ResidualShape } from '../measure/residual.ts';
 import { residualStore } from '../measure/spill.node.ts';
 import { entryMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
@@ -28,7 +28,7 @@ import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
 import type { Forecast } from './preflight/forecast.node.ts';
-import { availableMemory } from './preflight/room.node.ts';
+import { residualLimit } from './preflight/room.node.ts';
 import { MachineSpeed } from './preflight/speed.node.ts';
 import type { RunPrices } from './resources/types.ts';
 import { Workspace, type WorkspaceKey } from './workspace.node.ts';
@@ -46,9 +46,6 @@ const ACTIVATION_TOKENS = 4096;
 
 /** Changes whenever their prices would come out otherwise. */
 const ACTIVATION_VERSION = 1;
-
-/** Share of the free memory that the residual stream may take before it goes to the disk. */
-const RESIDUAL_SHARE = 0.25;
 
 /** What earlier runs have left of one measurement. */
 export interface KeptWork {
@@ -93,8 +90,7 @@ export class Session {
     const key = await measurementKey(kernels, model, tokens, seed ?? 0);
     const entry = await this.#open({ step: 'measurement', of: key });
     const store = entryMeasurementStore(entry);
-    const inMemory = Math.min(SPILL_BYTES, availableMemory() * RESIDUAL_SHARE);
-    const residuals = (shape: ResidualShape) => residualStore(shape, inMemory, entry.scratch);
+    const residuals = (shape: ResidualShape) => residualStore(shape, residualLimit(), entry.scratch);
     const work = () => measureModel(kernels, model, tokens, { store, seed, residuals, signal, onProgress });
     const found = await store.find(key);
     if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,7 @@ const POLL_MS = [20, 250] as const;
  */
 export function tryLock(path: string, mode: LockMode): Lock | undefined {
   for (;;) {
-    const database = new DatabaseSync(path, { timeout: 0 });
+    const database = open(path);
     const before = inodeOf(path);
     try {
       database.exec(BEGIN[mode]);
@@ -41,11 +41,35 @@ export function tryLock(path: string, mode: LockMode): Lock | undefined {
     } catch (error) {
       database.close();
       if ((error as { errcode?: number }).errcode === BUSY) return undefined;
-      throw error;
+      throw systemError(path, error);
     }
     // The last holder may have removed the file that was opened: then the lock of the path is another file's.
     if (before !== undefined && inodeOf(path) === before) return { release: () => database.close() };
     database.close();
+  }
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (error) {
+    throw systemError(path, error);
+  }
+}
+
+/**
+ * What the system says of a file beside the lock: SQLite only says that it could not. The lock itself is not touched, since
+ * closing any file gives up all locks that this process has on it.
+ */
+function systemError(path: string, error: unknown): unknown {
+  const beside = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(beside, 'x');
+    rmSync(beside);
+    return error;
+  } catch (system) {
+    rmSync(beside, { force: true });
+    return system;
   }
 }
 

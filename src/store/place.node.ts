@@ -101,9 +101,13 @@ const NETWORK_FILE_SYSTEMS: Readonly<Record<number, string>> = {
   16914839: '9P',
 };
 
+/** Name of a network file system by the number that statfs gives; undefined for those of this machine. */
+export function networkFileSystem(type: number): string | undefined {
+  return NETWORK_FILE_SYSTEMS[type >>> 0];
+}
+
 async function onNetwork(folder: string): Promise<string | undefined> {
   if (platform() !== 'linux') return undefined;
-  const { type } = await statfs(folder);
-  const name = NETWORK_FILE_SYSTEMS[type >>> 0];
+  const name = networkFileSystem((await statfs(folder)).type);
   return name === undefined ? undefined : `is on a network file system (${name})`;
 }

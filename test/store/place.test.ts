@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { storePlace, userFolder } from '../../src/store/place.node.ts';
+import { networkFileSystem, storePlace, userFolder } from '../../src/store/place.node.ts';
 import { temporaryFolder } from '../pipeline/support.ts';
 
 test('work is kept where the user says, else where the environment says, else in the cache folder', async (context) => {
@@ -49,6 +49,11 @@ test('a folder that the user named and that takes no files is wrong usage', asyn
     storePlace({ environment: { BITBUDGET_CACHE: named } }),
     /^UsageError: BITBUDGET_CACHE .*cannot be written/,
   );
+});
+
+test('network file systems are told by their numbers, also where those are signed; ext4 and tmpfs are none', () => {
+  const names = [0x6969, 0xfe534d42, 0xff534d42 | 0, 0xef53, 0x01021994].map(networkFileSystem);
+  assert.deepEqual(names, ['NFS', 'SMB2', 'CIFS', undefined, undefined]);
 });
 
 test('a read-only folder is not used', {

@@ -1,12 +1,11 @@
 import type { TokenBatch } from '../../measure/plan.ts';
-import { SPILL_BYTES } from '../../measure/residual.ts';
 import { matrices, type PriceOptions, priceKey } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
 import { type PlanRequest, requestKey } from '../verify/remembered.node.ts';
 import { resultsOf } from '../workspace.node.ts';
 import { type JobSize, jobAmounts, keptBytes, resumeBytes, STEPS, type StepName } from './amounts.ts';
 import { jobMemory } from './memory.ts';
-import type { RoomNeeded } from './room.node.ts';
+import { type RoomNeeded, residualLimit } from './room.node.ts';
 import { MachineSpeed, productSpeed } from './speed.node.ts';
 
 /** What a job will take, told before it begins. */
@@ -39,14 +38,14 @@ export async function forecastJob(session: Session, job: ForecastJob): Promise<F
   const factors = await new MachineSpeed(store, kernels).factors();
   const steps = Object.fromEntries(STEPS.map((step) => [step, (amounts[step] * factors[step]) / speed])) as typeof all;
   const residuals = 4 * size.calibrationTokens * model.config.hidden * (model.config.layers + 1);
-  const spilled = residuals > SPILL_BYTES ? residuals : 0;
+  const spilled = residuals > residualLimit() ? residuals : 0;
   const measures = left.measure > 0;
   const rounded = left.quantize > 0 ? BLOCK_COPIES * outputBytes : 0;
   return {
     seconds: STEPS.reduce((sum, step) => sum + steps[step], 0),
     steps,
     basis: { speed, amounts },
-    memoryBytes: jobMemory(size, kernels.threads, left),
+    memoryBytes: jobMemory(size, kernels.threads, left, spilled > 0),
     outputBytes,
     keptBytes: measures ? keptBytes(size, calibration!.length) : 0,
     temporaryBytes: Math.max(rounded, measures ? resumeBytes(size) + spilled : 0),

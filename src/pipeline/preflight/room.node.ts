@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
+import { SPILL_BYTES } from '../../measure/residual.ts';
 
 /** What a job needs beside time. */
 export interface RoomNeeded {
@@ -47,6 +48,14 @@ export async function checkRoom(needed: RoomNeeded, output: string, store: strin
 /** Bytes that this process can still have, the limit of a container included. */
 export function availableMemory(): number {
   return process.availableMemory();
+}
+
+/** Share of the free memory that the residual stream may take before it goes to the disk. */
+const RESIDUAL_SHARE = 0.25;
+
+/** Bytes above which the residual stream goes to the disk: less where memory is short. */
+export function residualLimit(): number {
+  return Math.min(SPILL_BYTES, RESIDUAL_SHARE * availableMemory());
 }
 
 async function diskOf(path: string): Promise<{ readonly id: string; readonly free: number }> {
