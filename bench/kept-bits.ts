@@ -35,7 +35,9 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const SEED = 0;
-const BITS_PER_WEIGHT = [2.5, 3, 3.5, 4.5, 5.5];
+/** From just above the smallest file that the model can be made into. */
+const SIZES = 5;
+const LARGEST_BITS = 5.5;
 const path = positionals[0] ?? fileURLToPath(new URL('../assets/tiny', import.meta.url));
 const model = await openModel(path);
 const threads = options.threads === undefined ? undefined : Number(options.threads);
@@ -63,7 +65,9 @@ for (const measurement of [exact, kept]) {
   planners.push({ measurement, planner: new Planner({ model, table }) });
   console.log('priced');
 }
-for (const bits of BITS_PER_WEIGHT) {
+const least = (8 * planners[0].planner.frontier()[0].prediction!.fileBytes) / weightCount(model);
+for (let size = 0; size < SIZES; size++) {
+  const bits = 1.05 * least + ((LARGEST_BITS - 1.05 * least) * size) / (SIZES - 1);
   const found: number[] = [];
   for (const { measurement, planner } of planners) {
     const plan = await planner.plan({ bytes: Math.floor((bits * weightCount(model)) / 8) });
@@ -74,7 +78,7 @@ for (const bits of BITS_PER_WEIGHT) {
     found.push(kl.mean);
   }
   console.log(
-    `${bits} bits: KL ${found[0].toFixed(6)} as measured, ${found[1].toFixed(6)} as kept, ratio ${(found[1] / found[0]).toFixed(4)}`,
+    `${bits.toFixed(2)} bits: KL ${found[0].toFixed(6)} as measured, ${found[1].toFixed(6)} as kept, ratio ${(found[1] / found[0]).toFixed(4)}`,
   );
 }
 await entry.close();
