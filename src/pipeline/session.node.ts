@@ -27,8 +27,8 @@ import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store
 import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
-import type { Forecast } from './preflight/forecast.node.ts';
-import { residualLimit } from './preflight/room.node.ts';
+import { type Forecast, measuringRoom } from './preflight/forecast.node.ts';
+import { checkRoom, residualLimit } from './preflight/room.node.ts';
 import { MachineSpeed } from './preflight/speed.node.ts';
 import type { RunPrices } from './resources/types.ts';
 import { Workspace, type WorkspaceKey } from './workspace.node.ts';
@@ -95,6 +95,7 @@ export class Session {
     const found = await store.find(key);
     if (found !== undefined) return found;
     this.#hasGrown = true;
+    await checkRoom(measuringRoom(model, tokens, kernels.threads), this.store.folder, this.store.folder);
     return await entry.exclusively('measure', work, this.waiting());
   }
 

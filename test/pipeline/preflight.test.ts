@@ -82,6 +82,9 @@ test('the source is no output under any name: itself, a link to it, a file of it
   assert.equal(refused, 4);
   await refuseSource([at('other.gguf'), at('absent.gguf')], at('model.gguf'));
   await assert.rejects(refuseSource([join(tinyPath, 'model.safetensors')], tinyPath), /is the model that is read/);
+  await assert.rejects(refuseSource([at('other.gguf')], folder), /is the model that is read/, 'a folder of GGUF files');
+  writeFileSync(at('model.safetensors'), '');
+  await refuseSource([at('other.gguf')], folder);
 });
 
 test('a job that needs more disk or memory than there is is refused with both numbers', async (context) => {

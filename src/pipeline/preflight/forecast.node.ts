@@ -1,4 +1,5 @@
 import type { TokenBatch } from '../../measure/plan.ts';
+import type { Model } from '../../model/types.ts';
 import { matrices, type PriceOptions, priceKey } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
 import { type PlanRequest, requestKey } from '../verify/remembered.node.ts';
@@ -37,8 +38,7 @@ export async function forecastJob(session: Session, job: ForecastJob): Promise<F
   const speed = productSpeed(kernels);
   const factors = await new MachineSpeed(store, kernels).factors();
   const steps = Object.fromEntries(STEPS.map((step) => [step, (amounts[step] * factors[step]) / speed])) as typeof all;
-  const residuals = 4 * size.calibrationTokens * model.config.hidden * (model.config.layers + 1);
-  const spilled = residuals > residualLimit() ? residuals : 0;
+  const spilled = spilledBytes(size);
   const measures = left.measure > 0;
   const rounded = left.quantize > 0 ? BLOCK_COPIES * outputBytes : 0;
   return {
@@ -50,6 +50,26 @@ export async function forecastJob(session: Session, job: ForecastJob): Promise<F
     keptBytes: measures ? keptBytes(size, calibration!.length) : 0,
     temporaryBytes: Math.max(rounded, measures ? resumeBytes(size) + spilled : 0),
   };
+}
+
+/** What measuring alone needs, for verbs that write no model. */
+export function measuringRoom(model: Model, tokens: TokenBatch, threads: number): RoomNeeded {
+  const size = { model, calibrationTokens: tokens.sequences * tokens.length, evaluationTokens: 0 };
+  const spilled = spilledBytes(size);
+  const left = { measure: 1, price: 0, quantize: 0, verify: 0 };
+  return {
+    memoryBytes: jobMemory(size, threads, left, spilled > 0),
+    outputBytes: 0,
+    keptBytes: keptBytes(size, tokens.length),
+    temporaryBytes: resumeBytes(size) + spilled,
+  };
+}
+
+/** Bytes of the residual stream that go to the disk. */
+function spilledBytes({ model, calibrationTokens }: JobSize): number {
+  const { hidden, layers } = model.config;
+  const residuals = 4 * calibrationTokens * hidden * (layers + 1);
+  return residuals > residualLimit() ? residuals : 0;
 }
 
 /** Blocks of the plans that are rounded for one file, in files. */

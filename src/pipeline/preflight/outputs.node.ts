@@ -1,5 +1,5 @@
-import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { access, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 
 /** Side file of an output that tells what a run did. */
@@ -56,23 +56,21 @@ async function checkFolder(path: string): Promise<void> {
  * @throws UsageError
  */
 export async function refuseSource(paths: readonly string[], source: string): Promise<void> {
-  const origin = await stat(source);
-  const folder = origin.isDirectory() ? await realpath(source) : dirname(await realpath(source));
+  const sources = await Promise.all((await sourceFiles(source)).map((file) => stat(file)));
   for (const path of paths) {
     const found = await stat(path).catch(() => undefined);
-    if (found === undefined) continue;
-    const inFolder = await stat(join(folder, basename(path))).catch(() => undefined);
-    const isSource = same(found, origin) || (inFolder !== undefined && same(found, inFolder) && isWeights(path));
-    if (isSource) throw new UsageError(`${path}: is the model that is read; name another output`);
+    if (found !== undefined && sources.some(({ dev, ino }) => dev === found.dev && ino === found.ino))
+      throw new UsageError(`${path}: is the model that is read; name another output`);
   }
 }
 
-function same(a: { dev: number; ino: number }, b: { dev: number; ino: number }): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
-}
-
-function isWeights(path: string): boolean {
-  return /\.safetensors$|\.json$/.test(path) && !path.endsWith('.bitbudget.json');
+/** What a model at `path` may be read from: GGUF files of a folder are its source only where it has nothing else. */
+async function sourceFiles(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const names = (await readdir(path)).filter((name) => !name.endsWith('.bitbudget.json'));
+  const weights = names.filter((name) => name.endsWith('.safetensors'));
+  const read = names.filter((name) => name.endsWith('.json') || (weights.length === 0 && name.endsWith('.gguf')));
+  return [...weights, ...read].map((name) => join(path, name));
 }
 
 /** Makes the folders of outputs that were checked. */
