@@ -3,13 +3,16 @@ import './core/require-node.node.ts';
 
 export { fileSink, fileSource, openTensorFile } from './container/node.ts';
 export * from './index.ts';
-export { openMeasurementStore } from './measure/store.node.ts';
+export { entryMeasurementStore } from './measure/store.node.ts';
 export { openModel } from './model/open.node.ts';
 export { evaluateFiles } from './pipeline/evaluate.node.ts';
-export { latencyFiles } from './pipeline/latency/store.node.ts';
+
 export { quantizeModel } from './pipeline/quantize.node.ts';
 export { Session } from './pipeline/session.node.ts';
 export { solveFor } from './pipeline/solve.node.ts';
 export { calibrationTokens, evaluationTokens } from './pipeline/texts.node.ts';
 export { workerPool } from './quantize/pool.node.ts';
+export { storePlace } from './store/place.node.ts';
+export { WorkStore } from './store/store.node.ts';
+export type * from './store/types.ts';
 export { loadText } from './text/load.node.ts';
