@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { type MatrixKind, matrixKinds } from '../graph/kinds.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
@@ -29,6 +30,8 @@ export interface SensitivityTable {
 export interface PricedTensor {
   readonly tensor: string;
   readonly role: TensorRole;
+  /** What it is in the network. */
+  readonly kind: MatrixKind;
   /** Block number, -1 outside blocks. */
   readonly layer: number;
   readonly rows: number;
@@ -93,15 +96,17 @@ export async function priceModel(
   options: PriceOptions,
 ): Promise<SensitivityTable> {
   const tensors = matrices(model);
+  const kinds = matrixKinds(model.graph);
   const magnitudes = options.magnitudes ?? (await magnitudesOf(model, options));
   const jobs = tensors.map((tensor) => ({ tensor, ...pricedFormats(tensor, magnitudes, options) }));
   const remembered = await Promise.all(jobs.map(({ key }) => options.memory?.get(key)));
   const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
   const priced = await concurrently(jobs, runner.concurrency + 1, async ({ tensor, formats, key }, i) => {
-    if (remembered[i] !== undefined) return remembered[i];
+    const kind = kinds.get(tensor.name)!;
+    if (remembered[i] !== undefined) return { ...remembered[i], kind };
     await checkpoint(options.signal);
-    const result = await priceTensor(tensor, formats, measured, runner, options);
+    const result = await priceTensor(tensor, kind, formats, measured, runner, options);
     await options.memory?.put(key, result);
     options.onProgress?.({ stage: 'pricing', done: ++done, total, unit: 'tensors', detail: tensor.name });
     return result;
@@ -127,6 +132,7 @@ export function pricedFormats(
 
 async function priceTensor(
   tensor: ModelTensor,
+  kind: MatrixKind,
   formats: readonly string[],
   measured: Measurement,
   runner: JobRunner,
@@ -158,6 +164,7 @@ async function priceTensor(
   return {
     tensor: tensor.name,
     role: tensor.role,
+    kind,
     layer: tensor.layer,
     rows,
     columns,

@@ -50,7 +50,7 @@ async function madeUp(precious: string) {
   const model = await syntheticModel('LlamaForCausalLM');
   const tensors: SensitivityTable['tensors'] = matrices(model).map(
     ({ name, role, layer, shape: [rows, columns] }, t) => ({
-      ...{ tensor: name, role, layer, rows, columns, relativeError: 0 },
+      ...{ tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0 },
       prices: ['Q4_0', 'Q5_0', 'Q8_0'].map((format, i) => ({
         format,
         loss: 64 ** (t % 3) * 4 ** -i * rows * columns,
