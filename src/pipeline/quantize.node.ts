@@ -162,10 +162,9 @@ class QuantizeRun {
       probe: async (plan, only) => (await prober(plan, only)).kl,
     });
     const { plan, evaluation: result } = verification.best;
-    const written = await this.#write(plan, workspace, notes, result);
     await new RememberedRuns(workspace, table).remember({ ...this.#options, budgets }, plan, verification.probes);
     return {
-      ...written,
+      ...(await this.#write(plan, workspace, notes, result)),
       targetBytes: budgets.bytes,
       verification,
       table,
