@@ -164,12 +164,12 @@ class QuantizeRun {
       probe: async (plan, only, part) => probeResult(await prober(plan, part, only)),
     });
     const { plan, evaluation: result } = verification.best;
-    const peers = await this.#peers(plan, prepared, table, verification.corrections);
-    const written = await this.#write(plan, workspace, notes, result);
     const { text } = await this.#openJudge(probed, measurement, workspace);
     const runs = new RememberedRuns(workspace, table);
     await runs.remember({ ...this.#options, budgets }, plan);
     await runs.rememberProbes(text, verification.probes);
+    const peers = await this.#peers(plan, prepared, table, verification.corrections);
+    const written = await this.#write(plan, workspace, notes, result);
     return { ...written, targetBytes: budgets.bytes, verification, table, measurement, peers };
   }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { BitPlan } from '../allocate/types.ts';
+import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { segmentCount } from '../graph/segments.ts';
 import type { Kernels } from '../kernels/contract.ts';
@@ -262,9 +263,16 @@ export class Session {
     return await workspace.exclusively(key, find, this.waiting());
   }
 
-  /** Learns what this machine takes from a job that was forecast. @param seconds by step */
+  /**
+   * Learns what this machine takes from a job that was forecast. The job is done: where this cannot be kept, it is learned
+   * from another.
+   * @param seconds by step
+   */
   async learn({ basis }: Forecast, seconds: Readonly<Record<string, number>>): Promise<void> {
-    await new MachineSpeed(this.store, this.kernels).learn(basis.speed, basis.amounts, seconds);
+    const learned = new MachineSpeed(this.store, this.kernels).learn(basis.speed, basis.amounts, seconds);
+    await learned.catch((error) => {
+      if (!(error instanceof BitbudgetError)) throw error;
+    });
   }
 
   async close(): Promise<void> {

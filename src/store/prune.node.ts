@@ -31,13 +31,16 @@ export async function prune(store: WorkStore, limits: PruneLimits, now = Date.no
   return { removed, kept };
 }
 
-/** Removes what a store holds too long or too much of: whoever has worked with it calls this at the end. */
+/**
+ * Removes what a store holds too long or too much of: whoever has worked with it calls this at the end. What cannot be removed
+ * now is left to the next.
+ */
 export async function evict(store: WorkStore): Promise<Pruned> {
   const disk = await statfs(store.folder).catch(() => undefined);
   if (disk === undefined) return { removed: [], kept: [] };
   const { bsize, blocks } = disk;
   const keepBytes = Math.min(MOST_BYTES, MOST_SHARE * bsize * blocks);
-  return await prune(store, { olderMs: UNUSED_DAYS * DAY_MS, keepBytes });
+  return await prune(store, { olderMs: UNUSED_DAYS * DAY_MS, keepBytes }).catch(() => ({ removed: [], kept: [] }));
 }
 
 /** @param entries those used last first */

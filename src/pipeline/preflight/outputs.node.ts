@@ -56,10 +56,10 @@ async function checkFolder(path: string): Promise<void> {
  * @throws UsageError
  */
 export async function refuseSource(paths: readonly string[], source: string): Promise<void> {
-  const sources = await Promise.all((await sourceFiles(source)).map((file) => stat(file)));
+  const sources = await Promise.all((await sourceFiles(source)).map((file) => stat(file).catch(() => undefined)));
   for (const path of paths) {
     const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && sources.some(({ dev, ino }) => dev === found.dev && ino === found.ino))
+    if (found !== undefined && sources.some((read) => read?.dev === found.dev && read.ino === found.ino))
       throw new UsageError(`${path}: is the model that is read; name another output`);
   }
 }
