@@ -6,12 +6,12 @@ import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
-import { refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
+import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { predictPeers } from './peers/peers.node.ts';
 import type { Peer } from './peers/types.ts';
 import { type Corrections, NO_CORRECTION } from './plan/corrections.ts';
-import { type Goal, openGoal } from './plan/goal.node.ts';
+import { type Goal, openGoal, refuseUnusable } from './plan/goal.node.ts';
 import { type FileFacts, fileNotes } from './plan/notes.node.ts';
 import { Planner, type PlanOptions } from './plan/planner.ts';
 import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
@@ -61,7 +61,7 @@ export interface Solved {
  */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<Solved> {
   const session = await Session.open(model, options, (magnitudes) =>
-    refuseUnusablePalette(model, magnitudes, options.palette),
+    refuseUnusable(model, magnitudes, wishes, options),
   );
   try {
     const { rounding, palette, metric } = options;

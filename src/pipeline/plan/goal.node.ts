@@ -3,8 +3,9 @@ import { pricedCacheFormats } from '../../model/cache-formats.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
 import { candidates, matrixFacts } from '../../quantize/candidates.ts';
-import { matrices, type SensitivityTable } from '../../quantize/sensitivity.ts';
+import { matrices, refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
+import { contextOf } from '../latency/decode.ts';
 import { isMultiplied } from '../latency/products.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
@@ -30,6 +31,20 @@ export interface GoalOptions extends Deployment, SolverChoice {
   readonly facts?: FileFacts;
   /** Whether the file is measured before it is written, and says so; default yes. */
   readonly measured?: boolean;
+}
+
+/**
+ * Refuses what no plan can do, as far as it is known before anything is measured.
+ * @throws UsageError for a palette that cannot hold the model, or a latency at a context that it is not made for
+ */
+export function refuseUnusable(
+  model: Model,
+  magnitudes: Magnitudes,
+  wishes: Wishes | undefined,
+  { palette, context }: Pick<GoalOptions, 'palette' | 'context'>,
+): void {
+  refuseUnusablePalette(model, magnitudes, palette);
+  if (wishes?.latency !== undefined) contextOf(model, context);
 }
 
 /**

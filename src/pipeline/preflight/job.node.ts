@@ -8,8 +8,8 @@ import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
 import { plannedFormat } from '../../quantize/encode.ts';
-import { matrices, refuseUnusablePalette } from '../../quantize/sensitivity.ts';
-import type { Goal } from '../plan/goal.node.ts';
+import { matrices } from '../../quantize/sensitivity.ts';
+import { type Goal, refuseUnusable } from '../plan/goal.node.ts';
 import { planNotes } from '../plan/notes.node.ts';
 import { weightCount } from '../plan/wishes.ts';
 import type { QuantizeOptions } from '../quantize-options.ts';
@@ -29,12 +29,9 @@ export interface PreparedJob {
 }
 
 /** @throws UsageError for what the model cannot be made into */
-export function refuseJob(
-  model: Model,
-  magnitudes: Magnitudes,
-  { palette, target, calibration }: QuantizeOptions,
-): void {
-  refuseUnusablePalette(model, magnitudes, palette);
+export function refuseJob(model: Model, magnitudes: Magnitudes, options: QuantizeOptions): void {
+  const { target, calibration } = options;
+  refuseUnusable(model, magnitudes, target.kind === 'budgets' ? target.wishes : undefined, options);
   const needsText =
     target.kind === 'budgets' || (target.plan.rounding !== 'nearest' && !isConversion(model, target.plan));
   if (needsText && calibration === undefined)
