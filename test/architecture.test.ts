@@ -17,6 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  store: ['core'],
   numeric: ['core'],
   container: ['core', 'numeric'],
   kernels: ['core', 'numeric'],
@@ -37,6 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'kernels/program',
     'type:kernels/contract',
     'type:kernels/device',
+    'type:store',
   ],
   evaluate: [
     'core',
@@ -66,6 +68,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'evaluate',
     'allocate',
     'quantize',
+    'store',
     'type:report',
   ],
 };

@@ -3,6 +3,7 @@ import { hubSettings } from '../container/hub/settings.node.ts';
 import { packageVersion } from '../core/version.node.ts';
 import { type Device, describeDevice } from '../kernels/wasm/device.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
+import { storePlace } from '../store/place.node.ts';
 import { formatSize } from './support/size.ts';
 
 /** Everything about this machine and its settings that results or failures may depend on; no token, no model. */
@@ -19,6 +20,8 @@ export interface Environment {
     readonly offline: boolean;
     readonly hasToken: boolean;
   };
+  /** Where work is kept. */
+  readonly store: string;
   /** Variables that are set, of those that change what the program does; values of proxies are not shown. */
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -47,6 +50,7 @@ export async function environment(variables: NodeJS.ProcessEnv = process.env): P
       ...(limit > 0 && limit < totalmem() && { limit }),
     },
     hub: { endpoint, cacheFolder, offline, hasToken: token !== undefined },
+    store: (await storePlace({ environment: variables, make: false })).folder,
     variables: Object.fromEntries([
       ...VARIABLES.filter((name) => variables[name] !== undefined).map((name) => [name, variables[name]!]),
       ...PROXIES.filter(isSet).map((name) => [name, 'set']),
@@ -66,6 +70,7 @@ export function environmentLines(found: Environment): string[] {
     `memory     ${formatSize(memory.total)}, ${formatSize(memory.free)} free${limit}`,
     `hub        ${hub.endpoint}${hub.offline ? ', offline' : ''}, ${hub.hasToken ? 'with a token' : 'no token'}`,
     `hub cache  ${hub.cacheFolder}`,
+    `kept work  ${found.store}`,
     `set        ${variables.join(' ') || 'no variable that changes anything'}`,
   ];
 }

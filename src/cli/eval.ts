@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
 import { referenceName } from '../model/source.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
@@ -16,7 +17,6 @@ import {
   wholeNumber,
 } from './support/options.ts';
 import { printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { putTasks, readTaskFiles, taskLines } from './support/tasks.ts';
 import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './support/texts.ts';
 import { formatKl, formatKlEstimate } from './support/words.ts';
@@ -75,7 +75,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base, or --tasks');
   if (options.tasks !== undefined && (base ?? saveBase) !== undefined)
     throw new UsageError('--tasks are asked of models; leave --base and --save-base out, or give --reference');
-  if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
+  if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
   const asked = options.tasks && (await readTaskFiles(options.tasks));
   const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
@@ -87,6 +87,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     return printResult(options, { tasks }, () => taskLines(tasks!));
   }
   if (base === undefined) await checkTexts(model, options, options.context);
+  if (saveBase !== undefined) await makeFolders([saveBase]);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>
     evaluateFiles(model, {

@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import type { Model } from '../model/types.ts';
 import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { klWords } from '../report/scale.ts';
 import type { FamilyData } from '../report/types.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addWorkDirOption, type KeptOptions, openKept, workFolder } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import {
   addOutputOptions,
   addOverwriteOption,
@@ -19,7 +21,6 @@ import {
   wholeNumber,
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { parseSize } from './support/size.ts';
 import {
   addCalibrationOptions,
@@ -30,14 +31,13 @@ import {
 import { formatKl } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
-interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface FamilyCommandOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly measured: number;
   readonly plot?: string;
   readonly yes?: boolean;
   readonly targetSize?: number;
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -57,10 +57,8 @@ export function register(program: Command): void {
     .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
-  command
-    .optionsGroup(GROUP.keep)
-    .option('--plot <file>', 'one page with all models in one plot, such as family.html')
-    .option('--work-dir <folder>', 'where measurements are kept', '.bitbudget');
+  command.optionsGroup(GROUP.keep).option('--plot <file>', 'one page with all models in one plot, such as family.html');
+  addWorkDirOption(command);
   addThreadsOption(addOverwriteOption(addSeedOption(command)));
   addExamples(command, [
     ['family small/ large/ --target-size 1.8G', 'the large one in few bits, or the small one in many?'],
@@ -70,11 +68,12 @@ export function register(program: Command): void {
 }
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
-  if (options.plot) refuseOverwrite(options.plot, options.yes);
-  if (options.plot) refuseOverwrite(options.plot, options.yes);
+  if (options.plot) await checkOutputs([options.plot], options.yes);
+  if (options.plot) await checkOutputs([options.plot], options.yes);
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const models: { name: string; model: Model }[] = [];
-  for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
+  for (const name of names) models.push({ name, model: (await openKept(name, options)).model });
+  const folder = await workFolder(options);
   const { planFamily } = await import('../pipeline/family/family.node.ts');
   const result = await withProgress(
     options,
@@ -87,7 +86,7 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
         targetBytes: options.targetSize,
         calibration: { files: options.calibration, tokens: options.calibrationTokens },
         evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
-        folder: options.workDir,
+        folder,
         seed: options.seed,
         threads: options.threads,
       }),
@@ -96,6 +95,7 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
   if (options.plot) {
     const { writeWhole } = await import('../container/node.ts');
     const { familyHtml } = await import('../report/family.ts');
+    await makeFolders([options.plot]);
     await writeWhole(options.plot, familyHtml(plotted(result)));
   }
   printResult(options, result, () => describe(result));

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
-import { addExamples, GROUP } from './support/help.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { addExamples } from './support/help.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
 import {
   addOutputOptions,
   addSeedOption,
@@ -19,10 +20,9 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface RankOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface RankOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly metric?: readonly string[];
   readonly plans?: number;
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -46,11 +46,10 @@ export function register(program: Command): void {
       '--plans <n>',
       `evaluate this many plans even where the package stores their truth; default ${PLANS} elsewhere`,
       wholeNumber(8, 1000),
-    )
-    .optionsGroup(GROUP.keep)
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget');
+    );
   addCalibrationOptions(rank);
   addEvaluationOptions(rank);
+  addWorkDirOption(rank);
   addThreadsOption(addSeedOption(rank));
   addExamples(rank, [['metrics rank model/ --metric kl imatrix weight-mse --plans 24', 'three metrics, some minutes']]);
   addOutputOptions(rank).action(rankMetrics);
@@ -71,12 +70,12 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   const { metrics, metricsNamed } = await import('../measure/metrics/table.ts');
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options);
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>
     rankModel(model, wanted, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
       plans: options.plans,

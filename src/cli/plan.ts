@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { solvers } from '../allocate/solvers/table.ts';
@@ -6,6 +6,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { Solved } from '../pipeline/solve.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { KL_SCALE_LINE, klWords } from '../report/scale.ts';
@@ -21,8 +22,9 @@ import { fileFacts } from './support/facts.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { knee, landmarks } from './support/landmarks.ts';
-import { checkContext, MODEL_ARGUMENT, openWithPath } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
 import {
   addOutputOptions,
@@ -33,7 +35,6 @@ import {
   type OutputOptions,
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
@@ -47,6 +48,7 @@ import { withProgress } from './support/work.ts';
 
 interface PlanCommandOptions
   extends OutputOptions,
+    KeptOptions,
     BudgetOptions,
     ActivationOptions,
     SolverOptions,
@@ -59,7 +61,6 @@ interface PlanCommandOptions
   readonly tensorTypeFile?: string;
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -89,8 +90,8 @@ export function register(program: Command): void {
   command
     .optionsGroup(GROUP.keep)
     .option('-o, --output <path>', 'save the plan, for quantize --plan; with --frontier a folder for all of them')
-    .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget');
+    .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file');
+  addWorkDirOption(command);
   addThreadsOption(addOverwriteOption(addSeedOption(command)));
   addExamples(command, [
     ['plan model/ --frontier', 'what every size would cost'],
@@ -103,15 +104,14 @@ export function register(program: Command): void {
 async function plan(modelName: string, options: PlanCommandOptions): Promise<void> {
   const wishes = readGoal(options);
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
-  if (options.frontier && options.tensorTypeFile !== undefined)
-    throw new UsageError('--frontier is many plans; give a size to save one for llama-quantize');
-  for (const path of [options.output, options.tensorTypeFile])
-    if (path !== undefined) refuseOverwrite(path, options.yes);
+  const outputs = await checkedOutputs(options);
   const metric = await readMetric(options);
-  const { model, path } = await openWithPath(modelName, options);
+  const { model, path, folder } = await openKept(modelName, options, outputs[0]);
   checkContext(model, options.context);
+  await refuseSource(outputs, path);
   const isEvaluated = options.probe || options.evaluation !== undefined;
   await checkTexts(model, isEvaluated ? options : { ...options, evaluationTokens: undefined });
+  await makeFolders(outputs);
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
@@ -125,7 +125,7 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         palette,
         objective: objectiveFor(options),
         metric,
-        folder: options.workDir,
+        folder,
         calibration: () =>
           calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
         evaluation: () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens }),
@@ -136,6 +136,22 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   );
   if (options.frontier) await printFrontier(modelName, options, solved, weights);
   else await printPlan(options, solved, weights);
+}
+
+/** Files to be written, checked; of `--frontier` a name in its folder stands for all. */
+async function checkedOutputs({ frontier, output, tensorTypeFile, yes }: PlanCommandOptions): Promise<string[]> {
+  if (!frontier) {
+    const files = [output, tensorTypeFile].filter((path) => path !== undefined);
+    await checkOutputs(files, yes);
+    return files;
+  }
+  if (tensorTypeFile !== undefined)
+    throw new UsageError('--frontier is many plans; give a size to save one for llama-quantize');
+  if (output === undefined) return [];
+  if (!yes && existsSync(output)) throw new UsageError(`${output}: already exists; give --yes to overwrite it`);
+  const files = [join(output, 'plan.json')];
+  await checkOutputs(files, true);
+  return files;
 }
 
 /** The budgets asked for; none with --frontier. */
@@ -176,7 +192,6 @@ async function printFrontier(
   const folder = options.output;
   if (folder !== undefined) {
     const { writeWhole } = await import('../container/node.ts');
-    await mkdir(folder, { recursive: true });
     for (const each of shown)
       await writeWhole(join(folder, `${shortName(modelName)}-${shortBits(bits(each))}bpw.json`), planText(each));
   }

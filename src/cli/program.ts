@@ -2,11 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../core/version.node.ts';
 import { errorJson, errorLine, exitCodeOf, messageOf } from './support/failure.ts';
 import { addExamples } from './support/help.ts';
-import { INTERRUPTED, interruptSignal, onInterrupt } from './support/interrupt.ts';
-
+import { interruptedCode, interruptSignal, onInterrupt } from './support/interrupt.ts';
 import { verbs } from './verbs.ts';
 
-/** Runs the command line. @returns the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted */
+/** Runs the command line. @returns the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted, 143 terminated */
 export async function runCli(args: readonly string[]): Promise<number> {
   const asJson = args.includes('--json');
   const program = createProgram(asJson);
@@ -22,7 +21,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     // Whatever stopped work threw: libraries have their own abort errors.
-    if (interruptSignal().aborted) return INTERRUPTED;
+    if (interruptSignal().aborted) return interruptedCode();
     const code = error instanceof CommanderError ? 2 : exitCodeOf(error);
     if (asJson) console.error(errorJson(error, code));
     // Commander has printed its own by `usageLine`.

@@ -1,36 +1,25 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
-import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { PeerModel } from '../pipeline/peers/types.ts';
-import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
-import { describeSubstitutes } from '../quantize/substitutes.ts';
-import { type RoundingName, roundingNames } from '../quantize/types.ts';
-import { klWords } from '../report/scale.ts';
-import type { Assignment, ReportData } from '../report/types.ts';
-import {
-  type ActivationOptions,
-  addActivationOptions,
-  checkActivationOptions,
-  describeActivations,
-} from './support/activations.ts';
-import {
-  addBudgetOptions,
-  BUDGET_FLAGS,
-  type BudgetOptions,
-  describeCosts,
-  formatLatency,
-  readWishes,
-} from './support/budgets.ts';
-import { describeCache } from './support/cache.ts';
+import { checkOutputs, makeFolders, recordPath, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import type { Forecast } from '../pipeline/preflight/types.ts';
+import type { QuantizeOptions, Target } from '../pipeline/quantize-options.ts';
+import { roundingNames } from '../quantize/types.ts';
+import type { ReportData } from '../report/types.ts';
+import { summary, type WrittenBeside } from './quantize-summary.ts';
+import { addActivationOptions, checkActivationOptions } from './support/activations.ts';
+import { addBudgetOptions, BUDGET_FLAGS, readWishes } from './support/budgets.ts';
+import { printDryRun } from './support/dry-run.ts';
 import { fileFacts } from './support/facts.ts';
+import { describeForecast } from './support/forecast.ts';
 import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { QUANTIZE_OUTLINE } from './support/job.ts';
-import { checkContext, MODEL_ARGUMENT, openModelArgument, openWithPath } from './support/model.ts';
+import { addWorkDirOption, openKept } from './support/kept.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
 import {
   addOutputOptions,
@@ -38,45 +27,12 @@ import {
   addSeedOption,
   addThreadsOption,
   choiceOption,
-  type OutputOptions,
 } from './support/options.ts';
-import { describeBytes, printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
-import { formatDuration } from './support/progress.ts';
-import { formatSize } from './support/size.ts';
-import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
-import {
-  addCalibrationOptions,
-  addEvaluationOptions,
-  type CalibrationOptions,
-  checkTexts,
-  type EvaluationOptions,
-} from './support/texts.ts';
-import { measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
+import { printResult } from './support/output.ts';
+import { isPlain, isVerified, type QuantizeCommandOptions } from './support/quantize-options.ts';
+import { addSolverOptions, checkSolver, objectiveFor } from './support/solver.ts';
+import { addCalibrationOptions, addEvaluationOptions, checkTexts } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
-
-interface QuantizeCommandOptions
-  extends OutputOptions,
-    BudgetOptions,
-    ActivationOptions,
-    SolverOptions,
-    CalibrationOptions,
-    EvaluationOptions {
-  readonly output?: string;
-  readonly type?: string;
-  readonly plan?: string;
-  readonly rounding: RoundingName;
-  readonly palette?: readonly string[];
-  readonly verify: boolean;
-  readonly peers?: boolean;
-  readonly peer?: readonly string[];
-  readonly report: boolean;
-  readonly modelCard?: string;
-  readonly workDir?: string;
-  readonly seed: number;
-  readonly threads: number;
-  readonly yes?: boolean;
-}
 
 export function register(program: Command): void {
   const command = program
@@ -107,15 +63,14 @@ export function register(program: Command): void {
       '--model-card <file>',
       'write a README.md for a hub; the default output name then says the nearest known type',
     )
-    .option(
-      '--work-dir <folder>',
-      'where measurements and unfinished work are kept, default .bitbudget beside the output',
-    );
+    .option('--dry-run', 'tell what the job takes and what the budget buys, and do nothing');
+  addWorkDirOption(command);
   addThreadsOption(addOverwriteOption(addSeedOption(command)));
   addExamples(command, [
     ['quantize model/ --target-size 60M', 'the best file of at most 60 000 000 bytes'],
     ['quantize hf:user/repo --target-bpw 4.5 --peers', 'compared with what llama-quantize makes'],
     ['quantize model/ --target-size 1.8G --peer have.gguf', 'is it better than the file that I have?'],
+    ['quantize model/ --target-bpw 4.5 --dry-run', 'how long it takes and what it gives, before anything is done'],
     ['quantize model/ --type Q4_K', 'one type everywhere'],
   ]);
   addOutputOptions(command).action(quantize);
@@ -126,48 +81,33 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   if (!options.verify && (options.peers || options.peer))
     throw new UsageError('--peers and --peer are measured where the result is: leave --no-verify out');
-  const { model, path } = await openWithPath(modelName, options);
+  if (options.output !== undefined) await checkOutputs(outputsOf(options.output, options), options.yes);
+  const { model, path, folder } = await openKept(modelName, options, options.output);
   checkContext(model, options.context);
   const output = options.output ?? (await defaultOutput(modelName, model, options, target));
-  refuseOverwrite(output, options.yes);
-  if (options.modelCard !== undefined) refuseOverwrite(options.modelCard, options.yes);
-  // Other targets may need no text, and the package's own is long enough.
-  if (target.kind === 'budgets' || options.calibration || options.evaluation)
-    await checkTexts(model, options.verify ? options : { ...options, evaluationTokens: undefined });
+  const outputs = outputsOf(output, options);
+  await checkOutputs(outputs, options.yes);
+  await refuseSource(outputs, path);
+  await checkTexts(model, usedTexts(options, target));
+  const facts = await fileFacts(model, modelName, path, options.calibration);
+  const job: QuantizeOptions = {
+    ...(await jobOf(model, options, target)),
+    output,
+    palette,
+    folder,
+    facts: isPlain(options) ? { ...facts, calibration: undefined } : facts,
+  };
+  if (options.dryRun) return await printDryRun(model, job, options);
+  await makeFolders(outputs);
   const peers = { measure: options.peers ?? false, models: await openPeers(options) };
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
-  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
-  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
-  const facts = await fileFacts(model, modelName, path, options.calibration);
+  const onForecast = (forecast: Forecast) => {
+    if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
+  };
   const result = await withProgress(
     options,
-    async (work) =>
-      quantizeModel(model, {
-        ...work,
-        target,
-        output,
-        rounding: options.rounding,
-        palette,
-        kvUniform: options.kvUniform,
-        activations: options.activations,
-        calibration: () =>
-          calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-        evaluation: options.verify ? heldOut : undefined,
-        searchText: async () => (await heldOut()).searched,
-        solver: options.solver,
-        evaluations: options.evaluations,
-        objective: objectiveFor(options),
-        mostFormats: options.mostFormats,
-        fuse: options.fuse,
-        context: options.context,
-        evaluationLength: sequenceLength(model),
-        folder: options.workDir,
-        seed: options.seed,
-        threads: options.threads,
-        facts,
-        peers,
-      }),
+    (work) => quantizeModel(model, { ...work, ...job, peers, onForecast }),
     QUANTIZE_OUTLINE,
   );
   const record = await saveRun({ model, name: shortName(modelName), output, result, facts, command: commandLine() });
@@ -175,6 +115,52 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
   const closing = { ...written, lostWindow: windowLostInLlamaCpp(model.config) };
   printResult(options, { ...record, ...written }, () => summary(record, model, options, result, closing));
+}
+
+/** The job as the options say it. */
+async function jobOf(
+  model: Model,
+  options: QuantizeCommandOptions,
+  target: Target,
+): Promise<Omit<QuantizeOptions, 'output'>> {
+  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
+  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
+  const calibration = () =>
+    calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
+  const { rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads } = options;
+  return {
+    target,
+    ...{ rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads },
+    calibration: isPlain(options) ? undefined : calibration,
+    evaluation: isVerified(options) ? heldOut : undefined,
+    searchText: async () => (await heldOut()).searched,
+    objective: objectiveFor(options),
+    evaluationLength: sequenceLength(model),
+  };
+}
+
+/** Texts that are used, as far as they can be other than they should: plans may need none, and the package's own are long enough. */
+function usedTexts(options: QuantizeCommandOptions, target: Target): Parameters<typeof checkTexts>[1] {
+  const isGiven = target.kind === 'budgets' || options.calibration !== undefined || options.evaluation !== undefined;
+  return {
+    ...options,
+    calibrationTokens: isGiven && !isPlain(options) ? options.calibrationTokens : undefined,
+    evaluationTokens: isGiven && isVerified(options) ? options.evaluationTokens : undefined,
+  };
+}
+
+/** All files that are written. */
+function outputsOf(output: string, { report, modelCard }: QuantizeCommandOptions): string[] {
+  return [
+    output,
+    recordPath(output),
+    ...(report ? [reportPath(output)] : []),
+    ...(modelCard === undefined ? [] : [modelCard]),
+  ];
+}
+
+function reportPath(output: string): string {
+  return `${output.replace(/\.gguf$/, '')}.report.html`;
 }
 
 /** What was typed, as it can be typed again. */
@@ -189,9 +175,9 @@ async function writeBeside(
   record: ReportData,
   output: string,
   { report, modelCard }: QuantizeCommandOptions,
-): Promise<{ readonly report?: string; readonly modelCard?: string }> {
+): Promise<WrittenBeside> {
   const { writeWhole } = await import('../container/node.ts');
-  const page = report ? `${output.replace(/\.gguf$/, '')}.report.html` : undefined;
+  const page = report ? reportPath(output) : undefined;
   if (page !== undefined) {
     const { reportHtml } = await import('../report/html.ts');
     await writeWhole(page, reportHtml(record));
@@ -254,92 +240,4 @@ async function readText(path: string): Promise<string> {
   return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${path}: cannot be read (${error.code}); give a plan.json`);
   });
-}
-
-/** What is said last. */
-interface Closing {
-  readonly report?: string;
-  readonly modelCard?: string;
-  /** Width of a sliding window that llama.cpp will not keep to, in tokens. */
-  readonly lostWindow?: number;
-}
-
-function summary(
-  record: ReportData,
-  model: Model,
-  options: QuantizeCommandOptions,
-  result: QuantizeResult,
-  closing: Closing,
-): string[] {
-  const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings, peers = [] } = result;
-  const output = record.result.file;
-  const lines = [`${output}: ${describeBytes(fileBytes)}, ${bitsPerWeight.toFixed(3)} bits per weight`];
-  const mix = options.type === undefined ? undefined : mixBits(options.type);
-  if (mix !== undefined)
-    lines.push(
-      `${options.type!.padEnd(10)} is a mix of types of about ${mix} bits per weight: this is the best file of that size`,
-    );
-  lines.push(
-    `formats    ${formatShares(record.assignments)}`,
-    ...describeSubstitutes(result.substitutes ?? []).map((line) => `stored     ${line}`),
-    ...describeCache(plan),
-    ...describeActivations(plan),
-  );
-  const { prediction } = plan;
-  if (prediction) {
-    const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
-    if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
-    lines.push(solvedLine(prediction), predictedLine(prediction));
-  }
-  lines.push(...describeSearch(plan.search));
-  if (evaluation) {
-    const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
-    lines.push(measuredLine(kl, tokens));
-    lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
-    );
-  } else if (prediction) lines.push(`           ${klWords(prediction.kl)}`);
-  const kl = evaluation?.kl.mean ?? prediction?.kl;
-  if (kl !== undefined) lines.push(...peerLines(peers, { fileBytes, kl }));
-  if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
-  if (options.calibration === undefined && result.measurement)
-    lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  lines.push(...closingLines(output, timings, closing));
-  return lines;
-}
-
-function closingLines(
-  output: string,
-  timings: QuantizeResult['timings'],
-  { report, modelCard, lostWindow }: Closing,
-): string[] {
-  const lines: string[] = [];
-  if (lostWindow !== undefined)
-    lines.push(
-      `window     llama.cpp ignores the model's sliding window of ${lostWindow} tokens: its answers differ on longer texts`,
-    );
-  const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
-  lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
-  if (modelCard) lines.push(`card       ${modelCard}`);
-  if (report) lines.push(`report     ${report}`);
-  lines.push(`run it     bitbudget run ${output} -p "Once upon a time"`);
-  return lines;
-}
-
-function describeLatency({ milliseconds, spread, threads, context }: MeasuredLatency, plan: PlanPrediction): string {
-  const [predicted] = describeCosts(plan, ['latency']);
-  const setting = `${threads} thread${threads > 1 ? 's' : ''}, context ${context}`;
-  return `${formatLatency(milliseconds, spread)} measured with the file, ${predicted} predicted; ${setting}`;
-}
-
-/** `Q4_K 61 %, Q6_K 39 %` by weights of what the file holds. */
-function formatShares(assignments: readonly Assignment[]): string {
-  const total = assignments.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-  const shares = [...Map.groupBy(assignments, ({ format }) => format)]
-    .map(([format, members]) => ({
-      format,
-      weights: members.reduce((sum, { rows, columns }) => sum + rows * columns, 0),
-    }))
-    .sort((a, b) => b.weights - a.weights);
-  return shares.map(({ format, weights }) => `${format} ${((100 * weights) / total).toFixed(0)} %`).join(', ');
 }

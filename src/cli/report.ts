@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import type { ReportData } from '../report/types.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { addOutputOptions, addOverwriteOption, type OutputOptions } from './support/options.ts';
 import { printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 
 interface ReportOptions extends OutputOptions {
   readonly output?: string;
@@ -29,12 +29,13 @@ export function register(program: Command): void {
   addOutputOptions(command).action(async (run: string, options: ReportOptions) => {
     const output =
       options.output ?? run.replace(/(\.bitbudget)?\.json$/, '') + (options.markdown ? '.report.md' : '.report.html');
-    refuseOverwrite(output, options.yes);
+    await checkOutputs([output], options.yes);
     const { checkReportData } = await import('../report/check.ts');
     const data: ReportData = checkReportData(await readJson(run), run);
     const { reportHtml } = await import('../report/html.ts');
     const { reportMarkdown } = await import('../report/markdown.ts');
     const { writeWhole } = await import('../container/node.ts');
+    await makeFolders([output]);
     await writeWhole(output, options.markdown ? reportMarkdown(data) : reportHtml(data));
     printResult(options, { output }, () => [output]);
   });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { register as cache } from './cache.ts';
 import { register as environment } from './env.ts';
 import { register as evaluate } from './eval.ts';
 import { register as family } from './family.ts';
@@ -24,7 +25,7 @@ const HEADINGS: readonly (readonly [string, readonly Verb['register'][]])[] = [
   ['Make a model:', [quantize, plan, family]],
   ['Use and check it:', [run, evaluate, report, inspect]],
   ['Prepare:', [pull, measure, latency]],
-  ['Know more:', [formats, metrics, environment]],
+  ['Know more:', [formats, metrics, environment, cache]],
 ];
 
 /**

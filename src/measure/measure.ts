@@ -48,13 +48,12 @@ export async function measureModel(
   tokens: TokenBatch,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const digest = await textDigest(tokens);
-  return await measureNetwork(
-    kernels,
-    model,
-    { sequences: textSequences(tokens), digest, objective: categorical },
-    options,
-  );
+  return await measureNetwork(kernels, model, await textData(tokens), options);
+}
+
+/** Text as a language model is measured on it. */
+export async function textData(tokens: TokenBatch): Promise<MeasuredData> {
+  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective: categorical };
 }
 
 /**
@@ -71,7 +70,7 @@ export async function measureNetwork(
   options: MeasureOptions,
 ): Promise<Measurement> {
   const batches = planBatches(data.sequences, options.batchTokens);
-  const key = await measurementKey(network, data, options.seed ?? 0);
+  const key = await measurementKey(kernels, network, data, options.seed ?? 0);
   const found = await options.store.find(key);
   if (found) return found;
   const resume = await options.store.resume(key);

@@ -22,6 +22,7 @@ import { groupsOf } from './plan/groups.ts';
 import type { FileFacts } from './plan/notes.node.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
+import { recordPath } from './preflight/outputs.node.ts';
 import type { QuantizeResult } from './quantize.node.ts';
 import { storedBytes } from './resources/bytes.ts';
 
@@ -43,8 +44,7 @@ export interface FinishedRun {
 /** Saves what a run did as OUTPUT.bitbudget.json, which `bitbudget report` turns into a page. */
 export async function saveRun(run: FinishedRun): Promise<ReportData> {
   const record = reportData(run);
-  const path = `${run.output.replace(/\.gguf$/, '')}.bitbudget.json`;
-  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
+  await writeWhole(recordPath(run.output), `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
 
@@ -153,8 +153,7 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
       format: chosen,
       bitsPerWeight: bitsPerWeight(format(chosen)),
       bytes: storedBytes(chosen, rows, columns),
-      loss: option?.loss ?? 0,
-      lossError: option?.lossError ?? 0,
+      ...(option && { loss: option.loss, lossError: option.lossError ?? 0 }),
       sensitivity: common && { format: common.id, loss: common.loss, lossError: common.lossError ?? 0 },
     };
   });

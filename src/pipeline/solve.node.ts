@@ -23,8 +23,8 @@ import { TruthBench } from './truth/bench.node.ts';
 import { scoreBench } from './truth/rank.node.ts';
 import { type JudgeSetting, PlanJudge } from './verify/judge.node.ts';
 import { evaluateProbes } from './verify/learn.node.ts';
-import { ProbeLog } from './verify/probe-log.ts';
 import { recallVerified } from './verify/recall.node.ts';
+import { RememberedRuns } from './verify/remembered.node.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
 import type { Workspace } from './workspace.node.ts';
 
@@ -36,7 +36,7 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   /** What formats are chosen by; default predicted KL. */
   readonly metric?: Metric;
   readonly calibration: () => Promise<TokenBatch>;
-  /** Held-out text that files are judged on; without it predictions stay as priced. */
+  /** Held-out text that files are judged on; without it predictions are corrected by what earlier runs have evaluated on any. */
   readonly evaluation?: () => Promise<HeldOut>;
   /** Rounds and evaluates eight plans of it, so that every prediction is corrected; else what is known already corrects them. */
   readonly probe?: boolean;
@@ -55,7 +55,10 @@ export interface Solved {
   readonly peers: readonly Peer[];
 }
 
-/** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
+/**
+ * The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet;
+ * a budget that a verified run has met gets that run's plan.
+ */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<Solved> {
   const session = await Session.open(model, options, (magnitudes) =>
     refuseUnusable(model, magnitudes, wishes, options),
@@ -66,12 +69,13 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
     const tokens = await options.calibration();
     const measurement = await session.measure(tokens);
     const ranking = metric && (await rank(session, measurement, tokens, metric, options));
-    const workspace = await session.workspace(measurement);
+    const job = ['solve', wishes ?? null, rounding, palette ?? null, options.solver ?? null];
+    const workspace = await session.workspace(measurement, { job });
     try {
       const table = await session.price(measurement, workspace, rounding, palette);
       return await new Solver({ session, measurement, workspace, table, goal, ranking, options }).solve();
     } finally {
-      workspace.close();
+      await workspace.close();
     }
   } finally {
     await session.close();
@@ -113,6 +117,14 @@ interface SolverSetting {
   readonly options: SolveOptions;
 }
 
+/** What a verified run has found. */
+interface Recalled {
+  readonly plan: BitPlan;
+  readonly corrections: Corrections;
+  /** On the text of now. */
+  readonly evaluation?: Evaluation;
+}
+
 class Solver {
   readonly #setting: SolverSetting;
 
@@ -130,7 +142,7 @@ class Solver {
       return await this.#answer([planner.predict(plan, await this.#corrections())], await this.#corrections());
     }
     const recalled = goal && !options.probe && (await this.#recall(planner, goal));
-    if (recalled) return await this.#answer([recalled.best.plan], recalled.corrections, recalled.best.evaluation);
+    if (recalled) return await this.#answer([recalled.plan], recalled.corrections, recalled.evaluation);
     const corrections = await this.#corrections();
     if (goal === undefined) return await this.#answer(planner.frontier(corrections, { ranking }), corrections);
     // The first plan of `quantize` is solved for prices as they are.
@@ -160,32 +172,41 @@ class Solver {
     return { session, measurement, workspace, length: sequenceLength(session.model) };
   }
 
-  /** What `quantize` found for the same budgets, where it did. It chooses by predicted KL alone. */
-  async #recall(planner: Planner, { budgets }: Goal) {
-    const { table, ranking, options } = this.#setting;
-    if (options.evaluation === undefined || ranking !== undefined) return undefined;
+  /** What `quantize` found for the same budgets, where it did: on the same text where there is one. It chooses by predicted KL alone. */
+  async #recall(planner: Planner, { budgets }: Goal): Promise<Recalled | undefined> {
+    const { ranking, table, options } = this.#setting;
+    if (ranking !== undefined) return undefined;
+    if (options.evaluation === undefined) {
+      const plan = await this.#runs.plan({ ...options, budgets });
+      return plan && { plan, corrections: await this.#corrections() };
+    }
     const { judged, probed } = await options.evaluation();
-    return await recallVerified(table, {
+    const found = await recallVerified(table, {
       judge: await PlanJudge.open(this.#judged(), judged),
       prober: await PlanJudge.open(this.#judged(), probed),
       planner,
       solve: (corrections) => planner.plan(budgets, { ...this.#choice(), corrections }),
     });
+    return found && { ...found.best, corrections: found.corrections };
+  }
+
+  get #runs(): RememberedRuns {
+    const { workspace, table } = this.#setting;
+    return new RememberedRuns(workspace, table);
   }
 
   /** Learned now, or from what was evaluated for any budget before. */
   async #corrections(): Promise<Corrections> {
     const { workspace, table, options } = this.#setting;
-    if (options.evaluation === undefined) return TYPICAL_CORRECTION;
+    if (options.evaluation === undefined) return await this.#runs.corrections();
     const { probed, searched } = await options.evaluation();
-    const prober = await PlanJudge.open(this.#judged(), probed);
-    const log = new ProbeLog(workspace.memory(), table, prober.text);
+    const { text } = await PlanJudge.open(this.#judged(), probed);
     if (options.probe) {
       const judge = await PlanJudge.open(this.#judged(), searched);
-      await log.add(await evaluateProbes(judge, table, options));
+      await this.#runs.rememberProbes(text, await evaluateProbes(judge, table, options));
       workspace.forgetBlocks();
     }
-    return await log.corrections();
+    return await this.#runs.corrections(text);
   }
 
   async #answer(plans: readonly BitPlan[], corrections: Corrections, measured?: Evaluation): Promise<Solved> {

@@ -98,10 +98,7 @@ export async function priceModel(
   const tensors = matrices(model);
   const kinds = matrixKinds(model.graph);
   const magnitudes = options.magnitudes ?? (await magnitudesOf(model, options));
-  const jobs = tensors.map((tensor) => {
-    const formats = candidates(matrixFacts(tensor, magnitudes), options.palette).map(({ name }) => name);
-    return { tensor, formats, key: JSON.stringify([tensor.name, options.rounding, formats]) };
-  });
+  const jobs = tensors.map((tensor) => ({ tensor, ...pricedFormats(tensor, magnitudes, options) }));
   const remembered = await Promise.all(jobs.map(({ key }) => options.memory?.get(key)));
   const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
@@ -121,6 +118,16 @@ export async function priceModel(
     scale: calibration(measured.summaries, measured.key.sequenceLength),
     tensors: priced,
   };
+}
+
+/** Formats that a matrix is priced in, and what their prices are remembered under. */
+export function pricedFormats(
+  tensor: ModelTensor,
+  magnitudes: Magnitudes,
+  { rounding, palette }: Pick<PriceOptions, 'rounding' | 'palette'>,
+): { readonly formats: readonly string[]; readonly key: string } {
+  const formats = candidates(matrixFacts(tensor, magnitudes), palette).map(({ name }) => name);
+  return { formats, key: JSON.stringify([tensor.name, rounding, formats]) };
 }
 
 async function priceTensor(

@@ -131,7 +131,7 @@ export function roleChart(assignments: readonly Assignment[]): string {
   );
 }
 
-function sensitivity({ sensitivity: common, loss, lossError }: Assignment): { loss: number; error: number } {
+function sensitivity({ sensitivity: common, loss = 0, lossError = 0 }: Assignment): { loss: number; error: number } {
   return common ? { loss: common.loss, error: common.lossError } : { loss, error: lossError };
 }
 

@@ -143,7 +143,7 @@ export function assignmentTable({ assignments }: ReportData): TextTable {
       format,
       bits(bitsPerWeight),
       grouped(bytes),
-      withError(loss, lossError),
+      loss === undefined ? '–' : withError(loss, lossError ?? 0),
     ]),
   };
 }

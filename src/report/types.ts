@@ -87,9 +87,9 @@ export interface Assignment {
   readonly format: string;
   readonly bitsPerWeight: number;
   readonly bytes: number;
-  /** Predicted KL that the choice costs, with its standard error. */
-  readonly loss: number;
-  readonly lossError: number;
+  /** Predicted KL that the choice costs, with its standard error; absent where nothing was priced. */
+  readonly loss?: number;
+  readonly lossError?: number;
   /** What the matrix would cost at one common width, for comparing sensitivities; default `loss`. */
   readonly sensitivity?: { readonly format: string; readonly loss: number; readonly lossError: number };
 }

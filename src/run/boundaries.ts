@@ -1,5 +1,8 @@
 import type { ValueId } from '../graph/types.ts';
 
+/** Above this size, what lives between segments goes to a file (boundaries.node.ts). */
+export const SPILL_BYTES = 2 * 2 ** 30;
+
 /** Values that live on between segments, of all sequences, wherever they are kept. Places count in numbers, from 0. */
 export interface BoundaryStore {
   write(value: ValueId, at: number, numbers: Float32Array): void;
@@ -12,6 +15,11 @@ export interface BoundaryStore {
 
 /** Numbers of each value that is kept. */
 export type BoundaryShape = ReadonlyMap<ValueId, number>;
+
+/** Bytes of all of them. */
+export function boundaryBytes(shape: BoundaryShape): number {
+  return 4 * [...shape.values()].reduce((sum, count) => sum + count, 0);
+}
 
 export function memoryBoundaries(shape: BoundaryShape): BoundaryStore {
   const kept = new Map<ValueId, Float32Array>();

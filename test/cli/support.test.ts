@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { formatLatency } from '../../src/cli/support/budgets.ts';
@@ -9,7 +6,6 @@ import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
 import { Job, stepWords } from '../../src/cli/support/job.ts';
 import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
-import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from '../../src/cli/support/size.ts';
 import { closest } from '../../src/cli/support/suggest.ts';
@@ -81,16 +77,6 @@ test('errors become one line and an exit code', () => {
   assert.equal(errorLine(new FormatError('x.gguf: bad\n  magic')), 'bitbudget: x.gguf: bad magic');
   assert.match(errorLine(new TypeError('boom')), /^bitbudget: boom \(unexpected; set BITBUDGET_DEBUG=1/);
   assert.deepEqual([new UsageError('x'), new FormatError('x'), new Error('x')].map(exitCodeOf), [2, 1, 1]);
-});
-
-test('refuseOverwrite lets only --yes replace a file', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'bitbudget-'));
-  const path = join(folder, 'out.gguf');
-  refuseOverwrite(path, undefined);
-  writeFileSync(path, '');
-  refuseOverwrite(path, true);
-  assert.throws(() => refuseOverwrite(path, undefined), /out\.gguf: already exists; give --yes/);
-  rmSync(folder, { recursive: true });
 });
 
 test('without a terminal, progress is one line per finished step and one every 15 s of a long one', async () => {

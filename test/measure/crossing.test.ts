@@ -12,12 +12,12 @@ import { measureModel } from '../../src/measure/measure.ts';
 import { scoreCandidates } from '../../src/measure/metrics/score.ts';
 import { metricsNamed } from '../../src/measure/metrics/table.ts';
 import type { Score } from '../../src/measure/metrics/types.ts';
-import { openMeasurementStore } from '../../src/measure/store.node.ts';
+import { entryMeasurementStore } from '../../src/measure/store.node.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Measurement } from '../../src/measure/types.ts';
 import { fileBoundaries } from '../../src/run/boundaries.node.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
-import { type Crossing, crossing } from './crossing.ts';
+import { type Crossing, crossing, openCrossingEntry } from './crossing.ts';
 import { perturbationOf, relativeDistance } from './support.ts';
 
 const kernels = createReferenceKernels();
@@ -126,8 +126,10 @@ test('interrupted at every event, a network whose values cross several cuts ends
 
 test('killed with SIGKILL while measuring, it goes on and ends with the same bytes', async () => {
   const { model, tokens, seed } = crossing();
-  const expected = await contents(await measureModel(kernels, model, tokens, { seed, store: memoryStore() }));
-  const path = join(folder, 'killed.sqlite');
+  const undisturbed = await openCrossingEntry(join(folder, 'undisturbed'));
+  const whole = entryMeasurementStore(undisturbed);
+  const expected = await contents(await measureModel(kernels, model, tokens, { seed, store: whole }));
+  const path = join(folder, 'killed');
   const script = fileURLToPath(new URL('./crossing.ts', import.meta.url));
   // On the way forwards; then on the way back, each time one segment further: behind the saved last ones, and so on.
   for (const event of [3, 11, 9, 7]) {
@@ -135,12 +137,14 @@ test('killed with SIGKILL while measuring, it goes on and ends with the same byt
     const signal = await new Promise((resolve) => child.on('close', (_, by) => resolve(by)));
     assert.equal(signal, 'SIGKILL');
   }
-  const store = await openMeasurementStore(path);
+  const entry = await openCrossingEntry(path);
+  const store = entryMeasurementStore(entry);
   let events = 0;
   const onProgress = (): void => void events++;
   const resumed = await measureModel(kernels, model, tokens, { seed, store, onProgress });
   assert.deepEqual(await contents(resumed), expected);
   // What was left: one segment forwards, two back, in two batches each.
   assert.equal(events, 2 * 3);
-  await store.close();
+  await entry.close();
+  await undisturbed.close();
 });

@@ -4,8 +4,10 @@ import type { Graph } from '../../src/graph/types.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
-import { openMeasurementStore } from '../../src/measure/store.node.ts';
+import { entryMeasurementStore } from '../../src/measure/store.node.ts';
 import type { Model } from '../../src/model/types.ts';
+import { WorkStore } from '../../src/store/store.node.ts';
+import type { Entry } from '../../src/store/types.ts';
 import { modelOf, normals, smallConfig } from './support.ts';
 
 const [WIDTH, VOCABULARY] = [16, 20];
@@ -77,13 +79,18 @@ export function crossing(cuts = true): Crossing {
   return { model, tokens: { sequences: 4, length: 6, ids }, seed: 2 };
 }
 
+/** The entry of its measurement in a store's folder. */
+export function openCrossingEntry(folder: string): Promise<Entry> {
+  return new WorkStore(folder).open({ step: 'measurement', of: 'crossing' }, { model: 'crossing' });
+}
+
 // Measures in a process of its own, which kills itself at an event.
 if (import.meta.main) {
   const [path, event] = process.argv.slice(2);
   const { model, tokens, seed } = crossing();
   let seen = 0;
   await measureModel(createReferenceKernels(), model, tokens, {
-    store: await openMeasurementStore(path),
+    store: entryMeasurementStore(await openCrossingEntry(path)),
     seed,
     onProgress: () => {
       if (++seen === Number(event)) process.kill(process.pid, 'SIGKILL');

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ModelPurpose } from '../../container/variants.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Model } from '../../model/types.ts';
@@ -33,7 +34,7 @@ export async function openModelArgument(
   return (await openWithPath(name, options, purpose)).model;
 }
 
-/** The same, with where it lies. */
+/** The same, with the file or folder that it is read from. */
 export async function openWithPath(
   name: string,
   options: OutputOptions,
@@ -46,5 +47,12 @@ export async function openWithPath(
   const quantized = purpose === 'original' ? quantizedRemark(model) : undefined;
   for (const remark of [...(model.remarks ?? []), quantized])
     if (remark !== undefined) console.error(`bitbudget: ${name}: ${remark}`);
-  return { model, path };
+  return { model, path: await sourcePath(path, purpose) };
+}
+
+/** Of a folder with several models, the one that is meant. */
+async function sourcePath(path: string, purpose: ModelPurpose): Promise<string> {
+  const { locateModel } = await import('../../model/locate.node.ts');
+  const located = await locateModel(path, purpose);
+  return located.kind === 'gguf' || located.weights === undefined ? located.path : join(located.path, located.weights);
 }

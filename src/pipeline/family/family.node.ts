@@ -17,7 +17,7 @@ import { weightCount } from '../plan/wishes.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
 import { calibrationTokens, heldOutTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { PlanJudge } from '../verify/judge.node.ts';
-import { ProbeLog } from '../verify/probe-log.ts';
+import { RememberedRuns } from '../verify/remembered.node.ts';
 import type { Workspace } from '../workspace.node.ts';
 import { type FamilyPoint, jointFrontier } from './family.ts';
 
@@ -114,7 +114,7 @@ class MemberPlanner {
     const { model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
     const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
-    const workspace = await this.#session.workspace(measurement);
+    const workspace = await this.#session.workspace(measurement, { job: ['family', rounding, palette, measured] });
     try {
       const table = await this.#session.price(measurement, workspace, rounding, palette);
       const planner = new Planner({ model, table, notes: fileNotes({ rounding }) });
@@ -158,7 +158,7 @@ class MemberPlanner {
         atTarget: await this.#atTarget(planner, corrections, plans[0], point),
       };
     } finally {
-      workspace.close();
+      await workspace.close();
     }
   }
 
@@ -168,7 +168,7 @@ class MemberPlanner {
     const { probed } = await heldOutTokens(model, this.#options.evaluation);
     const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
     const { text } = await PlanJudge.open(setting, probed);
-    return await new ProbeLog(workspace.memory(), table, text).corrections();
+    return await new RememberedRuns(workspace, table).corrections(text);
   }
 
   async #atTarget(

@@ -84,6 +84,23 @@ function text(value: string): TypedMetadata {
   return { type: 'string', value };
 }
 
+/** Notes of a file that is made by a plan that was given. */
+export function planNotes(
+  model: Model,
+  plan: BitPlan,
+  { facts, measured }: { readonly facts?: FileFacts; readonly measured: boolean },
+): Notes {
+  const { rounding, budgets, prediction } = plan;
+  return fileNotes({
+    rounding,
+    facts,
+    budgets,
+    predicted: prediction !== undefined,
+    measured,
+    run: runNotes(model, plan),
+  });
+}
+
 /** The same notes with what is known at the end; what is not known has no key, so the file is smaller by it. */
 export function measuredNotes(notes: Notes, model: Model, plan: BitPlan, evaluation?: Evaluation): Notes {
   const known = new Map([...notes, ...runNotes(model, plan)]);

@@ -7,7 +7,7 @@ import { estimate, summarize } from '../../evaluate/summary.ts';
 import type { Estimate, Evaluation } from '../../evaluate/types.ts';
 import { labelsOf, type ScoredWindows } from '../../evaluate/windows.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
-import { type CurvatureSource, encodePlan, plannedFormat } from '../../quantize/encode.ts';
+import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
 import { quantizedModel } from '../../quantize/quantized.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
@@ -25,8 +25,8 @@ export interface Judgement {
 /** What a judge works with. */
 export interface JudgeSetting {
   readonly session: Session;
-  /** What rounding learns from. */
-  readonly measurement: CurvatureSource;
+  /** What rounding learns from; none rounds to the nearest. */
+  readonly measurement: CurvatureSource | undefined;
   readonly workspace: Workspace;
   /** Tokens per window. */
   readonly length?: number;
@@ -83,13 +83,12 @@ export class PlanJudge {
     const known = await this.known(plan, only);
     if (known !== undefined) return known;
     const { session, measurement, workspace } = this.#setting;
-    const store = workspace.blocks();
     const rounded = this.#rounded(only);
     const needed = { ...session.model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
-    await encodePlan(needed, plan, measurement, session.runner, store, work);
-    const judgement = await this.#compare(quantizedModel(session.model, plan, store, only), work);
-    await this.#memory.put(this.#key(plan, only), judgement);
-    return judgement;
+    return await this.#once(this.#key(plan, only), async () => {
+      await session.encode(needed, plan, measurement, workspace, work);
+      return await this.#compare(quantizedModel(session.model, plan, workspace.blocks(), only), work);
+    });
   }
 
   /** What was judged before, without any work. */
@@ -103,11 +102,20 @@ export class PlanJudge {
    */
   async judgeModel(candidate: Model, work: WorkOptions = {}): Promise<Judgement> {
     const key = JSON.stringify(['kl', 'model', await candidate.fingerprint(), this.#text, this.#windows.length]);
-    const known = await this.#memory.get(key);
-    if (known !== undefined) return known;
-    const judgement = await this.#compare(candidate, work);
-    await this.#memory.put(key, judgement);
-    return judgement;
+    return await this.#once(key, () => this.#compare(candidate, work));
+  }
+
+  /** Judges what nobody has judged, one process at a time. */
+  async #once(key: string, judge: () => Promise<Judgement>): Promise<Judgement> {
+    const find = async (): Promise<Judgement> => {
+      const known = await this.#memory.get(key);
+      if (known !== undefined) return known;
+      const judgement = await judge();
+      await this.#memory.put(key, judgement);
+      return judgement;
+    };
+    const { session, workspace } = this.#setting;
+    return await workspace.exclusively(key, find, session.waiting());
   }
 
   #rounded(only?: (tensor: ModelTensor) => boolean): ModelTensor[] {
