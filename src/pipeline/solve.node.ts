@@ -10,7 +10,7 @@ import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { predictPeers } from './peers/peers.node.ts';
 import type { Peer } from './peers/types.ts';
-import { type Corrections, NO_CORRECTION, TYPICAL_CORRECTION } from './plan/corrections.ts';
+import { type Corrections, NO_CORRECTION } from './plan/corrections.ts';
 import { type Goal, openGoal, refuseUnusable } from './plan/goal.node.ts';
 import { type FileFacts, fileNotes } from './plan/notes.node.ts';
 import { Planner, type PlanOptions } from './plan/planner.ts';
