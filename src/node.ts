@@ -6,7 +6,7 @@ export * from './index.ts';
 export { entryMeasurementStore } from './measure/store.node.ts';
 export { openModel } from './model/open.node.ts';
 export { evaluateFiles } from './pipeline/evaluate.node.ts';
-
+export { evaluateTasks, loadTasks } from './pipeline/evaluate-tasks.node.ts';
 export { quantizeModel } from './pipeline/quantize.node.ts';
 export { Session } from './pipeline/session.node.ts';
 export { solveFor } from './pipeline/solve.node.ts';
@@ -15,4 +15,5 @@ export { workerPool } from './quantize/pool.node.ts';
 export { storePlace } from './store/place.node.ts';
 export { WorkStore } from './store/store.node.ts';
 export type * from './store/types.ts';
+export { loadCorpus } from './text/corpus.node.ts';
 export { loadText } from './text/load.node.ts';

@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from './support/options.ts';
 import { printResult } from './support/output.ts';
+import { putTasks, readTaskFiles, taskLines } from './support/tasks.ts';
 import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './support/texts.ts';
 import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
@@ -25,6 +26,7 @@ interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOpti
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
+  readonly tasks?: readonly string[];
   readonly context?: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -41,6 +43,10 @@ export function register(program: Command): void {
     .option('--base <file>', 'the original’s logits, as llama-perplexity --kl-divergence-base writes them')
     .option('--save-base <file>', 'write <model>’s own logits in that form instead, for llama-perplexity or --base')
     .optionsGroup(GROUP.text)
+    .option(
+      '--tasks <files...>',
+      'questions with a right answer, .jsonl: as bitbudget reads them, or as lm-evaluation-harness logs them (docs/guide/tasks.md)',
+    )
     .option(
       '-c, --context <n>',
       'tokens per window, of which the second half is scored; default 512 or the model’s',
@@ -64,14 +70,22 @@ export function register(program: Command): void {
 
 async function evaluate(modelName: string, options: EvalCommandOptions): Promise<void> {
   const { reference, base, saveBase } = options;
-  if ([reference, base, saveBase].filter((value) => value !== undefined).length !== 1) {
-    throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
-  }
+  const sources = [reference, base, saveBase].filter((value) => value !== undefined).length;
+  if (sources > 1 || (sources === 0 && options.tasks === undefined))
+    throw new UsageError('eval: give exactly one of --reference, --base and --save-base, or --tasks');
+  if (options.tasks !== undefined && (base ?? saveBase) !== undefined)
+    throw new UsageError('--tasks are asked of models; leave --base and --save-base out, or give --reference');
   if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
+  const asked = options.tasks && (await readTaskFiles(options.tasks));
   const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
   checkContext(model, options.context);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  const tasks = asked && (await putTasks(model, original, asked, options));
+  if (sources === 0) {
+    await model.close();
+    return printResult(options, { tasks }, () => taskLines(tasks!));
+  }
   if (base === undefined) await checkTexts(model, options, options.context);
   if (saveBase !== undefined) await makeFolders([saveBase]);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
@@ -88,9 +102,10 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   );
   if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
   else
-    printResult(options, evaluation, () =>
-      evaluationLines(evaluation, original ? referenceName(original) : 'original'),
-    );
+    printResult(options, { ...evaluation, tasks }, () => [
+      ...evaluationLines(evaluation, original ? referenceName(original) : 'original'),
+      ...(tasks ? ['', ...taskLines(tasks)] : []),
+    ]);
 }
 
 /** @param name what the reference is called */

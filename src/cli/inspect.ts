@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import type { SegmentDescription } from '../graph/describe.ts';
 import type { Inspection, Share } from './inspection.ts';
+import { graphLines } from './support/graph.ts';
 import { addExamples } from './support/help.ts';
 import { MODEL_ARGUMENT, modelPath } from './support/model.ts';
 import { addOutputOptions, type OutputOptions } from './support/options.ts';
@@ -9,7 +11,11 @@ import { formatSize } from './support/size.ts';
 interface InspectOptions extends OutputOptions {
   readonly tensors?: boolean;
   readonly metadata?: boolean;
+  readonly graph?: boolean;
 }
+
+/** Tokens that memory of a graph is told for: a prompt's chunk. */
+const GRAPH_TOKENS = 128;
 
 export function register(program: Command): void {
   const command = program
@@ -18,16 +24,19 @@ export function register(program: Command): void {
     .argument('<model>', `${MODEL_ARGUMENT}, or any .safetensors file`)
     .optionsGroup('What else is shown:')
     .option('--tensors', 'list every tensor')
-    .option('--metadata', 'list the metadata');
+    .option('--metadata', 'list the metadata')
+    .option('--graph', 'show the network: segments, ops, shapes, weights, memory');
   addExamples(command, [
     ['inspect model.gguf', 'what is in a file'],
     ['inspect model.gguf --tensors --json', 'all of it for a program'],
+    ['inspect model.gguf --graph', 'what is computed, segment by segment'],
   ]);
   addOutputOptions(command).action(async (model: string, options: InspectOptions) => {
     const path = await modelPath(model, options, 'run');
     const { inspect, shares } = await import('./inspection.ts');
     const inspection = await inspect(path);
-    printResult(options, inspection, () => [
+    const graph = options.graph ? await describedGraph(path) : undefined;
+    printResult(options, { ...inspection, ...(graph && { graph }) }, () => [
       ...summary(inspection),
       '',
       ...shareTable(['format'], inspection.formats),
@@ -35,9 +44,23 @@ export function register(program: Command): void {
       ...(options.tensors
         ? tensorTable(inspection)
         : shareTable(['tensor', 'format', 'shape'], shares(inspection.tensors, kindOf))),
+      ...(graph ? graphLines(graph, GRAPH_TOKENS) : []),
       ...(options.metadata ? ['', ...[...inspection.metadata].map(([key, value]) => `${key} = ${String(value)}`)] : []),
     ]);
   });
+}
+
+/** @throws FormatError for what is no model */
+async function describedGraph(path: string): Promise<SegmentDescription[]> {
+  const { openModel } = await import('../model/open.node.ts');
+  const { describeGraph } = await import('../graph/describe.ts');
+  const model = await openModel(path);
+  try {
+    const sizes = { tokens: GRAPH_TOKENS, wanted: 1, sequences: 1, length: GRAPH_TOKENS, context: GRAPH_TOKENS };
+    return describeGraph(model.graph, { states: 'whole' }, sizes);
+  } finally {
+    await model.close();
+  }
 }
 
 function summary(inspection: Inspection): string[] {

@@ -1,6 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { partsOf } from '../measure/parts.ts';
 import type { TensorMeasurement } from '../measure/types.ts';
 import type { ModelTensor, Network } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
@@ -8,7 +9,6 @@ import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { diagonalCurvature, fullCurvature } from './curvature.ts';
 import type { JobRunner } from './jobs.ts';
-import { partsOf } from './parts.ts';
 import { matrices } from './sensitivity.ts';
 import type { Curvature, RoundingName } from './types.ts';
 

@@ -3,6 +3,7 @@ import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { type MatrixKind, matrixKinds } from '../graph/kinds.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
+import { partsOf } from '../measure/parts.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
@@ -13,7 +14,6 @@ import { candidates, matrixFacts } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
-import { partsOf } from './parts.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */

@@ -21,6 +21,7 @@ import { type TokenBatch, textSequences } from '../../src/run/sequences.ts';
 import { createSession } from '../../src/run/session.ts';
 import { tokenizerFromGguf } from '../../src/text/gguf.ts';
 import { modelOf, randomTensors, smallConfig } from '../measure/support.ts';
+import { gemma3 } from '../support/configs.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
 interface Case {
@@ -33,8 +34,14 @@ interface Case {
 }
 
 /** A random model in a file of one format, with a head that is larger than all blocks. */
-function stored(architecture: string, format: string, tied: boolean, rest: Pick<Case, 'threads' | 'context'>): Case {
-  const overrides = { tie_word_embeddings: tied, intermediate_size: 256, max_position_embeddings: 512 };
+function stored(
+  architecture: string,
+  format: string,
+  tied: boolean,
+  rest: Pick<Case, 'threads' | 'context'>,
+  more: Readonly<Record<string, unknown>> = {},
+): Case {
+  const overrides = { ...more, tie_word_embeddings: tied, intermediate_size: 256, max_position_embeddings: 512 };
   const written = async (name: string): Promise<Model> => {
     const sink = new MemorySink();
     const formatOf = ({ shape }: { shape: readonly number[] }): string => (shape.length < 2 ? 'F32' : name);
@@ -53,6 +60,7 @@ const cases: readonly Case[] = [
   stored('LlamaForCausalLM', 'F32', false, { threads: 1, context: 200 }),
   stored('Qwen2ForCausalLM', 'Q8_0', true, { threads: 2, context: 128 }),
   stored('Qwen3ForCausalLM', 'Q4_0', false, { threads: 1, context: 300 }),
+  stored('Gemma3ForCausalLM', 'Q8_0', true, { threads: 1, context: 140 }, { ...gemma3, num_hidden_layers: 3 }),
   {
     name: 'a model with large blocks',
     ...{ threads: 2, context: 260 },

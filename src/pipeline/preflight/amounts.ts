@@ -1,8 +1,8 @@
 import { packedHalvesLength } from '../../measure/halves.ts';
+import { partsOf } from '../../measure/parts.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { candidates, matrixFacts } from '../../quantize/candidates.ts';
-import { partsOf } from '../../quantize/parts.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 
 /** Steps whose time is told ahead, in order. */
