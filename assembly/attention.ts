@@ -1,26 +1,47 @@
 /**
- * Causal grouped-query attention, tile of queries by tile of queries on the matrix products of gemm.ts. A thread owns
- * whole tiles (forward) or whole key heads (backward), and `work` of its own for scores.
+ * Grouped-query attention, tile of queries by tile of queries on the matrix products of gemm.ts. A thread owns whole
+ * tiles (forward) or whole key heads (backward), and `work` of its own for scores.
+ *
+ * The query at position p sees the keys from p − window + 1 to p; without a causal mask to p + window − 1. A tile of
+ * queries reads the keys that any of them sees, a band: row i of its scores starts and ends one key after row i − 1.
+ * No window is `NO_DIAGONAL`, no cap on scores is 0.
  */
 import { NO_DIAGONAL, product } from './gemm';
-import { dadd, dmadd, dsum, dzero, LANES, vloadPart, vmax, vmaximum, vmul, vsplat, vstorePart, vsub } from './lanes';
+import {
+  dadd, dmadd, dsum, dzero, LANES, vloadPart, vmax, vmaximum, vmul, vsplat, vstorePart, vsub,
+} from './lanes';
 import { vexp } from './exp';
+import { vtanh } from './tanh';
 
 /** Queries per tile, whole tiles of the micro-kernel. Longer ones would pack keys more rarely but compute more scores above the diagonal. */
 const QUERIES: i32 = 66;
 
+/** First key that the query at `position` sees. */
+// @ts-ignore: decorator
+@inline function firstKey(position: i32, window: i32): i32 {
+  return max(0, position - window + 1);
+}
+
+/** The key after the last that the query at `position` sees, of `keys`. */
+// @ts-ignore: decorator
+@inline function endKey(position: i32, window: i32, causal: i32, keys: i32): i32 {
+  return causal ? position + 1 : min(keys, position + window);
+}
+
 /**
  * q, out [sequences·length, heads·headDim]; k, v [sequences, capacity, kvHeads·headDim].
- * @param work per thread QUERIES rows of `workRow` floats, workRow ≥ past + length
+ * @param work per thread QUERIES rows of `workRow` floats, as many as a tile sees keys
  */
 export function attention(
   q: usize, k: usize, v: usize, out: usize, sequences: i32, length: i32, past: i32, capacity: i32,
-  heads: i32, kvHeads: i32, headDim: i32, work: usize, workRow: i32, ith: i32, nth: i32,
+  heads: i32, kvHeads: i32, headDim: i32, window: i32, causal: i32, scale: f32, softcap: f32, work: usize, workRow: i32,
+  ith: i32, nth: i32,
 ): void {
   const scores = work + <usize>(ith * QUERIES) * <usize>workRow * 4;
-  const scale = <f32>(1 / sqrt<f64>(headDim));
+  const rowBytes = <usize>workRow * 4;
   const qRow = heads * headDim;
   const kvRow = kvHeads * headDim;
+  const keys = past + length;
   const units = sequences * heads;
   for (let unit = 0; unit < units; unit++) {
     const sequence = unit / heads;
@@ -32,65 +53,105 @@ export function attention(
       if ((tile + unit) % nth != ith) continue;
       const first = tile * QUERIES;
       const rows = min(QUERIES, length - first);
-      const keys = past + first + rows;
+      const position = past + first;
+      const from = firstKey(position, window);
+      const seen = endKey(position + rows - 1, window, causal, keys) - from;
+      const start = position - window + 1 - from;
+      const diagonal = position + (causal ? 0 : window - 1) - from;
       const at = query + <usize>first * <usize>qRow * 4;
-      product(q + at, qRow, 1, k + key, 1, kvRow, scores, workRow, rows, keys, headDim, false, past + first, NO_DIAGONAL);
+      const keyAt = key + <usize>from * <usize>kvRow * 4;
+      product(
+        q + at, qRow, 1, k + keyAt, 1, kvRow, scores, workRow, rows, seen, headDim, false, diagonal, NO_DIAGONAL, start,
+      );
       for (let row = 0; row < rows; row++) {
-        softmaxRow(scores + <usize>row * <usize>workRow * 4, past + first + row + 1, keys, scale);
+        const line = scores + <usize>row * rowBytes;
+        const own = firstKey(position + row, window) - from;
+        const end = endKey(position + row, window, causal, keys) - from;
+        if (softcap != 0) capRow(line, 0, own, end, scale, softcap);
+        softmaxRow(line, own, end, seen, softcap != 0 ? 1 : scale);
       }
-      product(scores, workRow, 1, v + key, kvRow, 1, out + at, qRow, rows, headDim, keys, false, NO_DIAGONAL, past + first);
+      product(
+        scores, workRow, 1, v + keyAt, kvRow, 1, out + at, qRow, rows, headDim, seen, false, NO_DIAGONAL, diagonal,
+        -NO_DIAGONAL, start,
+      );
     }
   }
 }
 
-/** x[0..count] = softmax(scale·x[0..count]), x[count..total] = 0. */
-function softmaxRow(x: usize, count: i32, total: i32, scale: f32): void {
+/** x[from..end] = cap·tanh(scale·x/cap); the tangents go to `tangents` when given. */
+function capRow(x: usize, tangents: usize, from: i32, end: i32, scale: f32, cap: f32): void {
+  const factor = vsplat(<f32>(<f64>scale / cap));
+  for (let i = from; i < end; i += LANES) {
+    const at = <usize>i << 2;
+    const tangent = vtanh(vmul(vloadPart(x + at, end - i, 0), factor));
+    vstorePart(x + at, vmul(tangent, vsplat(cap)), end - i);
+    if (tangents) vstorePart(tangents + at, tangent, end - i);
+  }
+}
+
+/** x[from..end] = softmax(scale·x[from..end]), the rest of x[0..total] = 0. */
+function softmaxRow(x: usize, from: i32, end: i32, total: i32, scale: f32): void {
   let highest = vsplat(-Infinity);
-  for (let i = 0; i < count; i += LANES) highest = vmax(highest, vloadPart(x + (<usize>i << 2), count - i, -Infinity));
+  for (let i = from; i < end; i += LANES) highest = vmax(highest, vloadPart(x + (<usize>i << 2), end - i, -Infinity));
   const shift = vsplat(vmaximum(highest));
   const factor = vsplat(scale);
   let sum = dzero();
-  for (let i = 0; i < count; i += LANES) {
+  for (let i = from; i < end; i += LANES) {
     const at = x + (<usize>i << 2);
-    const weight = vexp(vmul(vsub(vloadPart(at, count - i, -Infinity), shift), factor));
+    const weight = vexp(vmul(vsub(vloadPart(at, end - i, -Infinity), shift), factor));
     sum = dadd(sum, weight);
-    vstorePart(at, weight, count - i);
+    vstorePart(at, weight, end - i);
   }
   const normal = vsplat(<f32>(1 / dsum(sum)));
-  for (let i = 0; i < count; i += LANES) {
+  for (let i = from; i < end; i += LANES) {
     const at = x + (<usize>i << 2);
-    vstorePart(at, vmul(vloadPart(at, count - i, 0), normal), count - i);
+    vstorePart(at, vmul(vloadPart(at, end - i, 0), normal), end - i);
   }
-  memory.fill(x + <usize>count * 4, 0, <usize>(total - count) * 4);
+  clearOutside(x, from, end, total);
 }
 
-/** ds[0..count] = p∘(ds − Σ p∘ds)·scale, ds[count..total] = 0: the Jacobian of softmax applied to ds. */
-function softmaxBackwardRow(p: usize, ds: usize, count: i32, total: i32, scale: f32): void {
+function clearOutside(x: usize, from: i32, end: i32, total: i32): void {
+  memory.fill(x, 0, <usize>from * 4);
+  memory.fill(x + <usize>end * 4, 0, <usize>(total - end) * 4);
+}
+
+/** ds[from..end] = p∘(ds − Σ p∘ds)·scale, the rest of ds[0..total] = 0: the Jacobian of softmax applied to ds. */
+function softmaxBackwardRow(p: usize, ds: usize, from: i32, end: i32, total: i32, scale: f32): void {
   let sum = dzero();
-  for (let i = 0; i < count; i += LANES) {
+  for (let i = from; i < end; i += LANES) {
     const at = <usize>i << 2;
-    sum = dmadd(vloadPart(p + at, count - i, 0), vloadPart(ds + at, count - i, 0), sum);
+    sum = dmadd(vloadPart(p + at, end - i, 0), vloadPart(ds + at, end - i, 0), sum);
   }
   const mean = vsplat(<f32>dsum(sum));
   const factor = vsplat(scale);
-  for (let i = 0; i < count; i += LANES) {
+  for (let i = from; i < end; i += LANES) {
     const at = <usize>i << 2;
-    const slope = vmul(vmul(vloadPart(p + at, count - i, 0), factor), vsub(vloadPart(ds + at, count - i, 0), mean));
-    vstorePart(ds + at, slope, count - i);
+    const slope = vmul(vmul(vloadPart(p + at, end - i, 0), factor), vsub(vloadPart(ds + at, end - i, 0), mean));
+    vstorePart(ds + at, slope, end - i);
   }
-  memory.fill(ds + <usize>count * 4, 0, <usize>(total - count) * 4);
+  clearOutside(ds, from, end, total);
+}
+
+/** ds[from..end] *= 1 − tangent²: back through the cap of scores. */
+function capBackwardRow(ds: usize, tangents: usize, from: i32, end: i32): void {
+  for (let i = from; i < end; i += LANES) {
+    const at = <usize>i << 2;
+    const tangent = vloadPart(tangents + at, end - i, 0);
+    vstorePart(ds + at, vmul(vloadPart(ds + at, end - i, 0), vsub(vsplat(1), vmul(tangent, tangent))), end - i);
+  }
 }
 
 /**
  * Gradients of `attention` with past = 0 and capacity = length.
- * @param work per thread 2 · QUERIES rows of `workRow` floats, workRow ≥ length
+ * @param work per thread 2 · QUERIES rows (3 · QUERIES with a cap) of `workRow` floats, as many as a tile sees keys
  */
 export function attentionBackward(
   q: usize, k: usize, v: usize, dOut: usize, dq: usize, dk: usize, dv: usize, sequences: i32, length: i32,
-  heads: i32, kvHeads: i32, headDim: i32, work: usize, workRow: i32, ith: i32, nth: i32,
+  heads: i32, kvHeads: i32, headDim: i32, window: i32, causal: i32, scale: f32, softcap: f32, work: usize, workRow: i32,
+  ith: i32, nth: i32,
 ): void {
-  const p = work + <usize>(ith * 2 * QUERIES) * <usize>workRow * 4;
-  const ds = p + <usize>QUERIES * <usize>workRow * 4;
+  const matrix = <usize>QUERIES * <usize>workRow * 4;
+  const own = work + <usize>ith * (softcap != 0 ? 3 : 2) * matrix;
   const group = heads / kvHeads;
   const kvRow = kvHeads * headDim;
   for (let unit = ith; unit < sequences * kvHeads; unit += nth) {
@@ -106,31 +167,42 @@ export function attentionBackward(
       const query = (<usize>sequence * <usize>length * <usize>(heads * headDim) + <usize>(head * headDim)) * 4;
       headBackward(
         q + query, k + key, v + key, dOut + query, dq + query, dk + key, dv + key,
-        length, heads * headDim, kvRow, headDim, p, ds, workRow,
+        length, heads * headDim, kvRow, headDim, window, causal, scale, softcap, own, own + matrix, own + 2 * matrix, workRow,
       );
     }
   }
 }
 
-/** Gradients of one head; dk and dv are added to. */
+/** Gradients of one head; dk and dv are added to. `p`, `ds` and, with a cap, `tangents` are one tile's scores each. */
 function headBackward(
   q: usize, k: usize, v: usize, dOut: usize, dq: usize, dk: usize, dv: usize,
-  length: i32, qRow: i32, kvRow: i32, headDim: i32, p: usize, ds: usize, workRow: i32,
+  length: i32, qRow: i32, kvRow: i32, headDim: i32, window: i32, causal: i32, scale: f32, softcap: f32,
+  p: usize, ds: usize, tangents: usize, workRow: i32,
 ): void {
-  const scale = <f32>(1 / sqrt<f64>(headDim));
   for (let first = 0; first < length; first += QUERIES) {
     const rows = min(QUERIES, length - first);
-    const keys = first + rows;
+    const from = firstKey(first, window);
+    const seen = endKey(first + rows - 1, window, causal, length) - from;
+    const start = first - window + 1 - from;
+    const diagonal = first + (causal ? 0 : window - 1) - from;
     const at = <usize>first * <usize>qRow * 4;
-    product(q + at, qRow, 1, k, 1, kvRow, p, workRow, rows, keys, headDim, false, first, NO_DIAGONAL);
-    product(dOut + at, qRow, 1, v, 1, kvRow, ds, workRow, rows, keys, headDim, false, first, NO_DIAGONAL);
+    const key = <usize>from * <usize>kvRow * 4;
+    product(q + at, qRow, 1, k + key, 1, kvRow, p, workRow, rows, seen, headDim, false, diagonal, NO_DIAGONAL, start);
+    product(dOut + at, qRow, 1, v + key, 1, kvRow, ds, workRow, rows, seen, headDim, false, diagonal, NO_DIAGONAL, start);
     for (let row = 0; row < rows; row++) {
       const line = <usize>row * <usize>workRow * 4;
-      softmaxRow(p + line, first + row + 1, keys, scale);
-      softmaxBackwardRow(p + line, ds + line, first + row + 1, keys, scale);
+      const own = firstKey(first + row, window) - from;
+      const end = endKey(first + row, window, causal, length) - from;
+      if (softcap != 0) capRow(p + line, tangents + line, own, end, scale, softcap);
+      softmaxRow(p + line, own, end, seen, softcap != 0 ? 1 : scale);
+      softmaxBackwardRow(p + line, ds + line, own, end, seen, scale);
+      if (softcap != 0) capBackwardRow(ds + line, tangents + line, own, end);
     }
-    product(ds, workRow, 1, k, kvRow, 1, dq + at, qRow, rows, headDim, keys, false, NO_DIAGONAL, first);
-    product(p, 1, workRow, dOut + at, qRow, 1, dv, kvRow, keys, headDim, rows, true, NO_DIAGONAL, NO_DIAGONAL);
-    product(ds, 1, workRow, q + at, qRow, 1, dk, kvRow, keys, headDim, rows, true, NO_DIAGONAL, NO_DIAGONAL);
+    product(
+      ds, workRow, 1, k + key, kvRow, 1, dq + at, qRow, rows, headDim, seen, false, NO_DIAGONAL, diagonal,
+      -NO_DIAGONAL, start,
+    );
+    product(p, 1, workRow, dOut + at, qRow, 1, dv + key, kvRow, seen, headDim, rows, true, NO_DIAGONAL, NO_DIAGONAL);
+    product(ds, 1, workRow, q + at, qRow, 1, dk + key, kvRow, seen, headDim, rows, true, NO_DIAGONAL, NO_DIAGONAL);
   }
 }

@@ -31,10 +31,13 @@ export function passLength(k: i32): i32 {
  * @param bK, bColumn from b(k,j) to b(k+1,j) and to b(k,j+1)
  * @param columnDiagonal row i of c needs only its columns up to i + this; others may be left as they are
  * @param stepDiagonal row i of a is zero past k = i + this
+ * @param columnStart row i of c needs only its columns from i + this on
+ * @param stepStart row i of a is zero before k = i + this
  */
 export function gemm(
   a: usize, aRow: i32, aK: i32, b: usize, bK: i32, bColumn: i32, c: usize, cRow: i32,
   m: i32, n: i32, k: i32, accumulate: bool, columnDiagonal: i32 = NO_DIAGONAL, stepDiagonal: i32 = NO_DIAGONAL,
+  columnStart: i32 = -NO_DIAGONAL, stepStart: i32 = -NO_DIAGONAL,
 ): void {
   if (k == 0 && !accumulate) {
     for (let i = 0; i < m; i++) memory.fill(c + <usize>i * <usize>cRow * 4, 0, <usize>n * 4);
@@ -51,7 +54,10 @@ export function gemm(
         const rows = min(MC, m - i);
         packA(aPass + <usize>i * <usize>aRow * 4, aRow, aK, rows, steps, 0);
         const to = cPass + <usize>i * <usize>cRow * 4;
-        multiplyPacked(to, cRow, rows, columns, steps, accumulate || l > 0, columnDiagonal + i - j, stepDiagonal + i - l);
+        multiplyPacked(
+          to, cRow, rows, columns, steps, accumulate || l > 0, columnDiagonal + i - j, stepDiagonal + i - l,
+          columnStart + i - j, stepStart + i - l,
+        );
       }
     }
   }
@@ -65,22 +71,28 @@ export function packA(a: usize, aRow: i32, aK: i32, rows: i32, k: i32, weight: u
   pack(scratch + PACKED_B_BYTES, a, aRow, aK, rows, k, MR, weight);
 }
 
-/** Product of what `packA` and `packB` left in scratch; diagonals as in `gemm`. */
+/** Product of what `packA` and `packB` left in scratch; diagonals and starts as in `gemm`. */
 export function multiplyPacked(
   c: usize, cRow: i32, rows: i32, columns: i32, k: i32, accumulate: bool,
   columnDiagonal: i32 = NO_DIAGONAL, stepDiagonal: i32 = NO_DIAGONAL,
+  columnStart: i32 = -NO_DIAGONAL, stepStart: i32 = -NO_DIAGONAL,
 ): void {
   const spare = scratch + PACKED_B_BYTES + PACKED_A_BYTES;
   const rowBytes = <usize>cRow * 4;
   for (let j = 0; j < columns; j += NR) {
     const b = scratch + <usize>j * <usize>k * 4;
-    for (let i = (max(0, j - columnDiagonal) / MR) * MR; i < rows; i += MR) {
+    const end = min(rows, j + NR - columnStart);
+    for (let i = (max(0, j - columnDiagonal) / MR) * MR; i < end; i += MR) {
       const needed = min(k, i + MR + stepDiagonal);
       if (needed <= 0) continue;
-      const a = scratch + PACKED_B_BYTES + <usize>i * <usize>k * 4;
+      const first = max(0, i + stepStart);
+      const steps = max(0, needed - first);
+      if (steps == 0 && accumulate) continue;
+      const a = scratch + PACKED_B_BYTES + (<usize>i * <usize>k + <usize>first * MR) * 4;
+      const bFirst = b + <usize>first * NR * 4;
       const to = c + <usize>i * rowBytes + <usize>j * 4;
-      if (i + MR <= rows && j + NR <= columns) tile(a, b, needed, to, rowBytes, accumulate);
-      else tileEdge(a, b, needed, to, rowBytes, accumulate, min(MR, rows - i), min(NR, columns - j), spare);
+      if (i + MR <= rows && j + NR <= columns) tile(a, bFirst, steps, to, rowBytes, accumulate);
+      else tileEdge(a, bFirst, steps, to, rowBytes, accumulate, min(MR, rows - i), min(NR, columns - j), spare);
     }
   }
 }
@@ -103,9 +115,10 @@ function tileEdge(
 export function product(
   a: usize, aRow: i32, aK: i32, b: usize, bK: i32, bColumn: i32, c: usize, cRow: i32,
   m: i32, n: i32, k: i32, accumulate: bool, columnDiagonal: i32, stepDiagonal: i32,
+  columnStart: i32 = -NO_DIAGONAL, stepStart: i32 = -NO_DIAGONAL,
 ): void {
   if (m <= FEW_ROWS && aK == 1) gemv(a, aRow, b, bK, bColumn, c, cRow, m, n, k, accumulate);
-  else gemm(a, aRow, aK, b, bK, bColumn, c, cRow, m, n, k, accumulate, columnDiagonal, stepDiagonal);
+  else gemm(a, aRow, aK, b, bK, bColumn, c, cRow, m, n, k, accumulate, columnDiagonal, stepDiagonal, columnStart, stepStart);
 }
 
 /** `gemm` shared between threads along the longer side of c. */

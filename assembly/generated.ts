@@ -36,6 +36,7 @@ function kernelSource(): string {
   return [
     `import { decode } from './decode';`,
     `import { multiply, round } from './products';`,
+    `import { multiplyRuns, roundRuns } from './grouped';`,
     ...formats.map(({ name, path }) => `import { ${name} } from '${path}';`),
     ...formats.map(({ name }) => exportsOf(name)),
   ].join('\n');
@@ -48,6 +49,17 @@ export function round${name}(x: usize, to: usize, m: i32, k: i32, ith: i32, nth:
 }
 export function packed${name}(x: usize, w: usize, y: usize, m: i32, rows: i32, k: i32, ith: i32, nth: i32): void {
   multiply<${name}>(x, w, y, m, rows, k, ith, nth);
+}
+export function roundRuns${name}(
+  x: usize, to: usize, offsets: usize, experts: i32, k: i32, together: i32, rowBytes: i32, ith: i32, nth: i32,
+): void {
+  roundRuns(round${name}, x, to, offsets, experts, k, together, rowBytes, ith, nth);
+}
+export function packedRuns${name}(
+  x: usize, w: usize, y: usize, offsets: usize, experts: i32, n: i32, k: i32, matrix: usize, together: i32, rowBytes: i32,
+  ith: i32, nth: i32,
+): void {
+  multiplyRuns(packed${name}, x, w, y, offsets, experts, n, k, matrix, together, rowBytes, ith, nth);
 }
 export function decode${name}(blocks: usize, values: usize, count: i32, ith: i32, nth: i32): void {
   decode<${name}>(blocks, values, count, ith, nth);

@@ -6,7 +6,8 @@ import {
 import { vexp } from './exp';
 import { shareStart } from './share';
 
-function highest(x: usize, n: i32): f32 {
+/** Largest value; NaN when one is NaN. */
+export function highest(x: usize, n: i32): f32 {
   let best = vsplat(-Infinity);
   for (let i = 0; i < n; i += LANES) best = vmax(best, vloadPart(x + (<usize>i << 2), n - i, -Infinity));
   return vmaximum(best);

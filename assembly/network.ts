@@ -1,6 +1,5 @@
 /** Row-wise and element-wise operations between the matrix products. */
-import { dmadd, dsum, dzero, LANES, V, vadd, vdiv, vloadPart, vmadd, vmul, vsplat, vstorePart, vsub } from './lanes';
-import { vexp } from './exp';
+import { dmadd, dsum, dzero, LANES, vadd, vloadPart, vmul, vsplat, vstorePart, vsub } from './lanes';
 import { shareStart } from './share';
 
 /** Σ x·y·z (z 0: Σ x·y) over n values, in float64. */
@@ -74,37 +73,6 @@ export function rope(
         store<f32>(at + partner, a * sin + b * cos);
       }
     }
-  }
-}
-
-// @ts-ignore: decorator
-@inline function vsigmoid(x: V): V {
-  return vdiv(vsplat(1), vadd(vsplat(1), vexp(vsub(vsplat(0), x))));
-}
-
-/** y[n] = silu(gate)·up. */
-export function swiglu(gate: usize, up: usize, y: usize, n: i32, ith: i32, nth: i32): void {
-  const end = shareStart(n, 16, ith + 1, nth);
-  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
-    const at = <usize>i << 2;
-    const x = vloadPart(gate + at, n - i, 0);
-    vstorePart(y + at, vmul(vmul(x, vsigmoid(x)), vloadPart(up + at, n - i, 0)), n - i);
-  }
-}
-
-/** dGate = dy·up·s·(1 + gate·(1 − s)), dUp = dy·gate·s with s = sigmoid(gate). */
-export function swigluBackward(
-  gate: usize, up: usize, dy: usize, dGate: usize, dUp: usize, n: i32, ith: i32, nth: i32,
-): void {
-  const end = shareStart(n, 16, ith + 1, nth);
-  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
-    const at = <usize>i << 2;
-    const x = vloadPart(gate + at, n - i, 0);
-    const gradient = vloadPart(dy + at, n - i, 0);
-    const s = vsigmoid(x);
-    const slope = vmul(s, vmadd(x, vsub(vsplat(1), s), vsplat(1)));
-    vstorePart(dGate + at, vmul(vmul(gradient, vloadPart(up + at, n - i, 0)), slope), n - i);
-    vstorePart(dUp + at, vmul(vmul(gradient, x), s), n - i);
   }
 }
 

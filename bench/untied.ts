@@ -45,7 +45,7 @@ const measurement = await session.measure(text);
 const measured = await measurement.read(EMBEDDING);
 const tensor = model.tensors.get(EMBEDDING)!;
 const [rows, columns] = tensor.shape;
-const formats = candidates(columns).map(({ name }) => name);
+const formats = candidates({ columns }).map(({ name }) => name);
 
 /** Losses of every format for some uses of the embedding, rounded for those alone; nats per token. */
 async function losses(uses: readonly number[]): Promise<number[]> {

@@ -1,2 +1,2 @@
-/** `round…`, `packed…` and `decode…` of every format in formats/, written by ../generated.ts. */
+/** `round…`, `packed…`, `roundRuns…`, `packedRuns…` and `decode…` of every format in formats/, written by ../generated.ts. */
 export {};

@@ -8,7 +8,7 @@ import { CONTEXT, type LikelyToken, type Runtime } from './types.ts';
 /** This package's runtime over an open model; the same code in Node and in a browser's worker. */
 export async function loadRuntime(model: Model, threads: number): Promise<Runtime> {
   const kernels = await createWasmKernels({ threads });
-  const session = await createSession(kernels, model, { contextLength: CONTEXT });
+  const session = await createSession(kernels.device, model, { contextLength: CONTEXT });
   return {
     measure: async ({ prompt, generated }) => {
       session.rewind(0);

@@ -1,9 +1,10 @@
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import type { Model } from '../../src/model/types.ts';
+import type { Model, ModelTensor } from '../../src/model/types.ts';
 import { Session } from '../../src/pipeline/session.node.ts';
 import { calibrationTokens } from '../../src/pipeline/texts.node.ts';
 import { TruthBench } from '../../src/pipeline/truth/bench.node.ts';
+import { candidates, matrixFacts } from '../../src/quantize/candidates.ts';
 import type { RoundingName } from '../../src/quantize/types.ts';
 import { assetPath } from '../../src/text/assets.node.ts';
 
@@ -13,6 +14,8 @@ export interface TruthBenchOptions {
   readonly 'calibration-tokens': string;
   readonly threads?: string;
   readonly rounding?: RoundingName;
+  /** Formats that candidates are of; default the coarse ones. */
+  readonly palette?: readonly string[];
 }
 
 /** A model with its calibration text, measured, and its coarse candidates rounded. */
@@ -34,7 +37,11 @@ export async function openTruthBench(
   const session = await Session.open(model, { folder: options.work, seed, threads });
   const choice = { files: textFiles(options.calibration), tokens: Number(options['calibration-tokens']) };
   const text = await calibrationTokens(model, choice, seed);
-  const bench = await TruthBench.open(session, await session.measure(text), options.rounding ?? 'gptq');
+  const { rounding = 'gptq', palette } = options;
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
+  const made = { rounding, formats: palette && formats };
+  const bench = await TruthBench.open(session, await session.measure(text), made);
   return { model, session, text, bench };
 }
 

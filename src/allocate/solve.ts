@@ -19,7 +19,7 @@ export async function solve(problem: Problem, options: SolveOptions & { solver?:
   validate(problem);
   const merged = mergeAgreeing(problem);
   const { problem: simpler } = merged;
-  const solver = chooseSolver(simpler, options.solver);
+  const solver = solverFor(simpler, options.solver);
   const ranges = costRanges(simpler);
   const why = obstacle(simpler, ranges);
   if (why !== undefined) return infeasible(ranges, why);
@@ -72,7 +72,12 @@ export function unfit(solver: Solver, problem: Problem): string | undefined {
   return coupling && `does not heed couplings of the kind ${coupling.kind}`;
 }
 
-function chooseSolver(problem: Problem, name: string | undefined): Solver {
+/**
+ * The solver named, or the first of the table that takes the problem.
+ * @param problem its agreeing groups merged
+ * @throws UsageError when there is none, or it does not take the problem
+ */
+export function solverFor(problem: Problem, name: string | undefined): Solver {
   const fit = [...solvers.values()].filter((solver) => unfit(solver, problem) === undefined);
   const names = fit.map((solver) => solver.name).join(', ');
   if (name === undefined) {

@@ -144,10 +144,23 @@ export interface PlanPrediction {
   /** Shares of `kl` that rounding the KV cache and activations have; absent where they were not planned. */
   readonly cacheKl?: number;
   readonly activationKl?: number;
+  /** Share of the model's weights in formats below 5 bits per weight, 0 to 1. */
+  readonly quantizationRatio?: number;
   readonly status: SolveStatus;
-  /** Proven lower bound of the predicted KL at this size, and the distance from it. */
+  /** Proven lower bound of what was made least at this size, and the distance from it. */
   readonly bound: number;
   readonly gap: number;
+  /** What was made least, where it is not the predicted KL. */
+  readonly objective?: PlanObjective;
+}
+
+/** What a plan was chosen by: an objective over the scores of a metric. */
+export interface PlanObjective {
+  /** Name of the metric; `kl` for predicted KL. */
+  readonly metric: string;
+  readonly objective: Objective;
+  /** The objective's value, in the metric's unit. */
+  readonly value: number;
 }
 
 /** A mean with its standard error and the two-sided 95 % normal interval, all in the unit of the mean. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
+import { referenceName } from '../model/source.ts';
 import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
@@ -16,7 +17,7 @@ import {
 } from './support/options.ts';
 import { printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addEvaluationOptions, type EvaluationOptions } from './support/texts.ts';
+import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './support/texts.ts';
 import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
@@ -67,10 +68,11 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
   }
   if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
-  const opened = withCacheOptions(await openModelArgument(modelName, options), options);
+  const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
   checkContext(model, options.context);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  if (base === undefined) await checkTexts(model, options, options.context);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>
     evaluateFiles(model, {
@@ -84,23 +86,23 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     }),
   );
   if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
-  else printResult(options, evaluation, () => evaluationLines(evaluation));
+  else
+    printResult(options, evaluation, () =>
+      evaluationLines(evaluation, original ? referenceName(original) : 'original'),
+    );
 }
 
-function evaluationLines({
-  tokens,
-  kl,
-  klQuantiles,
-  perplexity,
-  referencePerplexity,
-  topAgreement,
-}: Evaluation): string[] {
+/** @param name what the reference is called */
+function evaluationLines(
+  { tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement }: Evaluation,
+  name: string,
+): string[] {
   const { median, p90, p99, max } = klQuantiles;
   return [
     `tokens     ${tokens} scored`,
     `mean KL    ${formatKlEstimate(kl)} nats per token: ${klWords(kl.mean)}`,
     `KL         median ${formatKl(median)}, 90 % ${formatKl(p90)}, 99 % ${formatKl(p99)}, max ${formatKl(max)}`,
-    `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, original ${referencePerplexity.mean.toFixed(4)}`,
+    `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, ${name} ${referencePerplexity.mean.toFixed(4)}`,
     `top token  agrees on ${(100 * topAgreement.mean).toFixed(2)} ± ${(100 * topAgreement.standardError).toFixed(2)} %`,
   ];
 }

@@ -4,12 +4,14 @@ import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { klWords } from '../report/scale.ts';
+import type { FamilyData } from '../report/types.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import {
   addOutputOptions,
+  addOverwriteOption,
   addSeedOption,
   addThreadsOption,
   choiceOption,
@@ -17,6 +19,7 @@ import {
   wholeNumber,
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
+import { refuseOverwrite } from './support/overwrite.ts';
 import { parseSize } from './support/size.ts';
 import {
   addCalibrationOptions,
@@ -32,6 +35,8 @@ interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, Evalua
   readonly palette?: readonly string[];
   readonly measured: number;
   readonly targetSize?: number;
+  readonly plot?: string;
+  readonly yes?: boolean;
   readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
@@ -49,11 +54,13 @@ export function register(program: Command): void {
       choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     )
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
-    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3);
+    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3)
+    .optionsGroup(GROUP.keep)
+    .option('--plot <file>', 'one page with all models in one plot, such as family.html');
   addCalibrationOptions(command);
   addEvaluationOptions(command);
   command.optionsGroup(GROUP.keep).option('--work-dir <folder>', 'where measurements are kept', '.bitbudget');
-  addThreadsOption(addSeedOption(command));
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
   addExamples(command, [
     ['family small/ large/ --target-size 1.8G', 'the large one in few bits, or the small one in many?'],
     ['family small/ large/', 'the best of both at every size'],
@@ -63,6 +70,7 @@ export function register(program: Command): void {
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
+  if (options.plot) refuseOverwrite(options.plot, options.yes);
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
   const { planFamily } = await import('../pipeline/family/family.node.ts');
@@ -83,7 +91,28 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
       }),
     PLAN_OUTLINE,
   );
+  if (options.plot) {
+    const { writeWhole } = await import('../container/node.ts');
+    const { familyHtml } = await import('../report/family.ts');
+    await writeWhole(options.plot, familyHtml(plotted(result)));
+  }
   printResult(options, result, () => describe(result));
+}
+
+function plotted({ members, frontier }: Family): FamilyData {
+  return {
+    members: members.map(({ model, loss, frontier: points, measured }) => ({
+      model,
+      loss: loss.mean,
+      points: points.map(({ fileBytes: bytes, loss: predicted }) => ({ bytes, loss: predicted })),
+      measured: measured.map(({ fileBytes: bytes, measured: found, differenceError: standardError }) => ({
+        bytes,
+        loss: found,
+        standardError,
+      })),
+    })),
+    best: frontier.map(({ model, fileBytes: bytes, bitsPerWeight, loss }) => ({ model, bytes, bitsPerWeight, loss })),
+  };
 }
 
 function describe({ members, frontier, best }: Family): string[] {

@@ -24,7 +24,7 @@ export function register(program: Command): void {
     ['inspect model.gguf --tensors --json', 'all of it for a program'],
   ]);
   addOutputOptions(command).action(async (model: string, options: InspectOptions) => {
-    const path = await modelPath(model, options);
+    const path = await modelPath(model, options, 'run');
     const { inspect, shares } = await import('./inspection.ts');
     const inspection = await inspect(path);
     printResult(options, inspection, () => [

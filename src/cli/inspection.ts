@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
+import { openTensorFile } from '../container/node.ts';
 import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { openModel } from '../model/open.node.ts';
+import { locateModel } from '../model/locate.node.ts';
+import { openModel, openWeights } from '../model/open.node.ts';
 import type { ModelConfig } from '../model/types.ts';
 
 /** What `bitbudget inspect` tells about a file or folder, of any architecture. */
@@ -46,12 +47,11 @@ export interface Share {
 }
 
 export async function inspect(path: string): Promise<Inspection> {
-  const isFolder = (await stat(path)).isDirectory();
-  const file = isFolder ? await openSafetensorsFolder(diskFolder(path)) : await openTensorFile(path);
+  const file = await openAny(path);
   try {
     const tensors = [...file.tensors.values()].map(describe);
     const whole = share('', tensors);
-    const fileBytes = await sizeOnDisk(path, isFolder);
+    const fileBytes = await sizeOnDisk(path);
     return {
       path,
       container: file.container,
@@ -59,7 +59,7 @@ export async function inspect(path: string): Promise<Inspection> {
       fileBytes,
       tensorBytes: whole.bytes,
       bitsPerWeight: bits(fileBytes, whole.parameters),
-      ...(await readConfig(path, isFolder ? path : dirname(path), file)),
+      ...(await readConfig(path, file)),
       formats: shares(tensors, (tensor) => tensor.format).sort((a, b) => b.bytes - a.bytes),
       tensors,
       metadata: new Map([...file.metadata].map(([key, value]) => [key, shortened(value)])),
@@ -70,15 +70,26 @@ export async function inspect(path: string): Promise<Inspection> {
 }
 
 /** Bytes of the files that hold the tensors: all of a folder's, all parts of a file in parts. */
-async function sizeOnDisk(path: string, isFolder: boolean): Promise<number> {
+async function sizeOnDisk(path: string): Promise<number> {
+  const isFolder = (await stat(path)).isDirectory();
+  const located = isFolder ? await locateModel(path, 'run') : undefined;
+  const file = located?.kind === 'gguf' ? located.path : path;
   const part = /-\d{5}-of-(\d{5})\.gguf$/;
-  const total = part.exec(path)?.[1];
-  if (!isFolder && total === undefined) return (await stat(path)).size;
-  const folder = isFolder ? path : dirname(path);
+  if (located?.kind !== 'folder' && !part.test(file)) return (await stat(file)).size;
+  const folder = located?.kind === 'folder' ? path : dirname(file);
   const isOurs = (name: string): boolean =>
-    isFolder ? name.endsWith('.safetensors') : name.replace(part, '') === basename(path).replace(part, '');
+    located?.kind === 'folder'
+      ? name.endsWith('.safetensors')
+      : name.replace(part, '') === basename(file).replace(part, '');
   const sizes = (await readdir(folder)).filter(isOurs).map(async (name) => (await stat(join(folder, name))).size);
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** A folder's model, or any file as it is: a shard, an adapter, a projector. */
+async function openAny(path: string): Promise<TensorFile> {
+  if (!(await stat(path)).isDirectory()) return openTensorFile(path);
+  const located = await locateModel(path, 'run');
+  return located.kind === 'gguf' ? openTensorFile(located.path) : openWeights(path);
 }
 
 /** Tensors with the same label together, in order of first appearance. */
@@ -102,14 +113,14 @@ function bits(bytes: number, parameters: number): number {
 }
 
 /** The configuration, or why the model cannot be used: a file of another kind can still be looked at. */
-async function readConfig(
-  path: string,
-  folder: string,
-  file: TensorFile,
-): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
-  const isModel =
-    file.container === 'gguf' || (await readFile(join(folder, 'config.json')).catch(() => undefined)) !== undefined;
-  if (!isModel) return { unsupported: 'no config.json beside it' };
+async function readConfig(path: string, file: TensorFile): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
+  const isFile = !(await stat(path)).isDirectory();
+  const folder = isFile ? dirname(path) : path;
+  if (
+    file.container === 'safetensors' &&
+    (await readFile(join(folder, 'config.json')).catch(() => undefined)) === undefined
+  )
+    return { unsupported: 'no config.json beside it' };
   try {
     const model = await openModel(path);
     await model.close();

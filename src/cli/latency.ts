@@ -36,9 +36,12 @@ async function latency(modelName: string, options: LatencyCommandOptions): Promi
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const model = await openModelArgument(modelName, options);
   checkContext(model, options.context);
-  refuseUnusablePalette(model, palette);
   const measured = await withProgress(options, async (work) => {
-    const session = await Session.open(model, { ...work, folder: options.workDir, threads: options.threads });
+    const session = await Session.open(
+      model,
+      { ...work, folder: options.workDir, threads: options.threads },
+      (magnitudes) => refuseUnusablePalette(model, magnitudes, palette),
+    );
     try {
       return await session.latency(palette, options.context);
     } finally {

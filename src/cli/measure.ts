@@ -11,7 +11,7 @@ import {
 } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addCalibrationOptions, type CalibrationOptions } from './support/texts.ts';
+import { addCalibrationOptions, type CalibrationOptions, checkTexts } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
 interface MeasureCommandOptions extends OutputOptions, CalibrationOptions {
@@ -56,6 +56,7 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
     refuseOverwrite(output, options.yes);
   }
   const model = await openModelArgument(modelName, options);
+  await checkTexts(model, options);
   const { Session } = await import('../pipeline/session.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');

@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
 import type { Solved } from '../pipeline/solve.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
@@ -20,7 +22,7 @@ import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
 import { knee, landmarks } from './support/landmarks.ts';
-import { checkContext, locateModel, MODEL_ARGUMENT } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openWithPath } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
 import {
   addOutputOptions,
@@ -32,11 +34,19 @@ import {
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { formatKl, measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
@@ -50,6 +60,7 @@ interface PlanCommandOptions
     CalibrationOptions,
     EvaluationOptions {
   readonly probe?: boolean;
+  readonly metric?: string;
   readonly frontier?: boolean;
   readonly output?: string;
   readonly tensorTypeFile?: string;
@@ -73,6 +84,7 @@ export function register(program: Command): void {
   addActivationOptions(command);
   command
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
+    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
     .addOption(
       choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     );
@@ -99,8 +111,10 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
     throw new UsageError('--frontier is many plans; give a size to save one for llama-quantize');
   for (const path of [options.output, options.tensorTypeFile])
     if (path !== undefined) refuseOverwrite(path, options.yes);
-  const { model, path } = await locateModel(modelName, options);
+  const metric = await readMetric(options);
+  const { model, path } = await openWithPath(modelName, options);
   checkContext(model, options.context);
+  await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
@@ -112,6 +126,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         ...work,
         ...options,
         palette,
+        objective: objectiveFor(options),
+        metric,
         folder: options.workDir,
         calibration: () =>
           calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
@@ -208,6 +224,21 @@ function planText(plan: BitPlan): string {
   return `${JSON.stringify(plan, null, 1)}\n`;
 }
 
+/** @throws UsageError for an unknown metric, and for choices that a score of matrices says nothing of */
+async function readMetric(options: PlanCommandOptions): Promise<Metric | undefined> {
+  const { metric: name, solver, frontier } = options;
+  if (name === undefined) return undefined;
+  const { metricsNamed } = await import('../measure/metrics/table.ts');
+  const [metric] = metricsNamed([name]);
+  if (options.kvBudget !== undefined || options.activations !== undefined)
+    throw new UsageError('--metric scores matrices alone; leave --kv-budget and --activations out');
+  if (solver !== undefined && solvers.get(solver)?.evaluations !== undefined)
+    throw new UsageError(`--metric: --solver ${solver} chooses by true KL; leave one of them out`);
+  if (frontier && metric.combine !== undefined)
+    throw new UsageError(`--metric ${name} scores whole plans; give a budget in the place of --frontier`);
+  return metric;
+}
+
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
 function tensorTypes({ formats }: BitPlan): string {
   return Object.entries(formats)
@@ -217,14 +248,15 @@ function tensorTypes({ formats }: BitPlan): string {
 
 function planLines(options: PlanCommandOptions, { plans: [plan], measured, peers }: Solved, weights: number): string[] {
   const { formats, prediction, search } = plan;
-  const { fileBytes, kl } = prediction!;
+  const { fileBytes, kl, quantizationRatio } = prediction!;
   const asked = describeCosts(prediction!, Object.keys(readWishes(options) ?? {}));
   return [
     `${describeBytes(fileBytes)}, ${((8 * fileBytes) / weights).toFixed(3)} bits per weight`,
     ...(asked.length > 0 ? [`takes      ${asked.join(', ')}`] : []),
-    solvedLine(prediction!),
+    ...(prediction!.objective ? describeObjective(prediction!) : [solvedLine(prediction!)]),
     predictedLine(prediction!),
     ...(measured ? [measuredLine(measured.kl, measured.tokens)] : [`           ${klWords(kl)}`]),
+    `${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
     ...describeSearch(search),
     ...describeCache(plan),
     ...describeActivations(plan),

@@ -1,11 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
+import type { PlanPrediction } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
+import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { PeerModel } from '../pipeline/peers/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
+import type { Substitute } from '../quantize/stored-plan.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { klWords } from '../report/scale.ts';
 import type { Assignment, ReportData } from '../report/types.ts';
@@ -28,7 +30,7 @@ import { fileFacts } from './support/facts.ts';
 import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { QUANTIZE_OUTLINE } from './support/job.ts';
-import { checkContext, locateModel, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument, openWithPath } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
 import {
   addOutputOptions,
@@ -42,11 +44,19 @@ import { describeBytes, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
-import { addSolverOptions, checkSolver, describeSearch, type SolverOptions } from './support/solver.ts';
+import {
+  addSolverOptions,
+  checkSolver,
+  describeObjective,
+  describeSearch,
+  objectiveFor,
+  type SolverOptions,
+} from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
+  checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
 import { measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
@@ -123,11 +133,15 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   if (!options.verify && (options.peers || options.peer))
     throw new UsageError('--peers and --peer are measured where the result is: leave --no-verify out');
-  const { model, path } = await locateModel(modelName, options);
+  if (options.output !== undefined) refuseOverwrite(options.output, options.yes);
+  const { model, path } = await openWithPath(modelName, options);
   checkContext(model, options.context);
   const output = options.output ?? (await defaultOutput(modelName, model, options, target));
   refuseOverwrite(output, options.yes);
   if (options.modelCard !== undefined) refuseOverwrite(options.modelCard, options.yes);
+  // Other targets may need no text, and the package's own is long enough.
+  if (target.kind === 'budgets' || options.calibration || options.evaluation)
+    await checkTexts(model, options.verify ? options : { ...options, evaluationTokens: undefined });
   const peers = { measure: options.peers ?? false, models: await openPeers(options) };
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
   const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
@@ -151,6 +165,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
         searchText: async () => (await heldOut()).searched,
         solver: options.solver,
         evaluations: options.evaluations,
+        objective: objectiveFor(options),
+        mostFormats: options.mostFormats,
         fuse: options.fuse,
         context: options.context,
         evaluationLength: sequenceLength(model),
@@ -164,7 +180,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   );
   const record = await saveRun({ model, name: shortName(modelName), output, result, facts, command: commandLine() });
   const written = await writeBeside(record, output, options);
-  printResult(options, { ...record, ...written }, () => summary(record, options, result, written));
+  printResult(options, { ...record, ...written }, () => summary(model, record, options, result, written));
 }
 
 /** What was typed, as it can be typed again. */
@@ -247,6 +263,7 @@ async function readText(path: string): Promise<string> {
 }
 
 function summary(
+  model: Model,
   record: ReportData,
   options: QuantizeCommandOptions,
   result: QuantizeResult,
@@ -262,7 +279,7 @@ function summary(
     );
   lines.push(
     `formats    ${formatShares(record.assignments)}`,
-    ...describeSubstitutes(plan, record.assignments),
+    ...describeSubstitutes(result.substitutes ?? []),
     ...describeCache(plan),
     ...describeActivations(plan),
   );
@@ -270,14 +287,15 @@ function summary(
   if (prediction) {
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
-    lines.push(solvedLine(prediction), predictedLine(prediction));
+    lines.push(...(prediction.objective ? describeObjective(prediction) : [solvedLine(prediction)]));
+    lines.push(predictedLine(prediction));
   }
   lines.push(...describeSearch(plan.search));
   if (evaluation) {
     const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
     lines.push(measuredLine(kl, tokens));
     lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, original ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
+      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
     );
   } else if (prediction) lines.push(`           ${klWords(prediction.kl)}`);
   const kl = evaluation?.kl.mean ?? prediction?.kl;
@@ -285,6 +303,11 @@ function summary(
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
+  const { window } = model.config;
+  if (window !== undefined)
+    lines.push(
+      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
+    );
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
   if (written.modelCard) lines.push(`card       ${written.modelCard}`);
@@ -311,11 +334,12 @@ function formatShares(assignments: readonly Assignment[]): string {
   return shares.map(({ format, weights }) => `${format} ${((100 * weights) / total).toFixed(0)} %`).join(', ');
 }
 
-/** Types that stand in where the one asked for does not fit the rows. */
-function describeSubstitutes({ default: wanted }: BitPlan, assignments: readonly Assignment[]): string[] {
-  if (wanted === undefined) return [];
-  const others = assignments.filter(({ format }) => format !== wanted);
-  return [...Map.groupBy(others, ({ format, columns }) => `${format} where rows have ${columns} values`)].map(
-    ([where, { length }]) => `instead    ${where}, which ${wanted} does not fit: ${length} matrices`,
-  );
+/** A line for every format asked for that is not what all matrices are stored in. */
+function describeSubstitutes(substitutes: readonly Substitute[]): string[] {
+  const kinds = Map.groupBy(substitutes, ({ asked, stored }) => `${stored} instead of ${asked}`);
+  return [...kinds].map(([kind, members]) => {
+    const reasons = [...new Set(members.map(({ reason }) => reason))].slice(0, 3).join(', ');
+    const where = members.length === 1 ? members[0].tensor : `${members.length} matrices`;
+    return `           ${kind} in ${where}: ${reasons}`;
+  });
 }

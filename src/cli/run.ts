@@ -60,12 +60,12 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createWasmKernels } = await import('../kernels/wasm/index.ts');
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
-  const model = withCacheOptions(await openModelArgument(name, options), options);
+  const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
   checkContext(model, options.context);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);
-    const session = await createSession(kernels, model, { contextLength: options.context });
+    const session = await createSession(kernels.device, model, { contextLength: options.context });
     const pieces = generate(session, model.tokenizer, tokens, { ...options, signal: interruptSignal() });
     const { text, stats } = await stream(pieces, options.json ? undefined : process.stdout);
     session.close();
@@ -89,21 +89,12 @@ async function encodePrompt(
   prompt: string,
   { chat, system }: RunOptions,
 ): Promise<ArrayLike<number>> {
-  if (!chat) return tokenizer.encode(prompt, { special: true });
-  const { renderChat } = await import('../text/chat.ts');
-  const tokenText = (id?: number) => (id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id)));
-  const messages = [
+  if (!chat) return tokenizer.encode(prompt, { special: 'start' });
+  const { encodeChat } = await import('../text/chat.ts');
+  return encodeChat(tokenizer, [
     ...(system === undefined ? [] : [{ role: 'system', content: system }]),
     { role: 'user', content: prompt },
-  ];
-  const rendered = renderChat(tokenizer.chatTemplate, messages, {
-    bosToken: tokenText(tokenizer.bos),
-    eosToken: tokenText(tokenizer.eos),
-  });
-  const ids = tokenizer.encode(rendered, { parseSpecial: true });
-  // Most templates write the BOS token themselves; it must not stand there twice.
-  const needsBos = tokenizer.addBos && tokenizer.bos !== undefined && ids[0] !== tokenizer.bos;
-  return needsBos ? [tokenizer.bos!, ...ids] : ids;
+  ]);
 }
 
 /** Writes pieces as they come and returns all of it. */

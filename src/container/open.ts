@@ -1,6 +1,7 @@
 import { FormatError } from '../core/errors.ts';
 import type { GgufFile } from './gguf/read.ts';
 import { openGguf } from './gguf/shards.ts';
+import { refuseOthers } from './identify.ts';
 import type { SafetensorsFile } from './safetensors/read.ts';
 import { readSafetensors } from './safetensors/read.ts';
 import type { SourceFolder } from './source/range.ts';
@@ -16,6 +17,7 @@ export async function openTensorSource(source: ByteSource, folder?: SourceFolder
     const head = await source.read(0, Math.min(9, source.byteLength));
     if (String.fromCharCode(...head.subarray(0, 4)) === 'GGUF') return await openGguf(source, folder);
     if (head[8] === 0x7b) return await readSafetensors(source);
+    await refuseOthers(source);
     throw new FormatError(
       `${source.name}: is neither GGUF nor safetensors (its first bytes are ${hexBytes(head.subarray(0, 4))})`,
     );
@@ -26,5 +28,5 @@ export async function openTensorSource(source: ByteSource, folder?: SourceFolder
 }
 
 function hexBytes(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || 'none: it is empty';
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }

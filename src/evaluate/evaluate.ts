@@ -6,13 +6,13 @@ import { type Head, hiddenStates, openHead } from '../run/forward.ts';
 import { emptyScores, scoreRows, type TokenScores } from './scores.ts';
 import { summarize } from './summary.ts';
 import type { Evaluation } from './types.ts';
-import { labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
+import { batchOf, labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
 
 /** Bytes of both models' logits that are held at once. */
 const logitBytes = 2 ** 28;
 
 export interface EvaluateOptions extends WorkOptions {
-  /** Tokens per window, default 512 or the model's context when that is shorter. */
+  /** Tokens per window, default 512, or the model's context or sliding window when that is shorter. */
   length?: number;
   /** First scored position of a window, default length / 2, as llama-perplexity. */
   firstScored?: number;
@@ -82,7 +82,7 @@ export async function scoreModels(
   }
   const { windows, states } = options.referenceStates ?? (await referenceStates(kernels, reference, tokens, options));
   const candidateStates = await scoredStates(kernels, candidate, windows, options);
-  const heads = [await openHead(kernels, reference), await openHead(kernels, candidate)];
+  const heads = [await openHead(kernels.device, reference), await openHead(kernels.device, candidate)];
   try {
     return await compare(
       kernels,
@@ -104,7 +104,7 @@ export async function scoredStates(
   windows: ScoredWindows,
   options: WorkOptions,
 ): Promise<Float32Array> {
-  return scoredRows(windows, await hiddenStates(kernels, model, windows, options), model.config.hidden);
+  return scoredRows(windows, await hiddenStates(kernels.device, model, batchOf(windows), options), model.config.hidden);
 }
 
 async function compare(
@@ -141,9 +141,7 @@ export async function logitsOf(
   vocabulary: number,
 ): Promise<Float32Array> {
   const hidden = states.length / count;
-  const x = kernels.upload(states.subarray(first * hidden, (first + m) * hidden));
   const logits = kernels.f32(m * vocabulary);
-  await head.logits(x, logits, m);
-  kernels.free(x);
+  await head.logits(states.subarray(first * hidden, (first + m) * hidden), logits, m);
   return logits;
 }

@@ -26,7 +26,7 @@ export async function writeKlBase(
   const { vocabulary } = model.config;
   const chunks = windows.tokens.length / windows.length;
   const rows = windows.scoredPerWindow;
-  const head = await openHead(kernels, model);
+  const head = await openHead(kernels.device, model);
   try {
     const writer = await KlBaseWriter.create(sink, {
       contextLength: windows.length,
@@ -74,7 +74,7 @@ export async function evaluateAgainstBase(
   const states = await scoredStates(kernels, candidate, windows, options);
   const count = labels.length;
   const scores = emptyScores(count);
-  const head = await openHead(kernels, candidate);
+  const head = await openHead(kernels.device, candidate);
   try {
     for (let chunk = 0; chunk < base.chunks; chunk++) {
       await checkpoint(options.signal);

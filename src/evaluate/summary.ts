@@ -1,11 +1,15 @@
+import { BitbudgetError } from '../core/errors.ts';
 import type { TokenScores } from './scores.ts';
 import type { Estimate, Evaluation } from './types.ts';
 
 /**
  * Means with standard errors over tokens, as llama-perplexity gives them: tokens count as independent, so the errors
  * are somewhat too small for text.
+ * @throws BitbudgetError when a model computed something that is no number: no mean would mean anything
  */
 export function summarize(scores: TokenScores): Evaluation {
+  refuseNotFinite('the original', scores.nllReference);
+  refuseNotFinite('the model', scores.nll);
   const sorted = Float32Array.from(scores.kl).sort();
   return {
     tokens: scores.kl.length,
@@ -20,6 +24,14 @@ export function summarize(scores: TokenScores): Evaluation {
     referencePerplexity: perplexity(scores.nllReference),
     topAgreement: estimate(scores.agree),
   };
+}
+
+function refuseNotFinite(who: string, nll: Float32Array): void {
+  const wrong = nll.find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return;
+  throw new BitbudgetError(
+    `evaluation: ${who} computes ${wrong}, no probability of a token; a weight of it is too large or no number`,
+  );
 }
 
 /** Mean and its standard error, values taken as independent. */

@@ -1,8 +1,12 @@
 import { UsageError } from '../core/errors.ts';
-import type { Sequences } from '../run/forward.ts';
+import type { TokenBatch } from '../run/sequences.ts';
 
 /** Text cut for scoring: equal windows, of which the second part is scored with at least `firstScored` tokens of context. */
-export interface ScoredWindows extends Sequences {
+export interface ScoredWindows {
+  /** [windows, length] */
+  readonly tokens: Int32Array;
+  /** Tokens per window. */
+  readonly length: number;
   /** First position of a window whose prediction is scored. */
   readonly firstScored: number;
   /** Predictions scored per window: positions firstScored … length − 2, each predicting the next token. */
@@ -32,6 +36,11 @@ export function scoredWindows(
   const cut = tokens.slice(0, count * length);
   if (options.bos !== undefined) for (let window = 0; window < count; window++) cut[window * length] = options.bos;
   return { tokens: cut, length, firstScored, scoredPerWindow: length - 1 - firstScored };
+}
+
+/** All windows as sequences. */
+export function batchOf({ tokens, length }: ScoredWindows): TokenBatch {
+  return { ids: tokens, length, sequences: tokens.length / length };
 }
 
 /** The token that each scored prediction should give, in order. */

@@ -1,25 +1,36 @@
 import type { EncodeBackend } from '../numeric/backend.ts';
 import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
+import type { ElementKernels } from './contract/elements.ts';
+import type { ExpertKernels } from './contract/experts.ts';
+import type { ImageKernels } from './contract/images.ts';
+import type { SumKernels } from './contract/sums.ts';
+import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
+import type { Device } from './device.ts';
+
+export type * from './contract/types.ts';
 
 /**
  * The operations every device offers, under one name each. All matrices are row-major float32; every array passed in
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends EncodeBackend {
+export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, ImageKernels, SumKernels {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;
+  /** Where programs run. These kernels' own arrays by default; another one may be put in its place. */
+  readonly device: Device;
 
   // ── memory ──────────────────────────────────────────────────────────────
   /** Zeroed array of `length` values, 64-byte aligned. Throws RangeError when memory is exhausted. */
   f32(length: number): Float32Array;
+  f64(length: number): Float64Array;
   i32(length: number): Int32Array;
   u8(length: number): Uint8Array;
   /** Copies into the backend's memory. */
   upload(values: Float32Array): Float32Array;
   /** Gives memory back; the arrays must not be used afterwards. */
-  free(...arrays: (Float32Array | Int32Array | Uint8Array)[]): void;
+  free(...arrays: (Float32Array | Float64Array | Int32Array | Uint8Array)[]): void;
   /** Runs `work` and frees everything allocated inside it, nested scopes included. Do not keep its arrays. */
   scope<T>(work: () => T): T;
   /** Bytes in use now and at the highest. */
@@ -103,12 +114,13 @@ export interface Kernels extends EncodeBackend {
   /** Adds bias[n] to every row of y. */
   addBias(y: Float32Array, bias: Float32Array): void;
   /**
-   * Causal grouped-query attention of `sequences` independent sequences of `length` new tokens each.
+   * Grouped-query attention of `sequences` independent sequences of `length` new tokens each.
    * q, out [sequences·length, heads·headDim]; k, v [sequences, capacity, kvHeads·headDim] hold `past + length` tokens.
-   * Scores are scaled by 1/√headDim.
+   * Which keys a query sees, and what becomes of scores, the shape says. Keys outside a window are not read, but for
+   * those that a neighbouring query of the same tile sees.
    */
   attention(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32Array, shape: AttentionShape): void;
-  /** Gradients (overwritten) for past = 0 and capacity = length; probabilities are recomputed. */
+  /** Gradients (overwritten) of `attention` for past = 0 and capacity = length; probabilities are recomputed. */
   attentionBackward(
     q: Float32Array,
     k: Float32Array,
@@ -156,56 +168,4 @@ export interface Kernels extends EncodeBackend {
    * @param error [rows, columns] out, weight − value
    */
   roundBlock(task: RoundBlockTask): void;
-}
-
-export interface PackedMatrix {
-  /** Numeric registry name. */
-  readonly format: string;
-  /** In the backend's memory; [rows, columns / blockSize] blocks. */
-  readonly blocks: Uint8Array;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-export interface RopeShape {
-  readonly heads: number;
-  readonly headDim: number;
-  /** Leading dimensions of each head that are rotated. */
-  readonly dimensions: number;
-  readonly style: 'interleaved' | 'halves';
-}
-
-export interface AttentionShape {
-  readonly sequences: number;
-  readonly length: number;
-  readonly past: number;
-  /** Rows reserved per sequence in k and v. */
-  readonly capacity: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
-
-export interface LogitComparison {
-  readonly kl: Float32Array;
-  readonly nllP: Float32Array;
-  readonly nllQ: Float32Array;
-  readonly agree: Float32Array;
-}
-
-export interface RoundBlockTask {
-  readonly rows: number;
-  readonly columns: number;
-  readonly weight: Float32Array;
-  readonly target: Float32Array;
-  readonly u: Float32Array;
-  readonly scale: Float32Array;
-  readonly offset: Float32Array;
-  /** Scales per row in this block. */
-  readonly subBlocks: number;
-  readonly subBlock: Int32Array;
-  /** Ascending levels; `uniform` when they are consecutive integers (then rounding needs no search). */
-  readonly levels: Float32Array;
-  readonly codes: Uint8Array;
-  readonly error: Float32Array;
 }

@@ -1,7 +1,6 @@
 import type { WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
-import { roundActivations } from '../run/activations.ts';
 import { estimate } from './calibrate.ts';
 import { type Layer, visitLayers } from './metrics/passes/layers.ts';
 import { sequenceChunks, type TokenBatch } from './plan.ts';
@@ -67,9 +66,9 @@ function addLayer(
   kernels.scope(() => {
     const slope = kernels.f32(tokens * columns);
     kernels.matmulNN(gradients.sampled!, weight, slope, tokens, columns, width);
-    const rounded = new Float32Array(tokens * columns);
+    const rounded = kernels.f32(tokens * columns);
     for (const [i, each] of bits.entries()) {
-      roundActivations(x.subarray(0, rounded.length), each, rounded);
+      kernels.roundToBits(x.subarray(0, rounded.length), each, rounded);
       for (let t = 0, at = 0; t < tokens; t++) {
         let product = 0;
         for (let c = 0; c < columns; c++, at++) product += slope[at] * (rounded[at] - x[at]);

@@ -1,9 +1,10 @@
 import type { WorkOptions } from '../core/progress.ts';
+import type { Graph } from '../graph/types.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import type { Model, ModelConfig } from '../model/types.ts';
-import { roundRows } from '../run/cache.ts';
+import type { Model } from '../model/types.ts';
+import { decodeRows, encodeRows, format } from '../numeric/table.ts';
 import { estimate } from './calibrate.ts';
-import { type VisitedBlock, visitLayers } from './metrics/passes/layers.ts';
+import { type VisitedState, visitLayers } from './metrics/passes/layers.ts';
 import { sequenceChunks, type TokenBatch } from './plan.ts';
 
 /** What it is predicted to cost to keep the keys or the values of one block in a format. */
@@ -39,67 +40,55 @@ export async function priceCache(
   tokens: TokenBatch,
   { formats, seed, signal, onProgress }: CachePriceOptions,
 ): Promise<PricedCache[]> {
-  const { config } = model;
-  const sums = openSums(config, formats, tokens.sequences);
+  /** By state: per format and sequence. */
+  const sums = new Map<string, Float64Array[]>();
   for (const { first, tokens: chunk } of sequenceChunks(tokens)) {
-    const visitBlock = (block: VisitedBlock): void => addBlock(kernels, config, block, formats, first, sums);
-    const options = { seed: seed + first, labels: ['sampled'] as const, visitBlock, signal };
+    const visitState = (state: VisitedState): void => {
+      const found = sums.get(state.name) ?? formats.map(() => new Float64Array(tokens.sequences));
+      sums.set(state.name, found);
+      const part = found.map((losses) => losses.subarray(first, first + chunk.sequences));
+      addState(kernels, state, formats, chunk, part);
+    };
+    const options = { seed: seed + first, labels: ['sampled'] as const, visitState, signal };
     await visitLayers(kernels, model, chunk, options, async () => {});
     const done = first + chunk.sequences;
     onProgress?.({ stage: 'pricing cache', done, total: tokens.sequences, unit: 'sequences' });
   }
-  return sums.map(({ kind, layer, losses }) => ({
+  return statesOf(model.graph).map(({ name, kind, layer }) => ({
     kind,
     layer,
     prices: formats.map((format, i) => {
-      const { mean, standardError } = estimate(losses[i]);
+      const { mean, standardError } = estimate(sums.get(name)![i]);
       return { format, loss: mean / (2 * tokens.length), lossError: standardError / (2 * tokens.length) };
     }),
   }));
 }
 
-interface CacheSums {
-  readonly kind: 'k' | 'v';
-  readonly layer: number;
-  /** Per format and sequence. */
-  readonly losses: readonly Float64Array[];
-}
-
-function openSums({ layers }: ModelConfig, formats: readonly string[], sequences: number): CacheSums[] {
+/** Keys of all blocks, then values. */
+function statesOf({ nodes }: Graph): { name: string; kind: 'k' | 'v'; layer: number }[] {
+  const named = nodes
+    .filter(({ op }) => op === 'cache')
+    .map(({ attributes }) => attributes as { state: string; kind: string });
   return (['k', 'v'] as const).flatMap((kind) =>
-    Array.from({ length: layers }, (_, layer) => ({
-      kind,
-      layer,
-      losses: formats.map(() => new Float64Array(sequences)),
-    })),
+    named.filter((state) => state.kind === kind).map(({ state }, layer) => ({ name: state, kind, layer })),
   );
 }
 
-function addBlock(
+function addState(
   kernels: Kernels,
-  config: ModelConfig,
-  { layer, batch, kept, gradients }: VisitedBlock,
+  { values, gradient, headDim }: VisitedState,
   formats: readonly string[],
-  first: number,
-  sums: readonly CacheSums[],
+  { sequences, length }: TokenBatch,
+  losses: readonly Float64Array[],
 ): void {
-  const d = gradients.get('sampled')!;
-  const { kvHeads: heads, headDim } = config;
-  kernels.scope(() => {
-    // The backward pass has taken this gradient back through RoPE; the cache holds keys behind it.
-    const dk = kernels.upload(d.kNormed ?? d.k);
-    kernels.rope(dk, batch.positions, batch.ropeTable, { heads, headDim, ...config.rope });
-    const both = { k: [kept.k, dk], v: [kept.v, d.v] } as const;
-    for (const { kind, layer: at, losses } of sums) {
-      if (at !== layer) continue;
-      const [values, gradient] = both[kind];
-      for (const [i, format] of formats.entries()) {
-        const rounded = Float32Array.from(values);
-        roundRows(kernels, format, rounded, headDim);
-        addSequences(values, rounded, gradient, heads * headDim, losses[i].subarray(first, first + batch.sequences));
-      }
+  for (const [i, name] of formats.entries()) {
+    const rounded = Float32Array.from(values);
+    if (name !== 'F32') {
+      const stored = format(name);
+      decodeRows(stored, encodeRows(stored, rounded, headDim, undefined, undefined, kernels), headDim, rounded);
     }
-  });
+    addSequences(values, rounded, gradient, values.length / sequences / length, losses[i]);
+  }
 }
 
 /** losses_s += Σ over tokens of ⟨gradient, rounded − values⟩². */

@@ -1,69 +1,22 @@
 import type { Kernels } from '../kernels/contract.ts';
 import type { ModelTensor } from '../model/types.ts';
+import type { TableRows } from '../run/lookups.ts';
 import type { SequenceBatch, TokenBatch } from './plan.ts';
 import { rowErrors } from './price.ts';
 import { finishSketch, type ReferencePerturbation, referencePerturbation, sketchSums } from './sketch.ts';
 import type { KroneckerTerm, UseMeasurement } from './types.ts';
 
-/** Rows of an embedding read together. */
-const CHUNK_ROWS = 4096;
 /** Weight of the model's own predictions against the text's counts, in texts of the calibration's size. */
 const PREDICTION_WEIGHT = 1;
 /** Occurrences at which a token's own gradients weigh as much as the average token's. */
 const ENERGY_PRIOR = 4;
-
-/** Rows of an embedding for some tokens. */
-export interface TokenRows {
-  /** Token ids, ascending, each once. */
-  readonly ids: Int32Array;
-  /** Place of a token id in `ids`. */
-  readonly place: ReadonlyMap<number, number>;
-  /** [ids.length, columns] */
-  readonly values: Float32Array;
-}
-
-/** Reads the rows that `tokens` use, chunk by chunk: the whole matrix is never in memory. Throws RangeError for ids outside it. */
-export async function tokenRows(tensor: ModelTensor, tokens: Int32Array): Promise<TokenRows> {
-  const [rows, columns] = tensor.shape;
-  const ids = Int32Array.from(new Set(tokens)).sort();
-  if (ids[0] < 0 || ids[ids.length - 1] >= rows)
-    throw new RangeError(`token ids run from ${ids[0]} to ${ids[ids.length - 1]}, the vocabulary has ${rows} tokens`);
-  const values = new Float32Array(ids.length * columns);
-  for (let start = 0, i = 0; start < rows && i < ids.length; start += CHUNK_ROWS) {
-    const end = Math.min(start + CHUNK_ROWS, rows);
-    if (ids[i] >= end) continue;
-    const chunk = await tensor.load(start, end);
-    for (; i < ids.length && ids[i] < end; i++) {
-      const from = (ids[i] - start) * columns;
-      values.set(chunk.subarray(from, from + columns), i * columns);
-    }
-  }
-  return { ids, place: new Map(Array.from(ids, (id, i) => [id, i])), values };
-}
-
-/** Embeddings of a batch, in the order of its sequences. → [tokens, columns] */
-export function embedTokens(
-  rows: TokenRows,
-  tokens: TokenBatch,
-  order: readonly number[],
-  columns: number,
-): Float32Array {
-  const x = new Float32Array(order.length * tokens.length * columns);
-  order.forEach((sequence, s) => {
-    for (let t = 0; t < tokens.length; t++) {
-      const from = rows.place.get(tokens.ids[sequence * tokens.length + t])! * columns;
-      x.set(rows.values.subarray(from, from + columns), (s * tokens.length + t) * columns);
-    }
-  });
-  return x;
-}
 
 interface LookupTask {
   readonly kernels: Kernels;
   readonly tensor: ModelTensor;
   readonly tokens: TokenBatch;
   readonly batches: readonly SequenceBatch[];
-  readonly rows: TokenRows;
+  readonly rows: TableRows;
   /** At the embedding's output, [sequences·length, columns] in processing order. */
   readonly gradient: Float32Array;
   /** Mean predicted probability per token, [vocabulary]. */
@@ -78,7 +31,7 @@ export function measureLookup(task: LookupTask): UseMeasurement {
   const { kernels, tensor, tokens, rows } = task;
   const columns = tensor.shape[1];
   return kernels.scope(() => {
-    const perturbation = referencePerturbation(kernels, rows.values, columns, 1);
+    const perturbation = referencePerturbation(rows.values.slice(), columns, 1);
     const terms: KroneckerTerm[] = [];
     let kronecker = 0;
     for (const half of [0, 1] as const) {
@@ -100,6 +53,11 @@ export function measureLookup(task: LookupTask): UseMeasurement {
   });
 }
 
+/** A batch's part of something that all sequences have. @param each numbers per sequence */
+function rowsOf(all: Float32Array, { start, order }: SequenceBatch, each: number): Float32Array {
+  return all.subarray(start * each, (start + order.length) * each);
+}
+
 /** E[g0·g0ᵀ], and per token id Σ|g0|² and how often it stands, over one half. */
 function halfFactors(
   task: LookupTask,
@@ -113,7 +71,7 @@ function halfFactors(
   let count = 0;
   for (const batch of task.batches) {
     if (batch.half !== half) continue;
-    const g = gradient.subarray(batch.start * columns, (batch.start + batch.tokens) * columns);
+    const g = rowsOf(gradient, batch, tokens.length * columns);
     const uploaded = kernels.upload(g);
     kernels.gram(uploaded, undefined, a, batch.tokens, columns);
     kernels.free(uploaded);
@@ -151,10 +109,10 @@ function seenPrice(
   kernels: Kernels,
   a: Float32Array,
   energy: Float64Array,
-  rows: TokenRows,
+  rows: TableRows,
   perturbation: ReferencePerturbation,
 ): number {
-  const error = rowErrors(kernels, a, perturbation.delta, perturbation.rows, perturbation.columns);
+  const error = rowErrors(kernels, a, kernels.upload(perturbation.delta), perturbation.rows, perturbation.columns);
   const total = energy.reduce((sum, value) => sum + value, 0);
   return error.reduce((sum, value, i) => sum + (total > 0 ? (value * energy[rows.ids[i]]) / total : 0), 0);
 }
@@ -171,7 +129,7 @@ function addLookupSketch(
   forEachToken(tokens, batch, (id, sequence, t) => {
     const place = rows.place.get(id)!;
     let dot = 0;
-    const from = (batch.start + t) * columns;
+    const from = (batch.start * tokens.length + t) * columns;
     for (let c = 0; c < columns; c++) dot += gradient[from + c] * delta[place * columns + c];
     sums.innerProducts[sequence] += dot;
     sums.tokenProducts[sequence] += dot * dot;

@@ -1,16 +1,22 @@
-import { FormatError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { allRows } from '../graph/rewrite.ts';
+import { boundaryInputs, segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import type { Graph, ValueId } from '../graph/types.ts';
+import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
-import { type Batch, blockForward, freeBlock, loadBlock, ropeTable } from '../run/block.ts';
-import { loadTensor } from '../run/weights.ts';
-import { closeBlock, measureBlockBatch, measuredUses, openBlock } from './block.ts';
-import { finishHead, finishHeadHalf, freeHead, type Head, headChunk, headChunks, openHead } from './head.ts';
+import type { Model } from '../model/types.ts';
+import { categorical } from '../objective/categorical.ts';
+import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
+import { lastReader } from '../run/forward.ts';
+import type { TableRows } from '../run/lookups.ts';
+import { tensorOf } from '../run/program.ts';
+import { SegmentedRun } from '../run/segments.ts';
+import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
 import { measurementKey } from './key.ts';
-import { sampleUniform } from './labels.ts';
-import { embedTokens, measureLookup, type TokenRows, tokenRows } from './lookup.ts';
+import { measureLookup } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
-import { memoryResiduals, type ResidualShape, type ResidualStore } from './residual.ts';
+import { type Gradients, SegmentMeasurement } from './segment.ts';
+import { tailPieces } from './tail.ts';
 import type { Measurement, MeasurementKey, MeasurementStore, ResumePoint, UseMeasurement } from './types.ts';
 
 export interface MeasureOptions extends WorkOptions {
@@ -20,34 +26,20 @@ export interface MeasureOptions extends WorkOptions {
   seed?: number;
   /** Tokens per pass, default BATCH_TOKENS; at least one sequence. */
   batchTokens?: number;
-  /** Keeps the residual stream between blocks, default in memory; `residualStore` of spill.node.ts uses a file. */
-  residuals?: (shape: ResidualShape) => ResidualStore;
+  /** Keeps values between segments, default in memory; `boundaryStore` of run/boundaries.node.ts uses a file. */
+  boundaries?: (shape: BoundaryShape) => BoundaryStore;
 }
 
-/** State of one measurement. `N` tokens in processing order: even sequences, then odd ones. */
-interface Work {
-  readonly kernels: Kernels;
-  readonly model: Model;
-  readonly tokens: TokenBatch;
-  readonly batches: readonly SequenceBatch[];
-  readonly key: MeasurementKey;
-  readonly store: MeasurementStore;
-  /** Boundary l is the input of block l; boundary `layers` the output of the last. */
-  readonly residuals: ResidualStore;
-  readonly rope: Float32Array;
-  /** Sum of log-probabilities of the sampled labels, differentiated at the boundary reached. [N, hidden] */
-  readonly gradient: Float32Array;
-  readonly report: (cost: number, detail: string) => Promise<void>;
-}
-
-/** Cost of one block's backward pass, factors included, in forward passes. */
+/** Cost of one segment's backward pass, factors included, in forward passes. */
 const BACKWARD_COST = 4;
+/** Cost of the last segments, which run once: product, gradient and sketch. */
+const TAIL_COST = 2.2;
 
 /**
  * Measures every matrix of the model: labels are sampled from its own predictions on the calibration tokens, and one
- * backward pass gives the factors of the KL form (docs/method.md). Streams block by block: in memory are one block, the
- * activations of a batch, its factors, and the residual stream. A finished measurement is reused, an interrupted one
- * goes on behind its last finished block.
+ * backward pass gives the factors of the KL form (docs/method.md). Streams segment by segment: in memory are one
+ * segment, the values of a batch, its factors, and what lives between segments. A finished measurement is reused, an
+ * interrupted one goes on behind its last finished segment.
  * @throws UsageError for fewer than two sequences; signal.reason when aborted
  */
 export async function measureModel(
@@ -60,156 +52,252 @@ export async function measureModel(
   const key = await measurementKey(model, tokens, options.seed ?? 0);
   const found = await options.store.find(key);
   if (found) return found;
-  const { layers, hidden } = model.config;
-  const count = tokens.sequences * tokens.length;
   const resume = await options.store.resume(key);
-  const rows = await tokenRows(requireTensor(model, 'token_embd.weight'), tokens.ids);
-  const shape = { boundaries: layers + 1, tokens: count, width: hidden };
-  const residuals = (options.residuals ?? memoryResiduals)(shape);
-  const rope = kernels.upload(ropeTable(model.config, tokens.length));
-  const gradient = resume ? Float32Array.from(resume.gradient) : new Float32Array(count * hidden);
-  const report = reporter(model, count, resume?.layer, options);
-  const work: Work = { kernels, model, tokens, batches, key, store: options.store, residuals, rope, gradient, report };
+  const work = new Work(kernels, model, tokens, { batches, key, resume, options });
   try {
-    const from = resume?.layer ?? layers;
-    await forward(work, rows, resume ? from - 1 : layers);
-    const probability = resume?.probability ?? (await head(work));
-    await backward(work, from, probability);
-    return await options.store.finish(key, [lookup(work, rows, probability)]);
+    return await work.run();
   } finally {
-    kernels.free(rope);
-    residuals.close();
+    work.close();
   }
 }
 
-/** Fills the residual stream up to boundary `last`. */
-async function forward(work: Work, rows: TokenRows, last: number): Promise<void> {
-  const { kernels, model, tokens, batches, residuals } = work;
-  const { hidden } = model.config;
-  for (const plan of batches) residuals.write(0, plan.start, embedTokens(rows, tokens, plan.order, hidden));
-  for (let layer = 0; layer < last; layer++) {
-    const weights = await loadBlock(kernels, model, layer);
-    try {
-      for (const plan of batches) {
-        kernels.scope(() => {
-          const x = kernels.f32(plan.tokens * hidden);
-          residuals.read(layer, plan.start, x);
-          blockForward(kernels, model.config, weights, x, runBatch(work, plan));
-          residuals.write(layer + 1, plan.start, x);
-        });
-        await work.report(plan.tokens, `block ${layer}, forward`);
-      }
-    } finally {
-      freeBlock(kernels, weights);
+interface Task {
+  readonly batches: readonly SequenceBatch[];
+  readonly key: MeasurementKey;
+  readonly resume: ResumePoint | undefined;
+  readonly options: MeasureOptions;
+}
+
+/** One measurement. */
+class Work {
+  readonly #kernels: Kernels;
+  readonly #model: Model;
+  readonly #tokens: TokenBatch;
+  readonly #sequences: Sequences;
+  readonly #task: Task;
+  readonly #graph: Graph;
+  readonly #run: SegmentedRun;
+  readonly #boundaries: BoundaryStore;
+  /** First of the last segments, which give the output. */
+  readonly #tail: number;
+  readonly #gradients: Gradients = new Map();
+  readonly #report: (cost: number, detail: string) => Promise<void>;
+
+  constructor(kernels: Kernels, model: Model, tokens: TokenBatch, task: Task) {
+    this.#kernels = kernels;
+    this.#model = model;
+    this.#tokens = tokens;
+    this.#task = task;
+    this.#graph = allRows(model.graph);
+    this.#sequences = textSequences(tokens);
+    this.#run = new SegmentedRun(kernels.device, model, this.#graph, this.#sequences, { states: 'whole' });
+    const last = segmentCount(this.#graph) - 1;
+    this.#tail = Math.min(last, segmentReading(model.graph, 'wanted'));
+    this.#boundaries = (task.options.boundaries ?? memoryBoundaries)(this.#run.boundaryShape());
+    this.#report = this.#reporter();
+  }
+
+  async run(): Promise<Measurement> {
+    const { resume, key, options } = this.#task;
+    const from = resume?.layer ?? this.#tail;
+    await this.#forward(resume ? from - 1 : this.#tail);
+    let probability = resume?.probability;
+    if (resume !== undefined) this.#restore(from, resume.gradient);
+    probability ??= await this.#measureTail();
+    const last: UseMeasurement[] = [];
+    for (let index = from - 1; index >= 0; index--) {
+      const uses = await this.#backward(index, probability);
+      if (index > 0) await this.#save(index, uses, probability);
+      else last.push(...uses);
     }
+    return await options.store.finish(key, last);
   }
-}
 
-/** Positions of a batch, in the backend's memory: call inside a scope. */
-function runBatch(work: Work, plan: SequenceBatch): Batch {
-  const { length } = work.tokens;
-  const positions = work.kernels.i32(plan.tokens);
-  for (let t = 0; t < positions.length; t++) positions[t] = t % length;
-  return { sequences: plan.order.length, length, positions, ropeTable: work.rope };
-}
-
-/** Labels, the head's factors, and the gradient at the last boundary. Returns the mean predicted probability per token. */
-async function head(work: Work): Promise<Float32Array> {
-  const { kernels, model, tokens, batches, store, key } = work;
-  const { layers, normEpsilon, tied } = model.config;
-  const tensor = requireTensor(model, tied ? 'token_embd.weight' : 'output.weight');
-  const norm = await loadTensor(kernels, requireTensor(model, 'output_norm.weight'));
-  const opened = openHead(kernels, norm, await loadTensor(kernels, tensor), {
-    tensor: tensor.name,
-    normEpsilon,
-    sequences: tokens.sequences,
-  });
-  try {
-    for (const plan of batches) {
-      await headBatch(work, opened, plan);
-      if (plan.last) finishHeadHalf(kernels, opened);
-    }
-    work.residuals.drop(layers);
-    const { use, probability } = finishHead(opened);
-    await store.save(key, [use], { layer: layers, gradient: work.gradient, probability });
-    return probability;
-  } finally {
-    freeHead(kernels, opened);
-  }
-}
-
-async function headBatch(work: Work, opened: Head, plan: SequenceBatch): Promise<void> {
-  const { kernels, model, tokens, key, residuals } = work;
-  const { hidden, layers, vocabulary } = model.config;
-  const labels = sampleUniform(key.seed, plan.order, tokens.length);
-  for (const chunk of headChunks(plan.order, tokens.length, vocabulary)) {
-    const size = chunk.to - chunk.from;
-    kernels.scope(() => {
-      const x = kernels.f32(size * hidden);
-      residuals.read(layers, plan.start + chunk.from, x);
-      const d = kernels.f32(size * hidden);
-      headChunk(kernels, opened, chunk, x, kernels.upload(labels.subarray(chunk.from, chunk.to)), d);
-      work.gradient.set(d, (plan.start + chunk.from) * hidden);
+  /** Fills the store with what segments before `to` make. */
+  async #forward(to: number): Promise<void> {
+    await this.#run.forward(0, to, this.#boundaries, {
+      batches: this.#task.batches,
+      report: (index, { order }) => this.#report(this.#cost(index) * order.length, this.#name(index, 'forward')),
     });
-    await work.report(size * headCost(model), 'output head');
   }
-}
 
-/** Blocks below boundary `from`, last to first; each is saved with the gradient that the next one needs. */
-async function backward(work: Work, from: number, probability: Float32Array): Promise<void> {
-  const { kernels, model, batches, residuals, gradient } = work;
-  const { hidden } = model.config;
-  for (let layer = from - 1; layer >= 0; layer--) {
-    const weights = await loadBlock(kernels, model, layer);
-    const block = openBlock(kernels, model.config, weights, layer, work.tokens.sequences);
+  /** Labels, the output's factors, and the gradients of what the last segments read. → mean predicted probabilities */
+  async #measureTail(): Promise<Float32Array> {
+    const part = segment(this.#graph, this.#tail, segmentCount(this.#graph));
+    const rowwise = segmentReading(this.#model.graph, 'wanted') < segmentCount(this.#graph);
+    const { run, pieces } = tailPieces(this.#run, part, this.#task.batches, rowwise);
+    const summed = this.#openGradients(part);
+    const all = pieces.flatMap(({ parts }) => parts);
+    const measured = await SegmentMeasurement.open(run, this.#kernels, part, all, {
+      sequences: this.#tokens.sequences,
+      objective: categorical,
+      summed,
+    });
     try {
-      for (const plan of batches) {
-        const x = new Float32Array(plan.tokens * hidden);
-        residuals.read(layer, plan.start, x);
-        const slice = gradient.subarray(plan.start * hidden, (plan.start + plan.tokens) * hidden);
-        kernels.scope(() => measureBlockBatch(kernels, block, runBatch(work, plan), plan, x, slice));
-        await work.report(plan.tokens * BACKWARD_COST, `block ${layer}, backward`);
+      for (const { batch, parts } of pieces) {
+        const draws = categorical.draws(this.#task.key.seed, batch.order, this.#tokens.length, 1);
+        const first = parts[0].start * run.sequences.length;
+        for (const piece of parts) {
+          const at = piece.start * run.sequences.length - first;
+          const count = piece.order.length * run.sequences.length;
+          await measured.batch(piece, this.#boundaries, this.#gradients, {
+            draws: draws.subarray(at, at + count),
+            owners: piece.owners,
+          });
+          await this.#report((this.#tailCost() * count) / this.#tokens.length, 'output head');
+        }
+        if (batch.last) await measured.finishHalf();
       }
-      residuals.drop(layer);
-      const point: ResumePoint = { layer, gradient, probability };
-      await work.store.save(work.key, measuredUses(block), point);
+      const probability = meanProbability(measured.outputSums, this.#tokens.ids.length);
+      for (const value of boundaryInputs(part)) this.#boundaries.drop(value);
+      await this.#save(this.#tail, measured.uses(), probability);
+      return probability;
     } finally {
-      closeBlock(kernels, block);
-      freeBlock(kernels, weights);
+      measured.close();
+      if (run !== this.#run) run.close();
     }
   }
+
+  /** Takes the gradients back through a segment. → what it measured */
+  async #backward(index: number, probability: Float32Array): Promise<UseMeasurement[]> {
+    const part = segment(this.#graph, index, index + 1);
+    const summed = this.#openGradients(part);
+    const { batches } = this.#task;
+    const { sequences } = this.#tokens;
+    const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, { sequences, summed });
+    try {
+      for (const batch of batches) {
+        await measured.batch(batch, this.#boundaries, this.#gradients);
+        if (batch.last) await measured.finishHalf();
+        await this.#report(this.#cost(index) * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
+      }
+      for (const value of part.outputs) this.#gradients.delete(value);
+      for (const value of boundaryInputs(part))
+        if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
+      const tables = [...measured.tables.rows].map(([name, rows]) =>
+        this.#measureTable(name, rows, measured.lookups.get(name)!, probability),
+      );
+      return [...measured.uses(), ...tables];
+    } finally {
+      measured.close();
+    }
+  }
+
+  #measureTable(name: string, rows: TableRows, gradient: Float32Array, probability: Float32Array): UseMeasurement {
+    const tensor = tensorOf(this.#model, name);
+    const { batches } = this.#task;
+    return measureLookup({
+      kernels: this.#kernels,
+      tensor,
+      tokens: this.#tokens,
+      batches,
+      rows,
+      gradient,
+      probability,
+    });
+  }
+
+  /**
+   * Room for the gradients of what a segment reads. Where gradients of its outputs are used up by it, theirs is taken over,
+   * batch by batch.
+   * @returns values whose gradients later segments have begun
+   */
+  #openGradients(part: Graph): Set<ValueId> {
+    const summed = new Set<ValueId>();
+    const free = part.outputs.flatMap((value) => this.#gradients.get(value) ?? []);
+    for (const value of boundaryInputs(part)) {
+      if (this.#gradients.has(value)) summed.add(value);
+      else {
+        const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#tokens.sequences;
+        const index = free.findIndex(({ length }) => length === numbers);
+        this.#gradients.set(value, index < 0 ? new Float32Array(numbers) : free.splice(index, 1)[0]);
+      }
+    }
+    return summed;
+  }
+
+  async #save(layer: number, uses: readonly UseMeasurement[], probability: Float32Array): Promise<void> {
+    const live = this.#live(layer).map((value) => this.#gradients.get(value)!);
+    const gradient = live.length === 1 ? live[0] : concatenated(live);
+    await this.#task.options.store.save(this.#task.key, uses, { layer, gradient, probability });
+  }
+
+  #restore(layer: number, gradient: Float32Array): void {
+    let at = 0;
+    for (const value of this.#live(layer)) {
+      const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#tokens.sequences;
+      this.#gradients.set(value, Float32Array.from(gradient.subarray(at, at + numbers)));
+      at += numbers;
+    }
+  }
+
+  /** Values that segments before `layer` make and that segments from it on read, ascending. */
+  #live(layer: number): ValueId[] {
+    const rest = segment(this.#graph, layer, segmentCount(this.#graph));
+    return boundaryInputs(rest).filter((value) => rest.values[value].type === 'f32');
+  }
+
+  /** Multiply-adds of a segment per sequence, in those of an average one. */
+  #cost(index: number): number {
+    return relativeCost(this.#graph, index, index + 1, this.#tail) * this.#tokens.length;
+  }
+
+  #tailCost(): number {
+    const last = segmentCount(this.#graph);
+    return TAIL_COST * relativeCost(this.#graph, this.#tail, last, this.#tail) * this.#tokens.length;
+  }
+
+  #name(index: number, direction: string): string {
+    return `segment ${index} of ${this.#tail}, ${direction}`;
+  }
+
+  /** Counts work in tokens through an average segment's forward pass; resumed work counts only what is left. */
+  #reporter(): (cost: number, detail: string) => Promise<void> {
+    const { resume, options } = this.#task;
+    const { sequences } = this.#tokens;
+    const sum = (to: number): number =>
+      Array.from({ length: Math.max(0, to) }, (_, index) => this.#cost(index)).reduce((a, b) => a + b, 0);
+    const total =
+      resume === undefined
+        ? sequences * (sum(this.#tail) * (1 + BACKWARD_COST) + this.#tailCost())
+        : sequences * (sum(resume.layer - 1) + sum(resume.layer) * BACKWARD_COST);
+    let done = 0;
+    return async (cost, detail) => {
+      done += cost;
+      const event = { done: Math.min(Math.round(done), Math.round(total)), total: Math.round(total) };
+      options.onProgress?.({ stage: 'measuring', ...event, unit: 'block tokens', detail });
+      await checkpoint(options.signal);
+    };
+  }
+
+  close(): void {
+    this.#run.close();
+    this.#boundaries.close();
+  }
 }
 
-function lookup(work: Work, rows: TokenRows, probability: Float32Array): UseMeasurement {
-  const { kernels, model, tokens, batches, gradient } = work;
-  const tensor = requireTensor(model, 'token_embd.weight');
-  return measureLookup({ kernels, tensor, tokens, batches, rows, gradient, probability });
+/** Multiply-adds of segments [from, to) in those of an average one before `tail`. */
+function relativeCost(graph: Graph, from: number, to: number, tail: number): number {
+  const multiplyAdds = (first: number, last: number): number =>
+    usesOf(segment(graph, first, last)).reduce((sum, { weight, kind }) => {
+      const [rows, columns] = graph.values[weight].shape as number[];
+      return kind === 'lookup' ? sum : sum + rows * columns;
+    }, 0);
+  return multiplyAdds(from, to) / Math.max(1, multiplyAdds(0, tail) / Math.max(1, tail));
 }
 
-function requireTensor(model: Model, name: string): ModelTensor {
-  const tensor = model.tensors.get(name);
-  if (!tensor) throw new FormatError(`${name} is missing in the model`);
-  return tensor;
+function meanProbability(halves: readonly (readonly (Float32Array | Float64Array)[])[], tokens: number): Float32Array {
+  const total = new Float64Array(halves[0][0].length);
+  for (const [probability] of halves) for (let i = 0; i < total.length; i++) total[i] += probability[i];
+  return Float32Array.from(total, (sum) => sum / tokens);
 }
 
-/** Cost of the head per token, in forward passes of a block: product, gradient and sketch. */
-function headCost({ config }: Model): number {
-  const { hidden, feedForward, heads, kvHeads, headDim, vocabulary } = config;
-  const block = hidden * (3 * feedForward + 2 * heads * headDim + 2 * kvHeads * headDim);
-  return Math.max(1, Math.round((2.2 * vocabulary * hidden) / block));
-}
-
-/** Counts work in tokens through a block's forward pass; resumed work counts only what is left. */
-function reporter(model: Model, tokens: number, resumed: number | undefined, options: WorkOptions): Work['report'] {
-  const { layers } = model.config;
-  const total =
-    resumed === undefined
-      ? tokens * (layers * (1 + BACKWARD_COST) + headCost(model))
-      : tokens * (Math.max(0, resumed - 1) + resumed * BACKWARD_COST);
-  let done = 0;
-  return async (cost, detail) => {
-    done += cost;
-    options.onProgress?.({ stage: 'measuring', done, total, unit: 'block tokens', detail });
-    await checkpoint(options.signal);
-  };
+function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
 }

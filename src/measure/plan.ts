@@ -1,18 +1,13 @@
 import { UsageError } from '../core/errors.ts';
+import type { TokenBatch } from '../run/sequences.ts';
 
-/** Token ids of independent sequences of one length. */
-export interface TokenBatch {
-  readonly sequences: number;
-  readonly length: number;
-  /** [sequences, length] */
-  readonly ids: Int32Array;
-}
+export type { TokenBatch } from '../run/sequences.ts';
 
 /** Sequences that pass through a block together. */
 export interface SequenceBatch {
   /** Sequence numbers, in the order of the rows. */
   readonly order: readonly number[];
-  /** First token in processing order. */
+  /** Sequences before it in processing order. */
   readonly start: number;
   readonly tokens: number;
   /** 0: even sequences, factors for rounding; 1: odd ones, factors for pricing. */
@@ -43,7 +38,7 @@ export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): Seq
       // Equal shares, so that no batch is left with a few rows.
       const order = all.slice(Math.floor((i * all.length) / count), Math.floor(((i + 1) * all.length) / count));
       batches.push({ order, start, tokens: order.length * tokens.length, half, last: i === count - 1 });
-      start += order.length * tokens.length;
+      start += order.length;
     }
   }
   return batches;

@@ -1,5 +1,6 @@
 import { FormatError, UsageError } from '../core/errors.ts';
 import type { TypedMetadata } from '../text/types.ts';
+import { isMatrix } from './matrices.ts';
 import type { Model, ModelTensor } from './types.ts';
 
 /** Fewest bits that activations are rounded to: 2 bits and less leave hardly a sign. */
@@ -24,7 +25,7 @@ export function isActivationWidth(bits: unknown): bits is number {
 type Tensors = ReadonlyMap<string, ModelTensor>;
 
 function matrixNames(tensors: Tensors): string[] {
-  return [...tensors.values()].filter(({ shape }) => shape.length === 2).map(({ name }) => name);
+  return [...tensors.values()].filter(isMatrix).map(({ name }) => name);
 }
 
 /** Key-value of a GGUF file; its length does not depend on the bits. */

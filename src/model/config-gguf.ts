@@ -1,8 +1,11 @@
 import type { MetadataValue, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Architecture, architectureByName } from './architecture.ts';
+import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
+import { ggufKeys, readInteger, readNumber } from './gguf-keys.ts';
 import { yarnMagnitude } from './rope-factors.ts';
-import type { ModelConfig, RopeConfig } from './types.ts';
+import type { AttentionWindow, ModelConfig, RopeConfig } from './types.ts';
+import { windowWithin } from './window.ts';
 
 /**
  * Hyper-parameters from GGUF metadata, with llama.cpp's defaults for what is absent.
@@ -22,14 +25,14 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
   if (integer('attention.value_length', headDim) !== headDim) {
     throw new FormatError(`GGUF: ${name}.attention.value_length differs from key_length ${headDim}; not supported`);
   }
-  rejectUnsupported(metadata, name, contextLength);
+  const layers = integer('block_count');
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) throw new FormatError('GGUF: token_embd.weight is missing');
   const title = metadata.get('general.name');
-  return {
+  const config: ModelConfig = {
     architecture: name,
     ...(typeof title === 'string' ? { name: title } : {}),
-    layers: integer('block_count'),
+    layers,
     hidden,
     feedForward: integer('feed_forward_length'),
     heads,
@@ -40,22 +43,37 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
     normEpsilon: readNumber(metadata, `${name}.attention.layer_norm_rms_epsilon`),
     rope: readRope(metadata, architecture, headDim, contextLength, frequencyFactors),
     tied: !file.tensors.has('output.weight'),
+    ...biases(file, architecture),
+    ...windowWithin(readWindow(metadata, name, layers), contextLength),
   };
+  const whole = { ...config, ...architecture.readGguf?.(ggufKeys(metadata, name), config) };
+  rejectUnsupported(metadata, whole);
+  return whole;
 }
 
 type Metadata = ReadonlyMap<string, MetadataValue>;
 
-function rejectUnsupported(metadata: Metadata, name: string, contextLength: number): void {
-  const experts = metadata.get(`${name}.expert_count`);
-  if (typeof experts === 'number' && experts > 0) {
-    throw new FormatError(`GGUF: ${name}.expert_count is ${experts}; mixtures of experts are not supported`);
+function rejectUnsupported(metadata: Metadata, { experts, architecture }: ModelConfig): void {
+  const count = metadata.get(`${architecture}.expert_count`);
+  if (experts === undefined && typeof count === 'number' && count > 0) {
+    throw new FormatError(`GGUF: ${architecture}.expert_count is ${count}; ${architecture} is known without experts`);
   }
-  const window = metadata.get(`${name}.attention.sliding_window`);
-  if (typeof window === 'number' && window > 0 && window < contextLength) {
-    throw new FormatError(
-      `GGUF: sliding window ${window} is shorter than the context of ${contextLength}; sliding windows are not supported`,
-    );
-  }
+}
+
+/** Biases that the architecture does not ask for: the tensors themselves tell. */
+function biases({ tensors }: TensorFile, { huggingFace }: Architecture): Pick<ModelConfig, 'biases'> {
+  if (!huggingFace.some(({ biasFields }) => biasFields !== undefined)) return {};
+  const layers = [...attentionLayers, ...feedForwardLayers].filter((name) => tensors.has(`blk.0.${name}.bias`));
+  return layers.length > 0 ? { biases: layers } : {};
+}
+
+/** All blocks slide, or those that `sliding_window_pattern` names; a window of 0 is none. */
+function readWindow(metadata: Metadata, name: string, layers: number): AttentionWindow | undefined {
+  const tokens = metadata.get(`${name}.attention.sliding_window`);
+  const pattern = metadata.get(`${name}.attention.sliding_window_pattern`);
+  if (typeof tokens !== 'number' || !(tokens > 0)) return undefined;
+  const slides = Array.from({ length: layers }, (_, layer) => !Array.isArray(pattern) || pattern[layer] === true);
+  return slides.includes(true) ? { tokens, layers: slides } : undefined;
 }
 
 function readRope(
@@ -71,7 +89,7 @@ function readRope(
     throw new FormatError(`GGUF: ${name}.rope.dimension_count is ${dimensions}, expected the head size ${headDim}`);
   }
   const rope: RopeConfig = {
-    theta: readNumber(metadata, `${name}.rope.freq_base`, 10000),
+    theta: readNumber(metadata, `${name}.rope.freq_base`, architecture.ropeBase ?? 10000),
     dimensions,
     style: architecture.ropeStyle,
   };
@@ -99,22 +117,4 @@ function readScaling(metadata: Metadata, prefix: string, contextLength: number):
     betaFast: number('scaling.yarn_beta_fast', 32),
     betaSlow: number('scaling.yarn_beta_slow', 1),
   };
-}
-
-/** Arrays (one value per layer) count when all their values agree. */
-function readInteger(metadata: Metadata, key: string, fallback?: number): number {
-  let value = metadata.get(key) ?? fallback;
-  if (typeof value === 'object' && value.length > 0) {
-    const perLayer = Array.from(value as readonly number[]);
-    if (perLayer.every((entry) => entry === perLayer[0])) value = perLayer[0];
-    else throw new FormatError(`GGUF: ${key} differs between layers, which is not supported`);
-  }
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
-  throw new FormatError(`GGUF: ${key} is ${value ?? 'missing'}, expected a positive integer`);
-}
-
-function readNumber(metadata: Metadata, key: string, fallback?: number): number {
-  const value = metadata.get(key) ?? fallback;
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new FormatError(`GGUF: ${key} is ${value ?? 'missing'}, expected a positive number`);
 }

@@ -3,6 +3,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { isActivationKey } from './activation-bits.ts';
+import { architectureByName } from './architecture.ts';
 import { isCacheKey } from './cache-formats.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
@@ -19,11 +20,6 @@ export function metadataFromConfig(
   tokenizer: Tokenizer,
   tensors: ReadonlyMap<string, ModelTensor>,
 ): Map<string, TypedMetadata> {
-  if (tokenizer.vocabularySize > config.vocabulary) {
-    throw new FormatError(
-      `tokenizer: ${tokenizer.vocabularySize} tokens, but the embedding has only ${config.vocabulary} rows`,
-    );
-  }
   const metadata = new Map<string, TypedMetadata>();
   const text = (key: string, value: string): void => void metadata.set(key, { type: 'string', value });
   const uint = (key: string, value: number): void =>
@@ -41,16 +37,28 @@ export function metadataFromConfig(
   uint('attention.head_count', config.heads);
   uint('attention.head_count_kv', config.kvHeads);
   ropeMetadata(config, text, uint, float);
+  for (const [key, value] of windowMetadata(config)) metadata.set(key, value);
   float('attention.layer_norm_rms_epsilon', config.normEpsilon);
   if (config.headDim * config.heads !== config.hidden) {
     uint('attention.key_length', config.headDim);
     uint('attention.value_length', config.headDim);
   }
+  const { metadata: own } = architectureByName(config.architecture, 'model');
+  for (const [key, value] of own?.(config) ?? []) metadata.set(`${config.architecture}.${key}`, value);
   uint('vocab_size', config.vocabulary);
   uint('rope.dimension_count', config.rope.dimensions);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   for (const [key, value] of tokenizer.toGguf(config.vocabulary)) metadata.set(key, value);
   return metadata;
+}
+
+/** llama.cpp ignores both keys for the llama family; readers that know windows need them. */
+function windowMetadata({ architecture, window }: ModelConfig): [string, TypedMetadata][] {
+  if (window === undefined) return [];
+  const key = `${architecture}.attention.sliding_window`;
+  const width: [string, TypedMetadata] = [key, { type: 'uint32', value: window.tokens }];
+  if (window.layers.every(Boolean)) return [width];
+  return [width, [`${key}_pattern`, { type: 'array:bool', value: window.layers }]];
 }
 
 type SetText = (key: string, value: string) => void;

@@ -2,14 +2,20 @@ import type { TensorEntry, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { activationsFromGguf } from './activation-bits.ts';
-import { architectureByName, type TensorSpec } from './architecture.ts';
+import { architectureByName, type TensorSpec, tensorsOf } from './architecture.ts';
+import { baseModelOfGguf } from './base-model.ts';
 import { cacheFromGguf } from './cache-formats.ts';
+import { checkpointNames } from './checkpoint-names.ts';
+import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
+import { asObject, textFields } from './config-fields.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
+import { refuseQuantized } from './quantized-checkpoint.ts';
 import { tensorFromEntry, tensorFromValues } from './tensors.ts';
-import type { Model, ModelConfig, ModelTensor } from './types.ts';
+import type { Model, ModelConfig } from './types.ts';
 
 /** What a tensor file does not say by itself. */
 export interface ModelParts {
@@ -18,6 +24,8 @@ export interface ModelParts {
   readonly config?: unknown;
   /** `general.name` of the written file; default the one in a GGUF file, else `model`. */
   readonly name?: string;
+  /** The model that this one was made of, where something beside the weights says it. */
+  readonly baseModel?: string;
 }
 
 /**
@@ -29,21 +37,35 @@ export async function modelFromTensorFile(file: TensorFile, parts: ModelParts): 
 }
 
 async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model> {
+  refuseCompanions('model', file);
   const factors = file.tensors.get('rope_freqs.weight');
   const config = configFromGguf(file, factors && (await readFactors(factors)));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const tensors = collect(file, specs);
-  const model = assemble(file, config, tensors, parts.tokenizer, metadataFromGguf(file));
-  const activations = activationsFromGguf(file.metadata, tensors);
+  const collected = collectGguf(file, specs);
+  refuseMoreTokens(config, parts.tokenizer);
+  const model = assemble(
+    file,
+    config,
+    collected,
+    { ...parts, baseModel: baseModelOfGguf(file.metadata) },
+    metadataFromGguf(file),
+  );
+  const activations = activationsFromGguf(file.metadata, collected.tensors);
   return { ...model, cache: cacheFromGguf(file.metadata, config), activations };
 }
 
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
-  const config = configFromHuggingFace(parts.config, file.tensors.has('lm_head.weight'));
+  const fields = asObject(parts.config, 'config.json');
+  refuseQuantized(file, fields, parts.baseModel);
+  const names = checkpointNames(file.tensors);
+  const isPart = textFields(fields) !== undefined;
+  const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const tensors = collect(file, specs);
+  const collected = collectHuggingFace(file, specs, names, isPart);
+  const { tensors } = collected;
+  refuseMoreTokens(config, parts.tokenizer);
   const factors = config.rope.frequencyFactors;
   const factorsSpec = specs.find((spec) => spec.role === 'rope_freqs');
   if (factors && factorsSpec) {
@@ -52,22 +74,26 @@ async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promis
     tensors.set(factorsSpec.name, tensorFromValues(factorsSpec, factors));
     for (const [name, tensor] of others) tensors.set(name, tensor);
   }
-  return assemble(file, config, tensors, parts.tokenizer, metadataFromConfig(config, parts.tokenizer, tensors));
+  const metadata = metadataFromConfig(config, parts.tokenizer, tensors);
+  return assemble(file, config, collected, parts, metadata);
 }
 
 function assemble(
   file: TensorFile,
   config: ModelConfig,
-  tensors: Map<string, ModelTensor>,
-  tokenizer: Tokenizer,
+  { tensors, remarks }: Collected,
+  { tokenizer, baseModel }: ModelParts,
   metadata: ReadonlyMap<string, TypedMetadata>,
 ): Model {
   let fingerprint: Promise<string> | undefined;
   const model: Model = {
     config,
+    graph: architectureByName(config.architecture, 'model').graph(config),
     tensors,
     tokenizer,
     metadata,
+    baseModel,
+    remarks,
     fingerprint: () => {
       fingerprint ??= fingerprintOf(model);
       return fingerprint;
@@ -75,6 +101,15 @@ function assemble(
     close: () => file.close(),
   };
   return model;
+}
+
+/** Tokens without a row would be looked up beyond the table. */
+function refuseMoreTokens({ vocabulary }: ModelConfig, { vocabularySize }: Tokenizer): void {
+  if (vocabularySize <= vocabulary) return;
+  throw new FormatError(
+    `tokenizer: ${vocabularySize} tokens, but the embedding has only ${vocabulary} rows; ` +
+      'tokenizer and weights are of two models or versions: take both from one place',
+  );
 }
 
 /** Specs of a config whose numbers fit each other; bounded by the file, so that hostile counts allocate nothing. */
@@ -86,37 +121,7 @@ function checkedSpecs(config: ModelConfig, file: TensorFile): TensorSpec[] {
   if (heads % kvHeads !== 0)
     throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
   if (headDim % 2 !== 0) throw new FormatError(`model: head size ${headDim} is odd, expected an even number for RoPE`);
-  return architectureByName(config.architecture, 'model').tensors(config);
-}
-
-/** Tensors that older checkpoints carry and nobody reads. */
-const ignored = /rotary_emb\.inv_freq$|attn_rot_embd\.weight$/;
-
-function collect(file: TensorFile, specs: TensorSpec[]): Map<string, ModelTensor> {
-  const isGguf = file.container === 'gguf';
-  const tensors = new Map<string, ModelTensor>();
-  const missing: string[] = [];
-  const expected = new Set<string>();
-  for (const spec of specs) {
-    const name = isGguf ? spec.name : spec.huggingFace;
-    if (name === undefined) continue;
-    expected.add(name);
-    const entry = file.tensors.get(name);
-    if (entry) tensors.set(spec.name, tensorFromEntry(entry, spec, !isGguf));
-    else if (!spec.optional) missing.push(name);
-  }
-  // A tied model may still carry a copy of its embedding as head.
-  if (!isGguf) expected.add('lm_head.weight');
-  const unexpected = [...file.tensors.keys()].filter((name) => !expected.has(name) && !ignored.test(name));
-  if (missing.length > 0) throw new FormatError(`model: ${listed(missing)} missing in the file`);
-  if (unexpected.length > 0) throw new FormatError(`model: ${listed(unexpected)} not known to this architecture`);
-  return tensors;
-}
-
-function listed(names: string[]): string {
-  const shown = names.slice(0, 3).join(', ');
-  const rest = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return `${shown}${rest} ${names.length === 1 ? 'is' : 'are'}`;
+  return tensorsOf(config);
 }
 
 async function readFactors(entry: TensorEntry): Promise<Float32Array> {

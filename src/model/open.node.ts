@@ -1,28 +1,37 @@
-import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { HEAD_BYTES, identify } from '../container/identify.ts';
 import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
-import { FormatError, UsageError } from '../core/errors.ts';
+import type { TensorFile } from '../container/types.ts';
+import type { ModelPurpose } from '../container/variants.ts';
+import { FormatError } from '../core/errors.ts';
+import { parsePythonJson } from '../core/json.ts';
+import { tokenizerFromFolder } from '../text/folder.ts';
 import { tokenizerFromGguf } from '../text/gguf.ts';
-import { tokenizerFromHf } from '../text/hf.ts';
+import { baseModelOfFolder } from './base-model.ts';
+import { refuseCompanions } from './gguf-kind.ts';
+import { type Located, locateModel } from './locate.node.ts';
 import { modelFromTensorFile } from './model.ts';
 import type { Model } from './types.ts';
 
 /**
- * Opens a model on disk: a Hugging Face folder (config.json, tokenizer.json, *.safetensors), one of its .safetensors
- * files, or a .gguf file (the first one when it is split). Weights stay on disk.
- * @throws UsageError when nothing is there; FormatError when the model is damaged or not supported
+ * Opens a model on disk: a Hugging Face folder (config.json, tokenizer, *.safetensors), one of its .safetensors files, a
+ * .gguf file (the first one when it is split), or a folder that holds one. Weights stay on disk.
+ * @param purpose which of several .gguf files in a folder is meant: an original is the most exact of them; default `run`,
+ *   for which one must be named
+ * @throws UsageError when nothing is there, or several models are; FormatError when it is damaged, no model or not supported
  */
-export async function openModel(path: string): Promise<Model> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) throw new UsageError(`${path}: no such file or folder`);
-  if (found.isDirectory()) return openFolder(path);
-  return path.endsWith('.safetensors') ? openFolder(dirname(path)) : openGgufModel(path);
+export async function openModel(path: string, purpose: ModelPurpose = 'run'): Promise<Model> {
+  const located = await locateModel(path, purpose);
+  return located.kind === 'gguf' ? openGgufModel(located.path) : openFolder(located);
 }
 
 async function openGgufModel(path: string): Promise<Model> {
   const file = await openTensorFile(path);
   try {
-    if (file.container !== 'gguf') throw new FormatError(`${path}: safetensors without config.json; give its folder`);
+    if (file.container !== 'gguf')
+      throw new FormatError(`${path}: is a safetensors file; name it .safetensors, beside its config.json`);
+    refuseCompanions(path, file);
     const name = file.metadata.has('general.name') ? undefined : basename(path, '.gguf');
     return await modelFromTensorFile(file, { tokenizer: tokenizerFromGguf(file.metadata), name });
   } catch (error) {
@@ -31,22 +40,17 @@ async function openGgufModel(path: string): Promise<Model> {
   }
 }
 
-async function openFolder(path: string): Promise<Model> {
+async function openFolder({ path, weights }: Extract<Located, { kind: 'folder' }>): Promise<Model> {
   const config = await readJson(path, 'config.json');
-  const tokenizer = await readJson(path, 'tokenizer.json');
-  if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has`);
-  if (!tokenizer) throw new FormatError(`${path}: tokenizer.json is missing, which a Hugging Face folder has`);
-  const file = await openSafetensorsFolder(diskFolder(path));
+  if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has; fetch it too`);
+  const file = await openWeights(path, weights);
   try {
+    const card = await readIfThere(join(path, 'README.md'));
     const parts = {
-      tokenizer: tokenizerFromHf({
-        tokenizer,
-        config: await readJson(path, 'tokenizer_config.json'),
-        chatTemplate: await readText(path, 'chat_template.jinja'),
-        model: config,
-      }),
+      tokenizer: await tokenizerFromFolder(path, (file) => readIfThere(join(path, file)), config),
       config,
       name: basename(resolve(path)),
+      baseModel: baseModelOfFolder(card && new TextDecoder().decode(card), config),
     };
     return await modelFromTensorFile(file, parts);
   } catch (error) {
@@ -55,25 +59,32 @@ async function openFolder(path: string): Promise<Model> {
   }
 }
 
-async function readText(folder: string, name: string): Promise<string | undefined> {
+/** @param name of a file that stands for itself; default what the folder's index or its usual name says */
+export async function openWeights(path: string, name?: string): Promise<TensorFile> {
+  return name === undefined ? openSafetensorsFolder(diskFolder(path)) : openTensorFile(join(path, name));
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(join(folder, name), 'utf8');
+    return await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new FormatError(`${join(folder, name)}: cannot be read`, { cause: error });
+    throw new FormatError(`${path}: cannot be read`, { cause: error });
   }
 }
 
 async function readJson(folder: string, name: string): Promise<object | undefined> {
-  const text = await readText(folder, name);
-  if (text === undefined) return undefined;
+  const path = join(folder, name);
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return undefined;
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parsePythonJson(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new FormatError(`${join(folder, name)}: is not valid JSON`, { cause: error });
+    const other = identify(bytes.subarray(0, HEAD_BYTES), bytes.length);
+    const isOther = other !== undefined && !other.startsWith('is JSON');
+    throw new FormatError(`${path}: ${isOther ? other : 'is not valid JSON; fetch it again'}`, { cause: error });
   }
-  if (typeof parsed !== 'object' || parsed === null)
-    throw new FormatError(`${join(folder, name)}: expected a JSON object`);
+  if (typeof parsed !== 'object' || parsed === null) throw new FormatError(`${path}: expected a JSON object`);
   return parsed;
 }

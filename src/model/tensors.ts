@@ -1,6 +1,6 @@
 import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import { formats } from '../numeric/table.ts';
+import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
 import type { TensorSpec } from './architecture.ts';
 import type { ModelTensor } from './types.ts';
@@ -11,22 +11,102 @@ import type { ModelTensor } from './types.ts';
  * @throws FormatError when the file's shape or format is not what the model needs
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = false): ModelTensor {
-  if (entry.shape.length !== spec.shape.length || entry.shape.some((size, i) => size !== spec.shape[i])) {
+  if (!isShape(entry.shape, spec)) {
     throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]`);
   }
+  if (entry.format === 'F64') return tensorFromDoubles(entry, spec, permute);
   const format = formats.get(entry.format);
   if (!format) throw new FormatError(`${entry.name}: format ${entry.format} cannot be read as numbers`);
   const layout = rowLayout(entry, spec, format, permute);
   const loadBlocks = (startRow = 0, endRow = layout.rows): Promise<Uint8Array> =>
     readRows(entry, layout, startRow, endRow);
   return {
-    name: spec.name,
-    role: spec.role,
-    layer: spec.layer,
-    shape: spec.shape,
+    ...described(spec),
     format: format.name,
     loadBlocks,
     load: async (startRow, endRow) => decode(format, await loadBlocks(startRow, endRow)),
+  };
+}
+
+/** What a tensor is, wherever its values come from. */
+export function described({ name, role, layer, shape, experts, exact }: TensorSpec) {
+  return { name, role, layer, shape, ...(experts ? { experts } : {}), ...(exact ? { exact } : {}) };
+}
+
+/** Stacked matrices may have a dimension of their own, and a matrix of one row may be a vector. */
+function isShape(found: readonly number[], { shape, experts }: TensorSpec): boolean {
+  const same = (expected: readonly number[]): boolean =>
+    found.length === expected.length && found.every((size, i) => size === expected[i]);
+  const [rows, columns] = shape;
+  if (same(shape)) return true;
+  if (experts !== undefined) return same([experts, rows / experts, columns]);
+  return rows === 1 && shape.length === 2 && same([columns]);
+}
+
+/** Matrices of experts that a file keeps apart, one after the other. */
+export function stackedTensor(spec: TensorSpec, parts: readonly ModelTensor[]): ModelTensor {
+  const each = spec.shape[0] / parts.length;
+  const columns = spec.shape[1];
+  const gather = async <T extends Float32Array | Uint8Array>(
+    start: number,
+    end: number,
+    load: (part: ModelTensor, from: number, to: number) => Promise<T>,
+    made: (rows: number) => T,
+  ): Promise<T> => {
+    const all = made(end - start);
+    const perRow = all.length / Math.max(1, end - start);
+    for (let row = start; row < end; ) {
+      const index = Math.floor(row / each);
+      const last = Math.min(end, (index + 1) * each);
+      all.set(await load(parts[index], row - index * each, last - index * each), (row - start) * perRow);
+      row = last;
+    }
+    return all;
+  };
+  const [{ format }] = parts;
+  const alike = parts.every((part) => part.format === format && part.loadBlocks !== undefined);
+  const rowBytes = rowBytesOf(formats.get(format)!, columns);
+  return {
+    ...described(spec),
+    format: alike ? format : 'F32',
+    ...(alike && {
+      loadBlocks: (start = 0, end = spec.shape[0]) =>
+        gather(
+          start,
+          end,
+          (part, from, to) => part.loadBlocks!(from, to),
+          (rows) => new Uint8Array(rows * rowBytes),
+        ),
+    }),
+    load: (start = 0, end = spec.shape[0]) =>
+      gather(
+        start,
+        end,
+        (part, from, to) => part.load(from, to),
+        (rows) => new Float32Array(rows * columns),
+      ),
+  };
+}
+
+/** A tensor whose values are another's and a number more. */
+export function withAddend(tensor: ModelTensor, addend: number): ModelTensor {
+  const { loadBlocks: _, ...rest } = tensor;
+  return {
+    ...rest,
+    format: 'F32',
+    load: async (start, end) => (await tensor.load(start, end)).map((value) => value + addend),
+  };
+}
+
+/** Float64 is read as float32, each value rounded once: nothing here computes or stores more. */
+function tensorFromDoubles(entry: TensorEntry, spec: TensorSpec, permute: boolean): ModelTensor {
+  const layout = rowLayout(entry, spec, { name: 'F64', blockSize: 1, blockBytes: 8 }, permute);
+  return {
+    ...described(spec),
+    format: 'F32',
+    // Copied: what a source returns need not be aligned.
+    load: async (start = 0, end = layout.rows) =>
+      Float32Array.from(new Float64Array((await readRows(entry, layout, start, end)).slice().buffer)),
   };
 }
 
@@ -34,10 +114,7 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = 
 export function tensorFromValues(spec: TensorSpec, values: Float32Array): ModelTensor {
   const columns = spec.shape.length > 1 ? spec.shape[1] : 1;
   return {
-    name: spec.name,
-    role: spec.role,
-    layer: spec.layer,
-    shape: spec.shape,
+    ...described(spec),
     format: 'F32',
     load: async (start = 0, end = spec.shape[0]) => values.slice(start * columns, end * columns),
   };
@@ -58,7 +135,12 @@ interface RowLayout {
   readonly headRows: number;
 }
 
-function rowLayout(entry: TensorEntry, spec: TensorSpec, format: NumberFormat, permute: boolean): RowLayout {
+function rowLayout(
+  entry: TensorEntry,
+  spec: TensorSpec,
+  format: Pick<NumberFormat, 'name' | 'blockSize' | 'blockBytes'>,
+  permute: boolean,
+): RowLayout {
   const isMatrix = spec.shape.length > 1;
   const values = isMatrix ? spec.shape[1] : 1;
   if (values % format.blockSize !== 0) {

@@ -1,29 +1,15 @@
+import type { Graph } from '../graph/types.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 
-/** What a tensor does in the network; sensitivity, grouping and reports speak of roles, never of names. */
-export type TensorRole =
-  | 'token_embd'
-  | 'output'
-  | 'output_norm'
-  | 'attn_norm'
-  | 'attn_q'
-  | 'attn_k'
-  | 'attn_v'
-  | 'attn_output'
-  | 'attn_q_bias'
-  | 'attn_k_bias'
-  | 'attn_v_bias'
-  | 'attn_q_norm'
-  | 'attn_k_norm'
-  | 'ffn_norm'
-  | 'ffn_gate'
-  | 'ffn_up'
-  | 'ffn_down'
-  | 'rope_freqs';
+/**
+ * What a tensor does in the network: GGUF's name without block and `.weight` (`attn_q`, `attn_q_bias`). Grouping and reports
+ * speak of roles; what feeds what is told by the graph.
+ */
+export type TensorRole = string;
 
-/** Hyper-parameters of the llama family, whatever file they came from. */
+/** Hyper-parameters of a decoder, whatever file they came from. */
 export interface ModelConfig {
-  /** GGUF architecture name: `llama`, `qwen2`, `qwen3`. */
+  /** GGUF's name of the architecture. */
   architecture: string;
   name?: string;
   layers: number;
@@ -40,6 +26,36 @@ export interface ModelConfig {
   rope: RopeConfig;
   /** Output head shares the token embedding. */
   tied: boolean;
+  /** Linear layers of a block that have biases although the architecture does not ask for them; default none. */
+  biases?: readonly BiasedLayer[];
+  /** Shorter than the context; absent where every token sees all before it. */
+  window?: AttentionWindow;
+  /** RoPE of the blocks that slide, where it differs from the others'. */
+  slidingRope?: RopeConfig;
+  /** Factor of attention's scores; default 1/√headDim. */
+  attentionScale?: number;
+  /** Where every block's feed-forward part is a mixture of experts. */
+  experts?: ExpertsConfig;
+}
+
+export interface ExpertsConfig {
+  readonly count: number;
+  /** How many each token gets. */
+  readonly used: number;
+  /** Width of one expert. */
+  readonly feedForward: number;
+  /** Width of the expert that every token gets. */
+  readonly sharedFeedForward?: number;
+}
+
+/** A linear layer of a block, by GGUF's name of its tensors. */
+export type BiasedLayer = 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output' | 'ffn_gate' | 'ffn_up' | 'ffn_down';
+
+/** Sliding windows: token i of a block sees token j where 0 ≤ i − j < tokens. */
+export interface AttentionWindow {
+  readonly tokens: number;
+  /** Which blocks slide; the others see everything. [layers] */
+  readonly layers: readonly boolean[];
 }
 
 export interface RopeConfig {
@@ -76,8 +92,12 @@ export interface ModelTensor {
   readonly role: TensorRole;
   /** Block number, or -1 outside blocks. */
   readonly layer: number;
-  /** [rows, columns] for matrices, [n] for vectors. */
+  /** [rows, columns] for matrices, [n] for vectors; of stacked experts the rows of all, one expert after the other. */
   readonly shape: readonly number[];
+  /** Matrices stacked in it; files may hold them with a dimension of their own. */
+  readonly experts?: number;
+  /** Stays float32 whatever is planned: routers. */
+  readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */
   readonly format: string;
   /** Values as float32, rows [start, end) of a matrix (default all). */
@@ -94,11 +114,17 @@ export interface CacheFormats {
 
 export interface Model {
   readonly config: ModelConfig;
+  /** What is computed, with the tensors' names as its weights. */
+  readonly graph: Graph;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   readonly tokenizer: Tokenizer;
   /** Model metadata for a GGUF writer (general.*, architecture keys, tokenizer.*), as llama.cpp's converter would write it. */
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
+  /** The model that this one was made of, a hub's repository, where the files say it. */
+  readonly baseModel?: string;
+  /** What a user should know of the files as they were read, a line each; default nothing. */
+  readonly remarks?: readonly string[];
   /** How the KV cache is to be kept; default float32 everywhere. */
   readonly cache?: CacheFormats;
   /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */

@@ -4,6 +4,7 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { EncodeBackend } from '../numeric/backend.ts';
 import { encodeRows, format } from '../numeric/table.ts';
 import type { TypedMetadata } from '../text/types.ts';
+import { fileShape, isMatrix } from './matrices.ts';
 import type { Model, ModelTensor } from './types.ts';
 
 /** Encoded blocks of a matrix: all at once, or in order in pieces. */
@@ -59,7 +60,7 @@ export async function* convertedBlocks(
   backend?: EncodeBackend,
 ): AsyncGenerator<Uint8Array> {
   const target = format(name);
-  const [rows, columns] = isMatrix(tensor) ? tensor.shape : [tensor.shape[0], 1];
+  const [rows, columns = 1] = tensor.shape;
   const step = Math.max(1, Math.floor(2 ** 20 / columns));
   for (let row = 0; row < rows; row += step) {
     const end = Math.min(rows, row + step);
@@ -74,7 +75,7 @@ function plan(
 ): { plans: GgufTensorPlan[]; metadata: Map<string, TypedMetadata> } {
   const plans = [...model.tensors.values()].map((tensor) => ({
     name: tensor.name,
-    shape: tensor.shape,
+    shape: fileShape(tensor),
     format: isMatrix(tensor) ? options.formatOf(tensor) : 'F32',
   }));
   const own = new Map([...model.metadata, ...(options.metadata ?? [])]);
@@ -104,8 +105,4 @@ function majorityFileType(plans: readonly GgufTensorPlan[]): number {
   }
   const [majority] = [...weights].reduce((most, entry) => (entry[1] > most[1] ? entry : most));
   return format(majority).gguf?.fileType ?? 0;
-}
-
-function isMatrix(tensor: ModelTensor): boolean {
-  return tensor.shape.length > 1;
 }

@@ -1,5 +1,11 @@
 import type { FloatGrid, Minifloat } from '../core/minifloat.ts';
-import type { Floats } from './passes.ts';
+
+/** Levels that are 16-bit floats. */
+export type Floats =
+  /** Sums of consecutive bfloat16, in float64, the last first. No scale. */
+  | { readonly type: 'bfloat16'; readonly components: 2 | 3 }
+  /** A binary16 below 2 whose bit 14 is a copy of the sign; 0 where the two differ. */
+  | { readonly type: 'double-signed binary16' };
 
 /** The number that a group's codes stand for before its scale: a code of `bits` bits ↔ a level. */
 export interface Element {

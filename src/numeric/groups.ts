@@ -1,7 +1,8 @@
 import type { EncodeBackend } from './backend.ts';
 import { plainBackend } from './backend.ts';
 import type { CodePass, Passes } from './passes.ts';
-import { type FoundGroups, foundGroups, type GroupSearch } from './search/groups/grouped.ts';
+import { foundGroups } from './search/groups/grouped.ts';
+import type { FoundGroups, GroupSearch } from './search/groups/types.ts';
 import { tensorFormat } from './tensor.ts';
 import type { NumberFormat, TensorFormat } from './types.ts';
 

@@ -1,4 +1,4 @@
-import type { Element } from './elements.ts';
+import type { Element, Floats } from './elements.ts';
 import type { SignedPatterns } from './patterns.ts';
 import type { ScaleType } from './scales.ts';
 
@@ -52,13 +52,6 @@ export interface Windows {
   /** Values of a block, before whose first bits its last ones stand; the last block of a group may be shorter. */
   readonly block: number;
 }
-
-/** Levels that are 16-bit floats. */
-export type Floats =
-  /** Sums of consecutive bfloat16, in float64, the last first. No scale. */
-  | { readonly type: 'bfloat16'; readonly components: 2 | 3 }
-  /** A binary16 below 2 whose bit 14 is a copy of the sign; 0 where the two differ. */
-  | { readonly type: 'double-signed binary16' };
 
 /** Several values together: levels = the sum of a word of every stage, in float32, from 0 on and in their order. */
 export interface Words {

@@ -1,6 +1,7 @@
 import { plainBackend } from './backend.ts';
 import { loadBlock } from './search/block.ts';
-import { GROUP, type PointCodes } from './search/points/points.ts';
+import { GROUP } from './search/points/points.ts';
+import type { PointCodes } from './search/points/types.ts';
 import type { NumberFormat, PointGrid } from './types.ts';
 
 /** What a format of points states; `pointFormat` adds the encoder. */

@@ -1,7 +1,7 @@
 import type { EncodeBackend } from './backend.ts';
 import type { EntropyCoder } from './entropy/types.ts';
 import type { Passes } from './passes.ts';
-import type { PointBook, PointCodes } from './search/points/points.ts';
+import type { PointBook, PointCodes } from './search/points/types.ts';
 
 /** How a number format stores values: blocks of `blockSize` consecutive values of a row in `blockBytes` bytes. */
 export interface NumberFormat {
@@ -19,6 +19,8 @@ export interface NumberFormat {
   readonly compressedTensors?: string;
   /** ONNX tensor element type, when the values of a quantized tensor can be of it: `INT4`. */
   readonly onnx?: string;
+  /** Largest finite magnitude of a format without scales; `largestOf` tells it of every format. */
+  readonly largest?: number;
   /** Least and largest level before scales, where `grid` and `points` do not tell. */
   readonly range?: readonly [number, number];
   /** blocks.length / blockBytes blocks → the same number of blocks of float32 values. */

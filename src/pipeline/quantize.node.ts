@@ -3,16 +3,19 @@ import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
 import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { Kernels } from '../kernels/contract.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
 import { checkActivations } from '../model/activation-bits.ts';
 import { checkCacheFormats } from '../model/cache-formats.ts';
+import type { Magnitudes } from '../model/magnitudes.ts';
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { type Substitute, storedPlan } from '../quantize/stored-plan.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
@@ -25,7 +28,7 @@ import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
-import { checkModel, Session } from './session.node.ts';
+import { Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
 import { type Judgement, PlanJudge } from './verify/judge.node.ts';
 import { probeResult } from './verify/learn.node.ts';
@@ -56,6 +59,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly evaluationLength?: number;
   /** Default `.bitbudget` beside the output. */
   readonly folder?: string;
+  /** What to run on, see `SessionOptions`. */
+  readonly kernels?: Kernels;
   /** What the file tells of where it comes from. */
   readonly facts?: FileFacts;
   /** What the result is compared with; default nothing. */
@@ -71,7 +76,10 @@ export interface PeerChoice {
 }
 
 export interface QuantizeResult {
+  /** With the format that every matrix is stored in. */
   readonly plan: BitPlan;
+  /** Matrices that the formats of a given plan cannot hold; none where budgets were given. */
+  readonly substitutes?: readonly Substitute[];
   readonly fileBytes: number;
   /** The budget in bytes, when there was one. */
   readonly targetBytes?: number;
@@ -98,9 +106,8 @@ export interface MeasuredLatency extends Latency {
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
 export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  await checkModel(model, () => refuse(model, options));
   const folder = options.folder ?? join(dirname(options.output), '.bitbudget');
-  const session = await Session.open(model, { ...options, folder });
+  const session = await Session.open(model, { ...options, folder }, (magnitudes) => refuse(model, magnitudes, options));
   try {
     return await new QuantizeRun(session, options).run();
   } finally {
@@ -110,8 +117,8 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
 }
 
 /** @throws UsageError for what the model cannot be made into */
-function refuse(model: Model, { palette, target }: QuantizeOptions): void {
-  refuseUnusablePalette(model, palette);
+function refuse(model: Model, magnitudes: Magnitudes, { palette, target }: QuantizeOptions): void {
+  refuseUnusablePalette(model, magnitudes, palette);
   if (target.kind !== 'plan') return;
   const { cache, activations } = target.plan;
   if (cache) checkCacheFormats(model.config, cache, 'plan');
@@ -132,14 +139,27 @@ class QuantizeRun {
 
   async run(): Promise<QuantizeResult> {
     const { target } = this.#options;
-    if (target.kind === 'plan' && isConversion(this.#model, target.plan)) return await this.#convert(target.plan);
-    const goal = target.kind === 'budgets' ? await this.#openGoal(target.wishes) : undefined;
+    if (target.kind === 'plan') {
+      const { plan, substitutes } = storedPlan(this.#model, target.plan, this.#session.magnitudes);
+      return { ...(await this.#carryOutOrConvert(plan)), substitutes };
+    }
+    const goal = await this.#openGoal(target.wishes);
     const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
     const workspace = await this.#session.workspace(measured);
     try {
-      if (target.kind === 'plan') return await this.#carryOut(target.plan, measured, workspace);
-      const result = await this.#fitBudgets(measured, workspace, goal!);
-      return goal!.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
+      const result = await this.#fitBudgets(measured, workspace, goal);
+      return goal.budgets.latency === undefined ? result : { ...result, latency: await this.#measureLatency() };
+    } finally {
+      workspace.close();
+    }
+  }
+
+  async #carryOutOrConvert(plan: BitPlan): Promise<QuantizeResult> {
+    if (isConversion(this.#model, plan)) return await this.#convert(plan);
+    const measured = await this.#timed('measure', async () => this.#session.measure(await this.#options.calibration()));
+    const workspace = await this.#session.workspace(measured);
+    try {
+      return await this.#carryOut(plan, measured, workspace);
     } finally {
       workspace.close();
     }
@@ -161,10 +181,11 @@ class QuantizeRun {
     const prices = await this.#timed('price', () => this.#priceRun(workspace, budgets));
     const planner = new Planner({ ...setting, ...prices, table });
     const notes = setting.notes!;
-    const { seed, solver } = this.#options;
+    const { seed, solver, objective, mostFormats } = this.#options;
+    const choice = { seed, solver, objective, mostFormats };
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
     if (evaluation === undefined) {
-      const solved = searched ?? (await planner.plan(budgets, { seed, solver }));
+      const solved = searched ?? (await planner.plan(budgets, choice));
       const plan = planner.predict(solved, TYPICAL_CORRECTION);
       await this.#encode(plan, measurement, workspace);
       const peers = await this.#peers(plan, measurement, workspace, table, TYPICAL_CORRECTION);
@@ -174,7 +195,7 @@ class QuantizeRun {
     const judge = await this.#judge(judged, measurement, workspace);
     const prober = await this.#judge(probed, measurement, workspace);
     const verification = await verify(table, {
-      solve: async (corrections) => searched ?? (await planner.plan(budgets, { corrections, seed, solver })),
+      solve: async (corrections) => searched ?? (await planner.plan(budgets, { ...choice, corrections })),
       predict: (plan, corrections) => planner.predict(plan, corrections),
       measure: async (plan, part) => (await judge(plan, part)).evaluation,
       probe: async (plan, only, part) => probeResult(await prober(plan, part, only)),
@@ -215,7 +236,7 @@ class QuantizeRun {
 
   async #peerJudge(judged: Int32Array, measurement: Measurement, workspace: Workspace): Promise<PlanJudge> {
     const { evaluationLength: length } = this.#options;
-    const source = importanceSource(this.#model, measurement);
+    const source = importanceSource(measurement);
     return await PlanJudge.open({ session: this.#session, measurement: source, workspace, length }, judged);
   }
 
@@ -234,11 +255,18 @@ class QuantizeRun {
     workspace: Workspace,
     budgets: Budgets,
   ): Promise<BitPlan | undefined> {
-    const { solver, evaluations, seed, searchText } = this.#options;
+    const { solver, evaluations, seed, mostFormats, searchText } = this.#options;
     if (evaluationsOf(this.#options) === undefined) return undefined;
     return await this.#timed('search', async () => {
       const judge = await this.#openJudge(await searchText!(), measurement, workspace);
-      return await searchPlan(planner, table, budgets, judge, { solver, evaluations, seed }, this.#options);
+      return await searchPlan(
+        planner,
+        table,
+        budgets,
+        judge,
+        { solver, evaluations, seed, mostFormats },
+        this.#options,
+      );
     });
   }
 

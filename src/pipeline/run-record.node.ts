@@ -1,6 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
 import { packageVersion } from '../core/version.node.ts';
+import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
@@ -78,7 +79,7 @@ function reportData({ model, name, output, result, facts, command }: FinishedRun
       { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
       { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
     ],
-    notes: notes(result),
+    notes: [...sourceNotes(model), ...notes(result)],
   };
 }
 
@@ -164,9 +165,9 @@ const CHART_RANGE = { least: 2, most: 8, step: 0.125 };
 function frontier(model: Model, table: SensitivityTable, { verification }: QuantizeResult): FrontierSample[] {
   const planner = new Planner({ model, table });
   const corrections = verification?.corrections ?? TYPICAL_CORRECTION;
-  return planner.frontier(corrections, CHART_RANGE).map(({ prediction }) => {
-    const { fileBytes, kl, klInterval } = prediction!;
-    return { bytes: fileBytes, predictedKl: kl, ...klInterval! };
+  return planner.frontier(corrections, { range: CHART_RANGE }).map(({ prediction }) => {
+    const { fileBytes, kl, klInterval, quantizationRatio } = prediction!;
+    return { bytes: fileBytes, predictedKl: kl, ...klInterval!, quantizationRatio };
   });
 }
 
@@ -190,6 +191,16 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   attention: 'attention',
   feedForward: 'feed-forward',
 };
+
+/** What a reader of the figures should know of the model that they compare with. */
+function sourceNotes(model: Model): string[] {
+  const { window } = model.config;
+  const quantized = quantizedRemark(model);
+  return [
+    ...(quantized === undefined ? [] : [`the source ${quantized}`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window.tokens} tokens`]),
+  ];
+}
 
 function notes({ plan, measurement, verification, latency }: QuantizeResult): string[] {
   const lines: string[] = [];

@@ -7,16 +7,17 @@ import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
 import { measureModel } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { residualStore } from '../measure/spill.node.ts';
 import { openMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
+import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
-import { candidates } from '../quantize/candidates.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
 import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
+import { boundaryStore } from '../run/boundaries.node.ts';
 import { measureLatency } from './latency/measure.ts';
 import { latencyFiles } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
@@ -28,6 +29,8 @@ export interface SessionOptions extends WorkOptions {
   readonly folder: string;
   /** Default: the machine's. */
   readonly threads?: number;
+  /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
+  readonly kernels?: Kernels;
   readonly seed?: number;
 }
 
@@ -40,21 +43,47 @@ const ACTIVATION_VERSION = 1;
 /** A model with everything long work on it needs: kernels, workers, and files that remember what was done. */
 export class Session {
   readonly model: Model;
+  readonly magnitudes: Magnitudes;
   readonly kernels: Kernels;
   readonly runner: JobRunner;
   readonly options: SessionOptions;
 
-  private constructor(model: Model, kernels: Kernels, runner: JobRunner, options: SessionOptions) {
+  private constructor(
+    model: Model,
+    magnitudes: Magnitudes,
+    kernels: Kernels,
+    runner: JobRunner,
+    options: SessionOptions,
+  ) {
     this.model = model;
+    this.magnitudes = magnitudes;
     this.kernels = kernels;
     this.runner = runner;
     this.options = options;
   }
 
-  /** What the model's file says of its KV cache and activations is left aside: a new file says its own. */
-  static async open({ cache: _, activations: __, ...model }: Model, options: SessionOptions): Promise<Session> {
+  /**
+   * Reads all weights once. What the model's file says of its KV cache and activations is left aside: a new file says its
+   * own. The session owns the model: it is closed when it is refused.
+   * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
+   */
+  static async open(
+    { cache: _, activations: __, ...model }: Model,
+    options: SessionOptions,
+    refuse?: (magnitudes: Magnitudes) => void,
+  ): Promise<Session> {
     const threads = options.threads ?? availableParallelism();
-    return new Session(model, await createWasmKernels({ threads }), workerPool(threads), options);
+    try {
+      // What shapes alone forbid is said before all weights are read.
+      refuse?.(new Map());
+      const magnitudes = await magnitudesOf(model, options);
+      refuse?.(magnitudes);
+      const kernels = options.kernels ?? (await createWasmKernels({ threads }));
+      return new Session(model, magnitudes, kernels, workerPool(threads), options);
+    } catch (error) {
+      await model.close();
+      throw error;
+    }
   }
 
   /** Measures the model on calibration text, or finds that it was done. */
@@ -63,7 +92,7 @@ export class Session {
     return await measureModel(this.kernels, this.model, tokens, {
       store,
       seed: this.options.seed,
-      residuals: residualStore,
+      boundaries: boundaryStore,
       signal: this.options.signal,
       onProgress: this.options.onProgress,
     });
@@ -89,6 +118,7 @@ export class Session {
       rounding,
       palette,
       memory: workspace.memory(),
+      magnitudes: this.magnitudes,
       signal,
       onProgress,
     });
@@ -97,7 +127,9 @@ export class Session {
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
   async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
     const { folder, signal, onProgress } = this.options;
-    const formats = matrices(this.model).flatMap(({ shape }) => candidates(shape[1], palette).map(({ name }) => name));
+    const formats = matrices(this.model).flatMap((tensor) =>
+      candidates(matrixFacts(tensor, this.magnitudes), palette).map(({ name }) => name),
+    );
     const store = latencyFiles(folder);
     return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
   }
@@ -150,21 +182,11 @@ export class Session {
 
   async close(): Promise<void> {
     await this.runner.close();
-    this.kernels.close();
+    if (this.options.kernels === undefined) this.kernels.close();
     await this.model.close();
   }
 
   async #name(): Promise<string> {
     return (await this.model.fingerprint()).slice(0, 16);
-  }
-}
-
-/** Checks a model before any work on it, and closes it when it is refused. */
-export async function checkModel(model: Model, check: () => void): Promise<void> {
-  try {
-    check();
-  } catch (error) {
-    await model.close();
-    throw error;
   }
 }

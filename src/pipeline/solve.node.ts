@@ -1,9 +1,11 @@
-import type { BitPlan } from '../allocate/types.ts';
+import type { BitPlan, Objective } from '../allocate/types.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Measurement } from '../measure/types.ts';
-import type { Model } from '../model/types.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { predictPeers } from './peers/peers.node.ts';
@@ -12,10 +14,13 @@ import { type Corrections, NO_CORRECTION, TYPICAL_CORRECTION } from './plan/corr
 import { type Goal, openGoal } from './plan/goal.node.ts';
 import { type FileFacts, fileNotes } from './plan/notes.node.ts';
 import { Planner, type PlanOptions } from './plan/planner.ts';
+import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
-import { checkModel, Session, type SessionOptions } from './session.node.ts';
+import { Session, type SessionOptions } from './session.node.ts';
 import { type HeldOut, sequenceLength } from './texts.node.ts';
+import { TruthBench } from './truth/bench.node.ts';
+import { scoreBench } from './truth/rank.node.ts';
 import { type JudgeSetting, PlanJudge } from './verify/judge.node.ts';
 import { evaluateProbes } from './verify/learn.node.ts';
 import { ProbeLog } from './verify/probe-log.ts';
@@ -28,6 +33,8 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
   readonly activations?: readonly number[];
+  /** What formats are chosen by; default predicted KL. */
+  readonly metric?: Metric;
   readonly calibration: () => Promise<TokenBatch>;
   /** Held-out text that files are judged on; without it predictions stay as priced. */
   readonly evaluation?: () => Promise<HeldOut>;
@@ -50,16 +57,19 @@ export interface Solved {
 
 /** The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet. */
 export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<Solved> {
-  await checkModel(model, () => refuseUnusablePalette(model, options.palette));
-  const session = await Session.open(model, options);
+  const session = await Session.open(model, options, (magnitudes) =>
+    refuseUnusablePalette(model, magnitudes, options.palette),
+  );
   try {
-    const { rounding, palette } = options;
-    const goal = wishes && (await openGoal(session, wishes, options));
-    const measurement = await session.measure(await options.calibration());
+    const { rounding, palette, metric } = options;
+    const goal = wishes && (await openGoal(session, wishes, { ...options, objective: objectiveOf(options) }));
+    const tokens = await options.calibration();
+    const measurement = await session.measure(tokens);
+    const ranking = metric && (await rank(session, measurement, tokens, metric, options));
     const workspace = await session.workspace(measurement);
     try {
       const table = await session.price(measurement, workspace, rounding, palette);
-      return await new Solver({ session, measurement, workspace, table, goal, options }).solve();
+      return await new Solver({ session, measurement, workspace, table, goal, ranking, options }).solve();
     } finally {
       workspace.close();
     }
@@ -75,6 +85,7 @@ interface SolverSetting {
   readonly workspace: Workspace;
   readonly table: SensitivityTable;
   readonly goal?: Goal;
+  readonly ranking?: Ranking;
   readonly options: SolveOptions;
 }
 
@@ -86,21 +97,24 @@ class Solver {
   }
 
   async solve(): Promise<Solved> {
-    const { workspace, table, goal, options } = this.#setting;
+    const { workspace, table, goal, ranking, options } = this.#setting;
     const planner = await this.#planner();
     if (goal !== undefined && evaluationsOf(options) !== undefined) {
       const judge = await PlanJudge.open(this.#judged(), (await options.evaluation!()).searched);
-      const plan = await searchPlan(planner, table, goal.budgets, judge, options, options);
+      const { solver, evaluations, seed, mostFormats } = options;
+      const choice = { solver, evaluations, seed, mostFormats };
+      const plan = await searchPlan(planner, table, goal.budgets, judge, choice, options);
       workspace.forgetBlocks();
-      return await this.#answer([planner.predict(plan, await this.#corrections())], await this.#corrections());
+      const corrections = await this.#corrections();
+      return await this.#answer([planner.predict(plan, corrections)], corrections);
     }
-    const recalled = goal && !options.probe && (await this.#recall(planner, goal));
+    const recalled = goal && !ranking && !options.probe && (await this.#recall(planner, goal));
     if (recalled) return await this.#answer([recalled.best.plan], recalled.corrections, recalled.best.evaluation);
     const corrections = await this.#corrections();
-    if (goal === undefined) return await this.#answer(planner.frontier(corrections), corrections);
+    if (goal === undefined) return await this.#answer(planner.frontier(corrections, { ranking }), corrections);
     // The first plan of `quantize` is solved for prices as they are.
     const solving = corrections.learned ? corrections : NO_CORRECTION;
-    const plan = await planner.plan(goal.budgets, { ...this.#choice(), corrections: solving });
+    const plan = await planner.plan(goal.budgets, { ...this.#choice(), ranking, corrections: solving });
     return await this.#answer([planner.predict(plan, corrections)], corrections);
   }
 
@@ -114,9 +128,9 @@ class Solver {
     return new Planner({ ...setting, ...prices, table });
   }
 
-  #choice(): Pick<PlanOptions, 'solver' | 'seed'> {
-    const { solver, seed } = this.#setting.options;
-    return { solver, seed };
+  #choice(): Pick<PlanOptions, 'solver' | 'seed' | 'objective' | 'mostFormats'> {
+    const { solver, seed, objective, mostFormats } = this.#setting.options;
+    return { solver, seed, objective, mostFormats };
   }
 
   #judged(): JudgeSetting {
@@ -158,5 +172,29 @@ class Solver {
     const middle = plans[Math.floor(plans.length / 2)].prediction!.fileBytes;
     const setting = { session, measurement, workspace, table, corrections };
     return { plans, measured, peers: options.peers ? await predictPeers(setting, middle, work) : [] };
+  }
+}
+
+/** What is made least: what was asked for, or what the metric says. */
+function objectiveOf({ objective, metric }: SolveOptions): Objective {
+  return objective ?? defaultObjective({ pairs: metric?.combine !== undefined });
+}
+
+/** Scores every candidate of every matrix by a metric. */
+async function rank(
+  session: Session,
+  measurement: Measurement,
+  tokens: TokenBatch,
+  metric: Metric,
+  { rounding, palette, signal, onProgress }: SolveOptions,
+): Promise<Ranking> {
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
+  const bench = await TruthBench.open(session, measurement, { rounding, formats });
+  try {
+    const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;
+    return rankingOf(metric, scores, (name) => formats(session.model.tensors.get(name)!));
+  } finally {
+    await bench.close();
   }
 }

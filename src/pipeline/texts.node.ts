@@ -1,17 +1,21 @@
+import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
 import { assetPath, calibrationText, evaluationText } from '../text/assets.node.ts';
-import { loadText } from '../text/load.node.ts';
+import { loadCorpus } from '../text/corpus.node.ts';
+import { encodeCorpus, sharedRuns } from '../text/corpus.ts';
 import { packSequences } from '../text/packing.ts';
+import type { Tokenizer } from '../text/types.ts';
 
 /** Where text comes from: files the user named, or the package's own. */
 export interface TextChoice {
+  /** Files and folders: .txt, .jsonl, .json, .parquet, each also .gz. */
   readonly files?: readonly string[];
   /** Most tokens to use. */
   readonly tokens: number;
 }
 
-/** Context of measuring and of verifying, where the model's is not shorter. */
+/** Context of measuring and of verifying, where the model's, or its sliding window, is not shorter. */
 const SEQUENCE_LENGTH = 512;
 
 /** Tokens per sequence for measuring and evaluating this model. */
@@ -19,20 +23,96 @@ export function sequenceLength(model: Model): number {
   return Math.min(SEQUENCE_LENGTH, model.config.contextLength);
 }
 
-/** Sequences spread evenly over the calibration text. */
+/** Windows that are judged at least, for intervals that say something: their spread is what intervals come from. */
+const FEW_WINDOWS = 8;
+/** Share of evaluation text in the calibration text from which on results are too good. */
+const SHARED = 0.01;
+
+/** Tokens of whole texts: several steps ask for the same. */
+const encoded = new WeakMap<Tokenizer, Map<string, Promise<Int32Array>>>();
+
+/** All tokens of files and folders, encoded once. @param special adds what stands before text and behind it */
+function wholeText(tokenizer: Tokenizer, files: readonly string[], special: boolean): Promise<Int32Array> {
+  const known = encoded.get(tokenizer) ?? new Map<string, Promise<Int32Array>>();
+  encoded.set(tokenizer, known);
+  const key = JSON.stringify([special, ...files]);
+  const tokens = known.get(key) ?? loadCorpus(files).then((corpus) => encodeCorpus(tokenizer, corpus, { special }));
+  known.set(key, tokens);
+  return tokens;
+}
+
+const calibrationFiles = ({ files }: TextChoice): readonly string[] => files ?? [assetPath(calibrationText)];
+const evaluationFiles = ({ files }: TextChoice): readonly string[] => files ?? [assetPath(evaluationText)];
+
+/**
+ * Sequences spread evenly over the calibration text.
+ * @throws UsageError when the text is shorter than one sequence
+ */
 export async function calibrationTokens(model: Model, choice: TextChoice, seed: number): Promise<TokenBatch> {
-  const { text } = await loadText(choice.files ?? [assetPath(calibrationText)]);
   const length = sequenceLength(model);
-  const tokens = model.tokenizer.encode(text);
+  const tokens = await wholeText(model.tokenizer, calibrationFiles(choice), false);
+  refuseShort('calibration', tokens.length, length);
   const sequences = Math.max(2, Math.floor(Math.min(choice.tokens, tokens.length) / length));
   const bos = model.tokenizer.addBos ? model.tokenizer.bos : undefined;
   return { sequences, length, ids: packSequences(tokens, { length, count: sequences, seed, bos }) };
 }
 
-/** The first tokens of the evaluation text. */
-export async function evaluationTokens(model: Model, choice: TextChoice): Promise<Int32Array> {
-  const { text } = await loadText(choice.files ?? [assetPath(evaluationText)]);
-  return model.tokenizer.encode(text, { special: true }).subarray(0, choice.tokens);
+/**
+ * The first tokens of the evaluation text.
+ * @param length tokens per window
+ * @throws UsageError when the text is shorter than one window
+ */
+export async function evaluationTokens(
+  model: Model,
+  choice: TextChoice,
+  length = sequenceLength(model),
+): Promise<Int32Array> {
+  const tokens = await wholeText(model.tokenizer, evaluationFiles(choice), true);
+  refuseShort('evaluation', tokens.length, length);
+  if (choice.tokens < length) {
+    throw new UsageError(`--evaluation-tokens: found ${choice.tokens}, expected at least one window of ${length}`);
+  }
+  return tokens.subarray(0, choice.tokens);
+}
+
+function refuseShort(what: 'calibration' | 'evaluation', tokens: number, length: number): void {
+  if (tokens >= length) return;
+  throw new UsageError(
+    `${what} text: has ${tokens} tokens, expected at least one window of ${length}; give more text to --${what}`,
+  );
+}
+
+/**
+ * What to know of the texts before trusting what is measured on them: evaluation text that stands in the calibration
+ * text too, or so little of it that intervals are wide. One line each; none when all is well.
+ * @param calibration text that the model is, or was, measured on, where it is known
+ * @param context tokens per window of the evaluation, default the model's
+ * @throws UsageError when one of them is shorter than a window
+ */
+export async function textNotices(
+  model: Model,
+  { calibration, evaluation, context }: { calibration?: TextChoice; evaluation?: TextChoice; context?: number },
+): Promise<string[]> {
+  const notices: string[] = [];
+  if (calibration !== undefined) await calibrationTokens(model, calibration, 0);
+  if (evaluation === undefined) return notices;
+  const length = context ?? sequenceLength(model);
+  const tokens = await evaluationTokens(model, evaluation, length);
+  const windows = Math.floor(tokens.length / length);
+  if (windows < FEW_WINDOWS) {
+    notices.push(
+      `evaluation text: ${windows} ${windows === 1 ? 'window' : 'windows'} of ${length} tokens, so intervals are wide; give ${FEW_WINDOWS} or more (--evaluation, --evaluation-tokens)`,
+    );
+  }
+  if (calibration === undefined) return notices;
+  const measured = await wholeText(model.tokenizer, calibrationFiles(calibration), false);
+  const shared = sharedRuns(tokens, measured);
+  if (shared >= SHARED) {
+    notices.push(
+      `evaluation text: ${(100 * shared).toFixed(0)} % of it is in the calibration text, so results look better than they are; give other text to --evaluation`,
+    );
+  }
+  return notices;
 }
 
 /** Held-out text in two parts that share no window. */

@@ -8,6 +8,7 @@ import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { diagonalCurvature, fullCurvature } from './curvature.ts';
 import type { JobRunner } from './jobs.ts';
+import { partsOf } from './parts.ts';
 import { matrices } from './sensitivity.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
@@ -21,6 +22,8 @@ export interface BlockStore {
 /** A slice of a matrix in its final format, and where its blocks are kept. */
 export interface Slice {
   readonly tensor: ModelTensor;
+  /** Name of the measurement that it belongs to. */
+  readonly measured: string;
   readonly format: string;
   readonly startRow: number;
   readonly endRow: number;
@@ -30,29 +33,31 @@ export interface Slice {
 /** Weights of one job: bounds a worker's memory and evens out the load. */
 const SLICE_WEIGHTS = 1 << 22;
 
+/** Format that a plan names for a matrix. @throws BitbudgetError when it names none */
+export function askedFormat(plan: BitPlan, { name }: ModelTensor): string {
+  const asked = plan.formats[name] ?? plan.default;
+  if (asked !== undefined) return asked;
+  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "formats" or set "default"`);
+}
+
 /** Format of a matrix under a plan; names that no container can hold for this shape become the next that it can. */
 export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
-  const name = plan.formats[tensor.name] ?? plan.default;
-  if (name === undefined) {
-    throw new BitbudgetError(
-      `plan names no format for ${tensor.name} and has no default; add it to "formats" or set "default"`,
-    );
-  }
-  return storable(format(name), tensor.shape[1]).name;
+  return storable(format(askedFormat(plan, tensor)), { columns: tensor.shape[1] }).name;
 }
 
 /** The slices a plan is carried out in, in file order. */
 export function slices(model: Model, plan: BitPlan): Slice[] {
   return matrices(model).flatMap((tensor) => {
-    const [rows, columns] = tensor.shape;
     const name = plannedFormat(plan, tensor);
-    const step = Math.max(1, Math.floor(SLICE_WEIGHTS / columns));
-    return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
-      const startRow = i * step;
-      const endRow = Math.min(rows, startRow + step);
-      const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
-      return { tensor, format: name, startRow, endRow, key };
-    });
+    const step = Math.max(1, Math.floor(SLICE_WEIGHTS / tensor.shape[1]));
+    return partsOf(tensor).flatMap((part) =>
+      Array.from({ length: Math.ceil((part.endRow - part.startRow) / step) }, (_, i): Slice => {
+        const startRow = part.startRow + i * step;
+        const endRow = Math.min(part.endRow, startRow + step);
+        const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
+        return { tensor, measured: part.name, format: name, startRow, endRow, key };
+      }),
+    );
   });
 }
 
@@ -60,7 +65,7 @@ export function slices(model: Model, plan: BitPlan): Slice[] {
 export interface CurvatureSource {
   read(tensor: string): Promise<TensorMeasurement>;
   /** Default what is measured. */
-  curvature?(tensor: string): Promise<Curvature>;
+  curvature?(name: string, columns: number): Promise<Curvature>;
 }
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
@@ -87,7 +92,7 @@ export async function encodePlan(
 }
 
 async function encodeSlice(
-  { tensor, format: name, startRow, endRow }: Slice,
+  { tensor, measured, format: name, startRow, endRow }: Slice,
   plan: BitPlan,
   curvatures: CurvatureCache,
   runner: JobRunner,
@@ -103,7 +108,7 @@ async function encodeSlice(
       rounding: plan.rounding as RoundingName,
       rows: endRow - startRow,
       weight: await tensor.load(startRow, endRow),
-      curvature: await curvatures.of(tensor, (target.grid ?? target.points) !== undefined),
+      curvature: await curvatures.of(measured, tensor.shape[1], (target.grid ?? target.points) !== undefined),
     },
     signal,
   );
@@ -116,19 +121,19 @@ function weights({ tensor, startRow, endRow }: Slice): number {
 /** The curvature of the matrix at hand; slices of one matrix follow each other, so one is remembered. */
 class CurvatureCache {
   readonly #measured: CurvatureSource | undefined;
-  #last: { tensor: string; curvature: Promise<Curvature> } | undefined;
+  #last: { name: string; curvature: Promise<Curvature> } | undefined;
 
   constructor(measured: CurvatureSource | undefined) {
     this.#measured = measured;
   }
 
-  async of(tensor: ModelTensor, searched: boolean): Promise<Curvature> {
-    const flat = (): Curvature => diagonalCurvature(new Float32Array(tensor.shape[1]).fill(1));
+  async of(name: string, columns: number, searched: boolean): Promise<Curvature> {
+    const flat = (): Curvature => diagonalCurvature(new Float32Array(columns).fill(1));
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
-    if (this.#last?.tensor !== tensor.name) {
-      const curvature = measured.curvature?.(tensor.name) ?? measured.read(tensor.name).then(fullCurvature);
-      this.#last = { tensor: tensor.name, curvature };
+    if (this.#last?.name !== name) {
+      const curvature = measured.curvature?.(name, columns) ?? measured.read(name).then(fullCurvature);
+      this.#last = { name, curvature };
     }
     return this.#last.curvature;
   }

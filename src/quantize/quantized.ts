@@ -20,8 +20,8 @@ export function quantizedModel(
   for (const tensor of matrices(model).filter(only)) {
     tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
   }
-  const { config, tokenizer, metadata } = model;
-  const made = { config, tokenizer, metadata, tensors, ...(only === everything && roundings(plan)) };
+  const { config, graph, tokenizer, metadata } = model;
+  const made = { config, graph, tokenizer, metadata, tensors, ...(only === everything && roundings(plan)) };
   return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} };
 }
 

@@ -4,12 +4,15 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
+import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
+import { isMatrix } from '../model/matrices.ts';
 import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
-import { candidates } from './candidates.ts';
+import { candidates, matrixFacts } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
+import { partsOf } from './parts.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
@@ -34,6 +37,8 @@ export interface PricedTensor {
   readonly relativeError: number;
   /** Kronecker prices, before `scale`. */
   readonly prices: readonly Price[];
+  /** Of stacked matrices: what each of them costs; `prices` are their sums. [expert][candidate] */
+  readonly experts?: readonly (readonly Price[])[];
 }
 
 export interface PriceOptions extends WorkOptions {
@@ -42,7 +47,9 @@ export interface PriceOptions extends WorkOptions {
   readonly palette?: readonly string[];
   readonly memory?: Memory<PricedTensor>;
   /** What rounding takes for the cost of errors; default the curvature of half of the text. */
-  curvatureOf?(tensor: ModelTensor): Curvature;
+  curvatureOf?(name: string, columns: number): Curvature;
+  /** Largest weights, when they are known; default: they are looked for. */
+  readonly magnitudes?: Magnitudes;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
@@ -50,20 +57,26 @@ const SAMPLED_ROWS = 96;
 
 /** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
 export function matrices(model: Model): ModelTensor[] {
-  return [...model.tensors.values()].filter((tensor) => tensor.shape.length === 2);
+  return [...model.tensors.values()].filter(isMatrix);
 }
 
 /**
  * Called before any work, so that nothing is measured for a palette that cannot store the model.
  * @throws UsageError for unknown formats, and for a matrix that none of them can hold
  */
-export function refuseUnusablePalette(model: Model, palette: readonly string[] | undefined): void {
+export function refuseUnusablePalette(
+  model: Model,
+  magnitudes: Magnitudes,
+  palette: readonly string[] | undefined,
+): void {
   for (const name of palette ?? []) format(name);
-  const stuck = matrices(model).find(({ shape }) => candidates(shape[1], palette).length === 0);
+  const stuck = matrices(model).find((tensor) => candidates(matrixFacts(tensor, magnitudes), palette).length === 0);
   if (stuck === undefined) return;
+  const { columns, largest } = matrixFacts(stuck, magnitudes);
+  const reach = largest === undefined ? '' : ` up to ${largest.toPrecision(3)}`;
   throw new UsageError(
-    `palette ${palette?.join(' ') ?? ''}: no format of it can hold ${stuck.name}, rows of ${stuck.shape[1]} values; ` +
-      `add one of ${candidates(stuck.shape[1])
+    `palette ${palette?.join(' ') ?? ''}: no format of it can hold ${stuck.name}, rows of ${columns} values${reach}; ` +
+      `add one of ${candidates(matrixFacts(stuck, magnitudes))
         .map(({ name }) => name)
         .join(', ')}`,
   );
@@ -77,14 +90,19 @@ export async function priceModel(
   options: PriceOptions,
 ): Promise<SensitivityTable> {
   const tensors = matrices(model);
-  const remembered = await Promise.all(tensors.map((tensor) => options.memory?.get(priceKey(tensor, options))));
+  const magnitudes = options.magnitudes ?? (await magnitudesOf(model, options));
+  const jobs = tensors.map((tensor) => {
+    const formats = candidates(matrixFacts(tensor, magnitudes), options.palette).map(({ name }) => name);
+    return { tensor, formats, key: JSON.stringify([tensor.name, options.rounding, formats]) };
+  });
+  const remembered = await Promise.all(jobs.map(({ key }) => options.memory?.get(key)));
   const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
-  const priced = await concurrently(tensors, runner.concurrency + 1, async (tensor, i) => {
+  const priced = await concurrently(jobs, runner.concurrency + 1, async ({ tensor, formats, key }, i) => {
     if (remembered[i] !== undefined) return remembered[i];
     await checkpoint(options.signal);
-    const result = await priceTensor(tensor, measured, runner, options);
-    await options.memory?.put(priceKey(tensor, options), result);
+    const result = await priceTensor(tensor, formats, measured, runner, options);
+    await options.memory?.put(key, result);
     options.onProgress?.({ stage: 'pricing', done: ++done, total, unit: 'tensors', detail: tensor.name });
     return result;
   });
@@ -97,36 +115,36 @@ export async function priceModel(
   };
 }
 
-function candidateNames({ shape }: ModelTensor, { palette }: PriceOptions): string[] {
-  return candidates(shape[1], palette).map((format) => format.name);
-}
-
-function priceKey(tensor: ModelTensor, options: PriceOptions): string {
-  return JSON.stringify([tensor.name, options.rounding, candidateNames(tensor, options)]);
-}
-
 async function priceTensor(
   tensor: ModelTensor,
+  formats: readonly string[],
   measured: Measurement,
   runner: JobRunner,
   options: PriceOptions,
 ): Promise<PricedTensor> {
   const [rows, columns] = tensor.shape;
-  const measurement = await measured.read(tensor.name);
-  const sample = sampleRows(measurement.pricing, SAMPLED_ROWS);
-  const prices = await runner.price(
-    {
-      kind: 'price',
-      formats: candidateNames(tensor, options),
-      rounding: options.rounding,
-      sample,
-      weight: await loadRows(tensor, sample.index),
-      curvature: options.curvatureOf?.(tensor) ?? halfCurvature(measurement),
-      seen: measurement.rounding,
-      unseen: measurement.pricing,
-    },
-    options.signal,
-  );
+  const parts = partsOf(tensor);
+  const byPart: Price[][] = [];
+  for (const part of parts) {
+    const measurement = await measured.read(part.name);
+    const sample = sampleRows(measurement.pricing, Math.ceil(SAMPLED_ROWS / Math.sqrt(parts.length)));
+    byPart.push(
+      await runner.price(
+        {
+          kind: 'price',
+          formats,
+          rounding: options.rounding,
+          sample,
+          weight: await loadRows(tensor, sample.index, part.startRow),
+          curvature: options.curvatureOf?.(part.name, columns) ?? halfCurvature(measurement),
+          seen: measurement.rounding,
+          unseen: measurement.pricing,
+        },
+        options.signal,
+      ),
+    );
+  }
+  const prices = byPart.length === 1 ? byPart[0] : summed(byPart);
   return {
     tensor: tensor.name,
     role: tensor.role,
@@ -135,12 +153,26 @@ async function priceTensor(
     columns,
     relativeError: relativeError(measured.summaries, tensor.name),
     prices,
+    ...(byPart.length > 1 ? { experts: byPart } : {}),
   };
 }
 
-async function loadRows(tensor: ModelTensor, rows: Int32Array): Promise<Float32Array> {
+/** Prices of a tensor from those of its parts, whose sampling errors are independent. */
+function summed(parts: readonly (readonly Price[])[]): Price[] {
+  return parts[0].map(({ format }, i) => ({
+    format,
+    loss: parts.reduce((sum, prices) => sum + prices[i].loss, 0),
+    samplingError: Math.hypot(...parts.map((prices) => prices[i].samplingError)),
+  }));
+}
+
+/** @param startRow where the rows are counted from */
+async function loadRows(tensor: ModelTensor, rows: Int32Array, startRow: number): Promise<Float32Array> {
   const columns = tensor.shape[1];
   const values = new Float32Array(rows.length * columns);
-  for (let i = 0; i < rows.length; i++) values.set(await tensor.load(rows[i], rows[i] + 1), i * columns);
+  for (let i = 0; i < rows.length; i++) {
+    const row = startRow + rows[i];
+    values.set(await tensor.load(row, row + 1), i * columns);
+  }
   return values;
 }

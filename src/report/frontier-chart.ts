@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { bothWidths, draw, MEASURED, PEER, PREDICTED, type Width } from './drawing.ts';
+import { bothWidths, draw, logTicks, MEASURED, PEER, PREDICTED, type Width } from './drawing.ts';
 import { bits, klText, megabytes, withError } from './format.ts';
 import { type Frame, placeLabels } from './labels.ts';
 import type { ReportData } from './types.ts';
@@ -129,14 +129,6 @@ function drawFrontier(
 /** `0.00005`: decimals, however many, because people compare them. */
 function plainTick(tick: number): string {
   return tick.toFixed(Math.max(0, -Math.floor(Math.log10(tick))));
-}
-
-/** Given digits of each decade in [least, most]. */
-function logTicks(least: number, most: number, digits: readonly number[]): number[] {
-  const ticks: number[] = [];
-  for (let decade = Math.floor(Math.log10(least)); decade <= Math.log10(most); decade++)
-    for (const digit of digits) ticks.push(Number(`${digit}e${decade}`));
-  return ticks.filter((tick) => tick >= least && tick <= most);
 }
 
 /** Filled where measured, hollow where predicted. */

@@ -1,8 +1,9 @@
 import { bitsChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
 import { bits, grouped, klText } from './format.ts';
 import { frontierChart } from './frontier-chart.ts';
+import { escapeHtml, page, section, table } from './page.ts';
+import { ratioChart } from './ratio-chart.ts';
 import { KL_SCALE, KL_SCALE_LINE, klWords } from './scale.ts';
-import { STYLE } from './style.ts';
 import {
   assignmentTable,
   evaluationTable,
@@ -15,32 +16,17 @@ import {
 } from './summary.ts';
 import type { Assignment, ReportData } from './types.ts';
 
-/** The page asks for nothing and runs nothing. */
-const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
-
 /**
  * One self-contained page: no scripts, no requests, light and dark. Charts are inline SVG drawn here.
  * @param data checked, see `checkReportData`
  */
 export function reportHtml(data: ReportData): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${CONTENT_POLICY}">
-<title>${escapeHtml(data.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${escapeHtml(data.title)}</h1>
-<p>${escapeHtml(scaleLead(data))}</p>
-<p>${escapeHtml(modelFacts(data))}</p>
-</header>
-<div class="tiles">${tiles(data).map(tile).join('')}</div>
+  return page(
+    data.title,
+    [scaleLead(data), modelFacts(data)],
+    `<div class="tiles">${tiles(data).map(tile).join('')}</div>
 ${frontierSection(data)}
+${ratioSection(data)}
 ${bitsSection(data.assignments)}
 ${sensitivitySection(data.assignments)}
 <div class="columns stack">${tableSection('Predicted and measured', evaluationTable(data))}${tableSection('Solver', solverTable(data))}</div>
@@ -49,11 +35,8 @@ ${commandSection(data)}
 ${scaleSection(data)}
 <div class="columns stack">${tableSection('Measured files', measuredTable(data))}${tableSection('Time', timingTable(data))}</div>
 <section><details><summary>Every matrix</summary>${table(assignmentTable(data))}</details></section>
-${footer(data)}
-</main>
-</body>
-</html>
-`;
+${footer(data)}`,
+  );
 }
 
 /** The answer in one sentence. */
@@ -92,6 +75,13 @@ function frontierSection(data: ReportData): string {
     'Bits per weight of the whole file, and its size; lower is closer to the original.',
     `<div class="legend">${legend.join('')}</div>${chart}`,
   );
+}
+
+function ratioSection({ frontier }: ReportData): string {
+  const chart = ratioChart(frontier);
+  if (chart === '') return '';
+  const lead = 'Share of the weights in formats below 5 bits (quantization ratio) in the best plan of every size.';
+  return section('How much can be in low precision', lead, chart);
 }
 
 function bitsSection(assignments: readonly Assignment[]): string {
@@ -153,23 +143,4 @@ function footer({ notes = [], date, command, versions = {}, calibration }: Repor
 
 function tableSection(title: string, content: TextTable): string {
   return content.rows.length === 0 ? '' : section(title, '', table(content));
-}
-
-function section(title: string, lead: string, body: string): string {
-  return `<section><h2>${escapeHtml(title)}</h2>${lead === '' ? '' : `<p>${escapeHtml(lead)}</p>`}${body}</section>`;
-}
-
-/** Columns after the first whose cells begin with a digit are numbers and stand right. */
-function table({ head, rows }: TextTable): string {
-  const kinds = head.map((_, column) =>
-    column > 0 && rows.every((row) => /^[-\d]/.test(row[column])) ? ' class="number"' : '',
-  );
-  const cells = (tag: string, row: readonly string[]) =>
-    row.map((cell, i) => `<${tag}${kinds[i]}>${escapeHtml(cell)}</${tag}>`).join('');
-  const title = head.some((cell) => cell !== '') ? `<thead><tr>${cells('th', head)}</tr></thead>` : '';
-  return `<table>${title}<tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table>`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -100,6 +100,30 @@ export interface FrontierSample {
   /** 90 % interval. */
   readonly low: number;
   readonly high: number;
+  /** Share of the weights in formats below 5 bits, 0 to 1; runs saved by older versions have none. */
+  readonly quantizationRatio?: number;
+}
+
+/** Models of one family by size, on one held-out text: losses are cross-entropies in bits per byte of text. */
+export interface FamilyData {
+  readonly members: readonly FamilyCurve[];
+  /** The best of all models at every size, ascending in bytes. */
+  readonly best: readonly {
+    readonly model: string;
+    readonly bytes: number;
+    readonly bitsPerWeight: number;
+    readonly loss: number;
+  }[];
+}
+
+/** One model: its best plans by size. */
+export interface FamilyCurve {
+  readonly model: string;
+  /** Of the original. */
+  readonly loss: number;
+  readonly points: readonly { readonly bytes: number; readonly loss: number }[];
+  /** Plans whose loss was measured, with its standard error. */
+  readonly measured: readonly { readonly bytes: number; readonly loss: number; readonly standardError: number }[];
 }
 
 export interface MeasuredPoint {

@@ -1,3 +1,4 @@
+import { BitbudgetError } from '../core/errors.ts';
 import { checkpoint } from '../core/progress.ts';
 import { Random } from '../core/random.ts';
 import type { Tokenizer } from '../text/types.ts';
@@ -49,16 +50,19 @@ export async function* generate(
   while (generated < most) {
     await checkpoint();
     if (signal?.aborted) finish = 'aborted';
+    refuseNotFinite(logits);
     const token = sample(logits, recent, random, options);
     if (stop.includes(token)) finish = 'stop';
     if (finish !== 'length') break;
     generated++;
     recent.push(token);
-    const piece = decoder.decode(tokenizer.tokenBytes(token), { stream: true });
+    // Rows of the head beyond the vocabulary are padding, and no text.
+    const bytes = token < tokenizer.vocabularySize ? tokenizer.tokenBytes(token) : new Uint8Array(0);
+    const piece = decoder.decode(bytes, { stream: true });
     if (piece) yield piece;
     if (generated === most) break;
     const before = performance.now();
-    logits = session.decode(token);
+    logits = await session.decode(token);
     decodeTime += performance.now() - before;
     decoded++;
   }
@@ -71,4 +75,13 @@ export async function* generate(
     decodeTokensPerSecond: decoded > 0 ? decoded / (decodeTime / 1000) : 0,
     finish,
   };
+}
+
+/** Where a weight is too large or no number, every logit becomes one: sampling would print the first token for ever. */
+function refuseNotFinite(logits: Float32Array): void {
+  const wrong = logits.find((logit) => Number.isNaN(logit) || logit === Number.POSITIVE_INFINITY);
+  if (wrong === undefined) return;
+  throw new BitbudgetError(
+    `model: computes ${wrong} where a token's score should be; a weight of it is too large or no number`,
+  );
 }

@@ -1,43 +1,124 @@
-import type { Kernels } from '../kernels/contract.ts';
-import { cacheBytes } from '../model/cache-formats.ts';
-import type { ModelConfig } from '../model/types.ts';
-import { allocateActivations } from './block.ts';
-import { promptChunk } from './session.ts';
+import { constantValues } from '../graph/constants.ts';
+import type { Recipe, Shape } from '../graph/types.ts';
+import type { Buffer, Device } from '../kernels/device.ts';
+import { countOf, type Sizes } from '../kernels/program.ts';
+import type { ModelTensor } from '../model/types.ts';
+import { format } from '../numeric/table.ts';
 
-/*
- * What `createSession` holds in the kernels' memory beside its matrices, in bytes. The allocator rounds every array up, so
- * arrays are counted one by one.
- */
+/** Values that are read and decoded at a time. */
+const CHUNK_VALUES = 2 ** 22;
 
-/** Arrays start at multiples of this many bytes. */
-const ALIGNMENT = 64;
+/** Memory of a device that several programs share: weights, constants and states, by name. */
+export class SharedMemory {
+  readonly device: Device;
+  readonly #weights = new Map<string, Buffer>();
+  readonly #constants = new Map<string, Buffer>();
+  readonly #states = new Map<string, Buffer>();
 
-/** Bytes that an array takes. */
-export function allocated(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT;
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  /**
+   * Loads a tensor, once: its blocks as they are, or its values as float32.
+   * @param packed whether to keep the blocks
+   */
+  async load(tensor: ModelTensor, packed = false): Promise<void> {
+    if (this.#weights.has(tensor.name)) return;
+    this.#weights.set(tensor.name, await (packed ? loadBlocks(this.device, tensor) : loadFloats(this.device, tensor)));
+  }
+
+  /** Takes values in the place of a tensor. */
+  set(name: string, values: ArrayBufferView): void {
+    this.drop(name);
+    const buffer = this.device.allocate(values.byteLength);
+    this.device.write({ buffer }, values);
+    this.#weights.set(name, buffer);
+  }
+
+  /** Gives tensors back that are there. */
+  drop(...names: readonly string[]): void {
+    for (const name of names) {
+      const buffer = this.#weights.get(name);
+      if (buffer) this.device.free(buffer);
+      this.#weights.delete(name);
+    }
+  }
+
+  /** @throws RangeError for a tensor that was not loaded */
+  weight(name: string): Buffer {
+    const found = this.#weights.get(name);
+    if (found === undefined) throw new RangeError(`weight ${name} is not loaded`);
+    return found;
+  }
+
+  constant(recipe: Recipe, shape: Shape, capacities: Sizes): Buffer {
+    const key = JSON.stringify([recipe, countOf(shape, capacities)]);
+    let found = this.#constants.get(key);
+    if (found === undefined) {
+      const values = constantValues(recipe, countOf(shape.slice(0, 1), capacities));
+      found = this.device.allocate(values.byteLength);
+      this.device.write({ buffer: found }, values);
+      this.#constants.set(key, found);
+    }
+    return found;
+  }
+
+  /** Zeroed when it is asked for first. */
+  state(name: string, bytes: number): Buffer {
+    const found = this.#states.get(name) ?? this.device.allocate(bytes);
+    this.#states.set(name, found);
+    return found;
+  }
+
+  dropStates(...names: readonly string[]): void {
+    for (const name of names) {
+      const buffer = this.#states.get(name);
+      if (buffer) this.device.free(buffer);
+      this.#states.delete(name);
+    }
+  }
+
+  close(): void {
+    for (const kind of [this.#weights, this.#constants, this.#states]) {
+      this.device.free(...kind.values());
+      kind.clear();
+    }
+  }
 }
 
-/** Keys and values of every block, float32. @param contextLength tokens that the cache can hold */
-export function kvCacheBytes(config: ModelConfig, contextLength: number): number {
-  return 2 * config.layers * allocated(cacheBytes(config, 'F32', contextLength));
+async function loadBlocks(device: Device, tensor: ModelTensor): Promise<Buffer> {
+  const blocks = await tensor.loadBlocks!();
+  const buffer = device.allocate(blocks.byteLength);
+  device.write({ buffer }, blocks);
+  return buffer;
 }
 
-/** Activations of one token and of a prompt's chunk, which is the most at a time; the table of RoPE; logits. */
-export function activationBytes(config: ModelConfig, contextLength: number): number {
-  const chunk = Math.min(promptChunk, contextLength);
-  const ropeTable = allocated(4 * contextLength * config.rope.dimensions);
-  return workspaceBytes(config, 1) + workspaceBytes(config, chunk) + ropeTable + allocated(4 * config.vocabulary);
+async function loadFloats(device: Device, tensor: ModelTensor): Promise<Buffer> {
+  const buffer = device.allocate(4 * tensor.shape.reduce((product, size) => product * size, 1));
+  try {
+    await loadRowsInto(device, tensor, 0, tensor.shape[0], buffer);
+    return buffer;
+  } catch (error) {
+    device.free(buffer);
+    throw error;
+  }
 }
 
-/** Ids, positions and residual stream of tokens that run together, and a block's activations. */
-function workspaceBytes(config: ModelConfig, tokens: number): number {
-  let bytes = 2 * allocated(4 * tokens) + allocated(4 * tokens * config.hidden);
-  const counting: Pick<Kernels, 'f32'> = {
-    f32: (length) => {
-      bytes += allocated(4 * length);
-      return new Float32Array(0);
-    },
-  };
-  allocateActivations(counting, config, tokens);
-  return bytes;
+/** Rows [start, end) of a tensor as float32, at the beginning of a buffer. The device decodes. */
+export async function loadRowsInto(
+  device: Device,
+  tensor: ModelTensor,
+  start: number,
+  end: number,
+  buffer: Buffer,
+): Promise<void> {
+  const columns = tensor.shape.length > 1 ? tensor.shape[1] : 1;
+  const step = Math.max(1, Math.floor(CHUNK_VALUES / columns));
+  for (let row = start; row < end; row += step) {
+    const last = Math.min(end, row + step);
+    const slot = { buffer, offset: 4 * (row - start) * columns };
+    if (tensor.loadBlocks === undefined) device.write(slot, await tensor.load(row, last));
+    else device.decode(format(tensor.format), await tensor.loadBlocks(row, last), columns, slot);
+  }
 }

@@ -1,25 +1,13 @@
 import { UsageError } from '../core/errors.ts';
 import { checkpoint } from '../core/progress.ts';
-import type { Kernels, PackedMatrix } from '../kernels/contract.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
-import {
-  allocateActivations,
-  type BlockActivations,
-  type BlockWeights,
-  blockForward,
-  blockTensorNames,
-  completeBlock,
-  freeActivations,
-  freeBlock,
-  type InputBits,
-  inputBits,
-  linear,
-  ropeTable,
-  type Weight,
-} from './block.ts';
-import { KvCache } from './cache.ts';
-import { headTensor } from './forward.ts';
-import { loadTensor } from './weights.ts';
+import { segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import type { Graph, Target, ValueId } from '../graph/types.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Sizes } from '../kernels/program.ts';
+import type { Model } from '../model/types.ts';
+import { SharedMemory } from './memory.ts';
+import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
+import { streamTarget } from './target.ts';
 
 /** Tokens of a prompt that run together: enough to reuse every weight, small enough for the scratch memory. */
 export const promptChunk = 128;
@@ -33,7 +21,7 @@ export interface Session {
   /** Appends tokens. Returns the logits [vocabulary] after the last one; they are valid until the next call. */
   prefill(tokens: ArrayLike<number>, options?: { signal?: AbortSignal }): Promise<Float32Array>;
   /** Appends one token. Returns the next logits [vocabulary]; they are valid until the next call. */
-  decode(token: number): Float32Array;
+  decode(token: number): Promise<Float32Array>;
   /** Appends tokens. Returns a copy of the logits after each, [tokens, vocabulary]. */
   allLogits(tokens: ArrayLike<number>): Promise<Float32Array>;
   /** Forgets everything from `position` on. */
@@ -41,106 +29,92 @@ export interface Session {
   close(): void;
 }
 
+export interface SessionOptions {
+  /** Default the model's own, at most 4096. */
+  readonly contextLength?: number;
+  /** All matrices as float32: no rounding of activations. */
+  readonly exact?: boolean;
+  /** Tokens that count as read, with keys and values of zero: for measuring speed at a context. */
+  readonly past?: number;
+}
+
 /**
- * Loads a whole model for decoding. Matrices stay in their packed format where the backend computes from it
- * (activations are then rounded to int8, as in llama.cpp), and become float32 elsewhere. Keys and values are kept as
- * `model.cache` says, inputs of matrices rounded as `model.activations` says.
- * @param options.contextLength default the model's own, at most 4096
- * @param options.exact all matrices as float32: no rounding of activations
- * @param options.past tokens that count as read, with keys and values of zero: for measuring speed at a context
+ * Loads a whole model for decoding. Matrices stay in their packed format where the device computes from it (activations
+ * are then rounded to int8, as in llama.cpp), and become float32 elsewhere. Keys and values are kept as `model.cache`
+ * says, inputs of matrices rounded as `model.activations` says.
  */
-export async function createSession(
-  kernels: Kernels,
-  model: Model,
-  options: { contextLength?: number; exact?: boolean; past?: number } = {},
-): Promise<Session> {
+export async function createSession(device: Device, model: Model, options: SessionOptions = {}): Promise<Session> {
   const contextLength = options.contextLength ?? Math.min(model.config.contextLength, 4096);
-  const loaded = await loadModel(kernels, model, options.exact ?? false);
-  return new CachedSession(kernels, model, loaded, contextLength, options.past ?? 0);
-}
-
-interface LoadedModel {
-  readonly embedding: PackedMatrix;
-  readonly blocks: readonly BlockWeights[];
-  readonly outputNorm: Float32Array;
-  readonly head: Weight;
-  /** Arrays outside the blocks, once each: what `close` gives back. */
-  readonly outer: readonly (Float32Array | Uint8Array)[];
-}
-
-async function loadModel(kernels: Kernels, model: Model, exact: boolean): Promise<LoadedModel> {
-  const weight = (tensor: ModelTensor): Promise<Weight> => loadWeight(kernels, tensor, exact);
-  const blocks: BlockWeights[] = [];
-  for (let layer = 0; layer < model.config.layers; layer++) {
-    const weights: Partial<Record<keyof BlockWeights, Weight>> = {};
-    for (const key of Object.keys(blockTensorNames) as (keyof BlockWeights)[]) {
-      const tensor = model.tensors.get(`blk.${layer}.${blockTensorNames[key]}`);
-      if (tensor) weights[key] = tensor.shape.length > 1 ? await weight(tensor) : await loadTensor(kernels, tensor);
-    }
-    blocks.push(completeBlock(weights as Partial<BlockWeights>, layer));
+  const target = streamTarget(model, device, options.exact ?? false);
+  const memory = new SharedMemory(device);
+  try {
+    await loadWeights(memory, model, model.graph, target);
+    return new CachedSession(memory, model, target, contextLength, options.past ?? 0);
+  } catch (error) {
+    memory.close();
+    throw error;
   }
-  const table = model.tensors.get('token_embd.weight') as ModelTensor;
-  const norm = model.tensors.get('output_norm.weight') as ModelTensor;
-  const embedding = await weight(table);
-  const outputNorm = await loadTensor(kernels, norm);
-  const head = model.config.tied ? embedding : await weight(headTensor(model));
-  const arrays = new Set([embedding, head].map((matrix) => (matrix instanceof Float32Array ? matrix : matrix.blocks)));
+}
+
+/** The parts of a network that are run at different rates: everything for all tokens, the head for some. */
+export interface DecodingParts {
+  readonly body: Graph;
+  readonly head: Graph;
+  /** What the head reads of the body: [tokens, hidden]. */
+  readonly between: ValueId;
+  readonly logits: ValueId;
+}
+
+/** Cuts a network where it begins to work on wanted rows alone. */
+export function decodingParts(graph: Graph): DecodingParts {
+  const start = segmentReading(graph, 'wanted');
+  const body = segment(graph, 0, start);
   return {
-    embedding: embedding instanceof Float32Array ? asPacked(embedding, table) : embedding,
-    blocks,
-    outputNorm,
-    head,
-    outer: [...arrays, outputNorm],
+    body,
+    head: segment(graph, start, segmentCount(graph)),
+    between: body.outputs[0],
+    logits: graph.outputs[0],
   };
 }
 
-async function loadWeight(kernels: Kernels, tensor: ModelTensor, exact: boolean): Promise<Weight> {
-  const [rows, columns] = tensor.shape;
-  if (exact || !tensor.loadBlocks || !kernels.supportsPacked(tensor.format)) return await loadTensor(kernels, tensor);
-  const source = await tensor.loadBlocks();
-  const blocks = kernels.u8(source.length);
-  blocks.set(source);
-  return { format: tensor.format, blocks, rows, columns };
-}
+/** Sizes of the head for one row out of `tokens`. */
+export const headSizes = (tokens: number): Sizes => ({ tokens, wanted: 1 });
 
-function asPacked(values: Float32Array, tensor: ModelTensor): PackedMatrix {
-  const blocks = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { format: 'F32', blocks, rows: tensor.shape[0], columns: tensor.shape[1] };
-}
-
-/** Arrays for a number of tokens that run together. */
-interface Workspace {
-  readonly tokens: number;
-  readonly ids: Int32Array;
-  readonly positions: Int32Array;
-  readonly x: Float32Array;
-  readonly activations: BlockActivations;
+/**
+ * Bytes that a session holds beside matrices, vectors and caches: memory of one token and of a prompt's chunk, which is
+ * the most at a time, and tables.
+ */
+export function activationBytes({ graph }: Model, contextLength: number): number {
+  const { body, head, between } = decodingParts(graph);
+  const target: Target = { states: 'stream' };
+  const lent = new Map([[between, undefined]]);
+  const programs = [1, Math.min(promptChunk, contextLength)].map((tokens) => {
+    const capacities = { tokens, context: contextLength, wanted: 1 };
+    return programBytes(body, { target, capacities }) + programBytes(head, { target, capacities, lent });
+  });
+  return programs.reduce((sum, bytes) => sum + bytes, constantBytes(graph, contextLength));
 }
 
 class CachedSession implements Session {
   readonly contextLength: number;
   #position: number;
-  readonly #kernels: Kernels;
   readonly #model: Model;
-  readonly #loaded: LoadedModel;
-  readonly #cache: KvCache;
-  readonly #inputBits: readonly (InputBits | undefined)[];
-  readonly #ropeTable: Float32Array;
+  readonly #memory: SharedMemory;
+  readonly #target: Target;
+  readonly #parts: DecodingParts;
   readonly #logits: Float32Array;
-  readonly #single: Workspace;
+  /** For one token: open as long as the session. */
+  readonly #single: Decoder;
 
-  constructor(kernels: Kernels, model: Model, loaded: LoadedModel, contextLength: number, past: number) {
-    const { config } = model;
+  constructor(memory: SharedMemory, model: Model, target: Target, contextLength: number, past: number) {
     this.#position = past;
     this.contextLength = contextLength;
-    this.#kernels = kernels;
+    this.#memory = memory;
     this.#model = model;
-    this.#loaded = loaded;
-    this.#inputBits = loaded.blocks.map((_, layer) => inputBits(model, layer));
-    this.#cache = new KvCache(kernels, config, contextLength, model.cache);
-    this.#ropeTable = kernels.upload(ropeTable(config, contextLength));
-    this.#logits = kernels.f32(config.vocabulary);
-    this.#single = this.#workspace(1);
+    this.#target = target;
+    this.#parts = decodingParts(model.graph);
+    this.#logits = new Float32Array(model.config.vocabulary);
+    this.#single = this.#decoder(1);
   }
 
   get position(): number {
@@ -149,38 +123,27 @@ class CachedSession implements Session {
 
   async prefill(tokens: ArrayLike<number>, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
     if (tokens.length === 0) throw new UsageError('prompt: no tokens, expected at least one');
-    for (let start = 0; start < tokens.length; start += promptChunk) {
-      if (start > 0) await checkpoint(options.signal);
-      this.#kernels.scope(() => {
-        const count = Math.min(promptChunk, tokens.length - start);
-        const workspace = this.#workspace(count);
-        this.#forward(tokens, start, workspace);
-        if (start + count === tokens.length) this.#headOf(workspace.x, count - 1, this.#logits);
-      });
-    }
+    await this.#eachChunk(tokens, options.signal, async (decoder, start, count) => {
+      if (start + count === tokens.length) await decoder.logits(count - 1, this.#logits);
+    });
     return this.#logits;
   }
 
-  decode(token: number): Float32Array {
-    this.#forward([token], 0, this.#single);
-    this.#headOf(this.#single.x, 0, this.#logits);
+  async decode(token: number): Promise<Float32Array> {
+    this.#append(this.#single, [token], 0, 1);
+    await this.#single.logits(0, this.#logits);
     return this.#logits;
   }
 
   async allLogits(tokens: ArrayLike<number>): Promise<Float32Array> {
     const { vocabulary } = this.#model.config;
     const all = new Float32Array(tokens.length * vocabulary);
-    for (let start = 0; start < tokens.length; start += promptChunk) {
-      this.#kernels.scope(() => {
-        const count = Math.min(promptChunk, tokens.length - start);
-        const workspace = this.#workspace(count);
-        this.#forward(tokens, start, workspace);
-        for (let i = 0; i < count; i++) {
-          this.#headOf(workspace.x, i, this.#logits);
-          all.set(this.#logits, (start + i) * vocabulary);
-        }
-      });
-    }
+    await this.#eachChunk(tokens, undefined, async (decoder, start, count) => {
+      for (let i = 0; i < count; i++) {
+        const at = (start + i) * vocabulary;
+        await decoder.logits(i, all.subarray(at, at + vocabulary));
+      }
+    });
     return all;
   }
 
@@ -192,71 +155,92 @@ class CachedSession implements Session {
   }
 
   close(): void {
-    const kernels = this.#kernels;
-    for (const block of this.#loaded.blocks) freeBlock(kernels, block);
-    this.#cache.close();
-    kernels.free(...this.#loaded.outer, this.#ropeTable, this.#logits);
-    const { ids, positions, x, activations } = this.#single;
-    kernels.free(ids, positions, x);
-    freeActivations(kernels, activations);
+    this.#single.close();
+    this.#memory.close();
   }
 
-  #workspace(tokens: number): Workspace {
-    const kernels = this.#kernels;
-    const { config } = this.#model;
-    return {
-      tokens,
-      ids: kernels.i32(tokens),
-      positions: kernels.i32(tokens),
-      x: kernels.f32(tokens * config.hidden),
-      activations: allocateActivations(kernels, config, tokens),
-    };
+  async #eachChunk(
+    tokens: ArrayLike<number>,
+    signal: AbortSignal | undefined,
+    use: (decoder: Decoder, start: number, count: number) => Promise<void>,
+  ): Promise<void> {
+    const decoder = this.#decoder(Math.min(promptChunk, Math.max(1, tokens.length)));
+    try {
+      for (let start = 0; start < tokens.length; start += promptChunk) {
+        if (start > 0) await checkpoint(signal);
+        const count = Math.min(promptChunk, tokens.length - start);
+        this.#append(decoder, tokens, start, count);
+        await use(decoder, start, count);
+      }
+    } finally {
+      decoder.close();
+    }
   }
 
-  /** Runs workspace.tokens tokens from `start` through all blocks; the residual stream is left in workspace.x. */
-  #forward(tokens: ArrayLike<number>, start: number, workspace: Workspace): void {
-    const { config } = this.#model;
+  #decoder(tokens: number): Decoder {
+    return new Decoder(this.#memory, this.#parts, this.#target, { tokens, context: this.contextLength });
+  }
+
+  /** Runs tokens [start, start + count) through all blocks. */
+  #append(decoder: Decoder, tokens: ArrayLike<number>, start: number, count: number): void {
+    const { vocabulary } = this.#model.config;
     const past = this.#position;
-    const length = workspace.tokens;
-    if (past + length > this.contextLength) {
+    if (past + count > this.contextLength) {
       throw new UsageError(
-        `context: ${past + length} tokens do not fit the context of ${this.contextLength}; raise the context length`,
+        `context: ${past + count} tokens do not fit the context of ${this.contextLength}; raise the context length`,
       );
     }
-    for (let i = 0; i < length; i++) {
+    const ids = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
       const token = tokens[start + i];
-      if (!(token >= 0 && token < config.vocabulary))
-        throw new RangeError(`token ${token} is not in the vocabulary of ${config.vocabulary}`);
-      workspace.ids[i] = token;
-      workspace.positions[i] = past + i;
+      if (!(token >= 0 && token < vocabulary))
+        throw new RangeError(`token ${token} is not in the vocabulary of ${vocabulary}`);
+      ids[i] = token;
     }
-    this.#kernels.gatherRows(this.#loaded.embedding, workspace.ids, workspace.x);
-    this.#loaded.blocks.forEach((weights, layer) => {
-      const cache = { ...this.#cache.layers[layer], past };
-      const inputs = {
-        positions: workspace.positions,
-        ropeTable: this.#ropeTable,
-        cache,
-        inputBits: this.#inputBits[layer],
-      };
-      const batch = { sequences: 1, length, ...inputs };
-      blockForward(this.#kernels, config, weights, workspace.x, batch, workspace.activations);
-    });
-    this.#position = past + length;
+    decoder.append(ids, past);
+    this.#position = past + count;
+  }
+}
+
+/** Body and head for up to a number of tokens at a time. */
+class Decoder {
+  readonly #body: RunningProgram;
+  readonly #head: RunningProgram;
+  readonly #parts: DecodingParts;
+  readonly #device: Device;
+  readonly #positions: Int32Array;
+  readonly #wanted = new Int32Array(1);
+  #count = 0;
+
+  constructor(memory: SharedMemory, parts: DecodingParts, target: Target, capacities: Sizes) {
+    this.#device = memory.device;
+    this.#parts = parts;
+    this.#positions = new Int32Array(capacities.tokens);
+    this.#body = new RunningProgram(memory, parts.body, { target, capacities });
+    // The head reads what the body wrote, where it lies.
+    const lent = new Map([[parts.between, this.#body.slot(parts.between)]]);
+    this.#head = new RunningProgram(memory, parts.head, { target, capacities: { ...capacities, wanted: 1 }, lent });
   }
 
-  /** logits = head · norm(x_row). */
-  #headOf(x: Float32Array, row: number, logits: Float32Array): void {
-    const { hidden, vocabulary, normEpsilon } = this.#model.config;
-    const normed = this.#single.activations.attnIn;
-    this.#kernels.rmsNorm(
-      x.subarray(row * hidden, (row + 1) * hidden),
-      this.#loaded.outputNorm,
-      normed,
-      hidden,
-      normEpsilon,
-    );
-    const bits = this.#model.activations?.get(headTensor(this.#model).name);
-    linear(this.#kernels, normed, this.#loaded.head, logits, 1, vocabulary, hidden, bits);
+  append(ids: Int32Array, past: number): void {
+    const count = ids.length;
+    for (let i = 0; i < count; i++) this.#positions[i] = past + i;
+    this.#body.write('tokens', ids);
+    this.#body.write('positions', this.#positions.subarray(0, count));
+    this.#body.run({ tokens: count, sequences: 1, length: count, past });
+    this.#count = count;
+  }
+
+  /** Logits of one of the rows appended last. */
+  async logits(row: number, into: Float32Array): Promise<void> {
+    this.#wanted[0] = row;
+    this.#head.write('wanted', this.#wanted);
+    this.#head.run(headSizes(this.#count));
+    await this.#device.read(this.#head.slot(this.#parts.logits), into);
+  }
+
+  close(): void {
+    this.#body.close();
+    this.#head.close();
   }
 }

@@ -1,5 +1,6 @@
-import { Template } from '@huggingface/jinja';
 import { BitbudgetError, FormatError } from '../core/errors.ts';
+import { renderTemplate } from './jinja/template.ts';
+import type { Tokenizer } from './types.ts';
 
 /** One message of a conversation. Templates may read further fields (`tool_calls`, `name`). */
 export interface ChatMessage {
@@ -35,7 +36,7 @@ export function renderChat(
     );
   }
   try {
-    return new Template(chatTemplate).render({
+    return renderTemplate(chatTemplate, {
       ...options.variables,
       messages,
       add_generation_prompt: options.addGenerationPrompt ?? true,
@@ -47,4 +48,26 @@ export function renderChat(
       `chat template: ${(error as Error).message}; the template cannot be rendered with these messages`,
     );
   }
+}
+
+/**
+ * Ids of a conversation by the model's template, with BOS at the start where the model wants one and the template
+ * writes none.
+ * @throws as `renderChat`
+ */
+export function encodeChat(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  options: Omit<ChatOptions, 'bosToken' | 'eosToken'> = {},
+): ArrayLike<number> {
+  const tokenText = (id?: number): string =>
+    id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id));
+  const rendered = renderChat(tokenizer.chatTemplate, messages, {
+    ...options,
+    bosToken: tokenText(tokenizer.bos),
+    eosToken: tokenText(tokenizer.eos),
+  });
+  const ids = tokenizer.encode(rendered, { parseSpecial: true });
+  const needsBos = tokenizer.addBos && tokenizer.bos !== undefined && ids[0] !== tokenizer.bos;
+  return needsBos ? [tokenizer.bos!, ...ids] : ids;
 }

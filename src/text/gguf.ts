@@ -5,7 +5,7 @@ import { preTokenizerByName, preTokenizers } from './pre-tokenizers.ts';
 import { SpmEncoding } from './spm.ts';
 import type { Tokenizer, TypedMetadata } from './types.ts';
 import type { SpecialName, Vocabulary } from './vocabulary.ts';
-import { specialKeys, specialNames, TokenType } from './vocabulary.ts';
+import { endsKey, specialKeys, specialNames, TokenType } from './vocabulary.ts';
 import { typed, VocabularyTokenizer } from './vocabulary-tokenizer.ts';
 
 type Metadata = ReadonlyMap<string, MetadataValue>;
@@ -82,11 +82,18 @@ function readVocabulary(
       numbers(metadata, 'tokenizer.ggml.token_type', tokens.length) ??
       new Uint8Array(tokens.length).fill(TokenType.normal),
     special,
+    ends: [...(numbers(metadata, endsKey, 0) ?? []), ...fillInMiddleEnds(metadata)],
     addBos: flag('tokenizer.ggml.add_bos_token', addBos),
     addEos: flag('tokenizer.ggml.add_eos_token', false),
     addSpacePrefix: model === 'llama' && flag('tokenizer.ggml.add_space_prefix', true),
     chatTemplate: typeof template === 'string' ? template : undefined,
   };
+}
+
+/** Fill-in-the-middle tokens that stand between files: llama.cpp stops at them. */
+function fillInMiddleEnds(metadata: Metadata): number[] {
+  const ids = ['pad', 'rep', 'sep'].map((name) => metadata.get(`tokenizer.ggml.fim_${name}_token_id`));
+  return ids.filter((id) => typeof id === 'number');
 }
 
 function strings(metadata: Metadata, key: string): readonly string[] {
@@ -120,7 +127,8 @@ function splitMerge(merge: string): [string, string] {
 /** The `tokenizer.*` entries as they came, padded to the model's vocabulary. */
 function carried(metadata: Metadata, vocabularySize = 0): Map<string, TypedMetadata> {
   const out = new Map<string, TypedMetadata>();
-  for (const [key, value] of metadata) if (key.startsWith('tokenizer.')) out.set(key, typed(typeOf(key, value), value));
+  for (const [key, value] of metadata)
+    if (key.startsWith('tokenizer.') || key === endsKey) out.set(key, typed(typeOf(key, value), value));
   const tokens = strings(metadata, 'tokenizer.ggml.tokens');
   const missing = Array.from({ length: Math.max(0, vocabularySize - tokens.length) }, (_, i) => tokens.length + i);
   if (missing.length === 0) return out;

@@ -1,13 +1,14 @@
 import { FormatError } from '../core/errors.ts';
+import type { HfTokens } from './hf-config.ts';
 import type { TypedMetadata } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
-import { specialKeys, specialNames, TokenType } from './vocabulary.ts';
+import { endIdsByText, endsKey, specialKeys, specialNames, TokenType } from './vocabulary.ts';
 import { typed } from './vocabulary-tokenizer.ts';
 
 interface HfVocabulary {
   readonly vocabulary: Vocabulary;
-  /** tokenizer_config.json */
-  readonly config: Readonly<Record<string, unknown>>;
+  /** What the folder's other files say. */
+  readonly tokens: HfTokens;
   /** Name for `tokenizer.ggml.pre` of a byte-level tokenizer; undefined when llama.cpp has none like it. */
   readonly pre?: string;
   readonly merges?: readonly (readonly [string, string])[];
@@ -22,7 +23,7 @@ interface HfVocabulary {
  */
 export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map<string, TypedMetadata> {
   return (vocabularySize = source.vocabulary.tokens.length) => {
-    const { vocabulary, config, pre, merges, scores } = source;
+    const { vocabulary, tokens: hf, pre, merges, scores } = source;
     const spm = vocabulary.model === 'llama';
     if (!spm && pre === undefined) {
       throw new FormatError(
@@ -37,7 +38,7 @@ export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map
     }
     const missing = Array.from({ length: vocabularySize - tokens.length }, (_, i) => tokens.length + i);
     const out = new Map<string, TypedMetadata>();
-    const spacePrefix = spm ? vocabulary.addSpacePrefix : config.add_prefix_space;
+    const spacePrefix = spm ? vocabulary.addSpacePrefix : hf.config.add_prefix_space;
     if (typeof spacePrefix === 'boolean') out.set('tokenizer.ggml.add_space_prefix', typed('bool', spacePrefix));
     out.set('tokenizer.ggml.model', typed('string', vocabulary.model));
     out.set('tokenizer.ggml.pre', typed('string', spm ? 'default' : pre!));
@@ -56,17 +57,31 @@ export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map
         ),
       );
     }
-    for (const name of specialNames) {
-      const id = vocabulary.special[name];
-      if (id !== undefined && id < vocabularySize) out.set(specialKeys[name], typed('uint32', id));
-    }
+    writeSpecialIds(vocabulary, vocabularySize, out);
     out.set('tokenizer.ggml.add_bos_token', typed('bool', vocabulary.addBos));
-    if (vocabulary.addEos) out.set('tokenizer.ggml.add_eos_token', typed('bool', true));
+    // A model that continues text would end every prompt with it, and llama.cpp's tools refuse such files.
+    if (vocabulary.addEos && !hf.generates) out.set('tokenizer.ggml.add_eos_token', typed('bool', true));
     if (vocabulary.chatTemplate !== undefined) {
       out.set('tokenizer.chat_template', typed('string', vocabulary.chatTemplate));
     }
     return out;
   };
+}
+
+/**
+ * Ids of special tokens. llama.cpp stops at eos, eot, eom and at tokens whose text it knows: further ids that end
+ * generation take the free ones of these places, and what is left over goes to a key that bitbudget alone reads.
+ */
+function writeSpecialIds(vocabulary: Vocabulary, vocabularySize: number, out: Map<string, TypedMetadata>): void {
+  const special = { ...vocabulary.special };
+  const known = new Set([special.eos, special.eot, special.eom, ...endIdsByText(vocabulary)]);
+  const left = vocabulary.ends.filter((id) => id < vocabularySize && !known.has(id));
+  for (const place of ['eot', 'eom'] as const) if (special[place] === undefined) special[place] = left.shift();
+  for (const name of specialNames) {
+    const id = special[name];
+    if (id !== undefined && id < vocabularySize) out.set(specialKeys[name], typed('uint32', id));
+  }
+  if (left.length > 0) out.set(endsKey, typed('array:uint32', left));
 }
 
 /** A space inside a merge would be its separator: llama.cpp writes it as the byte alphabet's `Ġ`. */

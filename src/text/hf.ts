@@ -1,47 +1,59 @@
 import { FormatError } from '../core/errors.ts';
 import { BpeEncoding } from './bpe.ts';
+import type { HfTokenFiles, HfTokens } from './hf-config.ts';
+import { readHfTokens, tokenText } from './hf-config.ts';
 import { hfToGguf } from './hf-to-gguf.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { gpt2Split, preTokenizerBySplits } from './pre-tokenizers.ts';
+import { readSentencePiece, type SentencePieceModel } from './sentencepiece.ts';
+import { tokenizerJsonOfMerges } from './slow-files.ts';
 import { SpmEncoding } from './spm.ts';
-import type { Component, TokenizerJson } from './tokenizer-json.ts';
+import type { AddedToken, Component, TokenizerJson } from './tokenizer-json.ts';
 import { members, readTokenizerJson, record } from './tokenizer-json.ts';
 import type { Tokenizer } from './types.ts';
 import type { SpecialName, Vocabulary } from './vocabulary.ts';
 import { specialNames, TokenType } from './vocabulary.ts';
 import { VocabularyTokenizer } from './vocabulary-tokenizer.ts';
 
-/** Parsed files of a Hugging Face folder. */
-export interface HfTokenizerFiles {
-  /** tokenizer.json */
-  readonly tokenizer: object;
-  /** tokenizer_config.json: special tokens, chat template. */
-  readonly config?: object;
-  /** chat_template.jinja, used where the configuration has no template. */
-  readonly chatTemplate?: string;
-  /** config.json of the model: ids of special tokens that tokenizer_config.json does not name. */
-  readonly model?: object;
+/** Parsed files of a Hugging Face folder: one kind of vocabulary, and what tells about its tokens. */
+export interface HfTokenizerFiles extends HfTokenFiles {
+  /** tokenizer.json; counts before the other vocabularies. */
+  readonly tokenizer?: object;
+  /** tokenizer.model, SentencePiece's own file. */
+  readonly sentencePiece?: Uint8Array;
+  /** vocab.json and the text of merges.txt. */
+  readonly merges?: { readonly vocab: object; readonly merges: string };
 }
 
 /**
  * The tokenizer of a Hugging Face folder: byte-level BPE, or SentencePiece-like BPE with byte fallback (Llama 2,
- * Mistral). A normalizer of a byte-level tokenizer (Qwen's NFC) is applied; llama.cpp has none, so ids agree with it
- * on normalized text.
- * @throws FormatError when tokenizer.json is no BPE tokenizer or ill-formed
+ * Mistral, Gemma). A normalizer of a byte-level tokenizer (Qwen's NFC) is applied; llama.cpp has none, so ids agree
+ * with it on normalized text.
+ * @throws FormatError when there is no vocabulary, or one that is of another kind or ill-formed
  */
 export function tokenizerFromHf(files: HfTokenizerFiles): Tokenizer {
-  const json = readTokenizerJson(files.tokenizer);
-  const config = files.config === undefined ? {} : record(files.config, 'tokenizer_config.json');
-  const model = files.model === undefined ? {} : record(files.model, 'config.json');
+  const tokens = readHfTokens(files);
+  if (files.tokenizer !== undefined) return tokenizerFromJson(readTokenizerJson(files.tokenizer), tokens);
+  if (files.sentencePiece !== undefined) return tokenizerFromPieces(readSentencePiece(files.sentencePiece), tokens);
+  if (files.merges !== undefined) {
+    const { vocab, merges } = files.merges;
+    return tokenizerFromJson(readTokenizerJson(tokenizerJsonOfMerges(vocab, merges, tokens)), tokens);
+  }
+  throw new FormatError(
+    'tokenizer: found none of tokenizer.json, tokenizer.model, vocab.json with merges.txt; fetch them from where the model came from',
+  );
+}
+
+function tokenizerFromJson(json: TokenizerJson, tokens: HfTokens): Tokenizer {
   const spm =
     json.byteFallback && members(json.preTokenizer, 'pretokenizers').every((part) => part.type !== 'ByteLevel');
-  const vocabulary = buildVocabulary(json, spm, config, model, files.chatTemplate);
+  const vocabulary = vocabularyOfJson(json, spm, tokens);
   if (spm) {
     const scores = scoresOfMerges(json, vocabulary);
     return new VocabularyTokenizer(
       vocabulary,
       new SpmEncoding(vocabulary, scores),
-      hfToGguf({ vocabulary, config, scores }),
+      hfToGguf({ vocabulary, tokens, scores }),
     );
   }
   const splits = splitsOf(json.preTokenizer);
@@ -50,7 +62,40 @@ export function tokenizerFromHf(files: HfTokenizerFiles): Tokenizer {
   return new VocabularyTokenizer(
     vocabulary,
     encoding,
-    hfToGguf({ vocabulary, config, pre: pre?.names[0], merges: json.merges }),
+    hfToGguf({ vocabulary, tokens, pre: pre?.names[0], merges: json.merges }),
+  );
+}
+
+/** @see llama.cpp conversion/base.py, `_create_vocab_sentencepiece`, for added tokens' scores */
+function tokenizerFromPieces(model: SentencePieceModel, hf: HfTokens): Tokenizer {
+  if (model.algorithm !== 'bpe') {
+    throw new FormatError('tokenizer.model: found a unigram model, expected BPE; such tokenizers are not supported');
+  }
+  const tokens = tokensById([...model.tokens.map((text, id): [string, number] => [text, id]), ...namedIds(hf.added)]);
+  const types = new Uint8Array(tokens.length).fill(TokenType.unused);
+  types.set(model.types);
+  const scores = new Float32Array(tokens.length).fill(-10000);
+  scores.set(model.scores);
+  for (const token of hf.added) {
+    addToken(token, tokens, types);
+    scores[token.id] = -1000;
+  }
+  const special = specialIds(new Map(tokens.map((text, id) => [text, id])), hf);
+  const vocabulary: Vocabulary = {
+    model: 'llama',
+    tokens,
+    types,
+    special,
+    ends: hf.ends,
+    addBos: declared(hf.config.add_bos_token) ?? true,
+    addEos: declared(hf.config.add_eos_token) ?? false,
+    addSpacePrefix: declared(hf.config.add_prefix_space) ?? model.addSpacePrefix,
+    chatTemplate: hf.chatTemplate,
+  };
+  return new VocabularyTokenizer(
+    vocabulary,
+    new SpmEncoding(vocabulary, scores),
+    hfToGguf({ vocabulary, tokens: hf, scores }),
   );
 }
 
@@ -92,39 +137,39 @@ function splitsOf(preTokenizer: Component | null): string[] | undefined {
   return byteLevel ? splits : undefined;
 }
 
-function buildVocabulary(
-  json: TokenizerJson,
-  spm: boolean,
-  config: Record<string, unknown>,
-  model: Record<string, unknown>,
-  chatTemplate: string | undefined,
-): Vocabulary {
-  const named = [
-    ...Object.entries(json.vocab),
-    ...json.addedTokens.map((token): [string, number] => [token.content, token.id]),
-  ];
+function vocabularyOfJson(json: TokenizerJson, spm: boolean, hf: HfTokens): Vocabulary {
+  // Tokens that only the configuration adds: transformers adds them too.
+  const known = new Set(json.addedTokens.map((token) => token.id));
+  const added = [...json.addedTokens, ...hf.added.filter((token) => !known.has(token.id))];
+  const named = [...Object.entries(json.vocab), ...namedIds(added)];
   const tokens = tokensById(named);
-  const ids = new Map(named);
   const types = new Uint8Array(tokens.length).fill(TokenType.unused);
   for (const [text, id] of named) types[id] = spm && /^<0x[0-9A-F]{2}>$/.test(text) ? TokenType.byte : TokenType.normal;
-  for (const { id, content, special } of json.addedTokens) {
-    const control = special || looksSpecial(content);
-    types[id] = control ? TokenType.control : TokenType.userDefined;
-    // llama.cpp finds these in text before anything escapes its spaces.
-    if (!control) tokens[id] = content.replaceAll('▁', ' ');
-  }
-  const special = specialIds(json, config, model, ids);
+  for (const token of added) addToken(token, tokens, types);
+  const special = specialIds(new Map(named), hf);
   return {
     model: spm ? 'llama' : 'gpt2',
     tokens,
     types,
     special,
-    addBos: adds(json, config, 'bos', special.bos, spm),
-    addEos: adds(json, config, 'eos', special.eos, false),
-    addSpacePrefix:
-      spm && (typeof config.add_prefix_space === 'boolean' ? config.add_prefix_space : prependsSpace(json)),
-    chatTemplate: templateOf(config) ?? chatTemplate,
+    ends: hf.ends,
+    addBos: adds(json, hf.config, 'bos', special.bos, spm),
+    addEos: adds(json, hf.config, 'eos', special.eos, false),
+    addSpacePrefix: spm && (declared(hf.config.add_prefix_space) ?? prependsSpace(json)),
+    chatTemplate: hf.chatTemplate,
   };
+}
+
+const namedIds = (added: readonly AddedToken[]): [string, number][] => added.map(({ content, id }) => [content, id]);
+
+const declared = (flag: unknown): boolean | undefined => (typeof flag === 'boolean' ? flag : undefined);
+
+/** Puts an added token into tokens and types. */
+function addToken({ id, content, special }: AddedToken, tokens: string[], types: Uint8Array): void {
+  const control = special || looksSpecial(content);
+  types[id] = control ? TokenType.control : TokenType.userDefined;
+  // llama.cpp finds user-defined tokens in text before anything escapes its spaces.
+  tokens[id] = control ? content : content.replaceAll('▁', ' ');
 }
 
 /** Gaps between ids that are filled; more would let a small damaged file claim any amount of memory. */
@@ -154,36 +199,28 @@ function looksSpecial(token: string): boolean {
   );
 }
 
-/** Ids by tokenizer_config.json's names, else by the model's config.json. */
-function specialIds(
-  json: TokenizerJson,
-  config: Record<string, unknown>,
-  model: Record<string, unknown>,
-  ids: ReadonlyMap<string, number>,
-): Partial<Record<SpecialName, number>> {
+/** Ids by tokenizer_config.json's names, else by the model's config.json, else the first that ends generation. */
+function specialIds(ids: ReadonlyMap<string, number>, hf: HfTokens): Partial<Record<SpecialName, number>> {
   const special: Partial<Record<SpecialName, number>> = {};
-  const added = new Map(json.addedTokens.map((token) => [token.content, token.id]));
   for (const name of specialNames) {
-    const entry = config[`${name}_token`];
-    const content = typeof entry === 'object' && entry !== null ? (entry as { content?: unknown }).content : entry;
-    const fallback = model[`${name}_token_id`];
-    const id = typeof content === 'string' ? (added.get(content) ?? ids.get(content)) : undefined;
+    const text = tokenText(hf.config[`${name}_token`]);
+    const id = (text === undefined ? undefined : ids.get(text)) ?? hf.ids[name];
     if (id !== undefined) special[name] = id;
-    else if (typeof fallback === 'number') special[name] = fallback;
   }
+  if (special.eos === undefined && hf.ends.length > 0) special.eos = hf.ends[0];
   return special;
 }
 
 /** Whether a sentence mark is added: by the configuration, else by the post-processor's template, else `fallback`. */
 function adds(
   json: TokenizerJson,
-  config: Record<string, unknown>,
+  config: Readonly<Record<string, unknown>>,
   name: 'bos' | 'eos',
   id: number | undefined,
   fallback: boolean,
 ): boolean {
-  const declared = config[`add_${name}_token`];
-  if (typeof declared === 'boolean') return declared;
+  const flag = declared(config[`add_${name}_token`]);
+  if (flag !== undefined) return flag;
   const template = members(json.postProcessor, 'processors').find((part) => part.type === 'TemplateProcessing');
   const single = template?.single;
   if (!Array.isArray(single) || single.length < 2) return fallback;
@@ -198,15 +235,6 @@ function prependsSpace(json: TokenizerJson): boolean {
   const metaspace = members(json.preTokenizer, 'pretokenizers').find((part) => part.type === 'Metaspace');
   const scheme = metaspace?.prepend_scheme ?? (metaspace?.add_prefix_space === false ? 'never' : 'always');
   return prepend || (metaspace !== undefined && scheme !== 'never');
-}
-
-function templateOf(config: Record<string, unknown>): string | undefined {
-  const template = config.chat_template;
-  if (typeof template === 'string') return template;
-  if (!Array.isArray(template)) return undefined;
-  const named = template.map((entry: unknown) => record(entry, 'tokenizer_config.json chat_template'));
-  const chosen = named.find((entry) => entry.name === 'default') ?? named[0];
-  return typeof chosen?.template === 'string' ? chosen.template : undefined;
 }
 
 /**

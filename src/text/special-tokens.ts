@@ -1,5 +1,5 @@
 import type { Vocabulary } from './vocabulary.ts';
-import { TokenType, tokenType } from './vocabulary.ts';
+import { TokenType } from './vocabulary.ts';
 
 /** A token that is found in text before the tokenizer's own algorithm runs. */
 interface SpecialToken {
@@ -16,9 +16,10 @@ interface SpecialToken {
 export class SpecialTokens {
   readonly #tokens: SpecialToken[] = [];
 
-  constructor(vocabulary: Vocabulary) {
+  /** @param types TokenType by id, corrected */
+  constructor(vocabulary: Vocabulary, types: Uint8Array) {
     for (const [id, text] of vocabulary.tokens.entries()) {
-      const type = tokenType(vocabulary, id);
+      const type = types[id];
       const control = type === TokenType.control || type === TokenType.unknown;
       if ((control || type === TokenType.userDefined) && text !== '') this.#tokens.push({ id, text, control });
     }

@@ -11,7 +11,7 @@ export interface Tokenizer {
   readonly stop: readonly number[];
   /** Whether a BOS token is put before text by default (tokenizer.ggml.add_bos_token). */
   readonly addBos: boolean;
-  /** @param options.special adds BOS/EOS as the model wants (default false); @param options.parseSpecial reads `<|im_end|>`-like text as control tokens (default false) */
+  /** @param options see `EncodeOptions` */
   encode(text: string, options?: EncodeOptions): Int32Array;
   /** The text of the ids, control tokens written out (`<|im_end|>`); bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string;
@@ -27,8 +27,11 @@ export interface Tokenizer {
 }
 
 export interface EncodeOptions {
-  /** Adds BOS and EOS as the model wants; default false. */
-  special?: boolean;
+  /**
+   * Adds BOS and EOS as the model wants; default false. `'start'` adds what stands before text alone, for a prompt that
+   * is to be continued: an EOS would end it.
+   */
+  special?: boolean | 'start';
   /** Reads `<|im_end|>`-like text as control tokens; default false. */
   parseSpecial?: boolean;
 }

@@ -4,7 +4,7 @@ import { bytesOfByteLevel } from './byte-level.ts';
 import { SpecialTokens } from './special-tokens.ts';
 import type { EncodeOptions, Tokenizer, TypedMetadata } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
-import { stopIds, TokenType, tokenType } from './vocabulary.ts';
+import { stopIds, TokenType, tokenTypes } from './vocabulary.ts';
 
 /** The algorithm inside a tokenizer: ids of text that holds no special tokens. */
 export interface TextEncoding {
@@ -21,6 +21,7 @@ export class VocabularyTokenizer implements Tokenizer {
   readonly addBos: boolean;
   readonly chatTemplate?: string;
   readonly #vocabulary: Vocabulary;
+  readonly #types: Uint8Array;
   readonly #encoding: TextEncoding;
   readonly #special: SpecialTokens;
   readonly #toGguf: (vocabularySize?: number) => Map<string, TypedMetadata>;
@@ -37,8 +38,9 @@ export class VocabularyTokenizer implements Tokenizer {
     this.addBos = vocabulary.addBos && this.bos !== undefined;
     this.chatTemplate = vocabulary.chatTemplate;
     this.#vocabulary = vocabulary;
+    this.#types = tokenTypes(vocabulary);
     this.#encoding = encoding;
-    this.#special = new SpecialTokens(vocabulary);
+    this.#special = new SpecialTokens(vocabulary, this.#types);
     this.#toGguf = toGguf;
   }
 
@@ -50,7 +52,8 @@ export class VocabularyTokenizer implements Tokenizer {
       parts.push(typeof piece === 'number' ? Int32Array.of(piece) : this.#encoding.encode(piece, first));
       first = typeof piece === 'number';
     }
-    if (options.special && this.#vocabulary.addEos && this.eos !== undefined) parts.push(Int32Array.of(this.eos));
+    if (options.special === true && this.#vocabulary.addEos && this.eos !== undefined)
+      parts.push(Int32Array.of(this.eos));
     return concatenate(parts);
   }
 
@@ -63,7 +66,7 @@ export class VocabularyTokenizer implements Tokenizer {
       offset += part.length;
     }
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-    const type = ids.length > 0 ? tokenType(this.#vocabulary, ids[0]) : undefined;
+    const type = ids.length > 0 ? this.#types[ids[0]] : undefined;
     const prefixed = this.#vocabulary.addSpacePrefix && type === TokenType.normal;
     return prefixed && text.startsWith(' ') ? text.slice(1) : text;
   }
@@ -75,7 +78,7 @@ export class VocabularyTokenizer implements Tokenizer {
         `token id ${id}: outside of the vocabulary of ${this.vocabularySize}, check that the tokenizer belongs to the model`,
       );
     }
-    switch (tokenType(this.#vocabulary, id)) {
+    switch (this.#types[id]) {
       case TokenType.unused:
         return new Uint8Array(0);
       case TokenType.byte:

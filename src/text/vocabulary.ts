@@ -18,6 +18,9 @@ export const specialKeys: Readonly<Record<SpecialName, string>> = {
   eom: 'tokenizer.ggml.eom_token_id',
 };
 
+/** Key of further ids that end generation, where GGUF's own places do not suffice. */
+export const endsKey = 'bitbudget.end_token_ids';
+
 /** Everything a tokenizer knows besides its algorithm; read from GGUF metadata or from Hugging Face files. */
 export interface Vocabulary {
   /** `gpt2`: byte-level BPE with merges; `llama`: SentencePiece-like merging by score. GGUF's names. */
@@ -27,6 +30,8 @@ export interface Vocabulary {
   /** TokenType by id. */
   readonly types: ArrayLike<number>;
   readonly special: Readonly<Partial<Record<SpecialName, number>>>;
+  /** Ids that the model's files declare to end generation, beside `special`'s. */
+  readonly ends: readonly number[];
   readonly addBos: boolean;
   readonly addEos: boolean;
   /** Whether text gets a leading space (`llama` only). */
@@ -47,7 +52,7 @@ const endOfTurn = [
   '<｜end▁of▁sentence｜>',
   '<end_of_utterance>',
 ];
-const endOfGeneration = [
+const endOfGeneration = new Set([
   ...endOfTurn,
   '<|return|>',
   '<|call|>',
@@ -71,7 +76,7 @@ const endOfGeneration = [
   '<REPO>',
   '<reponame>',
   '<|file_sep|>',
-];
+]);
 
 const fillInMiddle = [
   ...['<|fim_prefix|>', '<fim-prefix>', '<fim_prefix>', '<｜fim▁begin｜>', '<PRE>', '▁<PRE>', '<|code_prefix|>'],
@@ -82,25 +87,45 @@ const fillInMiddle = [
 const controlTexts = new Set([...endOfGeneration, ...fillInMiddle]);
 const shownTexts = new Set(['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>']);
 
-/** Kind of a token, with llama.cpp's corrections of what files commonly get wrong. */
-export function tokenType(vocabulary: Vocabulary, id: number): number {
-  if (controlTexts.has(vocabulary.tokens[id])) return TokenType.control;
-  if (shownTexts.has(vocabulary.tokens[id])) return TokenType.userDefined;
-  return vocabulary.types[id];
+/**
+ * Texts that look like an end and are none: models with their own end-of-call tokens use `<|end|>` inside of a turn,
+ * and Gemma 4 uses `</s>` so.
+ */
+function innerTexts(tokens: readonly string[]): ReadonlyMap<string, number> {
+  const marks = ['<|call|>', '<|calls|>', '<|return|>', '<|flush|>', '<|tool_response>'];
+  const has = new Set(marks.filter((mark) => tokens.includes(mark)));
+  const calls = has.has('<|call|>') || has.has('<|calls|>');
+  const inner = new Map<string, number>();
+  if (calls && (has.has('<|return|>') || has.has('<|flush|>'))) inner.set('<|end|>', TokenType.userDefined);
+  if (has.has('<|tool_response>')) inner.set('</s>', TokenType.normal);
+  return inner;
+}
+
+/** Kinds of all tokens, with llama.cpp's corrections of what files commonly get wrong. */
+export function tokenTypes(vocabulary: Vocabulary): Uint8Array {
+  const inner = innerTexts(vocabulary.tokens);
+  return Uint8Array.from(vocabulary.tokens, (text, id) => {
+    if (inner.has(text)) return inner.get(text)!;
+    if (controlTexts.has(text)) return TokenType.control;
+    return shownTexts.has(text) ? TokenType.userDefined : vocabulary.types[id];
+  });
+}
+
+/** Ids that llama.cpp knows to end generation by their text alone. */
+export function endIdsByText({ tokens }: Vocabulary): number[] {
+  const inner = innerTexts(tokens);
+  const ids = new Map<string, number>();
+  for (const [id, text] of tokens.entries()) if (endOfGeneration.has(text) && !inner.has(text)) ids.set(text, id);
+  return [...ids.values()];
 }
 
 /**
- * Ids that end generation: the declared ones and those whose text is known to, as llama.cpp finds them
- * (models often declare one of several). Sorted.
+ * Ids that end generation: all declared ones, and those whose text is known to, as llama.cpp finds them (models often
+ * declare one of several). Sorted.
  */
 export function stopIds(vocabulary: Vocabulary): number[] {
-  const { eos, eot, eom } = vocabulary.special;
-  const ids = new Map<string, number>();
-  for (const [id, text] of vocabulary.tokens.entries()) if (endOfGeneration.includes(text)) ids.set(text, id);
-  // Models with their own end-of-call tokens use `<|end|>` inside of a turn, and Gemma 4 uses `</s>` so.
-  const calls = ids.has('<|call|>') || ids.has('<|calls|>');
-  if (calls && (ids.has('<|return|>') || ids.has('<|flush|>'))) ids.delete('<|end|>');
-  if (ids.has('<|tool_response>')) ids.delete('</s>');
-  const all = new Set([...ids.values(), ...[eos, eot, eom].filter((id) => id !== undefined)]);
+  const { special, ends, tokens } = vocabulary;
+  const declared = [special.eos, special.eot, special.eom, ...ends].filter((id) => id !== undefined);
+  const all = new Set([...endIdsByText(vocabulary), ...declared.filter((id) => id < tokens.length)]);
   return [...all].sort((a, b) => a - b);
 }

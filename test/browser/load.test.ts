@@ -18,7 +18,7 @@ const FORMATS = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_XS', 'IQ4_NL', 'Q4
 const PROMPT = [12, 300, 45, 1999, 2, 77, 4000, 513, 8, 9, 1024, 640];
 const COUNT = 10;
 
-test('latency is measured in a browser, too: products and the fixed part come to a decoded token', async (t) => {
+test('latency is measured in a browser, too: a plan takes its products and the fixed part, in the unit of decoding (within a factor of 100)', async (t) => {
   const path = join(await temporaryFolder(t), 'mixed.gguf');
   const original = await openModel(tinyPath);
   const formatOf = ({ layer }: { layer: number }) => ['Q4_K', 'Q8_0', 'Q6_K'][layer % 3] ?? 'Q8_0';
@@ -34,6 +34,13 @@ test('latency is measured in a browser, too: products and the fixed part come to
     const products = productsOf(model, (name) => model.tensors.get(name)!.format);
     const { milliseconds } = predictLatency(table, products);
     await model.close();
+    const byHand = products.map(({ format, rows, columns }) =>
+      median(table.rounds[format].map((round) => round.products[`${rows}x${columns}`])),
+    );
+    const fixed = median(Object.values(table.rounds).flatMap((rounds) => rounds.map((round) => round.fixed)));
+    const expected = byHand.reduce((sum, time) => sum + time, fixed);
+    assert.ok(Math.abs(milliseconds / expected - 1) < 1e-9, `${milliseconds} ms, by hand ${expected}`);
+    assert.ok([...byHand, fixed].every((time) => time > 0));
     t.diagnostic(`predicted ${milliseconds.toFixed(3)} ms, decoded ${decoded.milliseconds.toFixed(3)} ms`);
     // A busy machine may be off by much, a wrong unit by a thousand.
     assert.ok(milliseconds > decoded.milliseconds / 100 && milliseconds < decoded.milliseconds * 100);
@@ -65,10 +72,15 @@ test('a mixed file gives the same likeliest tokens in Node, in a browser and in 
   }
 });
 
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
 async function logProbabilities(path: string): Promise<Float32Array> {
   const kernels = await testKernels();
   const model = await openModel(path);
-  const session = await createSession(kernels, model, { contextLength: 64 });
+  const session = await createSession(kernels.device, model, { contextLength: 64 });
   const logits = kernels.upload(await session.prefill(PROMPT));
   kernels.logSoftmax(logits, logits.length);
   session.close();

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { HubSettings } from '../../src/container/hub/cache.node.ts';
 import { hubSettings } from '../../src/container/hub/cache.node.ts';
-import { chooseFiles, quantLabel } from '../../src/container/hub/choose.ts';
+import { chooseFiles } from '../../src/container/hub/choose.ts';
 import { parseModelId } from '../../src/container/hub/model-id.ts';
 import { pullModel, resolveModel } from '../../src/container/hub/pull.node.ts';
+import { quantLabel } from '../../src/container/variants.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { Random } from '../../src/core/random.ts';
@@ -75,6 +76,55 @@ test('variants by their label, whatever the files are called', () => {
   assert.throws(() => choose('Q4_0', ['config.json', 'model.safetensors']), /has no .gguf files/);
 });
 
+test('where an original is wanted the most exact source is chosen, or a choice is asked for', () => {
+  const folder = ['config.json', 'tokenizer.json', 'model.safetensors'];
+  const sharded = ['config.json', 'model.safetensors.index.json', 'model-00001-of-00002.safetensors'];
+  const original = (paths: string[], quant?: string) =>
+    chooseFiles({ repo: 'a/b', explicit: true, quant }, paths, 'original');
+  const chosen: [paths: string[], files: string[]][] = [
+    [[...folder, 'm-Q4_K_M.gguf'], folder],
+    [
+      [...sharded, 'm-Q4_K_M.gguf', 'm-F16.gguf'],
+      ['config.json', 'model.safetensors.index.json'],
+    ],
+    [['config.json', 'm-Q4_K_M.gguf', 'm-Q8_0.gguf', 'm-Q6_K.gguf'], ['m-Q8_0.gguf']],
+    [
+      ['m-Q4_K_M.gguf', 'bf16/m-BF16-00001-of-00002.gguf', 'bf16/m-BF16-00002-of-00002.gguf'],
+      ['bf16/m-BF16-00001-of-00002.gguf', 'bf16/m-BF16-00002-of-00002.gguf'],
+    ],
+    [['m-BF16.gguf', 'm-F16.gguf', 'm-F32.gguf'], ['m-F32.gguf']],
+    [['m-BF16.gguf', 'm-F16.gguf'], ['m-F16.gguf']],
+    [['m-Q4_K_S.gguf', 'm-UD-Q4_K_XL.gguf', 'm-Q4_K_M.gguf', 'm-IQ4_XS.gguf'], ['m-UD-Q4_K_XL.gguf']],
+    [['m.gguf', 'm-F16.gguf', 'mmproj-m-F32.gguf'], ['m-F16.gguf']],
+    [['only.gguf'], ['only.gguf']],
+    [['config.json', 'pytorch_model.bin', 'm-Q8_0.gguf'], ['m-Q8_0.gguf']],
+  ];
+  for (const [paths, files] of chosen) assert.deepEqual(original(paths).files, files, paths.join(' '));
+  assert.deepEqual(original([...folder, 'm-Q4_K_M.gguf'], 'Q4_K_M').files, ['m-Q4_K_M.gguf']);
+  for (const paths of [
+    ['m.gguf', 'm-Q8_0.gguf'],
+    ['a-F16.gguf', 'b-F16.gguf'],
+    ['chat-Q8_0.gguf', 'base-Q4_0.gguf'],
+  ]) {
+    assert.throws(
+      () => original(paths),
+      (error: Error) => {
+        assert.ok(error instanceof UsageError);
+        assert.match(
+          error.message,
+          /^a\/b: holds 2 models, and their names do not tell .*; name one, such as hf:a\/b\//,
+        );
+        return true;
+      },
+    );
+  }
+  assert.throws(
+    () => original(['adapter_config.json', 'adapter_model.safetensors']),
+    /LoRA adapter.*give its base model/,
+  );
+  assert.throws(() => original(['config.json', 'pytorch_model.bin']), /holds PyTorch pickles/);
+});
+
 test('the cache and the token are found as the environment says', async () => {
   const folder = async (environment: Record<string, string>) => (await hubSettings(environment)).cacheFolder;
   const all = { HF_HUB_CACHE: '/1', HUGGINGFACE_HUB_CACHE: '/2', HF_HOME: '/3', XDG_CACHE_HOME: '/4' };
@@ -115,6 +165,28 @@ async function withHub(
     await rm(cacheFolder, { recursive: true });
   }
 }
+
+test('what a model is wanted for decides what is fetched, and again without a network', async () => {
+  const files = {
+    'config.json': '{}',
+    'tokenizer.json': '{}',
+    'model.safetensors': weights,
+    'm-Q4_K_M.gguf': weights.slice(1),
+    'm-Q8_0.gguf': weights.slice(2),
+  };
+  await withHub(files, async (hub, settings) => {
+    const original = await pullModel(id, { settings, purpose: 'original' });
+    assert.deepEqual(
+      [original.kind, original.files],
+      ['folder', ['config.json', 'tokenizer.json', 'model.safetensors']],
+    );
+    const small = await pullModel(id, { settings });
+    assert.deepEqual([small.kind, small.files], ['gguf', ['m-Q4_K_M.gguf']]);
+    assert.ok(!hub.transfers.some((transfer) => transfer.startsWith('m-Q8_0')), hub.transfers.join(', '));
+    const offline = await pullModel(id, { settings: { ...settings, offline: true }, purpose: 'original' });
+    assert.equal(offline.path, original.path);
+  });
+});
 
 test('a folder model is fetched into the shared layout, once', async () => {
   const files = {

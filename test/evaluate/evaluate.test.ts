@@ -121,7 +121,7 @@ test('estimates: mean, standard error and quantiles of known values', () => {
 
 async function logProbabilities(model: Model, part: Int32Array): Promise<Float32Array> {
   const kernels = await testKernels();
-  const session = await createSession(kernels, model, { contextLength: length, exact: true });
+  const session = await createSession(kernels.device, model, { contextLength: length, exact: true });
   const logits = kernels.upload(await session.allLogits(part));
   kernels.logSoftmax(logits, vocabulary);
   session.close();

@@ -44,6 +44,30 @@ const cachedShapes: AttentionShape[] = [
   { sequences: 2, length: 70, past: 33, capacity: 110, heads: 2, kvHeads: 2, headDim: 20 },
 ];
 
+/** Windows of one key, within a tile, of a tile, beyond one; every query with every key; caps; other scales. */
+const optionShapes: AttentionShape[] = [
+  { ...shapes[1], window: 1 },
+  { ...shapes[1], window: 2, causal: false },
+  { ...shapes[2], window: 31, softcap: 2 },
+  { ...shapes[2], causal: false },
+  { ...shapes[3], window: 33, scale: 0.7 },
+  { ...shapes[3], window: 200, softcap: 0.5, scale: 3 },
+  { ...shapes[4], window: 66 },
+  { ...shapes[4], window: 64, causal: false, softcap: 5 },
+  { sequences: 1, length: 400, past: 0, capacity: 400, heads: 1, kvHeads: 1, headDim: 16, window: 3 },
+  { sequences: 1, length: 230, past: 0, capacity: 230, heads: 2, kvHeads: 1, headDim: 9, window: 70, causal: false },
+  { sequences: 1, length: 140, past: 0, capacity: 140, heads: 2, kvHeads: 1, headDim: 256, window: 20, scale: 1 / 16 },
+];
+const cachedOptionShapes: AttentionShape[] = [
+  { ...cachedShapes[0], window: 7 },
+  { ...cachedShapes[0], window: 256, softcap: 1 },
+  { ...cachedShapes[1], window: 33, causal: false },
+  { ...cachedShapes[2], window: 32 },
+  { ...cachedShapes[2], causal: false, scale: 0.1 },
+  { sequences: 1, length: 70, past: 900, capacity: 970, heads: 1, kvHeads: 1, headDim: 12, window: 700 },
+  { sequences: 1, length: 1, past: 600, capacity: 601, heads: 4, kvHeads: 1, headDim: 256, window: 512 },
+];
+
 test('attention is within 2e-6 of the reference', async () => {
   const random = new Random(8);
   let cases = 0;
@@ -79,23 +103,124 @@ test('attentionBackward is within 1e-5 of the reference', async () => {
   assert.equal(cases, 15);
 });
 
-test('attentionBackward matches finite differences within 1e-3', () => {
-  const random = new Random(11);
-  const shape: AttentionShape = { sequences: 2, length: 4, past: 0, capacity: 4, heads: 2, kvHeads: 1, headDim: 3 };
-  const arrays = inputs(random, shape);
-  const dOut = normal(random, arrays[0].length);
-  const gradients = attentionBackward(shape)(reference, ...arrays, dOut);
-  const loss = () => weightedSum(attention(shape), arrays, [dOut]);
+test('attention with windows, caps, scales and without a mask is within 4e-6 of the reference', async () => {
+  const random = new Random(61);
   let cases = 0;
-  gradients.forEach((gradient, input) => {
-    gradient.forEach((value, i) => {
-      const expected = slope(loss, arrays[input], i);
-      assert.ok(Math.abs(value - expected) < 1e-3, `input ${input} at ${i}: ${value}, differences give ${expected}`);
+  await onEveryBuild((kernels) => {
+    for (const shape of [...optionShapes, ...cachedOptionShapes]) {
+      assertClose(kernels, attention(shape), inputs(random, shape), 4e-6, { label: JSON.stringify(shape) });
       cases++;
-    });
+    }
   });
-  assert.equal(cases, 96);
+  assert.equal(cases, 54);
 });
+
+test('attentionBackward with windows, caps, scales and without a mask is within 2e-5 of the reference', async () => {
+  const random = new Random(62);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const shape of optionShapes) {
+      const arrays = inputs(random, shape);
+      const dOut = normal(random, arrays[0].length);
+      assertClose(kernels, attentionBackward(shape), [...arrays, dOut], 2e-5, { label: JSON.stringify(shape) });
+      cases++;
+    }
+  });
+  assert.equal(cases, 33);
+});
+
+test('a query of no tokens, and odd values in queries and keys, are within 2e-5 of the reference', async () => {
+  const random = new Random(63);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const shape of [shapes[1], shapes[3], optionShapes[4], optionShapes[5]]) {
+      const [q, k, v] = inputs(random, shape);
+      const row = shape.heads * shape.headDim;
+      q.subarray(0, row).fill(0);
+      q.subarray(row, 2 * row).fill(1e-40);
+      q[2 * row] = Number.NaN;
+      q[q.length - 1] = 1e4;
+      q[q.length - row] = Infinity;
+      k.fill(0, 0, shape.headDim);
+      v[0] = -1e5;
+      v[1] = 1e-40;
+      assertClose(kernels, attention(shape), [q, k, v], 2e-5, { label: JSON.stringify(shape) });
+      const none = { ...shape, length: 0 };
+      assertClose(kernels, attention(none), [new Float32Array(0), k, v], 0, { label: 'no tokens' });
+      cases++;
+    }
+  });
+  assert.equal(cases, 12);
+});
+
+test('options at their defaults change no bit', async () => {
+  const random = new Random(64);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const shape of [...shapes, ...cachedShapes]) {
+      const arrays = inputs(random, shape).map((array) => kernels.upload(array));
+      const keys = shape.past + shape.length;
+      const scale = 1 / Math.sqrt(shape.headDim);
+      const spelled = { ...shape, causal: true, window: keys, scale };
+      assert.deepEqual(attention(spelled)(kernels, ...arrays), attention(shape)(kernels, ...arrays));
+      if (shape.past === 0 && shape.capacity === shape.length) {
+        const all = [...arrays, kernels.upload(normal(random, arrays[0].length))];
+        assert.deepEqual(attentionBackward(spelled)(kernels, ...all), attentionBackward(shape)(kernels, ...all));
+      }
+      cases++;
+    }
+  });
+  assert.equal(cases, 24);
+});
+
+test('keys outside every window are not read', async () => {
+  const random = new Random(65);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const [length, past] of [
+      [1, 300],
+      [3, 300],
+      [66, 300],
+    ]) {
+      const capacity = past + length;
+      const shape = { sequences: 1, length, past, capacity, heads: 2, kvHeads: 1, headDim: 8, window: 9 };
+      const arrays = inputs(random, shape);
+      const [expected] = attention(shape)(kernels, ...arrays.map((array) => kernels.upload(array)));
+      for (const array of arrays.slice(1)) array.fill(Number.NaN, 0, (past - 8) * 8);
+      const [found] = attention(shape)(kernels, ...arrays.map((array) => kernels.upload(array)));
+      assert.deepEqual(found, expected);
+      assert.ok(found.every(Number.isFinite));
+      cases++;
+    }
+  });
+  assert.equal(cases, 9);
+});
+
+for (const options of [
+  {},
+  { window: 2, scale: 0.4 },
+  { causal: false },
+  { causal: false, window: 2 },
+  { softcap: 0.7, scale: 1.3 },
+] satisfies Partial<AttentionShape>[])
+  test(`attentionBackward matches finite differences within 1e-3, ${JSON.stringify(options)}`, () => {
+    const random = new Random(11);
+    const plain = { sequences: 2, length: 4, past: 0, capacity: 4, heads: 2, kvHeads: 1, headDim: 3 };
+    const shape: AttentionShape = { ...plain, ...options };
+    const arrays = inputs(random, shape);
+    const dOut = normal(random, arrays[0].length);
+    const gradients = attentionBackward(shape)(reference, ...arrays, dOut);
+    const loss = () => weightedSum(attention(shape), arrays, [dOut]);
+    let cases = 0;
+    gradients.forEach((gradient, input) => {
+      gradient.forEach((value, i) => {
+        const expected = slope(loss, arrays[input], i);
+        assert.ok(Math.abs(value - expected) < 1e-3, `input ${input} at ${i}: ${value}, differences give ${expected}`);
+        cases++;
+      });
+    });
+    assert.equal(cases, 96);
+  });
 
 test('rejects impossible attention shapes', async () => {
   await onEveryBuild((kernels) => {
@@ -103,5 +228,8 @@ test('rejects impossible attention shapes', async () => {
     const [q, k, v] = inputs(new Random(12), shapes[1]).map((array) => kernels.upload(array));
     assert.throws(() => kernels.attention(q, k, v, q, shape), /sees 3 tokens, capacity is 2/);
     assert.throws(() => kernels.attention(q, k, v, q, { ...shapes[1], kvHeads: 3 }), /4 heads, which 3 kvHeads/);
+    for (const window of [0, -1, 1.5])
+      assert.throws(() => kernels.attention(q, k, v, q, { ...shapes[1], window }), /takes whole numbers from 1 on/);
+    assert.throws(() => kernels.attention(q, k, v, q, { ...shapes[1], softcap: 0 }), /leave it out for none/);
   });
 });

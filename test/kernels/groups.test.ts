@@ -7,7 +7,8 @@ import { lloydMaxLevels } from '../../src/numeric/families/lloyd-max.ts';
 import { minifloats } from '../../src/numeric/families/minifloat.ts';
 import { type Entry, entry, registry } from '../../src/numeric/registry.ts';
 import { SCALE_F16, SCALE_F32, scaleTypes } from '../../src/numeric/scales.ts';
-import { foundGroups, type GroupSearch } from '../../src/numeric/search/groups/grouped.ts';
+import { foundGroups } from '../../src/numeric/search/groups/grouped.ts';
+import type { GroupSearch } from '../../src/numeric/search/groups/types.ts';
 import { onEveryBuild, reference } from './support.ts';
 
 const small = (name: string): Element => minifloatElement(minifloats.get(name)!);

@@ -28,6 +28,13 @@ export function normal(random: Random, length: number): Float32Array {
   return Float32Array.from({ length }, () => random.normal());
 }
 
+/** Indexes in the memory of these kernels. */
+export function indexes(kernels: Kernels, values: readonly number[] | Int32Array): Int32Array {
+  const array = kernels.i32(values.length);
+  array.set(values);
+  return array;
+}
+
 /**
  * An operation as a function of arrays: it gets its inputs in the memory of the kernels and returns its outputs.
  * Inputs may be changed.
@@ -85,6 +92,34 @@ export function slope(loss: () => number, input: Float32Array, index: number, st
   const [below, low] = [loss(), input[index]];
   input[index] = value;
   return (above - below) / (high - low);
+}
+
+/**
+ * Asserts that the gradients of an operation of the reference are its slopes, within `bound` (relative above 1).
+ * @param backward gets the inputs and `dy`, returns a gradient for each of the first inputs
+ * @returns the number of slopes compared
+ */
+export function assertSlopes(
+  forward: Operation,
+  backward: Operation,
+  inputs: Float32Array[],
+  dy: Float32Array,
+  bound: number,
+  step = 1e-3,
+): number {
+  const gradients = backward(reference, ...inputs.map((input) => input.slice()), dy.slice());
+  const loss = () => weightedSum(forward, inputs, [dy]);
+  let cases = 0;
+  gradients.forEach((gradient, input) => {
+    assert.equal(gradient.length, inputs[input].length);
+    gradient.forEach((value, i) => {
+      const expected = slope(loss, inputs[input], i, step);
+      const error = Math.abs(value - expected) / Math.max(1, Math.abs(value));
+      assert.ok(error < bound, `input ${input} at ${i}: ${value}, differences give ${expected}`);
+      cases++;
+    });
+  });
+  return cases;
 }
 
 /** Values that break careless arithmetic. */

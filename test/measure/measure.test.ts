@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
-import { sampleUniform } from '../../src/measure/labels.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
-import { referencePerturbation, sketchStride } from '../../src/measure/sketch.ts';
-import { fileResiduals } from '../../src/measure/spill.node.ts';
+import { sketchStride } from '../../src/measure/sketch.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Measurement } from '../../src/measure/types.ts';
-import { blockForward, loadBlock, ropeTable } from '../../src/run/block.ts';
-import { modelOf, randomTensors, relativeDistance, smallConfig } from './support.ts';
+import { categorical } from '../../src/objective/categorical.ts';
+import { fileBoundaries } from '../../src/run/boundaries.node.ts';
+import { literalLogProbabilities } from './literal.ts';
+import { modelOf, perturbationOf, randomTensors, relativeDistance, smallConfig } from './support.ts';
 
 const kernels = createReferenceKernels();
 const seed = 5;
@@ -25,31 +25,13 @@ function setUp(sequences: number, length: number, tied = false, layers = smallCo
 }
 type SetUp = ReturnType<typeof setUp>;
 
-/** log p of every token and vocabulary entry, [tokens, vocabulary], computed without the measure room. */
-async function logProbabilities({ config, values, tokens, model }: SetUp): Promise<Float32Array> {
-  const { sequences, length, ids } = tokens;
-  const embedding = values.get('token_embd.weight')!.values;
-  const x = new Float32Array(ids.length * config.hidden);
-  for (let t = 0; t < ids.length; t++) {
-    const from = ids[t] * config.hidden;
-    x.set(embedding.subarray(from, from + config.hidden), t * config.hidden);
-  }
-  const positions = Int32Array.from(ids, (_, t) => t % length);
-  for (let layer = 0; layer < config.layers; layer++) {
-    const weights = await loadBlock(kernels, model, layer);
-    blockForward(kernels, config, weights, x, { sequences, length, positions, ropeTable: ropeTable(config, length) });
-  }
-  const normed = new Float32Array(x.length);
-  kernels.rmsNorm(x, values.get('output_norm.weight')!.values, normed, config.hidden, config.normEpsilon);
-  const head = values.get(config.tied ? 'token_embd.weight' : 'output.weight')!.values;
-  const logits = new Float32Array(ids.length * config.vocabulary);
-  kernels.matmulNT(normed, head, logits, ids.length, config.vocabulary, config.hidden);
-  kernels.logSoftmax(logits, config.vocabulary);
-  return logits;
+/** log p of every token and vocabulary entry, [tokens, vocabulary], computed without the graph. */
+function logProbabilities({ config, values, tokens }: SetUp): Float64Array {
+  return literalLogProbabilities(config, values, tokens);
 }
 
-function sampledLabels(logP: Float32Array, { tokens, config }: SetUp): Int32Array {
-  const uniform = sampleUniform(seed, [...Array(tokens.sequences).keys()], tokens.length);
+function sampledLabels(logP: Float64Array, { tokens, config }: SetUp): Int32Array {
+  const uniform = categorical.draws(seed, [...Array(tokens.sequences).keys()], tokens.length, 1);
   return Int32Array.from(uniform, (draw, t) => {
     let label = 0;
     for (let sum = Math.exp(logP[t * config.vocabulary]); sum <= draw; )
@@ -60,15 +42,11 @@ function sampledLabels(logP: Float32Array, { tokens, config }: SetUp): Int32Arra
 
 /** The δW that a matrix's sketch speaks of, as a full matrix. */
 function sketchedPerturbation(matrix: Float32Array, columns: number): Float32Array {
-  const stride = sketchStride(matrix.length / columns);
-  const { delta, rows } = referencePerturbation(kernels, matrix, columns, stride);
-  const full = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++) full.set(delta.subarray(r * columns, (r + 1) * columns), r * stride * columns);
-  return full;
+  return perturbationOf(matrix, columns, sketchStride(matrix.length / columns));
 }
 
 /** Σ_t log p(label) per sequence. */
-function scores(logP: Float32Array, labels: Int32Array, { tokens, config }: SetUp): Float64Array {
+function scores(logP: Float64Array, labels: Int32Array, { tokens, config }: SetUp): Float64Array {
   const result = new Float64Array(tokens.sequences);
   labels.forEach((label, t) => {
     result[Math.floor(t / tokens.length)] += logP[t * config.vocabulary + label];
@@ -77,10 +55,10 @@ function scores(logP: Float32Array, labels: Int32Array, { tokens, config }: SetU
 }
 
 /** Runs `work` with W + ε·δ in place of W. */
-async function perturbed<T>(matrix: Float32Array, delta: Float32Array, epsilon: number, work: () => Promise<T>) {
+function perturbed<T>(matrix: Float32Array, delta: Float32Array, epsilon: number, work: () => T): T {
   const original = matrix.slice();
   for (let i = 0; i < matrix.length; i++) matrix[i] += epsilon * delta[i];
-  const result = await work();
+  const result = work();
   matrix.set(original);
   return result;
 }
@@ -89,18 +67,16 @@ test('inner products of every matrix equal central differences of the sampled lo
   const setup = setUp(3, 6);
   const { model, values, tokens } = setup;
   const measurement = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
-  const labels = sampledLabels(await logProbabilities(setup), setup);
+  const labels = sampledLabels(logProbabilities(setup), setup);
   let checked = 0;
   for (const { tensor, columns, sketch } of measurement.summaries) {
     const matrix = values.get(tensor)!.values;
     // Tokens that the text does not hold change nothing: the look-up's perturbation may be the whole matrix.
     const delta =
-      tensor === 'token_embd.weight'
-        ? referencePerturbation(kernels, matrix, columns, 1).delta
-        : sketchedPerturbation(matrix, columns);
+      tensor === 'token_embd.weight' ? perturbationOf(matrix, columns, 1) : sketchedPerturbation(matrix, columns);
     const score = (epsilon: number) =>
-      perturbed(matrix, delta, epsilon, async () => scores(await logProbabilities(setup), labels, setup));
-    const [up, down] = [await score(0.05), await score(-0.05)];
+      perturbed(matrix, delta, epsilon, () => scores(logProbabilities(setup), labels, setup));
+    const [up, down] = [score(0.05), score(-0.05)];
     const differences = Float32Array.from(up, (value, s) => (value - down[s]) / 0.1);
     const distance = relativeDistance(Float32Array.from(sketch.innerProducts), differences);
     assert.ok(distance < 0.01, `${tensor}: relative distance ${distance}`);
@@ -113,13 +89,13 @@ test('the unbiased form predicts the true KL of small steps to 30 %, as its low-
   const setup = setUp(64, 6, false, 1);
   const { model, values, tokens } = setup;
   const measurement = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
-  const reference = await logProbabilities(setup);
+  const reference = logProbabilities(setup);
   const sums = { true: 0, unbiased: 0, byRows: 0, kronecker: 0 };
   const step = 0.3;
   for (const { tensor, columns, sketch, factor } of measurement.summaries) {
     if (tensor === 'token_embd.weight') continue;
     const matrix = values.get(tensor)!.values;
-    const logQ = await perturbed(matrix, sketchedPerturbation(matrix, columns), step, () => logProbabilities(setup));
+    const logQ = perturbed(matrix, sketchedPerturbation(matrix, columns), step, () => logProbabilities(setup));
     const kl = reference.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - logQ[i]), 0);
     sums.true += kl / tokens.ids.length / step ** 2;
     const perToken = 0.5 / tokens.ids.length;
@@ -154,14 +130,14 @@ async function assertSame(a: Measurement, b: Measurement, tolerance: number): Pr
   assert.ok(compared >= 2 * a.summaries.length);
 }
 
-test('factors do not depend on batching (1e-5) nor on where the residual stream is kept (exactly)', async () => {
+test('factors do not depend on batching (1e-5) nor on where values between segments are kept (exactly)', async () => {
   const { model, tokens } = setUp(5, 6);
   const whole = await measureModel(kernels, model, tokens, { store: memoryStore(), seed });
   const split = await measureModel(kernels, model, tokens, { store: memoryStore(), seed, batchTokens: 6 });
   const spilled = await measureModel(kernels, model, tokens, {
     store: memoryStore(),
     seed,
-    residuals: (shape) => fileResiduals(shape),
+    boundaries: (shape) => fileBoundaries(shape),
   });
   await assertSame(whole, split, 1e-5);
   await assertSame(whole, spilled, 0);
@@ -184,7 +160,8 @@ test('an interrupted measurement goes on where it stopped and gives the same fac
     });
     await assertSame(whole, await measureModel(kernels, model, tokens, { store, seed }), 0);
   }
-  assert.equal(events, 2 * 2 + 2 + 2 * 2);
+  // Two batches through embedding and two blocks, through the last segments, and back.
+  assert.equal(events, 2 * 3 + 2 + 2 * 3);
 });
 
 test('a finished measurement is reused; another seed or text is not', async () => {

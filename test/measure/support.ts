@@ -1,7 +1,7 @@
 import type { Random } from '../../src/core/random.ts';
-import type { Kernels } from '../../src/kernels/contract.ts';
+import { referencePerturbation } from '../../src/measure/sketch.ts';
+import { architectureByName } from '../../src/model/architecture.ts';
 import type { Model, ModelConfig, ModelTensor, TensorRole } from '../../src/model/types.ts';
-import { type BlockWeights, blockTensorNames, completeBlock } from '../../src/run/block.ts';
 
 /** A model small enough to be differentiated by hand, with grouped-query attention. */
 export const smallConfig: ModelConfig = {
@@ -37,21 +37,21 @@ export function randomTensors(
     void tensors.set(name, { shape: [length], values: normals(random, length, 0.2).map((value) => value + mean) });
   matrix('token_embd.weight', vocabulary, hidden);
   for (let layer = 0; layer < config.layers; layer++) {
-    const name = (key: keyof BlockWeights): string => `blk.${layer}.${blockTensorNames[key]}`;
-    vector(name('attnNorm'), hidden, 1);
-    vector(name('ffnNorm'), hidden, 1);
-    matrix(name('q'), heads * headDim, hidden);
-    matrix(name('k'), kvHeads * headDim, hidden);
-    matrix(name('v'), kvHeads * headDim, hidden);
-    matrix(name('o'), hidden, heads * headDim);
-    matrix(name('gate'), feedForward, hidden);
-    matrix(name('up'), feedForward, hidden);
-    matrix(name('down'), hidden, feedForward);
-    if (extras.qkNorm) for (const key of ['qNorm', 'kNorm'] as const) vector(name(key), headDim, 1);
+    const name = (suffix: string): string => `blk.${layer}.${suffix}`;
+    vector(name('attn_norm.weight'), hidden, 1);
+    vector(name('ffn_norm.weight'), hidden, 1);
+    matrix(name('attn_q.weight'), heads * headDim, hidden);
+    matrix(name('attn_k.weight'), kvHeads * headDim, hidden);
+    matrix(name('attn_v.weight'), kvHeads * headDim, hidden);
+    matrix(name('attn_output.weight'), hidden, heads * headDim);
+    matrix(name('ffn_gate.weight'), feedForward, hidden);
+    matrix(name('ffn_up.weight'), feedForward, hidden);
+    matrix(name('ffn_down.weight'), hidden, feedForward);
+    if (extras.qkNorm) for (const kind of ['q', 'k']) vector(name(`attn_${kind}_norm.weight`), headDim, 1);
     if (extras.bias) {
-      vector(name('qBias'), heads * headDim, 0);
-      vector(name('kBias'), kvHeads * headDim, 0);
-      vector(name('vBias'), kvHeads * headDim, 0);
+      vector(name('attn_q.bias'), heads * headDim, 0);
+      vector(name('attn_k.bias'), kvHeads * headDim, 0);
+      vector(name('attn_v.bias'), kvHeads * headDim, 0);
     }
   }
   vector('output_norm.weight', hidden, 1);
@@ -82,6 +82,7 @@ export function modelOf(
   }
   return {
     config,
+    graph: architectureByName(config.architecture, 'test').graph(config),
     tensors,
     tokenizer: {
       vocabularySize: config.vocabulary,
@@ -98,18 +99,18 @@ export function modelOf(
   };
 }
 
-/** Block 0 of `randomTensors` in the backend's memory. */
-export function blockOf(kernels: Kernels, values: ReadonlyMap<string, { values: Float32Array }>): BlockWeights {
-  const weights: Partial<Record<keyof BlockWeights, Float32Array>> = {};
-  for (const key of Object.keys(blockTensorNames) as (keyof BlockWeights)[]) {
-    const tensor = values.get(`blk.0.${blockTensorNames[key]}`);
-    if (tensor) weights[key] = kernels.upload(tensor.values);
+/** The δW that a matrix's sketch speaks of, as a full matrix: the reference perturbation of every `stride`-th row. */
+export function perturbationOf(matrix: Float32Array, columns: number, stride: number): Float32Array {
+  const full = new Float32Array(matrix.length);
+  for (let from = 0; from < matrix.length; from += stride * columns) {
+    const { delta } = referencePerturbation(matrix.slice(from, from + columns), columns, stride);
+    full.set(delta, from);
   }
-  return completeBlock(weights, 0);
+  return full;
 }
 
 /** |a − b| / |b| in the Euclidean norm. */
-export function relativeDistance(a: Float32Array, b: Float32Array): number {
+export function relativeDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let distance = 0;
   let norm = 0;
   for (let i = 0; i < b.length; i++) {

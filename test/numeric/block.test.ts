@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { F8_E4M3 } from '../../src/core/minifloat.ts';
 import { Random } from '../../src/core/random.ts';
@@ -9,10 +8,10 @@ import { minifloats } from '../../src/numeric/families/minifloat.ts';
 import { entry } from '../../src/numeric/registry.ts';
 import { largestFinite, ScaledCodec } from '../../src/numeric/scaled.ts';
 import { SCALE_E4M3, SCALE_E8M0, SCALE_F32 } from '../../src/numeric/scales.ts';
-import { needsShared, shared } from '../support/shared.ts';
+import { golden, goldenFloats } from '../support/golden.ts';
 
-const bytesOf = (file: string) => new Uint8Array(readFileSync(shared(`golden/block/${file}`)!));
-const floatsOf = (file: string) => new Float32Array(bytesOf(file).buffer);
+const bytesOf = (file: string) => golden(`block/${file}`);
+const floatsOf = (file: string) => goldenFloats(`block/${file}`);
 const e2m1 = minifloatElement(minifloats.get('E2M1')!);
 
 /** Values and scale bytes when every group is encoded under the scale that `scaleOf` prescribes. */
@@ -37,43 +36,35 @@ function assertSame(found: Float32Array, expected: Float32Array, name: string): 
   assert.equal(wrong, -1, `${name} value ${wrong}: ${found[wrong]}, expected ${expected[wrong]}`);
 }
 
-test(
-  'under the scales of OCP MX 1.0 values and scale bytes are those of the golden data',
-  needsShared('golden/block'),
-  () => {
-    const input = floatsOf('input.f32');
-    const cases = [...mxElements.slice(0, 5), { name: 'MXFP4', element: e2m1, emax: 2 }];
-    for (const { name, element, emax } of cases) {
-      const codec = new ScaledCodec({ element, scale: SCALE_E8M0 }, MX_GROUP);
-      const { values, scales } = encodeAll(codec, input, (largest) => ocpScaleCode(largest, emax));
-      assertSame(values, floatsOf(`${name}.f32`), name);
-      assert.deepEqual(scales, bytesOf(`${name}.scales`), name);
-    }
-    assert.equal(cases.length, 6);
-  },
-);
+test('under the scales of OCP MX 1.0 values and scale bytes are those of the golden data', () => {
+  const input = floatsOf('input.f32');
+  const cases = [...mxElements.slice(0, 5), { name: 'MXFP4', element: e2m1, emax: 2 }];
+  for (const { name, element, emax } of cases) {
+    const codec = new ScaledCodec({ element, scale: SCALE_E8M0 }, MX_GROUP);
+    const { values, scales } = encodeAll(codec, input, (largest) => ocpScaleCode(largest, emax));
+    assertSame(values, floatsOf(`${name}.f32`), name);
+    assert.deepEqual(scales, bytesOf(`${name}.scales`), name);
+  }
+  assert.equal(cases.length, 6);
+});
 
-test(
-  'NVFP4 with its two levels gives the scale bytes of the golden data, and its values to 2^-22',
-  needsShared('golden/block'),
-  () => {
-    const input = floatsOf('input.f32');
-    const outer = SCALE_F32.value(SCALE_F32.code(largestFinite(input) / (LARGEST_E4M3 * e2m1.largest)));
-    const codec = new ScaledCodec({ element: e2m1, scale: SCALE_E4M3 }, NV_GROUP);
-    // plain rounding: small scales become 0 here
-    const prescribed = (largest: number) => F8_E4M3.saturate(Math.fround(Math.fround(largest / e2m1.largest) / outer));
-    const { values, scales } = encodeAll(codec, input, prescribed, outer);
-    assert.deepEqual(scales, bytesOf('NVFP4.scales'));
-    // the golden tensor scale is a double, the stored one a float32
-    const expected = floatsOf('NVFP4.f32');
-    values.forEach((value, i) => {
-      assert.ok(
-        Math.abs(value - expected[i]) <= 2 ** -22 * Math.abs(expected[i]),
-        `value ${i}: ${value}, ${expected[i]}`,
-      );
-    });
-  },
-);
+test('NVFP4 with its two levels gives the scale bytes of the golden data, and its values to 2^-22', () => {
+  const input = floatsOf('input.f32');
+  const outer = SCALE_F32.value(SCALE_F32.code(largestFinite(input) / (LARGEST_E4M3 * e2m1.largest)));
+  const codec = new ScaledCodec({ element: e2m1, scale: SCALE_E4M3 }, NV_GROUP);
+  // plain rounding: small scales become 0 here
+  const prescribed = (largest: number) => F8_E4M3.saturate(Math.fround(Math.fround(largest / e2m1.largest) / outer));
+  const { values, scales } = encodeAll(codec, input, prescribed, outer);
+  assert.deepEqual(scales, bytesOf('NVFP4.scales'));
+  // the golden tensor scale is a double, the stored one a float32
+  const expected = floatsOf('NVFP4.f32');
+  values.forEach((value, i) => {
+    assert.ok(
+      Math.abs(value - expected[i]) <= 2 ** -22 * Math.abs(expected[i]),
+      `value ${i}: ${value}, ${expected[i]}`,
+    );
+  });
+});
 
 test('searched scales have at most the error of the prescribed ones', () => {
   const random = new Random(3);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { F8_E4M3, F8_E5M2, type Minifloat } from '../../src/core/minifloat.ts';
 import { minifloats } from '../../src/numeric/families/minifloat.ts';
 import { SCALE_E8M0, scaleTypes } from '../../src/numeric/scales.ts';
-import { needsShared, shared } from '../support/shared.ts';
+import { golden, goldenFloats } from '../support/golden.ts';
 
 const GOLDEN: readonly [string, Minifloat][] = [
   ['float8_e4m3fn', F8_E4M3],
@@ -19,10 +18,10 @@ const GOLDEN: readonly [string, Minifloat][] = [
   ['float4_e2m1fn', minifloats.get('E2M1')!],
 ];
 
-const bytesOf = (file: string) => new Uint8Array(readFileSync(shared(`golden/minifloat/${file}`)!));
-const floatsOf = (file: string) => new Float32Array(bytesOf(file).buffer);
+const bytesOf = (file: string) => golden(`minifloat/${file}`);
+const floatsOf = (file: string) => goldenFloats(`minifloat/${file}`);
 
-test('every code of every minifloat has the value that ml_dtypes gives it', needsShared('golden/minifloat'), () => {
+test('every code of every minifloat has the value that ml_dtypes gives it', () => {
   for (const [name, float] of GOLDEN) {
     const expected = floatsOf(`${name}.codes.f32`);
     assert.equal(float.values.length, expected.length, name);
@@ -32,43 +31,35 @@ test('every code of every minifloat has the value that ml_dtypes gives it', need
   }
 });
 
-test(
-  'rounding equals ml_dtypes on subnormals, ties, overflow, Inf and signed zeros',
-  needsShared('golden/minifloat'),
-  () => {
-    let checked = 0;
-    for (const [name, float] of GOLDEN) {
-      const expected = bytesOf(`${name}.out`);
-      floatsOf(`${name}.in.f32`).forEach((value, i) => {
-        if (Number.isNaN(value)) return;
-        const code = float.code(value);
-        const isSame =
-          code === expected[i] || (Number.isNaN(float.values[code]) && Number.isNaN(float.values[expected[i]]));
-        assert.ok(isSame, `${name} of ${value}: code ${code}, expected ${expected[i]}`);
-        checked++;
-      });
-    }
-    assert.ok(checked > 15000, `${checked} values`);
-  },
-);
-
-test(
-  'the E8M0 scale rounds as ml_dtypes does, except that nothing becomes NaN',
-  needsShared('golden/minifloat'),
-  () => {
-    const expected = bytesOf('float8_e8m0fnu.out');
-    let checked = 0;
-    floatsOf('float8_e8m0fnu.in.f32').forEach((value, i) => {
-      if (!(value > 0) || expected[i] === 255) return;
-      assert.equal(SCALE_E8M0.code(value), expected[i], `${value}`);
+test('rounding equals ml_dtypes on subnormals, ties, overflow, Inf and signed zeros', () => {
+  let checked = 0;
+  for (const [name, float] of GOLDEN) {
+    const expected = bytesOf(`${name}.out`);
+    floatsOf(`${name}.in.f32`).forEach((value, i) => {
+      if (Number.isNaN(value)) return;
+      const code = float.code(value);
+      const isSame =
+        code === expected[i] || (Number.isNaN(float.values[code]) && Number.isNaN(float.values[expected[i]]));
+      assert.ok(isSame, `${name} of ${value}: code ${code}, expected ${expected[i]}`);
       checked++;
     });
-    assert.ok(checked > 800, `${checked} values`);
-    floatsOf('float8_e8m0fnu.codes.f32').forEach((value, code) => {
-      assert.ok(Object.is(SCALE_E8M0.value(code), value), `code ${code}`);
-    });
-  },
-);
+  }
+  assert.ok(checked > 15000, `${checked} values`);
+});
+
+test('the E8M0 scale rounds as ml_dtypes does, except that nothing becomes NaN', () => {
+  const expected = bytesOf('float8_e8m0fnu.out');
+  let checked = 0;
+  floatsOf('float8_e8m0fnu.in.f32').forEach((value, i) => {
+    if (!(value > 0) || expected[i] === 255) return;
+    assert.equal(SCALE_E8M0.code(value), expected[i], `${value}`);
+    checked++;
+  });
+  assert.ok(checked > 800, `${checked} values`);
+  floatsOf('float8_e8m0fnu.codes.f32').forEach((value, code) => {
+    assert.ok(Object.is(SCALE_E8M0.value(code), value), `code ${code}`);
+  });
+});
 
 test('every ExMy of 3 to 8 bits: codes ascend with values, each value is its own nearest, midpoints go to the even code', () => {
   assert.ok(minifloats.size >= 28, `${minifloats.size} minifloats`);

@@ -1,8 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import { decodeBF16, readF16 } from '../../src/core/float16.ts';
 import { Random } from '../../src/core/random.ts';
 import type { NumberFormat } from '../../src/numeric/types.ts';
-import { shared } from '../support/shared.ts';
+import { tinyPath } from '../support/synthetic.ts';
 
 /** Rows of weights with an importance per column, the same wherever they are made. */
 export interface Sample {
@@ -25,12 +26,9 @@ export function studentSample(): Sample {
   return { name: 'student', columns: 512, values, importance: logNormal(512, 1.5, 6) };
 }
 
-const TINY = 'models/tiny/model.safetensors';
-
-/** Rows of the small test model; none where it is absent. */
+/** Rows of the embedded model. */
 export function tinySamples(): Sample[] {
-  const path = shared(TINY);
-  if (path === undefined) return [];
+  const path = join(tinyPath, 'model.safetensors');
   const layer = (name: string) => `model.layers.${name}.weight`;
   return [
     sample('query', readRows(path, layer('0.self_attn.q_proj'), 64), 256, 1.2, 1),

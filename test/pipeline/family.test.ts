@@ -6,8 +6,9 @@ import { UsageError } from '../../src/core/errors.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { type FamilyOptions, planFamily } from '../../src/pipeline/family/family.node.ts';
-import { type FamilyPoint, jointFrontier, quantizationRatio } from '../../src/pipeline/family/family.ts';
+import { type FamilyPoint, jointFrontier } from '../../src/pipeline/family/family.ts';
 import { uniformPlan } from '../../src/pipeline/plan/plan-file.ts';
+import { quantizationRatio } from '../../src/pipeline/plan/ratio.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { temporaryFolder } from './support.ts';
 

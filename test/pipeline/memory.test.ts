@@ -37,7 +37,7 @@ function predictedBytes(model: Model, context: number, threads: number): number 
 /** Kernel memory at its highest while a full context runs, the threads' own scratch included. */
 async function takenBytes(model: Model, context: number, threads: number): Promise<number> {
   const kernels = await createWasmKernels({ threads });
-  const session = await createSession(kernels, model, { contextLength: context });
+  const session = await createSession(kernels.device, model, { contextLength: context });
   await session.prefill(randomTokens(1, context, 1).ids);
   const { peak } = kernels.memory();
   session.close();

@@ -88,7 +88,7 @@ test('feedback loses less than nearest rounding in every written block format, o
   assert.ok(written.length >= 25, `${written.length} formats`);
 });
 
-test('without correlations feedback changes nothing that matters: within 10 % of nearest', () => {
+test('without correlations feedback has nothing to correct: its loss is within 1 % of nearest', () => {
   const columns = 256;
   const matrix = new Float32Array(columns * columns);
   for (let j = 0; j < columns; j++) matrix[j * columns + j] = 1;
@@ -97,7 +97,7 @@ test('without correlations feedback changes nothing that matters: within 10 % of
   const weight = Float32Array.from({ length: 4 * columns }, () => random.normal());
   for (const name of ['Q4_0', 'Q4_K', 'Q6_K']) {
     const ratio = loss(gptq, name, curvature, weight) / loss(nearest, name, curvature, weight);
-    assert.ok(ratio > 0.8 && ratio < 1.1, `${name}: ${ratio}`);
+    assert.ok(Math.abs(ratio - 1) < 0.01, `${name}: ${ratio}`);
   }
 });
 
@@ -164,18 +164,18 @@ test('a matrix of zeros and a column that no input reaches are rounded without h
 });
 
 test('formats that only recent runtimes load are candidates where the palette names them, and nowhere else', () => {
-  const byDefault = candidates(512).map(({ name }) => name);
+  const byDefault = candidates({ columns: 512 }).map(({ name }) => name);
   assert.ok(byDefault.includes('Q2_K') && byDefault.includes('MXFP4'));
   assert.ok(!byDefault.includes('Q2_0'));
   assert.deepEqual(
-    candidates(512, ['Q4_0', 'Q2_0']).map(({ name }) => name),
+    candidates({ columns: 512 }, ['Q4_0', 'Q2_0']).map(({ name }) => name),
     ['Q2_0', 'Q4_0'],
   );
 });
 
 test('rows that K-quants do not divide get the cheapest format with at least their bits', () => {
-  assert.equal(storable(format('Q4_K'), 512).name, 'Q4_K');
-  assert.equal(storable(format('Q4_K'), 576).blockSize, 32);
-  assert.equal(storable(format('Q4_K'), 7).blockSize, 1);
-  assert.ok(candidates(576).every(({ blockSize }) => 576 % blockSize === 0));
+  assert.equal(storable(format('Q4_K'), { columns: 512 }).name, 'Q4_K');
+  assert.equal(storable(format('Q4_K'), { columns: 576 }).blockSize, 32);
+  assert.equal(storable(format('Q4_K'), { columns: 7 }).blockSize, 1);
+  assert.ok(candidates({ columns: 576 }).every(({ blockSize }) => 576 % blockSize === 0));
 });

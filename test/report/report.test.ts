@@ -3,8 +3,11 @@ import { test } from 'node:test';
 import { parseHTML } from 'linkedom';
 import { heatStep } from '../../src/report/charts.ts';
 import { checkReportData } from '../../src/report/check.ts';
+import { familyHtml } from '../../src/report/family.ts';
 import { reportHtml } from '../../src/report/html.ts';
 import { reportMarkdown } from '../../src/report/markdown.ts';
+import { ratioChart } from '../../src/report/ratio-chart.ts';
+import type { FamilyCurve } from '../../src/report/types.ts';
 import { sampleReport } from './sample.ts';
 
 /** Every number that positions something in a drawing. */
@@ -21,6 +24,7 @@ test('the page shows every part and draws only finite numbers', () => {
   const titles = [...document.querySelectorAll('h2')].map((title) => title.textContent);
   assert.deepEqual(titles, [
     'Size against quality',
+    'How much can be in low precision',
     'Where the bits went',
     'Most sensitive tensors',
     'Sensitivity by role',
@@ -32,9 +36,9 @@ test('the page shows every part and draws only finite numbers', () => {
     'Measured files',
     'Time',
   ]);
-  assert.equal(document.querySelectorAll('.wide svg[role=img]').length, 2);
-  assert.equal(document.querySelectorAll('.narrow svg[role=img]').length, 2);
-  assert.equal(document.querySelectorAll('svg[role=img]').length, 6);
+  assert.equal(document.querySelectorAll('.wide svg[role=img]').length, 3);
+  assert.equal(document.querySelectorAll('.narrow svg[role=img]').length, 3);
+  assert.equal(document.querySelectorAll('svg[role=img]').length, 8);
   for (const drawing of ['.wide', '.narrow'])
     assert.equal(document.querySelectorAll(`${drawing} svg [aria-label=cell] rect`).length, 30 * 7);
   assert.equal(document.querySelectorAll('.tile').length, 6);
@@ -58,7 +62,7 @@ test('numbers of 30 layers stand in their cells, in both drawings', () => {
 test('no drawing of the narrow page is wider than a phone', () => {
   const { document } = parseHTML(reportHtml(sampleReport(30)));
   const widths = [...document.querySelectorAll('.narrow svg')].map((svg) => Number(svg.getAttribute('width')));
-  assert.equal(widths.length, 2);
+  assert.equal(widths.length, 3);
   for (const width of widths) assert.ok(width <= 366, `${width}`);
 });
 
@@ -118,6 +122,38 @@ test('zero losses and a perfect file draw', () => {
     peers: undefined,
   });
   assert.doesNotMatch(html, /NaN|Infinity/);
+  assert.ok(drawnNumbers(html).every(Number.isFinite));
+});
+
+test('the curve over the quantization ratio has a point for every size that knows its ratio', () => {
+  const { frontier } = sampleReport();
+  // One drawing for wide pages and one for narrow ones.
+  const dots = (samples: typeof frontier) => [...ratioChart(samples).matchAll(/<circle/g)].length / 2;
+  assert.equal(dots(frontier), frontier.length);
+  assert.equal(dots(frontier.map((sample, i) => (i < 10 ? { ...sample, quantizationRatio: undefined } : sample))), 30);
+  assert.equal(ratioChart(frontier.map((sample) => ({ ...sample, quantizationRatio: undefined }))), '');
+});
+
+test('a family is one plot: a curve, a level and measured points of every model, and the best of all in a table', () => {
+  const curve = (model: string, from: number, loss: number): FamilyCurve => ({
+    model,
+    loss,
+    points: Array.from({ length: 12 }, (_, i) => ({ bytes: from * (1 + i / 4), loss: loss + 1 / (i + 1) })),
+    measured: [{ bytes: 1.5 * from, loss: loss + 0.4, standardError: 0.01 }],
+  });
+  const names = ['small <1>', 'middle', 'large', 'larger'];
+  const html = familyHtml({
+    members: names.map((name, i) => curve(name, 1e6 * 3 ** i, 1.6 - 0.1 * i)),
+    best: [{ model: 'middle', bytes: 3e6, bitsPerWeight: 4.5, loss: 1.7 }],
+  });
+  const { document } = parseHTML(html);
+  const plot = document.querySelector('svg[role=img]')!;
+  assert.equal(plot.querySelectorAll('[aria-label=line] path').length, names.length);
+  assert.equal(plot.querySelectorAll('[aria-label=dot] circle').length, names.length);
+  assert.equal(plot.querySelectorAll('[aria-label=rule] line').length, 2 * names.length);
+  assert.equal(document.querySelectorAll('.legend span').length, names.length);
+  assert.equal(document.querySelectorAll('tbody tr').length, 1);
+  assert.doesNotMatch(html, /<1>|NaN|undefined|https?:|<script/);
   assert.ok(drawnNumbers(html).every(Number.isFinite));
 });
 

@@ -75,6 +75,7 @@ export function sampleReport(layers = 30): ReportData {
         predictedKl: kl(megabytes),
         low: 0.85 * kl(megabytes),
         high: 1.15 * kl(megabytes),
+        quantizationRatio: 1 - i / 40,
       };
     }),
     measured: [

@@ -2,38 +2,40 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { scoreModels } from '../../src/evaluate/evaluate.ts';
-import { roundActivations as kernelRounding } from '../../src/kernels/reference/packed.ts';
+import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
+import { roundActivations } from '../../src/kernels/reference/packed.ts';
 import { priceActivations } from '../../src/measure/activations.ts';
 import type { Model } from '../../src/model/types.ts';
-import { roundActivations } from '../../src/run/activations.ts';
 import { hiddenStates, openHead } from '../../src/run/forward.ts';
 import { createSession } from '../../src/run/session.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
+const { roundToBits } = createReferenceKernels();
+
 test('8 bits are what integer kernels round activations to, rounded values stay, 16 bits change nothing', () => {
   const random = new Random(1);
   const x = Float32Array.from({ length: 32 * 50 }, () => random.normal());
   const rounded = new Float32Array(x.length);
-  roundActivations(x, 8, rounded);
-  const kernel = kernelRounding(x);
+  roundToBits(x, 8, rounded);
+  const kernel = roundActivations(x);
   const worst = rounded.reduce((most, value, i) => Math.max(most, Math.abs(value - kernel[i])), 0);
   assert.ok(worst < 1e-6, `largest difference ${worst}`);
   for (const bits of [8, 6, 4]) {
-    roundActivations(x, bits, rounded);
+    roundToBits(x, bits, rounded);
     for (let from = 0; from < x.length; from += 32)
       assert.ok(new Set(rounded.subarray(from, from + 32)).size <= 2 ** bits - 1);
     const again = new Float32Array(x.length);
-    roundActivations(rounded, bits, again);
+    roundToBits(rounded, bits, again);
     assert.ok(again.every((value, i) => Math.abs(value - rounded[i]) < 1e-6));
   }
-  roundActivations(x, 16, rounded);
+  roundToBits(x, 16, rounded);
   assert.deepEqual(rounded, x);
   assert.ok(Number.isNaN(roundOne(Number.NaN)) && Number.isNaN(roundOne(Infinity)) && roundOne(0) === 0);
 
   function roundOne(value: number): number {
     const one = Float32Array.of(value);
-    roundActivations(one, 8, one);
+    roundToBits(one, 8, one);
     return one[0];
   }
 });
@@ -63,11 +65,11 @@ test('a session rounds activations as one pass over all tokens does', async () =
   const model = rounding(await syntheticModel('LlamaForCausalLM'), 6);
   const { vocabulary, hidden } = model.config;
   const tokens = Int32Array.from({ length: 6 }, (_, i) => 100 * i + 7);
-  const session = await createSession(kernels, model, { contextLength: 8, exact: true });
+  const session = await createSession(kernels.device, model, { contextLength: 8, exact: true });
   const decoded = Float32Array.from(await session.prefill(tokens));
   session.close();
-  const states = await hiddenStates(kernels, model, { tokens, length: tokens.length });
-  const head = await openHead(kernels, model);
+  const states = await hiddenStates(kernels.device, model, { ids: tokens, sequences: 1, length: tokens.length });
+  const head = await openHead(kernels.device, model);
   const [x, logits] = [kernels.upload(states.subarray(5 * hidden)), kernels.f32(vocabulary)];
   await head.logits(x, logits, 1);
   const worst = decoded.reduce((most, value, i) => Math.max(most, Math.abs(value - logits[i])), 0);

@@ -25,7 +25,7 @@ test('a packed cache changes logits at most 1.2 times as much as llama.cpp’s o
   await writeModelGguf(model, await fileSink(path), { formatOf: () => 'F32' });
   const kernels = await testKernels();
   const ours = async ({ k, v }: PeerCache): Promise<Float32Array> => {
-    const session = await createSession(kernels, withCacheFormats(model, { k, v }), { contextLength: 64 });
+    const session = await createSession(kernels.device, withCacheFormats(model, { k, v }), { contextLength: 64 });
     const logits = await session.allLogits(tokens);
     session.close();
     return logits;

@@ -21,10 +21,10 @@ test('decoding over a packed cache gives what one pass over rounded keys and val
   const kernels = await testKernels();
   const source = await syntheticModel('Qwen3ForCausalLM', { head_dim: 32 });
   const model = { ...source, cache: MIX };
-  const session = await createSession(kernels, model, { contextLength: 16, exact: true });
+  const session = await createSession(kernels.device, model, { contextLength: 16, exact: true });
   await session.prefill(tokens.subarray(0, 4));
-  for (const token of tokens.subarray(4, 8)) session.decode(token);
-  const decoded = Float32Array.from(session.decode(tokens[8]));
+  for (const token of tokens.subarray(4, 8)) await session.decode(token);
+  const decoded = Float32Array.from(await session.decode(tokens[8]));
   session.rewind(0);
   const all = await session.allLogits(tokens);
   const vocabulary = model.config.vocabulary;
@@ -43,7 +43,7 @@ test('a packed cache takes the bytes that its formats say, and one tile of float
   const [context, layers] = [512, 4];
   const taken = async (k: string, v: string): Promise<number> => {
     const before = kernels.memory().used;
-    const session = await createSession(kernels, withCacheFormats(model, { k, v }), { contextLength: context });
+    const session = await createSession(kernels.device, withCacheFormats(model, { k, v }), { contextLength: context });
     const used = kernels.memory().used - before;
     session.close();
     assert.equal(kernels.memory().used, before, 'everything was given back');
@@ -99,8 +99,8 @@ async function rewritten(model: Model, metadata: ReadonlyMap<string, TypedMetada
 /** Logits after the last token, all tokens in one pass. */
 async function lastLogits(kernels: Kernels, model: Model): Promise<Float32Array> {
   const { hidden, vocabulary } = model.config;
-  const states = await hiddenStates(kernels, model, { tokens, length: tokens.length });
-  const head = await openHead(kernels, model);
+  const states = await hiddenStates(kernels.device, model, { ids: tokens, sequences: 1, length: tokens.length });
+  const head = await openHead(kernels.device, model);
   const logits = kernels.f32(vocabulary);
   const x = kernels.upload(states.subarray(8 * hidden));
   await head.logits(x, logits, 1);

@@ -29,7 +29,7 @@ function scripted(text: string, contextLength = 100): { session: Session; tokeni
       return next();
     },
   };
-  const tokenizer = { stop: [256], tokenBytes: (id: number) => Uint8Array.of(id) };
+  const tokenizer = { vocabularySize: 257, stop: [256], tokenBytes: (id: number) => Uint8Array.of(id) };
   return { session: session as unknown as Session, tokenizer: tokenizer as unknown as Tokenizer };
 }
 
@@ -76,4 +76,33 @@ test('an abort ends the text and says so', async () => {
   const { done, value } = await generator.next();
   assert.equal(done, true);
   assert.equal((value as GenerationStats).finish, 'aborted');
+});
+
+/** A session whose every token is the same. */
+function constant(logits: readonly number[], vocabularySize: number): { session: Session; tokenizer: Tokenizer } {
+  const always = Float32Array.from(logits);
+  const session = { contextLength: 10, position: 0, prefill: async () => always, decode: () => always };
+  const tokenBytes = (id: number): Uint8Array => {
+    assert.ok(id < vocabularySize, `token ${id} was looked up`);
+    return Uint8Array.of(97 + id);
+  };
+  const tokenizer = { vocabularySize, stop: [], tokenBytes };
+  return { session: session as unknown as Session, tokenizer: tokenizer as unknown as Tokenizer };
+}
+
+test('rows beyond the vocabulary are padding: they give no text', async () => {
+  const { session, tokenizer } = constant([0, 1, 5], 2);
+  const generator = generate(session, tokenizer, [0], { temperature: 0, maxTokens: 3 });
+  const { done, value } = await generator.next();
+  assert.ok(done);
+  assert.equal(value.generatedTokens, 3);
+});
+
+test('a model that computes no numbers is told as that, and nothing is printed', async () => {
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const { session, tokenizer } = constant([0, wrong], 2);
+    await assert.rejects(generate(session, tokenizer, [0], {}).next(), /computes (NaN|Infinity) where a token's score/);
+  }
+  const { session, tokenizer } = constant([Number.NEGATIVE_INFINITY, 1], 2);
+  assert.equal((await generate(session, tokenizer, [0], { temperature: 0, maxTokens: 1 }).next()).value, 'b');
 });

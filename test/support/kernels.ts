@@ -1,19 +1,13 @@
 import type { Kernels } from '../../src/kernels/contract.ts';
-import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
+import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 
 let opened: Promise<Kernels> | undefined;
 
-/** One single-threaded WebAssembly backend per test process where its build is there, the reference otherwise. */
+/**
+ * One single-threaded WebAssembly backend of the build for today's machines per test process.
+ * @throws when that build is missing or broken: a test of kernels must not pass on other ones
+ */
 export function testKernels(): Promise<Kernels> {
-  opened ??= open();
+  opened ??= createWasmKernels({ threads: 1, build: 'relaxed' });
   return opened;
-}
-
-async function open(): Promise<Kernels> {
-  try {
-    const { createWasmKernels } = await import('../../src/kernels/wasm/index.ts');
-    return await createWasmKernels({ threads: 1 });
-  } catch {
-    return createReferenceKernels();
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Llama } from 'node-llama-cpp';
+import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
 import type { TypedMetadata } from '../../src/text/types.ts';
 import { vocabularyFile } from './gguf-metadata.ts';
 
@@ -21,6 +21,23 @@ export async function llamaIds(
   texts: readonly string[],
   parseSpecial = false,
 ): Promise<number[][]> {
+  return withLlamaVocabulary(metadata, (model) =>
+    texts.map((text) => Array.from(model.tokenize(text, parseSpecial), Number)),
+  );
+}
+
+/** Ids at which llama.cpp ends generation, of the vocabulary in these key-values. */
+export async function llamaEnds(metadata: ReadonlyMap<string, TypedMetadata>): Promise<number[]> {
+  const { length } = metadata.get('tokenizer.ggml.tokens')!.value as readonly string[];
+  return withLlamaVocabulary(metadata, (model) =>
+    Array.from({ length }, (_, id) => id).filter((id) => model.isEogToken(id as Token)),
+  );
+}
+
+async function withLlamaVocabulary<T>(
+  metadata: ReadonlyMap<string, TypedMetadata>,
+  work: (model: LlamaModel) => T,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'bitbudget-vocabulary-'));
   try {
     const modelPath = join(folder, 'vocabulary.gguf');
@@ -28,7 +45,7 @@ export async function llamaIds(
     writeFileSync(modelPath, vocabularyFile(new Map([...architecture, ...metadata])));
     const model = await (await llamaCpp()).loadModel({ modelPath, vocabOnly: true, gpuLayers: 0 });
     try {
-      return texts.map((text) => Array.from(model.tokenize(text, parseSpecial), Number));
+      return work(model);
     } finally {
       await model.dispose();
     }

@@ -22,8 +22,8 @@ export async function openPeer(): Promise<Peer | string> {
       logits: async (path, tokens, cache = { k: 'F32', v: 'F32' }) => {
         const model = await llama.loadModel({ modelPath: path });
         const context = await model.createContext({
-          contextSize: Math.max(64, tokens.length),
-          batchSize: Math.max(64, tokens.length),
+          contextSize: Math.max(64, tokens.length + 16),
+          batchSize: Math.max(64, tokens.length + 16),
           threads: 1,
           // Quantized values need it.
           flashAttention: cache.v !== 'F32',

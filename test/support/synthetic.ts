@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { TensorEntry, TensorFile } from '../../src/container/types.ts';
 import { Random } from '../../src/core/random.ts';
+import { tensorsOf } from '../../src/model/architecture.ts';
+import { configFromHuggingFace } from '../../src/model/config-huggingface.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
@@ -38,6 +40,7 @@ export function syntheticConfig(
     rope_theta: 10000,
     tie_word_embeddings: false,
     vocab_size: 4096,
+    ...(architecture.startsWith('Qwen3') && { head_dim: 16 }),
     ...overrides,
   };
 }
@@ -49,6 +52,7 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
   const headDim = (config.head_dim as number | undefined) ?? hidden / heads;
   const [q, kv] = [heads * headDim, number('num_key_value_heads') * headDim];
   const kind = String((config.architectures as string[])[0]);
+  if (/^(Gemma3|Qwen2Moe)/.test(kind)) return declaredFile(config, seed);
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', [number('vocab_size'), hidden]]];
   for (let layer = 0; layer < number('num_hidden_layers'); layer++) {
     const add = (name: string, ...shape: number[]): void => void shapes.push([`model.layers.${layer}.${name}`, shape]);
@@ -57,11 +61,12 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
     add('self_attn.k_proj.weight', kv, hidden);
     add('self_attn.v_proj.weight', kv, hidden);
     add('self_attn.o_proj.weight', hidden, q);
-    if (kind.startsWith('Qwen2')) {
+    if (kind.startsWith('Qwen2') || config.attention_bias === true) {
       add('self_attn.q_proj.bias', q);
       add('self_attn.k_proj.bias', kv);
       add('self_attn.v_proj.bias', kv);
     }
+    if (config.attention_bias === true) add('self_attn.o_proj.bias', hidden);
     if (kind.startsWith('Qwen3')) {
       add('self_attn.q_norm.weight', headDim);
       add('self_attn.k_norm.weight', headDim);
@@ -70,10 +75,30 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
     add('mlp.gate_proj.weight', forward, hidden);
     add('mlp.up_proj.weight', forward, hidden);
     add('mlp.down_proj.weight', hidden, forward);
+    if (config.mlp_bias === true) {
+      add('mlp.gate_proj.bias', forward);
+      add('mlp.up_proj.bias', forward);
+      add('mlp.down_proj.bias', hidden);
+    }
   }
   shapes.push(['model.norm.weight', [hidden]]);
   if (config.tie_word_embeddings !== true) shapes.push(['lm_head.weight', [number('vocab_size'), hidden]]);
   return memoryFile(new Map(shapes.map(([name, shape]) => [name, { shape, values: randomValues(seed, name, shape) }])));
+}
+
+/** Random weights under the names that an architecture declares for Hugging Face. */
+function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
+  const hasHead = config.tie_word_embeddings !== true;
+  const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
+  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0 }) => {
+    const names = Array.from({ length: experts }, (_, expert) => huggingFace!.replace('{expert}', String(expert)));
+    const one = [shape[0] / experts, ...shape.slice(1)];
+    return names.map((name) => {
+      const values = randomValues(seed, name, one).map((value) => value - addend);
+      return [name, { shape: one, values }] as const;
+    });
+  });
+  return memoryFile(new Map(tensors));
 }
 
 const drawn = new Map<string, Float32Array>();

@@ -7,6 +7,12 @@ export const PAIR: i32 = 1;
 // @ts-ignore: decorator
 @inline export function pstore(at: usize, x: P): void { store<f64>(at, x); }
 // @ts-ignore: decorator
+@inline export function ploadSingles(at: usize): P { return <f64>load<f32>(at); }
+// @ts-ignore: decorator
+@inline export function pgatherSingles(at: usize, stride: usize): P { return <f64>load<f32>(at); }
+// @ts-ignore: decorator
+@inline export function pstoreSingles(at: usize, x: P): void { store<f32>(at, <f32>x); }
+// @ts-ignore: decorator
 @inline export function ploadSplat(at: usize): P { return load<f64>(at); }
 // @ts-ignore: decorator
 @inline export function psplat(x: f64): P { return x; }

@@ -11,6 +11,17 @@ export const PAIR: i32 = 2;
 @inline export function pload(at: usize): P { return v128.load64_lane(at + 8, v128.load64_zero(at), 1); }
 // @ts-ignore: decorator
 @inline export function pstore(at: usize, x: P): void { v128.store(at, x); }
+/** Neighbouring float32 numbers. */
+// @ts-ignore: decorator
+@inline export function ploadSingles(at: usize): P { return f64x2.promote_low_f32x4(v128.load64_zero(at)); }
+/** Float32 numbers `stride` bytes apart. */
+// @ts-ignore: decorator
+@inline export function pgatherSingles(at: usize, stride: usize): P {
+  return f64x2.promote_low_f32x4(v128.load32_lane(at + stride, v128.load32_zero(at), 1));
+}
+/** Rounded to float32. */
+// @ts-ignore: decorator
+@inline export function pstoreSingles(at: usize, x: P): void { v128.store64_lane(at, f32x4.demote_f64x2_zero(x), 0); }
 /** Every lane from one number in memory. */
 // @ts-ignore: decorator
 @inline export function ploadSplat(at: usize): P { return v128.load64_splat(at); }

@@ -21,18 +21,25 @@ export const palette: Solver = {
       ...(problem.couplings ?? []).map((coupling) => (coupling.kind === 'palette' ? coupling.most : Infinity)),
     );
     const ids = [...new Set(problem.groups.flatMap(({ options: all }) => all.map(({ id }) => id)))].sort();
+    // A group without a choice takes its id whatever the palette is.
+    const forced = problem.groups.flatMap(({ options: all }) => (all.length === 1 ? [all[0].id] : []));
     const value = (chosen: readonly string[]): number =>
       restricted(problem, chosen)?.knapsack.bound(budgetOf(problem)) ?? Infinity;
-    const chosen = exchange(add(most, ids, value), ids, value, deadline);
+    const chosen = exchange(add([...new Set(forced)], most, ids, value), ids, value, deadline);
     const best = restricted(problem, chosen);
     const { choice } = best?.knapsack.solve(budgetOf(problem), options.timeLimitMs) ?? {};
     return choice === undefined ? {} : { choice: Array.from(choice, (o, g) => best!.kept[g][o]) };
   },
 };
 
-/** Ids are added one by one; of sets that none can hold all groups the first is taken. */
-function add(most: number, ids: readonly string[], value: (chosen: readonly string[]) => number): string[] {
-  let chosen: string[] = [];
+/** Ids are added one by one; of sets that none can hold all groups the first is taken. @param forced in every palette */
+function add(
+  forced: readonly string[],
+  most: number,
+  ids: readonly string[],
+  value: (chosen: readonly string[]) => number,
+): string[] {
+  let chosen = [...forced];
   while (chosen.length < Math.min(most, ids.length)) {
     const sets = ids.filter((id) => !chosen.includes(id)).map((id) => [...chosen, id]);
     const values = sets.map(value);

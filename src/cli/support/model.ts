@@ -1,3 +1,4 @@
+import type { ModelPurpose } from '../../container/variants.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Model } from '../../model/types.ts';
 import type { OutputOptions } from './options.ts';
@@ -7,9 +8,9 @@ import { withProgress } from './work.ts';
 export const MODEL_ARGUMENT = 'Hugging Face folder, .gguf file, or hf:user/repo[:quant]';
 
 /** Local path of a `<model>` argument; a model of the hub is fetched first. */
-export async function modelPath(name: string, options: OutputOptions): Promise<string> {
+export async function modelPath(name: string, options: OutputOptions, purpose: ModelPurpose): Promise<string> {
   const { resolveModel } = await import('../../container/hub/pull.node.ts');
-  return withProgress(options, (work) => resolveModel(name, work));
+  return withProgress(options, (work) => resolveModel(name, { ...work, purpose }));
 }
 
 /** @throws UsageError for a context that the model was not made for */
@@ -20,14 +21,30 @@ export function checkContext({ config }: Model, context: number | undefined): vo
     );
 }
 
-/** Opens a `<model>` argument. The caller closes it. */
-export async function openModelArgument(name: string, options: OutputOptions): Promise<Model> {
-  return (await locateModel(name, options)).model;
+/**
+ * Opens a `<model>` argument, and says on stderr what a user should know of it. The caller closes it.
+ * @param purpose which of several files of a repository or folder is meant; default the most exact, as an original
+ */
+export async function openModelArgument(
+  name: string,
+  options: OutputOptions,
+  purpose: ModelPurpose = 'original',
+): Promise<Model> {
+  return (await openWithPath(name, options, purpose)).model;
 }
 
 /** The same, with where it lies. */
-export async function locateModel(name: string, options: OutputOptions): Promise<{ model: Model; path: string }> {
-  const path = await modelPath(name, options);
+export async function openWithPath(
+  name: string,
+  options: OutputOptions,
+  purpose: ModelPurpose = 'original',
+): Promise<{ model: Model; path: string }> {
+  const path = await modelPath(name, options, purpose);
   const { openModel } = await import('../../model/open.node.ts');
-  return { model: await openModel(path), path };
+  const model = await openModel(path, purpose);
+  const { quantizedRemark } = await import('../../model/source.ts');
+  const quantized = purpose === 'original' ? quantizedRemark(model) : undefined;
+  for (const remark of [...(model.remarks ?? []), quantized])
+    if (remark !== undefined) console.error(`bitbudget: ${name}: ${remark}`);
+  return { model, path };
 }

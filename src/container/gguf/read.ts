@@ -6,6 +6,7 @@ import type { ByteSource, MetadataValue, TensorEntry, TensorFile, TypedMetadata 
 import { defaultAlignment, leastKeyValueBytes, leastTensorInfoBytes, limits } from './format.ts';
 import { readKeyValues, readText } from './metadata.ts';
 import { GgufTensor } from './tensor.ts';
+import type { TensorInfo } from './types.ts';
 import { ggmlBytes, ggmlTypeById } from './types.ts';
 
 /** A GGUF file whose tensor data is read on demand. */
@@ -51,18 +52,6 @@ export async function readGguf(source: ByteSource): Promise<GgufFile> {
     tensors,
     close: () => source.close(),
   };
-}
-
-/** One tensor's line in the header. */
-export interface TensorInfo {
-  readonly name: string;
-  /** Outermost dimension first. */
-  readonly shape: readonly number[];
-  readonly type: ReturnType<typeof ggmlTypeById>;
-  /** From the start of the tensor data. */
-  readonly offset: number;
-  /** Without padding. */
-  readonly byteLength: number;
 }
 
 async function readPreamble(window: SourceWindow) {

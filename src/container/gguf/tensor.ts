@@ -1,7 +1,6 @@
 import { checkRange } from '../source/range.ts';
 import type { ByteSource, TensorEntry } from '../types.ts';
-import type { TensorInfo } from './read.ts';
-import type { GgmlType } from './types.ts';
+import type { GgmlType, TensorInfo } from './types.ts';
 import { swapBlocks } from './types.ts';
 
 /** A tensor inside a GGUF file. Bytes come out little-endian whatever the file is. */

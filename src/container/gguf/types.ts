@@ -11,6 +11,18 @@ export interface GgmlType {
   readonly words: readonly (readonly [offset: number, width: number, count: number])[];
 }
 
+/** One tensor's line in the header. */
+export interface TensorInfo {
+  readonly name: string;
+  /** Outermost dimension first. */
+  readonly shape: readonly number[];
+  readonly type: GgmlType;
+  /** From the start of the tensor data. */
+  readonly offset: number;
+  /** Without padding. */
+  readonly byteLength: number;
+}
+
 const half: GgmlType['words'] = [[0, 2, 1]];
 const halfPair: GgmlType['words'] = [[0, 2, 2]];
 

@@ -1,5 +1,7 @@
-import { BitbudgetError } from '../../core/errors.ts';
+import { BitbudgetError, UsageError } from '../../core/errors.ts';
+import { describeContents } from '../contents.ts';
 import { indexFile, singleFile } from '../safetensors/folder.ts';
+import { type GgufVariant, ggufVariants, type ModelPurpose, mostExact, quantLabel, shardsOf } from '../variants.ts';
 import type { HubModelId } from './model-id.ts';
 
 /** What to fetch of a repository. */
@@ -9,7 +11,7 @@ export type Choice =
   /** A Hugging Face folder. `index` names the shards, which are not in `files` yet. */
   | { readonly kind: 'folder'; readonly files: readonly string[]; readonly index?: string };
 
-/** The variant most repositories have and most people want; the same default as llama.cpp's. */
+/** The variant most repositories have and most people want to run; the same default as llama.cpp's. */
 export const defaultQuant = 'Q4_K_M';
 
 /** What a Hugging Face folder holds beside its weights, when it has it. */
@@ -21,29 +23,20 @@ const folderFiles = [
   'chat_template.jinja',
 ];
 
-const label = /(?:^|[-_.])((?:UD-)?(?:I?Q\d\w*|TQ\d_0|MXFP4\w*|NVFP4|BF16|F16|F32))$/i;
-const shard = /-(\d{5})-of-(\d{5})$/;
-
-/** Label of the variant in a GGUF file's name: `UD-Q4_K_XL`; undefined when it has none. */
-export function quantLabel(path: string): string | undefined {
-  const stem = path
-    .replace(/^.*\//, '')
-    .replace(/\.gguf$/i, '')
-    .replace(shard, '');
-  return label.exec(stem)?.[1].toUpperCase();
-}
-
 /**
- * Chooses what makes the model out of a repository's files.
+ * Chooses what makes the model out of a repository's files. What runs is a small variant where there is one; what stands
+ * for the original is the most exact source: safetensors, else the GGUF file of most bits.
  * @param paths all files of the repository
- * @throws BitbudgetError when the file or variant asked for is not there, or nothing is a model
+ * @throws BitbudgetError when the file or variant asked for is not there, or nothing is a model; UsageError when names do
+ *   not tell which is the most exact
  */
-export function chooseFiles(id: HubModelId, paths: readonly string[]): Choice {
+export function chooseFiles(id: HubModelId, paths: readonly string[], purpose: ModelPurpose = 'run'): Choice {
   if (id.file !== undefined) return chooseNamed(id.repo, id.file, paths);
-  const models = paths.filter(isModelGguf).sort();
-  if (models.length > 0) return { kind: 'gguf', files: withShards(id.repo, chooseVariant(id, models), paths) };
-  if (id.quant !== undefined) throw new BitbudgetError(`${id.repo}: has no .gguf files, so no variant ${id.quant}`);
-  return chooseFolder(id.repo, paths);
+  const variants = ggufVariants(paths);
+  if (id.quant !== undefined) return ggufOf(id.repo, chooseQuant(id.repo, id.quant, variants), paths);
+  if (variants.length === 0 || (purpose === 'original' && hasWeights(paths))) return chooseFolder(id.repo, paths);
+  if (purpose === 'original') return ggufOf(id.repo, chooseExact(id.repo, variants), paths);
+  return ggufOf(id.repo, variants.find(({ label }) => label === defaultQuant) ?? variants[0], paths);
 }
 
 function chooseNamed(repo: string, file: string, paths: readonly string[]): Choice {
@@ -53,40 +46,53 @@ function chooseNamed(repo: string, file: string, paths: readonly string[]): Choi
   return { kind: 'gguf', files: withShards(repo, file, paths) };
 }
 
-/** Vision projectors, draft heads and importance matrices are GGUF files too. */
-function isModelGguf(path: string): boolean {
-  const name = path.replace(/^.*\//, '');
-  return /\.gguf$/i.test(name) && !/^(?:mmproj|mtp)-|imatrix/i.test(name);
+function chooseQuant(repo: string, quant: string, variants: readonly GgufVariant[]): GgufVariant {
+  if (variants.length === 0) throw new BitbudgetError(`${repo}: has no .gguf files, so no variant ${quant}`);
+  const found = variants.find(({ label }) => label === quant.toUpperCase());
+  if (found !== undefined) return found;
+  throw new BitbudgetError(`${repo}: has no variant ${quant}; it has ${labels(variants).join(' ')}`);
 }
 
-function chooseVariant(id: HubModelId, models: readonly string[]): string {
-  const wanted = id.quant?.toUpperCase();
-  const found = models.find((path) => quantLabel(path) === (wanted ?? defaultQuant));
+function chooseExact(repo: string, variants: readonly GgufVariant[]): GgufVariant {
+  const found = mostExact(variants);
   if (found !== undefined) return found;
-  if (wanted === undefined) return models[0];
-  const labels = [...new Set(models.map((path) => quantLabel(path) ?? path))];
-  throw new BitbudgetError(`${id.repo}: has no variant ${id.quant}; it has ${labels.join(' ')}`);
+  const named = variants.map(({ file }) => file).slice(0, 6);
+  throw new UsageError(
+    `${repo}: holds ${variants.length} models, and their names do not tell which is the original; name one, such as hf:${repo}/${named[0]} (${named.join(' ')})`,
+  );
+}
+
+function labels(variants: readonly GgufVariant[]): string[] {
+  return [...new Set(variants.map(({ file }) => quantLabel(file) ?? file))];
+}
+
+function ggufOf(repo: string, { file }: GgufVariant, paths: readonly string[]): Choice {
+  return { kind: 'gguf', files: withShards(repo, file, paths) };
 }
 
 function withShards(repo: string, file: string, paths: readonly string[]): string[] {
-  const stem = file.replace(/\.gguf$/i, '');
-  const match = shard.exec(stem);
-  if (match === null) return [file];
-  const base = stem.slice(0, match.index);
+  const shards = shardsOf(file);
+  if (shards === undefined) return [file];
+  const total = String(shards.count).padStart(5, '0');
   const files = Array.from(
-    { length: Number(match[2]) },
-    (_, i) => `${base}-${String(i + 1).padStart(5, '0')}-of-${match[2]}.gguf`,
+    { length: shards.count },
+    (_, i) => `${shards.base}-${String(i + 1).padStart(5, '0')}-of-${total}.gguf`,
   );
   const missing = files.find((path) => !paths.includes(path));
   if (missing !== undefined) throw new BitbudgetError(`${repo}: ${file} is split, but ${missing} is missing`);
   return files;
 }
 
+/** Whether a Hugging Face folder with weights that can be read is there. */
+function hasWeights(paths: readonly string[]): boolean {
+  return paths.includes('config.json') && (paths.includes(indexFile) || paths.includes(singleFile));
+}
+
 function chooseFolder(repo: string, paths: readonly string[]): Choice {
   const files = folderFiles.filter((name) => paths.includes(name));
   if (!files.includes('config.json'))
-    throw new BitbudgetError(`${repo}: is no model that can be read; it has neither .gguf files nor config.json`);
+    throw new BitbudgetError(`${repo}: is no model that can be read; ${describeContents(paths)}`);
   if (paths.includes(indexFile)) return { kind: 'folder', files: [...files, indexFile], index: indexFile };
   if (paths.includes(singleFile)) return { kind: 'folder', files: [...files, singleFile] };
-  throw new BitbudgetError(`${repo}: has no safetensors weights; expected ${singleFile} or ${indexFile}`);
+  throw new BitbudgetError(`${repo}: has no safetensors weights; ${describeContents(paths)}`);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
 import { isRecord, parseObject } from '../safetensors/read.ts';
+import type { ModelPurpose } from '../variants.ts';
 import type { HubSettings } from './cache.node.ts';
 import { CachedRepo, exists, hubSettings, isCommit } from './cache.node.ts';
 import type { Choice } from './choose.ts';
@@ -13,6 +14,8 @@ import type { HubModelId } from './model-id.ts';
 import { checkRepoPath, parseModelId } from './model-id.ts';
 
 export interface PullOptions extends DownloadOptions {
+  /** What the model is wanted for, default to be run; decides which of several files is taken. */
+  readonly purpose?: ModelPurpose;
   /** Default from the environment. */
   readonly settings?: HubSettings;
 }
@@ -48,7 +51,7 @@ export async function resolveModel(name: string, options: PullOptions = {}): Pro
 export async function pullModel(id: HubModelId, options: PullOptions = {}): Promise<PulledModel> {
   const settings = options.settings ?? (await hubSettings());
   const cache = new CachedRepo(settings.cacheFolder, id.repo);
-  if (settings.offline) return fromCache(id, cache, `HF_HUB_OFFLINE is set`);
+  if (settings.offline) return fromCache(id, cache, `HF_HUB_OFFLINE is set`, options.purpose);
   const hub = hubClient(id, settings, options.signal);
   let commit: string;
   try {
@@ -56,10 +59,10 @@ export async function pullModel(id: HubModelId, options: PullOptions = {}): Prom
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof BitbudgetError) throw error;
-    return fromCache(id, cache, `${settings.endpoint} cannot be reached`);
+    return fromCache(id, cache, `${settings.endpoint} cannot be reached`, options.purpose);
   }
   const listed = await hub.files(commit);
-  const choice = chooseFiles(id, [...listed.keys()]);
+  const choice = chooseFiles(id, [...listed.keys()], options.purpose);
   const fetched: string[] = [];
   const fetchAll = async (paths: readonly string[]) => {
     for (const path of paths) {
@@ -190,11 +193,11 @@ async function indexedFiles(id: HubModelId, cache: CachedRepo, commit: string, c
   return [...new Set(Object.values(map))].map((name) => checkRepoPath(id.repo, String(name)));
 }
 
-async function fromCache(id: HubModelId, cache: CachedRepo, why: string): Promise<PulledModel> {
+async function fromCache(id: HubModelId, cache: CachedRepo, why: string, purpose?: ModelPurpose): Promise<PulledModel> {
   const commit = await cache.commitOf(id.revision ?? 'main');
   if (commit === undefined) throw new BitbudgetError(`${id.repo}: is not in the cache ${cache.folder}, and ${why}`);
   const present = await cache.files(commit);
-  const choice = chooseFiles(id, present);
+  const choice = chooseFiles(id, present, purpose);
   const files = [...choice.files, ...(await indexedFiles(id, cache, commit, choice))];
   const missing = files.find((path) => !present.includes(path));
   if (missing !== undefined) throw new BitbudgetError(`${id.repo}: ${missing} is not in the cache, and ${why}`);

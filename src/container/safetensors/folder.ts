@@ -1,4 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
+import { refuseOthers } from '../identify.ts';
 import { shown } from '../names.ts';
 import type { SourceFolder } from '../source/range.ts';
 import { checkBareName } from '../source/range.ts';
@@ -19,7 +20,17 @@ export async function openSafetensorsFolder(folder: SourceFolder): Promise<Safet
   if (index !== undefined) return openShards(folder, index);
   const single = await folder.open(singleFile);
   if (single === undefined) throw new FormatError(`${folder.name}: holds neither ${singleFile} nor ${indexFile}`);
-  return readSafetensors(single);
+  return readOrClose(single);
+}
+
+/** The result owns the source; when reading fails, the source is closed. */
+async function readOrClose(source: ByteSource): Promise<SafetensorsFile> {
+  try {
+    return await readSafetensors(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
 /** Joins the shards that an index names into one file. Closes `index`. */
@@ -33,7 +44,7 @@ export async function openShards(folder: SourceFolder, index: ByteSource): Promi
         throw new FormatError(
           `${index.name}: names ${shown(fileName)}, which is not in ${folder.name}; is the download complete?`,
         );
-      shards.set(fileName, await readSafetensors(source));
+      shards.set(fileName, await readOrClose(source));
     }
     const tensors = new Map<string, TensorEntry>();
     for (const [name, fileName] of weightMap) {
@@ -57,7 +68,9 @@ async function readWeightMap(index: ByteSource): Promise<Map<string, string>> {
         `${index.name}: is ${index.byteLength} bytes long, at most ${limits.indexBytes} are accepted`,
       );
     }
-    const json = parseObject(index.name, new TextDecoder().decode(await index.read(0, index.byteLength)));
+    const text = new TextDecoder().decode(await index.read(0, index.byteLength));
+    if (!/^\s*\{/.test(text)) await refuseOthers(index);
+    const json = parseObject(index.name, text);
     if (!isRecord(json.weight_map)) throw new FormatError(`${index.name}: has no object weight_map`);
     const map = new Map<string, string>();
     for (const [name, fileName] of Object.entries(json.weight_map)) {

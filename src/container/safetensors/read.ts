@@ -1,5 +1,6 @@
 import { ByteCursor } from '../../core/bytes.ts';
 import { FormatError } from '../../core/errors.ts';
+import { refuseOthers } from '../identify.ts';
 import { checkName, longestName, shown } from '../names.ts';
 import { checkRange } from '../source/range.ts';
 import type { ByteSource, MetadataValue, TensorEntry, TensorFile } from '../types.ts';
@@ -37,6 +38,7 @@ interface TensorInfo {
 }
 
 async function readHeader(source: ByteSource): Promise<{ json: Record<string, unknown>; dataStart: number }> {
+  if (!(await looksRight(source))) await refuseOthers(source);
   if (source.byteLength < 10)
     throw new FormatError(`${source.name}: has ${source.byteLength} bytes, a safetensors file has at least 10`);
   const length = new ByteCursor(await source.read(0, 8), { name: source.name }).size('header length');
@@ -50,6 +52,14 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
     throw new FormatError(`${source.name}: header begins with byte ${bytes[0]}; expected a JSON object`);
   const text = new ByteCursor(bytes, { name: source.name, base: 8 }).utf8(length, 'header');
   return { json: parseObject(source.name, text), dataStart: 8 + length };
+}
+
+/** Whether a JSON object begins behind a length that the file has room for: any other beginning may be another file's. */
+async function looksRight(source: ByteSource): Promise<boolean> {
+  if (source.byteLength < 10) return false;
+  const head = await source.read(0, 9);
+  const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
+  return head[8] === 0x7b && length <= BigInt(source.byteLength - 8);
 }
 
 /** Text as a JSON object. Throws FormatError when it is anything else. */

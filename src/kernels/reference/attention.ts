@@ -16,16 +16,26 @@ function dot(a: Float32Array, i: number, b: Float32Array, j: number, n: number):
   return sum;
 }
 
-/** Attention probabilities of one query over its `count` keys. */
-function probabilities(
-  q: Float32Array,
-  at: number,
-  k: Float32Array,
-  key: (token: number) => number,
-  count: number,
-  n: number,
-) {
-  const scores = Array.from({ length: count }, (_, token) => dot(q, at, k, key(token), n) / Math.sqrt(n));
+/** The first key that a query sees, and the one after the last. */
+function seenKeys({ past, length, window = Infinity, causal = true }: AttentionShape, token: number): [number, number] {
+  const position = past + token;
+  return [Math.max(0, position - window + 1), causal ? position + 1 : Math.min(past + length, position + window)];
+}
+
+function scaled(score: number, { scale, headDim }: AttentionShape): number {
+  return scale === undefined ? score / Math.sqrt(headDim) : score * scale;
+}
+
+function capped(score: number, { softcap }: AttentionShape): number {
+  return softcap === undefined ? score : softcap * Math.tanh(score / softcap);
+}
+
+/** Slope of `capped`. */
+function capSlope(score: number, { softcap }: AttentionShape): number {
+  return softcap === undefined ? 1 : 1 - Math.tanh(score / softcap) ** 2;
+}
+
+function softmax(scores: number[]): number[] {
   const highest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
   const weights = scores.map((score) => Math.exp(score - highest));
   const total = weights.reduce((a, b) => a + b, 0);
@@ -42,32 +52,37 @@ function forEachQuery(shape: AttentionShape, visit: (sequence: number, token: nu
 
 export const attentionKernels: Pick<Kernels, 'attention' | 'attentionBackward'> = {
   attention: (q, k, v, out, shape) => {
-    const { headDim, past } = shape;
+    const { headDim } = shape;
     const { query, key } = locate(shape);
     forEachQuery(shape, (sequence, token, head) => {
       const at = query(sequence, token, head);
-      const keyAt = (other: number) => key(sequence, other, head);
-      const p = probabilities(q, at, k, keyAt, past + token + 1, headDim);
+      const [from, end] = seenKeys(shape, token);
+      const keyAt = (other: number) => key(sequence, from + other, head);
+      const scores = Array.from({ length: end - from }, (_, other) => dot(q, at, k, keyAt(other), headDim));
+      const p = softmax(scores.map((score) => capped(scaled(score, shape), shape)));
       for (let d = 0; d < headDim; d++)
         out[at + d] = p.reduce((sum, weight, other) => sum + weight * v[keyAt(other) + d], 0);
     });
   },
 
-  // dS = P∘(dP − Σ P∘dP), the softmax's Jacobian.
+  // dS = P∘(dP − Σ P∘dP), the softmax's Jacobian, times the slope of the cap.
   attentionBackward: (q, k, v, dOut, dq, dk, dv, shape) => {
     const { headDim } = shape;
     const { query, key } = locate(shape);
     const sums = { dk: new Float64Array(dk.length), dv: new Float64Array(dv.length) };
     forEachQuery(shape, (sequence, token, head) => {
       const at = query(sequence, token, head);
-      const keyAt = (other: number) => key(sequence, other, head);
-      const p = probabilities(q, at, k, keyAt, token + 1, headDim);
+      const [from, end] = seenKeys(shape, token);
+      const keyAt = (other: number) => key(sequence, from + other, head);
+      const products = Array.from({ length: end - from }, (_, other) => dot(q, at, k, keyAt(other), headDim));
+      const scores = products.map((product) => scaled(product, shape));
+      const p = softmax(scores.map((score) => capped(score, shape)));
       const dp = p.map((_, other) => dot(dOut, at, v, keyAt(other), headDim));
       const mean = p.reduce((sum, weight, other) => sum + weight * dp[other], 0);
-      const ds = p.map((weight, other) => (weight * (dp[other] - mean)) / Math.sqrt(headDim));
+      const ds = p.map((weight, other) => scaled(weight * (dp[other] - mean), shape) * capSlope(scores[other], shape));
       for (let d = 0; d < headDim; d++) {
         dq[at + d] = ds.reduce((sum, slope, other) => sum + slope * k[keyAt(other) + d], 0);
-        for (let other = 0; other <= token; other++) {
+        for (let other = 0; other < p.length; other++) {
           sums.dk[keyAt(other) + d] += ds[other] * q[at + d];
           sums.dv[keyAt(other) + d] += p[other] * dOut[at + d];
         }

@@ -1,17 +1,12 @@
 import type { Kernels } from '../contract.ts';
 
-type NetworkKernels = Pick<
-  Kernels,
-  'rmsNorm' | 'rmsNormBackward' | 'rope' | 'swiglu' | 'swigluBackward' | 'add' | 'addBias'
->;
+type NetworkKernels = Pick<Kernels, 'rmsNorm' | 'rmsNormBackward' | 'rope' | 'add' | 'addBias'>;
 
 function inverseRms(x: Float32Array, start: number, n: number, epsilon: number): number {
   let sum = 0;
   for (let i = 0; i < n; i++) sum += x[start + i] ** 2;
   return 1 / Math.sqrt(sum / n + epsilon);
 }
-
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 export const networkKernels: NetworkKernels = {
   rmsNorm: (x, gain, y, n, epsilon) => {
@@ -46,20 +41,6 @@ export const networkKernels: NetworkKernels = {
         x[first] = a * cos - b * sin;
         x[second] = a * sin + b * cos;
       }
-    }
-  },
-
-  swiglu: (gate, up, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = gate[i] * sigmoid(gate[i]) * up[i];
-  },
-
-  swigluBackward: (gate, up, dy, dGate, dUp) => {
-    for (let i = 0; i < dy.length; i++) {
-      const s = sigmoid(gate[i]);
-      const gradient = dy[i];
-      const down = gradient * gate[i] * s;
-      dGate[i] = gradient * up[i] * s * (1 + gate[i] * (1 - s));
-      dUp[i] = down;
     }
   },
 

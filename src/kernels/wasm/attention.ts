@@ -14,16 +14,42 @@ function scoreRow(keys: number): number {
   return row % 1024 === 0 ? row + 16 : row;
 }
 
-/** Bytes of the scores that attention over `keys` tokens works on. */
+/** Bytes of the scores that causal attention over `keys` tokens works on. */
 export function attentionScratch(threads: number, keys: number): number {
   return threads * QUERIES * scoreRow(keys) * 4;
 }
 
+/** `NO_DIAGONAL` of assembly/gemm.ts: larger than any size. */
+const NO_WINDOW = 2 ** 29;
+
+function windowOf({ window, past, length }: AttentionShape): number {
+  return window === undefined || window >= past + length ? NO_WINDOW : window;
+}
+
+/** Most keys that the queries of one tile see together. */
+function tileKeys(shape: AttentionShape): number {
+  const { past, length, causal = true } = shape;
+  const window = windowOf(shape);
+  const rows = Math.min(QUERIES, length);
+  return Math.min(past + length, rows + (causal ? 1 : 2) * (window - 1));
+}
+
+/** Keys that a query sees on average, about. */
+function meanKeys(shape: AttentionShape): number {
+  const { past, length, causal = true } = shape;
+  const window = windowOf(shape);
+  return causal ? Math.min(past + length / 2, window) : Math.min(past + length, 2 * window - 1);
+}
+
 function check(shape: AttentionShape, queries: Float32Array[], keys: Float32Array[]): void {
-  const { sequences, length, past, capacity, heads, kvHeads, headDim } = shape;
+  const { sequences, length, past, capacity, heads, kvHeads, headDim, window = 1, softcap = 1 } = shape;
   if (heads % kvHeads !== 0)
     throw new RangeError(`attention has ${heads} heads, which ${kvHeads} kvHeads do not divide`);
   if (past + length > capacity) throw new RangeError(`attention sees ${past + length} tokens, capacity is ${capacity}`);
+  if (!(Number.isInteger(window) && window >= 1))
+    throw new RangeError(`attention got a window of ${window} keys, takes whole numbers from 1 on`);
+  if (!(softcap > 0 && softcap < Infinity))
+    throw new RangeError(`attention got a softcap of ${softcap}, takes positive numbers; leave it out for none`);
   for (const array of queries) requireLength('with queries', array, sequences * length * heads * headDim);
   // The last sequence may end with its last token.
   const rows = (sequences - 1) * capacity + past + length;
@@ -32,24 +58,25 @@ function check(shape: AttentionShape, queries: Float32Array[], keys: Float32Arra
 
 export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'attentionBackward'> {
   const at = team.address;
-  const withScores = (matrices: number, keys: number, run: (work: number, row: number) => void) => {
-    const work = team.allocate(matrices * attentionScratch(team.threads, keys));
+  /** Runs with `matrices` tiles of scores per thread; `args` without them. */
+  const run = (name: string, matrices: number, shape: AttentionShape, args: number[], work: number) => {
+    const { causal = true, headDim, scale = 1 / Math.sqrt(headDim), softcap = 0 } = shape;
+    const keys = tileKeys(shape);
+    const scores = team.allocate(matrices * attentionScratch(team.threads, keys));
     try {
-      run(work, scoreRow(keys));
+      const options = [windowOf(shape), causal ? 1 : 0, scale, softcap];
+      team.dispatch(name, [...args, ...options, scores, scoreRow(keys)], work);
     } finally {
-      team.release(work);
+      team.release(scores);
     }
   };
   return {
     attention: (q, k, v, out, shape) => {
       check(shape, [q, out], [k, v]);
       const { sequences, length, past, capacity, heads, kvHeads, headDim } = shape;
-      const keys = past + length;
       const sizes = [sequences, length, past, capacity, heads, kvHeads, headDim];
-      withScores(1, keys, (work, row) => {
-        const args = [at(q), at(k), at(v), at(out), ...sizes, work, row];
-        team.dispatch('attention', args, sequences * heads * length * (past + length / 2) * 2 * headDim);
-      });
+      const work = sequences * heads * length * meanKeys(shape) * 2 * headDim;
+      run('attention', 1, shape, [at(q), at(k), at(v), at(out), ...sizes], work);
     },
     attentionBackward: (q, k, v, dOut, dq, dk, dv, shape) => {
       const { sequences, length, past, capacity, heads, kvHeads, headDim } = shape;
@@ -57,23 +84,10 @@ export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'atten
         throw new RangeError(`attentionBackward got past ${past} and capacity ${capacity}, takes 0 and ${length}`);
       }
       check(shape, [q, dOut, dq], [k, v, dk, dv]);
-      withScores(2, length, (work, row) => {
-        const args = [
-          at(q),
-          at(k),
-          at(v),
-          at(dOut),
-          at(dq),
-          at(dk),
-          at(dv),
-          sequences,
-          length,
-          heads,
-          kvHeads,
-          headDim,
-        ];
-        team.dispatch('attentionBackward', [...args, work, row], sequences * heads * length ** 2 * 2.5 * headDim);
-      });
+      const arrays = [q, k, v, dOut, dq, dk, dv].map(at);
+      const matrices = shape.softcap === undefined ? 2 : 3;
+      const work = sequences * heads * length * meanKeys(shape) * 5 * headDim;
+      run('attentionBackward', matrices, shape, [...arrays, sequences, length, heads, kvHeads, headDim], work);
     },
   };
 }

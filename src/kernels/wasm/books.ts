@@ -1,5 +1,5 @@
 import { NEIGHBOURS } from '../../numeric/search/points/codebook.ts';
-import type { BookTables, PointBook } from '../../numeric/search/points/points.ts';
+import type { BookTables, PointBook } from '../../numeric/search/points/types.ts';
 import type { Team } from './team.ts';
 
 /** Places in a book's record, see assembly/search/points/codebook.ts. */

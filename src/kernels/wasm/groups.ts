@@ -1,15 +1,10 @@
 import type { EncodeBackend } from '../../numeric/backend.ts';
 import type { Element } from '../../numeric/elements.ts';
 import type { ScaleType } from '../../numeric/scales.ts';
-import {
-  encodeGroups,
-  type GroupSearch,
-  type LevelSearch,
-  type NestedSearch,
-  type ZeroPointSearch,
-} from '../../numeric/search/groups/grouped.ts';
+import { encodeGroups } from '../../numeric/search/groups/grouped.ts';
 import { COARSE_PRECISION, levelStarts } from '../../numeric/search/groups/level.ts';
 import { NESTED_STARTS } from '../../numeric/search/groups/nested.ts';
+import type { GroupSearch, LevelSearch, NestedSearch, ZeroPointSearch } from '../../numeric/search/groups/types.ts';
 import { RANGES } from '../../numeric/search/groups/zeropoint.ts';
 import { requireBlocks, run } from './call.ts';
 import { type Cells, cellsOf } from './cells.ts';

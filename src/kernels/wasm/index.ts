@@ -1,9 +1,13 @@
+import { onArrays } from '../arrays/device.ts';
 import type { Kernels } from '../contract.ts';
 import { attentionKernels } from './attention.ts';
 import { castKernels } from './cast.ts';
 import { decodeKernels } from './decode.ts';
+import { elementKernels } from './elements.ts';
 import { entropyKernels } from './entropy.ts';
+import { expertKernels } from './experts.ts';
 import { feedbackKernels } from './feedback.ts';
+import { imageKernels } from './images.ts';
 import { logitKernels } from './logits.ts';
 import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
@@ -11,6 +15,7 @@ import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
 import { builds, type KernelBuild, loadBuild } from './platform.ts';
 import { searchKernels } from './search.ts';
+import { sumKernels } from './sums.ts';
 import { createTeam, type TeamOptions } from './team.ts';
 
 export interface WasmKernelOptions extends TeamOptions {
@@ -26,7 +31,7 @@ export interface WasmKernelOptions extends TeamOptions {
 export async function createWasmKernels(options: WasmKernelOptions = {}): Promise<Kernels> {
   const { build, module } = await compile(options.build ? [options.build] : builds);
   const team = await createTeam(module, build, options);
-  return {
+  return onArrays({
     name: `wasm-${build}`,
     threads: team.threads,
     ...memoryKernels(team),
@@ -34,13 +39,17 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...packedKernels(team),
     ...decodeKernels(team),
     ...networkKernels(team),
+    ...elementKernels(team),
+    ...expertKernels(team),
+    ...imageKernels(team),
+    ...sumKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),
     ...feedbackKernels(team),
     ...searchKernels(team),
     ...castKernels(team),
     entropy: entropyKernels(team),
-  };
+  });
 }
 
 async function compile(

@@ -1,7 +1,7 @@
 import type { Kernels } from '../contract.ts';
 import type { Team } from './team.ts';
 
-type MemoryKernels = Pick<Kernels, 'f32' | 'i32' | 'u8' | 'upload' | 'free' | 'scope' | 'memory' | 'close'>;
+type MemoryKernels = Pick<Kernels, 'f32' | 'f64' | 'i32' | 'u8' | 'upload' | 'free' | 'scope' | 'memory' | 'close'>;
 
 export function memoryKernels(team: Team): MemoryKernels {
   const f32 = (length: number) => {
@@ -11,6 +11,10 @@ export function memoryKernels(team: Team): MemoryKernels {
   };
   return {
     f32: (length) => f32(length).fill(0),
+    f64: (length) => {
+      const address = team.allocate(length * 8);
+      return new Float64Array(team.memory.buffer, address, length).fill(0);
+    },
     i32: (length) => {
       const address = team.allocate(length * 4);
       return new Int32Array(team.memory.buffer, address, length).fill(0);

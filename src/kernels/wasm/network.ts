@@ -2,13 +2,7 @@ import type { Kernels } from '../contract.ts';
 import { requireLength } from './matmul.ts';
 import type { Team } from './team.ts';
 
-type NetworkKernels = Pick<
-  Kernels,
-  'rmsNorm' | 'rmsNormBackward' | 'rope' | 'swiglu' | 'swigluBackward' | 'add' | 'addBias'
->;
-
-/** An exponential costs about as much as this many multiply-adds. */
-const EXPONENTIAL = 10;
+type NetworkKernels = Pick<Kernels, 'rmsNorm' | 'rmsNormBackward' | 'rope' | 'add' | 'addBias'>;
 
 export function networkKernels(team: Team): NetworkKernels {
   const at = team.address;
@@ -32,16 +26,6 @@ export function networkKernels(team: Team): NetworkKernels {
       const [next, partner] = style === 'interleaved' ? [2, 1] : [1, dimensions / 2];
       const shape = [positions.length, heads, headDim, dimensions / 2, next, partner, inverse ? -1 : 1];
       team.dispatch('rope', [at(x), at(positions), at(table), ...shape], 4 * x.length);
-    },
-    swiglu: (gate, up, y) => {
-      requireLength('gate', gate, y.length);
-      requireLength('up', up, y.length);
-      team.dispatch('swiglu', [at(gate), at(up), at(y), y.length], EXPONENTIAL * y.length);
-    },
-    swigluBackward: (gate, up, dy, dGate, dUp) => {
-      for (const array of [gate, up, dGate, dUp]) requireLength('of swigluBackward', array, dy.length);
-      const args = [at(gate), at(up), at(dy), at(dGate), at(dUp), dy.length];
-      team.dispatch('swigluBackward', args, EXPONENTIAL * dy.length);
     },
     add: (y, x) => {
       requireLength('x', x, y.length);

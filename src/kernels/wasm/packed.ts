@@ -5,7 +5,7 @@ import { decodeBlocks } from './decode.ts';
 import type { Team } from './team.ts';
 
 /** From this many rows of activations on, unpacking weights once for all of them is faster than one row at a time. */
-const TOGETHER_FROM = 3;
+export const TOGETHER_FROM = 3;
 
 /** Products with packed weights: `assembly/packed`. */
 export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'matmulPacked' | 'gatherRows'> {

@@ -18,7 +18,7 @@ export const SCRATCH_BYTES = 2 * 2 ** 20;
 /** Work below this is done by the caller alone: waking a thread would cost more. In operations, see `dispatch`. */
 const WORTH_SHARING = 2e5;
 
-type AnyArray = Float32Array | Int32Array | Uint8Array;
+type AnyArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** Threads over one memory, and that memory. What the files of kernels beside this one are written on. */
 export interface Team {

@@ -28,7 +28,7 @@ function hutchinson(name: string, probes: Probes, source: string): LayerMetric {
 export const hawqHutchinson = hutchinson(
   'hawq-hutchinson',
   'random',
-  'Yao et al., HAWQ-V2 (2020), algorithm 1, on the Fisher matrix',
+  'Dong et al., HAWQ-V2 (2020), algorithm 1, on the Fisher matrix',
 );
 export const hawqHutchinsonOrthogonal = hutchinson(
   'hawq-hutchinson-orthogonal',

@@ -15,7 +15,7 @@ export const ompq: LayerMetric = {
   changes: false,
   cost: () => 1,
   nats: false,
-  source: 'Ma et al., OMPQ (2022), equations (6) to (9)',
+  source: 'Ma et al., OMPQ (2023), equations (6) to (9)',
   equation: 'e^(−β·γ_l)·(16 − bits), γ_l mean over j≠l of |Y_jᵀY_l|²_F / (|Y_jᵀY_j|_F·|Y_lᵀY_l|_F)',
   collect({ kernels }) {
     let gram: number[] = [];

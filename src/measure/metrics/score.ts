@@ -1,5 +1,6 @@
 import type { Memory } from '../../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../../core/progress.ts';
+import { normBefore, usesOf } from '../../graph/uses.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { bitsPerWeight, format } from '../../numeric/table.ts';
@@ -173,20 +174,11 @@ async function factorFacts({ measurement }: ScoreTask, tensor: ModelTensor) {
   };
 }
 
-const NORM_OF: Readonly<Record<string, string>> = {
-  attn_q: 'attn_norm',
-  attn_k: 'attn_norm',
-  attn_v: 'attn_norm',
-  ffn_gate: 'ffn_norm',
-  ffn_up: 'ffn_norm',
-  output: 'output_norm',
-};
-
 /** Gains of the norm whose outputs the matrix reads. */
-async function gainsOf(model: Model, { role, layer }: ModelTensor): Promise<Float32Array | undefined> {
-  const norm = NORM_OF[role];
-  if (norm === undefined) return undefined;
-  return await model.tensors.get(layer < 0 ? `${norm}.weight` : `blk.${layer}.${norm}.weight`)?.load();
+async function gainsOf({ graph, tensors }: Model, { name }: ModelTensor): Promise<Float32Array | undefined> {
+  const use = usesOf(graph).find(({ tensor, kind }) => tensor === name && kind !== 'lookup');
+  const norm = use === undefined ? undefined : normBefore(graph, use);
+  return norm === undefined ? undefined : await tensors.get(norm)?.load();
 }
 
 /** A matrix while layer metrics collect. */
@@ -265,7 +257,7 @@ async function scoreEvaluations(
       for (const name of candidates.formats(tensor)) {
         await checkpoint(signal);
         const { delta } = await changeOf(task, tensor, name, weight);
-        const effect = runs.effect(
+        const effect = await runs.effect(
           tensor,
           weight.map((value, i) => value - delta[i]),
           suffix,

@@ -20,6 +20,7 @@ import { outputFisher } from './output-fisher.ts';
 import { sqnr } from './sqnr.ts';
 import type { Metric } from './types.ts';
 import { varianceGain } from './variance-gain.ts';
+import { varianceRule } from './variance-rule.ts';
 import { weightMse } from './weight-mse.ts';
 import { zeroq } from './zeroq.ts';
 
@@ -31,6 +32,7 @@ export const metrics: readonly Metric[] = [
   imatrix,
   hawqEigenvalue,
   hawqTrace,
+  varianceRule,
   klKronecker,
   outputError,
   mixdq,

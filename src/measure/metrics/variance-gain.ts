@@ -2,7 +2,8 @@ import type { WeightMetric } from './types.ts';
 
 /**
  * Variance of the noise that rounding puts on a layer's outputs, guessed without data: behind a norm with gain γ the
- * inputs have mean square γ_j². Where no norm feeds the matrix, inputs count as unit.
+ * inputs have mean square γ_j². Where no norm feeds the matrix, inputs count as unit. An importance matrix without text,
+ * of no paper that we know.
  */
 export const varianceGain: WeightMetric = {
   name: 'variance-gain',
@@ -10,7 +11,7 @@ export const varianceGain: WeightMetric = {
   needs: 'weights',
   cost: () => 0,
   nats: false,
-  source: 'the variance and γ rules of convolutional networks, with the gain of RMSNorm in the place of batch norm’s γ',
+  source: 'importance matrix of llama.cpp, its inputs guessed from the gain of the norm',
   equation: 'Σ_ij γ_j²·δW_ij²',
   score({ tensor, delta }, gains) {
     const columns = tensor.shape[1];

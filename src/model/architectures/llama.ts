@@ -1,12 +1,33 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import { mistralWindow } from './windows.ts';
 
 /** Llama 2 and 3, Mistral, SmolLM2 and everything else that uses their code. */
 export const llama: Architecture = {
   name: 'llama',
-  huggingFace: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'MistralForCausalLM'],
+  huggingFace: [
+    {
+      modelType: 'llama',
+      names: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'LlamaModel'],
+      defaults: { contextLength: 2048 },
+      biasFields: { attention: 'attention_bias', feedForward: 'mlp_bias' },
+    },
+    {
+      modelType: 'mistral',
+      names: ['MistralForCausalLM', 'MistralModel'],
+      defaults: { contextLength: 131072, kvHeads: 8 },
+      window: mistralWindow,
+    },
+  ],
   ropeStyle: 'interleaved',
   ropeFactors: true,
-  defaults: { ropeTheta: 10000, normEpsilon: 1e-6 },
-  tensors: (config) => familyTensors(config, { permuted: true, ropeFactors: true }),
+  names: {
+    ...commonNames,
+    attn_q: { huggingFace: 'model.layers.{layer}.self_attn.q_proj.weight', permutedHeads: 'heads' },
+    attn_k: { huggingFace: 'model.layers.{layer}.self_attn.k_proj.weight', permutedHeads: 'kvHeads' },
+    'attn_q.bias': { huggingFace: 'model.layers.{layer}.self_attn.q_proj.bias', permutedHeads: 'heads' },
+    'attn_k.bias': { huggingFace: 'model.layers.{layer}.self_attn.k_proj.bias', permutedHeads: 'kvHeads' },
+  },
+  graph: (config) => familyGraph(config, {}),
 };

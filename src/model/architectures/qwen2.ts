@@ -1,12 +1,21 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import { qwenWindow } from './windows.ts';
 
 /** Qwen2 and Qwen2.5: biases on q, k, v; RoPE by halves. */
 export const qwen2: Architecture = {
   name: 'qwen2',
-  huggingFace: ['Qwen2ForCausalLM'],
+  huggingFace: [
+    {
+      modelType: 'qwen2',
+      names: ['Qwen2ForCausalLM', 'Qwen2Model'],
+      defaults: { contextLength: 32768, kvHeads: 32 },
+      window: qwenWindow,
+    },
+  ],
   ropeStyle: 'halves',
   ropeFactors: false,
-  defaults: { ropeTheta: 10000, normEpsilon: 1e-6 },
-  tensors: (config) => familyTensors(config, { qkvBias: true }),
+  names: commonNames,
+  graph: (config) => familyGraph(config, { qkvBias: true }),
 };

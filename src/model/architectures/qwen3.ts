@@ -1,12 +1,21 @@
 import type { Architecture } from '../architecture.ts';
-import { familyTensors } from './family.ts';
+import { commonNames } from '../names.ts';
+import { familyGraph } from './family.ts';
+import { qwenWindow } from './windows.ts';
 
 /** Qwen3 (dense): RMSNorm on every head of q and k before RoPE by halves, no biases. */
 export const qwen3: Architecture = {
   name: 'qwen3',
-  huggingFace: ['Qwen3ForCausalLM'],
+  huggingFace: [
+    {
+      modelType: 'qwen3',
+      names: ['Qwen3ForCausalLM', 'Qwen3Model'],
+      defaults: { contextLength: 32768, kvHeads: 32, headDim: 128 },
+      window: qwenWindow,
+    },
+  ],
   ropeStyle: 'halves',
   ropeFactors: false,
-  defaults: { ropeTheta: 10000, normEpsilon: 1e-6 },
-  tensors: (config) => familyTensors(config, { qkNorm: true }),
+  names: commonNames,
+  graph: (config) => familyGraph(config, { qkNorm: true }),
 };

@@ -1,8 +1,7 @@
 import { roundScale } from '../../core/float16.ts';
 import { integerLevels, nearestTable } from '../levels.ts';
-import type { AffineSearch } from '../search/grid/affine.ts';
 import { nearestCodes } from '../search/grid/codes.ts';
-import type { BlockAffine, FoundScales, SuperAffine } from '../search/grid/types.ts';
+import type { AffineSearch, BlockAffine, FoundScales, SuperAffine } from '../search/grid/types.ts';
 import { halvesBetween } from './divisor.ts';
 import { BLURRED, findLattice, type Lattice } from './lattice.ts';
 import { Ratios } from './ratios.ts';

@@ -1,4 +1,5 @@
-import { GROUP, type PointBook, type PointCodes } from '../search/points/points.ts';
+import { GROUP } from '../search/points/points.ts';
+import type { PointBook, PointCodes } from '../search/points/types.ts';
 import { type FoundPointScales, POINT_BLOCK, type PointScale } from '../search/points/types.ts';
 import { commonStep, largestMagnitude, someHalf } from './divisor.ts';
 import { Ratios } from './ratios.ts';

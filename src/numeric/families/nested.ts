@@ -4,7 +4,8 @@ import { integerElement } from '../elements.ts';
 import { searchGroups } from '../groups.ts';
 import { levelsOf } from '../passes.ts';
 import { readScale, SCALE_F16, writeScale } from '../scales.ts';
-import { type Narrowing, narrowings } from '../search/groups/nested.ts';
+import { narrowings } from '../search/groups/nested.ts';
+import type { Narrowing } from '../search/groups/types.ts';
 import type { NumberFormat } from '../types.ts';
 
 /**

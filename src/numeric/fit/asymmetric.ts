@@ -1,7 +1,6 @@
 import { LARGEST_F16, roundScale, writeF16 } from '../../core/float16.ts';
 import { plainBackend } from '../backend.ts';
-import type { AffineSearch } from '../search/grid/affine.ts';
-import type { BlockAffine, SuperAffine } from '../search/grid/types.ts';
+import type { AffineSearch, BlockAffine, SuperAffine } from '../search/grid/types.ts';
 import type { ScalarGrid } from '../types.ts';
 import { fittedScales } from './scales.ts';
 

@@ -1,7 +1,6 @@
 import { writeF16 } from '../../core/float16.ts';
 import { plainBackend } from '../backend.ts';
-import type { ScaleSearch } from '../search/grid/scale.ts';
-import type { BlockScale, SuperScale } from '../search/grid/types.ts';
+import type { BlockScale, ScaleSearch, SuperScale } from '../search/grid/types.ts';
 import type { ScalarGrid } from '../types.ts';
 import { fittedScales } from './scales.ts';
 

@@ -16,6 +16,7 @@ export const BF16: NumberFormat = {
   blockBytes: 2,
   gguf: { type: 30, fileType: 32 },
   safetensors: 'BF16',
+  largest: 2 ** 128 - 2 ** 120,
   decodeBlocks: (blocks, values) => decodeBF16(blocks, values),
   encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
 };

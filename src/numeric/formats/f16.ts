@@ -1,4 +1,4 @@
-import { decodeF16, encodeF16 } from '../../core/float16.ts';
+import { decodeF16, encodeF16, LARGEST_F16 } from '../../core/float16.ts';
 import { plainBackend } from '../backend.ts';
 import type { FloatCast } from '../casts.ts';
 import type { NumberFormat } from '../types.ts';
@@ -16,6 +16,7 @@ export const F16: NumberFormat = {
   blockBytes: 2,
   gguf: { type: 1, fileType: 1 },
   safetensors: 'F16',
+  largest: LARGEST_F16,
   decodeBlocks: (blocks, values) => decodeF16(blocks, values),
   encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),
 };

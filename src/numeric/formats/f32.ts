@@ -7,6 +7,7 @@ export const F32: NumberFormat = {
   blockBytes: 4,
   gguf: { type: 0, fileType: 0 },
   safetensors: 'F32',
+  largest: 2 ** 128 - 2 ** 104,
   decodeBlocks(blocks, values) {
     asBytes(values).set(blocks);
   },

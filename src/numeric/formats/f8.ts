@@ -16,6 +16,7 @@ function float8(name: string, float: Minifloat): NumberFormat {
     blockSize: 1,
     blockBytes: 1,
     safetensors: name,
+    largest: float.max,
     passes: barePass(8, float.values),
     decodeBlocks: (blocks, values) => float.decode(blocks, values),
     encodeBlocks: (values, blocks, _importance, backend = plainBackend) => backend.castValues(cast, values, blocks),

@@ -7,17 +7,19 @@ import type { Model } from '../../model/types.ts';
 import { refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import { assetPath, evaluationText } from '../../text/assets.node.ts';
-import { loadText } from '../../text/load.node.ts';
+import { loadCorpus } from '../../text/corpus.node.ts';
+import { type Corpus, encodeCorpus, firstCharacters } from '../../text/corpus.ts';
 import { type Corrections, NO_CORRECTION } from '../plan/corrections.ts';
 import { fileNotes } from '../plan/notes.node.ts';
 import { Planner } from '../plan/planner.ts';
+import { quantizationRatio } from '../plan/ratio.ts';
 import { weightCount } from '../plan/wishes.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
 import { calibrationTokens, heldOutTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { PlanJudge } from '../verify/judge.node.ts';
 import { ProbeLog } from '../verify/probe-log.ts';
 import type { Workspace } from '../workspace.node.ts';
-import { type FamilyPoint, jointFrontier, quantizationRatio } from './family.ts';
+import { type FamilyPoint, jointFrontier } from './family.ts';
 
 export interface FamilyOptions extends SessionOptions {
   readonly rounding: RoundingName;
@@ -73,13 +75,14 @@ export async function planFamily(
 ): Promise<Family> {
   const names = new Set(models.map(({ name }) => name));
   if (names.size < models.length) throw new UsageError('family: a model is named twice; give each once');
-  for (const { model } of models) refuseUnusablePalette(model, options.palette);
-  const { text } = await loadText(options.evaluation.files ?? [assetPath(evaluationText)]);
-  const heldOut = text.slice(0, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
+  const corpus = await loadCorpus(options.evaluation.files ?? [assetPath(evaluationText)]);
+  const heldOut = firstCharacters(corpus, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
   const members: FamilyMember[] = [];
   for (const { name, model } of models) {
     await checkpoint(options.signal);
-    const session = await Session.open(model, options);
+    const session = await Session.open(model, options, (magnitudes) =>
+      refuseUnusablePalette(model, magnitudes, options.palette),
+    );
     try {
       members.push(await new MemberPlanner(name, session, options).plan(heldOut));
     } finally {
@@ -107,7 +110,7 @@ class MemberPlanner {
     this.#options = options;
   }
 
-  async plan(heldOut: string): Promise<FamilyMember> {
+  async plan(heldOut: Corpus): Promise<FamilyMember> {
     const { model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
     const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
@@ -118,7 +121,7 @@ class MemberPlanner {
       const corrections = await this.#corrections(measurement, workspace, table);
       const plans = planner.frontier(corrections);
       const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
-      const tokens = model.tokenizer.encode(heldOut, { special: true });
+      const tokens = encodeCorpus(model.tokenizer, heldOut, { special: true });
       const judge = await PlanJudge.open(setting, tokens);
       const original = (await judge.judge(plans[0], () => false)).nll.reference;
       const bits = (nats: number): number => nats / Math.LN2 / judge.bytesPerToken;

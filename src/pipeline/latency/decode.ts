@@ -58,11 +58,11 @@ export async function decodeTokens(
 ): Promise<void> {
   const random = new Random(0);
   const last = session.contextLength - 1;
-  const decode = (): DecodedToken => {
+  const decode = async (): Promise<DecodedToken> => {
     session.rewind(last);
     const token = random.integer(vocabulary);
     const start = performance.now();
-    const logits = session.decode(token);
+    const logits = await session.decode(token);
     const forward = performance.now() - start;
     sample(logits, [token], random);
     return { start, forward, sampling: performance.now() - start - forward };
@@ -70,7 +70,7 @@ export async function decodeTokens(
   const end = performance.now() + effort.milliseconds;
   for (let done = 0; done < effort.tokens || performance.now() < end; done++) {
     await checkpoint(signal);
-    each(decode());
+    each(await decode());
   }
 }
 
@@ -85,7 +85,7 @@ export async function measureDecode(
 ): Promise<Latency> {
   const { effort = EFFORT, signal } = options;
   const context = contextOf(model, options.context);
-  const session = await createSession(kernels, model, { contextLength: context });
+  const session = await createSession(kernels.device, model, { contextLength: context });
   try {
     const { vocabulary } = model.config;
     const random = new Random(0);

@@ -28,7 +28,7 @@ export async function observeTokens(
   const { context, effort, signal } = options;
   const calls: TimedCall[] = [];
   const timed = timedKernels(kernels, (call) => calls.push(call));
-  const session = await createSession(timed, model, { contextLength: context, past: context });
+  const session = await createSession(timed.device, model, { contextLength: context, past: context });
   try {
     const { vocabulary } = model.config;
     await decodeTokens(session, vocabulary, WARM_UP, () => {}, signal);

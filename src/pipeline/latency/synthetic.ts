@@ -1,4 +1,5 @@
 import { Random } from '../../core/random.ts';
+import { architectureByName } from '../../model/architecture.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { decodeRows, encodeRows, fitsRows, format, rowBytes } from '../../numeric/table.ts';
 import { FLOAT_KERNEL, kernelOf } from './predict.ts';
@@ -34,7 +35,9 @@ export function syntheticWeights(
       tensor.shape.length === 2 ? syntheticMatrix(tensor, formatOf(tensor), blocks) : ones(tensor),
     ]),
   );
-  return { ...model, config: { ...model.config, layers }, tensors, close: async () => {} };
+  const config = { ...model.config, layers };
+  const { graph } = architectureByName(config.architecture, 'model');
+  return { ...model, config, graph: graph(config), tensors, close: async () => {} };
 }
 
 /** The format itself where rows fill its blocks, else one that nearly every shape takes. */

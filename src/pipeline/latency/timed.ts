@@ -1,3 +1,4 @@
+import { onArrays } from '../../kernels/arrays/device.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import { FLOAT_KERNEL, shapeName } from './predict.ts';
 
@@ -12,7 +13,7 @@ export interface TimedCall {
 
 /** Kernels that tell of every product with weights how long it took. */
 export function timedKernels(kernels: Kernels, tell: (call: TimedCall) => void): Kernels {
-  return {
+  return onArrays({
     ...kernels,
     matmulPacked(x, w, y, m) {
       const start = performance.now();
@@ -24,5 +25,5 @@ export function timedKernels(kernels: Kernels, tell: (call: TimedCall) => void):
       kernels.matmulNT(x, w, y, m, n, k, accumulate);
       tell({ kernel: FLOAT_KERNEL, shape: shapeName(n, k), start, milliseconds: performance.now() - start });
     },
-  };
+  });
 }

@@ -44,6 +44,7 @@ export async function predictPeers(setting: PeerSetting, fileBytes: number, work
     rounding: 'llama-quantize',
     palette: used,
     memory: workspace.memory(),
+    magnitudes: session.magnitudes,
     curvatureOf: importance,
   });
   const planner = new Planner({ model, table: theirs });
@@ -86,17 +87,17 @@ function sizes(model: Model, fileBytes: number): Pick<Peer, 'fileBytes' | 'bitsP
 }
 
 /** Mean x² of every input column, as an importance matrix has it; of matrices that are only looked up nothing is known. */
-function importanceOf({ summaries }: Measurement): (tensor: ModelTensor) => Curvature {
+function importanceOf({ summaries }: Measurement): (name: string, columns: number) => Curvature {
   const linear = new Map(summaries.filter(({ use }) => use === 'linear').map((each) => [each.tensor, each.importance]));
-  return ({ name, shape }) => diagonalCurvature(linear.get(name) ?? new Float32Array(shape[1]).fill(1));
+  return (name, columns) => diagonalCurvature(linear.get(name) ?? new Float32Array(columns).fill(1));
 }
 
 /** What llama-quantize's rounding learns from a measurement: its importance matrix. */
-export function importanceSource(model: Model, measurement: Measurement): CurvatureSource {
+export function importanceSource(measurement: Measurement): CurvatureSource {
   const importance = importanceOf(measurement);
   return {
     read: (name) => measurement.read(name),
-    curvature: async (name) => importance(model.tensors.get(name)!),
+    curvature: async (name, columns) => importance(name, columns),
   };
 }
 

@@ -18,7 +18,7 @@ export const RECIPES: readonly Recipe[] = [
     name: 'Q4_K_M',
     typeOf: ({ role, layer }, { config }) => {
       if (role === 'output' || (role === 'token_embd' && config.tied)) return 'Q6_K';
-      const isGenerous = role === 'attn_v' || role === 'ffn_down';
+      const isGenerous = role === 'attn_v' || role.startsWith('ffn_down');
       return isGenerous && getsMoreBits(layer, config.layers) ? 'Q6_K' : 'Q4_K';
     },
   },

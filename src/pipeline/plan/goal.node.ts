@@ -1,12 +1,14 @@
 import { pricedCacheFormats } from '../../model/cache-formats.ts';
+import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
-import { candidates } from '../../quantize/candidates.ts';
+import { candidates, matrixFacts } from '../../quantize/candidates.ts';
 import { matrices, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import { isMultiplied } from '../latency/products.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
 import type { Session } from '../session.node.ts';
+import { evaluationsOf, type SolverChoice } from '../verify/search.node.ts';
 import { type FileFacts, fileNotes, runNotesAhead } from './notes.node.ts';
 import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
@@ -18,7 +20,7 @@ export interface Goal {
   readonly setting: Omit<Setting, 'table' | keyof RunPrices>;
 }
 
-export interface GoalOptions extends Deployment {
+export interface GoalOptions extends Deployment, SolverChoice {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
@@ -35,11 +37,11 @@ export interface GoalOptions extends Deployment {
  * @throws BitbudgetError with what can be had
  */
 export async function openGoal(session: Session, wishes: Wishes, options: GoalOptions): Promise<Goal> {
-  const { model } = session;
+  const { model, magnitudes } = session;
   const { rounding, palette, fuse, context, threads, kvUniform } = options;
   const budgets = budgetsOf(model, wishes);
   const free = {
-    table: freeMatrices(model, rounding, palette),
+    table: freeMatrices(model, magnitudes, rounding, palette),
     cache: budgets.kv === undefined ? undefined : freeCache(model),
     activations: options.activations && freeActivations(model, options.activations),
   };
@@ -47,7 +49,9 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
   const notes = fileNotes({ rounding, facts: options.facts, budgets, measured, run: runNotesAhead(model, free) });
   const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
   const setting = { model, notes, latency, fuse, context, threads, kvUniform };
-  await new Planner({ ...setting, ...free }).plan(budgets);
+  const planner = new Planner({ ...setting, ...free });
+  if (evaluationsOf(options) === undefined) planner.checkSolver(budgets, options);
+  await planner.plan(budgets, { mostFormats: options.mostFormats });
   return { budgets, setting };
 }
 
@@ -55,15 +59,23 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
  * Every option of everything that is chosen, all for nothing: enough to know whether a plan exists.
  */
 
-function freeMatrices(model: Model, rounding: RoundingName, palette?: readonly string[]): SensitivityTable {
+function freeMatrices(
+  model: Model,
+  magnitudes: Magnitudes,
+  rounding: RoundingName,
+  palette?: readonly string[],
+): SensitivityTable {
   return {
     version: 1,
     model: '',
     rounding,
     scale: { value: 1, standardError: 0 },
-    tensors: matrices(model).map(({ name, role, layer, shape: [rows, columns] }) => ({
-      ...{ tensor: name, role, layer, rows, columns, relativeError: 0 },
-      prices: candidates(columns, palette).map(({ name: format }) => ({ format, loss: 0, samplingError: 0 })),
+    tensors: matrices(model).map((tensor) => ({
+      ...{ tensor: tensor.name, role: tensor.role, layer: tensor.layer },
+      ...{ rows: tensor.shape[0], columns: tensor.shape[1], relativeError: 0 },
+      prices: candidates(matrixFacts(tensor, magnitudes), palette).map(({ name: format }) => ({
+        ...{ format, loss: 0, samplingError: 0 },
+      })),
     })),
   };
 }

@@ -1,8 +1,9 @@
 import { expandSolution, mergeAgreeing } from '../../allocate/agree.ts';
+import { lossOf } from '../../allocate/objective.ts';
 import { costRange } from '../../allocate/problem.ts';
-import { solve, solveMany } from '../../allocate/solve.ts';
+import { solve, solveMany, solverFor } from '../../allocate/solve.ts';
 import type { SolveOptions } from '../../allocate/solvers/types.ts';
-import type { BitPlan, Coupling, Group, Solution } from '../../allocate/types.ts';
+import type { BitPlan, Coupling, Group, Objective, PlanPrediction, Problem, Solution } from '../../allocate/types.ts';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
 import { isLlamaCppCache } from '../../model/cache-formats.ts';
 import { type Budgets, resources } from '../resources/table.ts';
@@ -13,6 +14,8 @@ import { type Corrections, NO_CORRECTION } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
 import { klInterval } from './interval.ts';
+import { defaultObjective, type Ranking, rankedGroups } from './ranking.ts';
+import { quantizationRatio } from './ratio.ts';
 import { weightCount } from './wishes.ts';
 
 /** A proof may take this long: little beside the measurement that came before. */
@@ -25,6 +28,12 @@ export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   readonly evaluate?: (plan: BitPlan) => Promise<number>;
   /** Name of the solver; default the first of the table that takes the problem. */
   readonly solver?: string;
+  /** What is made least; default the sum of all losses. */
+  readonly objective?: Objective;
+  /** Most different formats in the plan; default any number. */
+  readonly mostFormats?: number;
+  /** What options are chosen by; default their predicted KL. */
+  readonly ranking?: Ranking;
 }
 
 /** Bits per weight, ascending. */
@@ -71,25 +80,53 @@ export class Planner {
   ): Promise<BitPlan> {
     const groups = this.groups(corrections);
     this.#refuseUnmeasured(budgets);
-    const solution = await solve(
-      { groups: [...groups, this.#fixed()], budgets, couplings: this.#couplings },
-      {
-        timeLimitMs: PATIENCE_MS,
-        ...options,
-        evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
-      },
-    );
+    const problem = this.#problem(groups, budgets, options);
+    const solution = await solve(problem, {
+      timeLimitMs: PATIENCE_MS,
+      ...options,
+      evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
+    });
     const units = [...this.#sizes(solution, budgets), ...this.#units(budgets)];
-    return { ...this.#plan(groups, possible(solution, units), corrections), budgets };
+    const plan = { ...this.#plan(groups, possible(solution, units), corrections), budgets };
+    return withObjective(plan, options, lossOf(problem, solution.choice));
+  }
+
+  /**
+   * Whether a solver takes such a problem, told before anything is measured for it.
+   * @throws UsageError when it does not
+   */
+  checkSolver(budgets: Budgets, options: Pick<PlanOptions, 'solver' | 'objective' | 'mostFormats' | 'ranking'>): void {
+    solverFor(mergeAgreeing(this.#problem(this.groups(), budgets, options)).problem, options.solver);
+  }
+
+  #problem(
+    groups: readonly Group[],
+    budgets: Budgets,
+    { ranking, objective = defaultObjective(ranking), mostFormats }: PlanOptions,
+  ): Problem {
+    const all = [...groups, this.#fixed()];
+    // What no choice changes stands among the groups, with an id of its own.
+    const few = mostFormats === undefined ? [] : [{ kind: 'palette', most: mostFormats + 1 } as const];
+    return {
+      groups: ranking ? rankedGroups(all, ranking) : all,
+      budgets,
+      objective,
+      couplings: [...this.#couplings, ...few],
+    };
   }
 
   /**
    * Best plans at sizes spaced evenly in bits per weight, smallest first; the first is the smallest that there is.
-   * @param range bits per weight between which there are sizes, and their distance; default every quarter from 1 to 17
+   * @param options.range bits per weight between which there are sizes, and their distance; default every quarter from 1 to 17
+   * @param options.ranking what options are chosen by; default their predicted KL
    */
-  frontier(corrections: Corrections = NO_CORRECTION, range: FrontierRange = FRONTIER_RANGE): BitPlan[] {
+  frontier(
+    corrections: Corrections = NO_CORRECTION,
+    { range = FRONTIER_RANGE, ranking }: { readonly range?: FrontierRange; readonly ranking?: Ranking } = {},
+  ): BitPlan[] {
     const groups = this.groups(corrections);
-    const merged = mergeAgreeing({ groups, budgets: {}, couplings: this.#couplings });
+    const ranked = ranking ? rankedGroups(groups, ranking) : groups;
+    const merged = mergeAgreeing({ groups: ranked, budgets: {}, couplings: this.#couplings });
     const { groups: deciding } = merged.problem;
     const { least, most } = costRange(deciding, 'bytes');
     const fixed = this.#resources.find(({ name }) => name === 'bytes')!.fixed;
@@ -98,7 +135,10 @@ export class Planner {
     const sizes = Array.from({ length: count }, (_, i) => ((range.least + i * range.step) * weights) / 8);
     const within = sizes.map((bytes) => Math.floor(bytes) - fixed).filter((bytes) => bytes > least && bytes < most);
     const solutions = solveMany(deciding, 'bytes', [least, ...within]);
-    return solutions.map((solution) => this.#plan(groups, expandSolution(merged, solution), corrections));
+    return solutions.map((solution) => {
+      const plan = this.#plan(groups, expandSolution(merged, solution), corrections);
+      return withObjective(plan, { ranking }, solution.loss);
+    });
   }
 
   /** The same plan with what corrected prices predict of it; what it takes is added where it is not known. */
@@ -171,7 +211,8 @@ export class Planner {
         fileBytes: costs['bytes'],
         costs,
         costErrors,
-        ...this.#expected(groups, solution.choice, solution.loss, corrections),
+        ...this.#expected(groups, solution.choice, lossOf({ groups }, solution.choice), corrections),
+        quantizationRatio: quantizationRatio(this.#setting.model, named),
         ...(cache && { cacheKl: chosen.slice(table.tensors.length).reduce((sum, { loss }) => sum + loss, 0) }),
         ...(activations && { activationKl: activationLoss(activations, named.activations!) }),
         status: solution.status,
@@ -204,6 +245,17 @@ export class Planner {
       ...(cache && { cache: chosenCache(cache, chosen) }),
     };
   }
+}
+
+/** The plan with what it was chosen by, where that is not the sum of predicted KL. */
+function withObjective(plan: BitPlan, { ranking, objective }: PlanOptions, value: number): BitPlan {
+  const chosenBy = objective ?? defaultObjective(ranking);
+  if (ranking === undefined && chosenBy.kind === 'sum') return plan;
+  const prediction: PlanPrediction = {
+    ...plan.prediction!,
+    objective: { metric: ranking?.metric ?? 'kl', objective: chosenBy, value },
+  };
+  return { ...plan, prediction };
 }
 
 /** @throws BitbudgetError when there is no choice, with what can be had */

@@ -1,11 +1,11 @@
+import { aligned } from '../../graph/schedule.ts';
 import { packedFormats, roundsActivations } from '../../kernels/packedFormats.ts';
 import { attentionScratch } from '../../kernels/wasm/attention.ts';
 import { roundedActivationBytes } from '../../kernels/wasm/packed.ts';
 import { SCRATCH_BYTES } from '../../kernels/wasm/team.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
-import { activationBytes, allocated, kvCacheBytes } from '../../run/memory.ts';
-import { promptChunk } from '../../run/session.ts';
+import { activationBytes, promptChunk } from '../../run/session.ts';
 import { heldContext, type Resource, type Setting } from './types.ts';
 
 /**
@@ -21,19 +21,21 @@ export function memory(setting: Setting): Resource {
   const length = heldContext(setting);
   const chosen = new Set(table.tensors.map(({ tensor }) => tensor));
   const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && role !== 'rope_freqs');
-  const vectors = kept.reduce((sum, { shape }) => sum + allocated(4 * shape.reduce((a, b) => a * b, 1)), 0);
+  const vectors = kept.reduce((sum, { shape }) => sum + aligned(4 * shape.reduce((a, b) => a * b, 1)), 0);
   const chunk = Math.min(promptChunk, length);
   const rounded = table.tensors
     .filter(({ prices }) => prices.some((price) => roundsActivations(price.format)))
-    .map(({ columns }) => allocated(roundedActivationBytes(chunk, columns)));
-  const scratch = Math.max(allocated(attentionScratch(threads, length)), ...rounded);
+    .map(({ columns }) => aligned(roundedActivationBytes(chunk, columns)));
+  const scratch = Math.max(aligned(attentionScratch(threads, length)), ...rounded);
   // A packed cache is read through one tile of floats for keys and one for values.
-  const cacheFixed = cache ? 2 * allocated(cacheBytes(config, 'F32', length)) : kvCacheBytes(config, length);
+  const cacheFixed = cache
+    ? 2 * aligned(cacheBytes(config, 'F32', length))
+    : 2 * config.layers * aligned(cacheBytes(config, 'F32', length));
   return {
     name: 'memory',
-    fixed: vectors + cacheFixed + activationBytes(config, length) + scratch + threads * SCRATCH_BYTES,
-    cost: ({ rows, columns }, name) => allocated(heldBytes(name, rows, columns)),
-    cacheCost: (name) => allocated(cacheBytes(config, name, length)),
+    fixed: vectors + cacheFixed + activationBytes(model, length) + scratch + threads * SCRATCH_BYTES,
+    cost: ({ rows, columns }, name) => aligned(heldBytes(name, rows, columns)),
+    cacheCost: (name) => aligned(cacheBytes(config, name, length)),
   };
 }
 

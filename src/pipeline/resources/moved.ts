@@ -1,5 +1,6 @@
 import { packedFormats } from '../../kernels/packedFormats.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
+import { isMatrix } from '../../model/matrices.ts';
 import type { Model } from '../../model/types.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
 import { contextOf } from '../latency/decode.ts';
@@ -28,5 +29,8 @@ export function moved({ model, context, cache }: Setting): Resource {
 }
 
 function vectorValues({ tensors }: Model): number {
-  return [...tensors.values()].reduce((sum, { shape }) => sum + (shape.length === 1 ? shape[0] : 0), 0);
+  return [...tensors.values()].reduce(
+    (sum, tensor) => sum + (isMatrix(tensor) ? 0 : tensor.shape.reduce((a, b) => a * b, 1)),
+    0,
+  );
 }

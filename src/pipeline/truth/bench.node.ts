@@ -1,13 +1,12 @@
 import type { Measurement } from '../../measure/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
-import type { RoundingName } from '../../quantize/types.ts';
 import type { Session } from '../session.node.ts';
 import type { Workspace } from '../workspace.node.ts';
-import { coarsePalette, RoundedCandidates } from './candidates.node.ts';
+import { type CandidateChoice, RoundedCandidates } from './candidates.node.ts';
 import { makeTruth, type TruthOptions } from './evaluate.node.ts';
 import type { Truth } from './truth.ts';
 
-/** A measured model with its coarse candidates rounded: where truth is made and metrics are judged. */
+/** A measured model with candidates rounded, the coarse ones unless others are asked for: where truth is made and metrics are judged. */
 export class TruthBench {
   readonly session: Session;
   readonly measurement: Measurement;
@@ -22,12 +21,12 @@ export class TruthBench {
   }
 
   /** Rounds the candidates, or finds that it was done. */
-  static async open(session: Session, measurement: Measurement, rounding: RoundingName): Promise<TruthBench> {
+  static async open(session: Session, measurement: Measurement, choice: CandidateChoice): Promise<TruthBench> {
     const { model, runner, options } = session;
     const workspace = await session.workspace(measurement, 'truth');
     try {
       const store = workspace.blocks();
-      const made = await RoundedCandidates.round(model, measurement, runner, rounding, store, options);
+      const made = await RoundedCandidates.round(model, measurement, runner, choice, store, options);
       return new TruthBench(session, measurement, made, workspace);
     } catch (error) {
       workspace.close();
@@ -35,9 +34,9 @@ export class TruthBench {
     }
   }
 
-  /** Prices of the coarse candidates by the product's own way: a sample of rows, Kronecker form. */
+  /** Prices of the candidates by the product's own way: a sample of rows, Kronecker form. */
   async prices(): Promise<SensitivityTable> {
-    const palette = [...new Set(this.candidates.tensors.flatMap(coarsePalette))];
+    const palette = [...new Set(this.candidates.tensors.flatMap((tensor) => this.candidates.formats(tensor)))];
     return await this.session.price(this.measurement, this.workspace, this.candidates.rounding, palette);
   }
 

@@ -16,25 +16,35 @@ const COARSE_SHORT_ROWS = ['MXFP4', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0'];
 
 /** Names of a matrix's coarse candidates, fewest bits first. */
 export function coarsePalette({ shape }: ModelTensor): string[] {
-  const names = (palette: string[]): string[] => candidates(shape[1], palette).map(({ name }) => name);
+  const names = (palette: string[]): string[] => candidates({ columns: shape[1] }, palette).map(({ name }) => name);
   const palette = names(COARSE);
   return palette.length > 3 ? palette : names(COARSE_SHORT_ROWS);
 }
 
+/** Which candidates are made of every matrix, and how. */
+export interface CandidateChoice {
+  readonly rounding: RoundingName;
+  /** Names of a matrix's candidates, fewest bits first; default the coarse ones. */
+  readonly formats?: (tensor: ModelTensor) => readonly string[];
+}
+
 /**
- * A few candidates of every matrix, each rounded once: what plans and metrics of the truth bench have in common.
+ * Candidates of every matrix, each rounded once: what plans and metrics of the truth bench have in common.
  * Rounding sees the even sequences of the measurement only, as when candidates are priced, so that no metric that uses
  * the odd ones flatters it.
  */
 export class RoundedCandidates {
   readonly tensors: readonly ModelTensor[];
   readonly rounding: RoundingName;
+  /** Names of a matrix's candidates, fewest bits first. */
+  readonly formats: (tensor: ModelTensor) => readonly string[];
   readonly #model: Model;
   readonly #store: BlockStore;
 
-  private constructor(model: Model, rounding: RoundingName, store: BlockStore) {
+  private constructor(model: Model, { rounding, formats = coarsePalette }: CandidateChoice, store: BlockStore) {
     this.tensors = matrices(model);
     this.rounding = rounding;
+    this.formats = formats;
     this.#model = model;
     this.#store = store;
   }
@@ -44,14 +54,15 @@ export class RoundedCandidates {
     model: Model,
     measurement: Measurement,
     runner: JobRunner,
-    rounding: RoundingName,
+    choice: CandidateChoice,
     store: BlockStore,
     options: WorkOptions = {},
   ): Promise<RoundedCandidates> {
-    const made = new RoundedCandidates(model, rounding, store);
+    const made = new RoundedCandidates(model, choice, store);
+    const { rounding } = made;
     let done = 0;
     await concurrently(made.tensors, runner.concurrency + 1, async (tensor) => {
-      const palette = coarsePalette(tensor);
+      const palette = made.formats(tensor);
       const kept = await Promise.all(palette.map((name) => store.has(made.#key(tensor.name, name))));
       const missing = palette.filter((_, i) => !kept[i]);
       if (missing.length > 0) {

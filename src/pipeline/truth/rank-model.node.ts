@@ -83,7 +83,7 @@ async function withBench<T>(
   const session = await Session.open(model, options);
   try {
     const tokens = await calibrationTokens(model, options.calibration, options.seed ?? 0);
-    const bench = await TruthBench.open(session, await session.measure(tokens), 'gptq');
+    const bench = await TruthBench.open(session, await session.measure(tokens), { rounding: 'gptq' });
     try {
       return await work(bench, tokens);
     } finally {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
+import type { Memory } from '../../core/memory.ts';
 import type { WorkOptions } from '../../core/progress.ts';
 import { Random } from '../../core/random.ts';
 import { predictPlan, type Ranking, rankMetric } from '../../measure/metrics/rank.ts';
@@ -45,7 +46,7 @@ export async function storedTruth(model: Model): Promise<Truth | undefined> {
 }
 
 /**
- * Scores of the coarse candidates by every metric.
+ * Scores of the bench's candidates by every metric.
  * @param tokens calibration text, [sequences, length]; the layer metrics see odd sequences of it
  */
 export async function scoreBench(
@@ -63,15 +64,21 @@ export async function scoreBench(
     measurement,
     candidates: {
       tensors: candidates.tensors,
-      formats: coarsePalette,
+      formats: (tensor) => candidates.formats(tensor),
       delta: (tensor, name) => candidates.delta(tensor, name),
     },
     tokens: unseen(tokens, LAYER_TOKENS),
     evaluated: unseen(tokens, EVALUATED_TOKENS),
     ownText: () => ownText(bench, EVALUATED_TOKENS, tokens.length),
     seed: measurement.key.seed,
-    memory: workspace.memory(),
+    memory: keyed(workspace.memory(), candidates.rounding),
   });
+}
+
+/** Scores of one rounding are kept apart from those of another. */
+function keyed<T>(memory: Memory<T>, rounding: string): Memory<T> {
+  const named = (key: string): string => JSON.stringify([rounding, key]);
+  return { get: (key) => memory.get(named(key)), put: (key, value) => memory.put(named(key), value) };
 }
 
 /** Odd sequences, at most so many tokens and at least one sequence. */
@@ -89,7 +96,7 @@ async function ownText({ session }: TruthBench, tokens: number, length: number):
   const { kernels, model } = session;
   const sequences = Math.max(1, Math.floor(tokens / length));
   const ids = new Int32Array(sequences * length);
-  const run = await createSession(kernels, model, { contextLength: length, exact: true });
+  const run = await createSession(kernels.device, model, { contextLength: length, exact: true });
   const random = new Random(session.options.seed ?? 0).fork('own text');
   const whole = { temperature: 1, topK: 0, topP: 1, minP: 0 };
   try {
@@ -99,7 +106,7 @@ async function ownText({ session }: TruthBench, tokens: number, length: number):
       let logits = await run.prefill([ids[s * length]]);
       for (let t = 1; t < length; t++) {
         ids[s * length + t] = sample(logits, [], random, whole);
-        if (t + 1 < length) logits = run.decode(ids[s * length + t]);
+        if (t + 1 < length) logits = await run.decode(ids[s * length + t]);
       }
     }
   } finally {

@@ -1,5 +1,5 @@
 import { solvers } from '../../allocate/solvers/table.ts';
-import type { BitPlan } from '../../allocate/types.ts';
+import type { BitPlan, Objective } from '../../allocate/types.ts';
 import type { WorkOptions } from '../../core/progress.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Planner } from '../plan/planner.ts';
@@ -14,6 +14,10 @@ export interface SolverChoice {
   readonly solver?: string;
   /** Default the solver's own. */
   readonly evaluations?: number;
+  /** What is made least; default the sum of all losses. */
+  readonly objective?: Objective;
+  /** Most different formats in the plan; default any number. */
+  readonly mostFormats?: number;
   readonly seed?: number;
 }
 
@@ -36,10 +40,10 @@ export async function searchPlan(
   choice: SolverChoice,
   work: WorkOptions = {},
 ): Promise<BitPlan> {
-  const { seed } = choice;
+  const { seed, mostFormats } = choice;
   const silent = { signal: work.signal };
   const { best, tried, corrections } = await verify(table, {
-    solve: (found) => planner.plan(budgets, { corrections: found, seed }),
+    solve: (found) => planner.plan(budgets, { corrections: found, seed, mostFormats }),
     predict: (plan, found) => planner.predict(plan, found),
     measure: async (plan) => (await judge.judge(plan, undefined, work)).evaluation,
     probe: async (plan, only) => probeResult(await judge.judge(plan, only, silent)),

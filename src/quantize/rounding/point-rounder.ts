@@ -1,6 +1,7 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { pointCodes } from '../../numeric/points.ts';
-import { GROUP, type PointCodes } from '../../numeric/search/points/points.ts';
+import { GROUP } from '../../numeric/search/points/points.ts';
+import type { PointCodes } from '../../numeric/search/points/types.ts';
 import type { NumberFormat, PointGrid } from '../../numeric/types.ts';
 import { type BlockPlan, BlockRounder } from './block-rounder.ts';
 

@@ -1,161 +1,180 @@
-import { checkpoint, type WorkOptions } from '../../../core/progress.ts';
+import type { WorkOptions } from '../../../core/progress.ts';
+import { allRows } from '../../../graph/rewrite.ts';
+import { boundaryInputs, segment, segmentCount, segmentReading, weightsOf } from '../../../graph/segments.ts';
+import type { Graph, ValueId } from '../../../graph/types.ts';
 import type { Kernels } from '../../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../../model/types.ts';
-import {
-  type Batch,
-  type BlockWeights,
-  blockForward,
-  blockTensorNames,
-  freeBlock,
-  loadBlock,
-  ropeTable,
-} from '../../../run/block.ts';
-import { embed, headTensor } from '../../../run/forward.ts';
+import { type BoundaryStore, memoryBoundaries } from '../../../run/boundaries.ts';
+import type { RunningProgram } from '../../../run/program.ts';
+import { SegmentedRun, type SequenceRange } from '../../../run/segments.ts';
+import { textSequences } from '../../../run/sequences.ts';
 import { estimate } from '../../calibrate.ts';
 import type { TokenBatch } from '../../plan.ts';
 import type { BlockEffect } from '../types.ts';
 
 /**
- * The model on one text with everything kept that runs of changed models have in common: the residual stream at every
- * block boundary and the original's log-probabilities. A change of one matrix then costs the blocks from its own on.
+ * The model on one text with everything kept that runs of changed models have in common: weights, the values between
+ * segments and the original's outputs. A change of one matrix then costs the segments from its own on.
  */
 export class ChangedRuns {
   readonly #kernels: Kernels;
-  readonly #model: Model;
+  readonly #run: SegmentedRun;
+  readonly #graph: Graph;
+  /** The last of them gives the output. */
+  readonly #parts: readonly Graph[];
+  readonly #original: BoundaryStore;
+  readonly #all: SequenceRange;
   readonly #tokens: TokenBatch;
-  readonly #batch: Batch;
-  readonly #blocks: readonly BlockWeights[];
-  readonly #gain: Float32Array;
-  readonly #head: Float32Array;
-  /** Boundary l is the input of block l. [tokens, hidden] each, in JS memory. */
-  readonly #boundaries: Float32Array[] = [];
-  /** Logits of the original, [tokens, vocabulary]. */
-  readonly #logits: Float32Array;
+  /** Logits of the original, [tokens, vocabulary], in the backend's memory. */
+  #logits: Float32Array = new Float32Array(0);
 
-  private constructor(kernels: Kernels, model: Model, tokens: TokenBatch, loaded: Loaded) {
-    const { config } = model;
-    const count = tokens.ids.length;
+  private constructor(kernels: Kernels, model: Model, tokens: TokenBatch) {
     this.#kernels = kernels;
-    this.#model = model;
     this.#tokens = tokens;
-    this.#blocks = loaded.blocks;
-    this.#gain = kernels.upload(loaded.gain);
-    this.#head = kernels.upload(loaded.head);
-    const positions = kernels.i32(count);
-    for (let t = 0; t < count; t++) positions[t] = t % tokens.length;
-    const table = kernels.upload(ropeTable(config, tokens.length));
-    this.#batch = { sequences: tokens.sequences, length: tokens.length, positions, ropeTable: table };
-    this.#boundaries.push(loaded.embedded);
-    for (const block of loaded.blocks) this.#boundaries.push(this.#block(block, this.#boundaries.at(-1)!));
-    this.#logits = kernels.f32(count * config.vocabulary);
-    this.#logitsOf(this.#boundaries.at(-1)!, this.#head, this.#logits);
+    this.#graph = allRows(model.graph);
+    this.#run = new SegmentedRun(kernels.device, model, this.#graph, textSequences(tokens), { states: 'whole' });
+    const last = segmentCount(this.#graph);
+    const tail = Math.min(last - 1, segmentReading(model.graph, 'wanted'));
+    this.#parts = Array.from({ length: tail + 1 }, (_, index) =>
+      segment(this.#graph, index, index === tail ? last : index + 1),
+    );
+    this.#original = memoryBoundaries(this.#run.boundaryShape());
+    this.#all = { start: 0, order: Array.from({ length: tokens.sequences }, (_, s) => s) };
   }
 
   /** Loads the whole model as float32 and runs it once. @param tokens [sequences, length] */
   static async open(kernels: Kernels, model: Model, tokens: TokenBatch, options: WorkOptions = {}) {
-    const blocks: BlockWeights[] = [];
+    const runs = new ChangedRuns(kernels, model, tokens);
     try {
-      for (let layer = 0; layer < model.config.layers; layer++) {
-        await checkpoint(options.signal);
-        blocks.push(await loadBlock(kernels, model, layer));
+      for (const tensor of model.tensors.values()) {
+        options.signal?.throwIfAborted();
+        await runs.#run.memory.load(tensor);
       }
-      const embedded = await embed(model, tokens.ids);
-      const gain = await model.tensors.get('output_norm.weight')!.load();
-      return new ChangedRuns(kernels, model, tokens, { blocks, embedded, gain, head: await headTensor(model).load() });
+      for (const part of runs.#parts.slice(0, -1)) await runs.#forward(part, runs.#original);
+      runs.#logits = await runs.#outputs(runs.#original);
+      return runs;
     } catch (error) {
-      for (const block of blocks) freeBlock(kernels, block);
+      runs.close();
       throw error;
     }
   }
 
   /**
    * @param values what stands in the place of the matrix, [rows, columns]
-   * @param suffix whether to run what comes behind the block, for the KL
+   * @param suffix whether to run what comes behind the segment, for the KL
    */
-  effect(tensor: ModelTensor, values: Float32Array, suffix: boolean): BlockEffect {
-    const { layers } = this.#model.config;
-    const isHead = tensor === headTensor(this.#model);
-    const isEmbedding = tensor.role === 'token_embd';
-    if (tensor.layer < 0 && !isEmbedding) return this.#divergence(this.#boundaries[layers], values);
-    const first = isEmbedding ? 0 : tensor.layer + 1;
-    let state = isEmbedding ? this.#embedded(values) : this.#changedBlock(tensor, values);
-    const before = isEmbedding ? undefined : this.#boundaries[first - 1];
-    const reconstruction = relativeError(state, this.#boundaries[first], before);
-    if (!suffix) return { kl: Number.NaN, klError: Number.NaN, reconstruction };
-    for (let layer = first; layer < layers; layer++) state = this.#block(this.#blocks[layer], state);
-    return this.#divergence(state, isHead ? values : undefined, reconstruction);
+  async effect(tensor: ModelTensor, values: Float32Array, suffix: boolean): Promise<BlockEffect> {
+    const original = await tensor.load();
+    this.#run.memory.set(tensor.name, values);
+    try {
+      return await this.#changed(tensor, suffix);
+    } finally {
+      this.#run.memory.set(tensor.name, original);
+    }
   }
 
   close(): void {
+    this.#run.close();
+    if (this.#logits.length > 0) this.#kernels.free(this.#logits);
+  }
+
+  async #changed(tensor: ModelTensor, suffix: boolean): Promise<BlockEffect> {
+    const first = this.#parts.findIndex((part) => weightsOf(part).includes(tensor.name));
+    if (first === this.#parts.length - 1) return await this.#divergence(this.#original);
+    const changed = overlay(this.#original);
+    await this.#forward(this.#parts[first], changed);
+    const reconstruction = this.#reconstruction(this.#parts[first], changed);
+    if (!suffix) return { kl: Number.NaN, klError: Number.NaN, reconstruction };
+    for (const part of this.#parts.slice(first + 1, -1)) await this.#forward(part, changed);
+    return await this.#divergence(changed, reconstruction);
+  }
+
+  async #forward(part: Graph, boundaries: BoundaryStore): Promise<void> {
+    const program = this.#open(part);
+    try {
+      this.#feed(program, boundaries);
+      for (const value of part.outputs) await this.#run.keep(program, value, this.#all, boundaries);
+    } finally {
+      program.close();
+    }
+  }
+
+  /** Logits from what the last segments read, in the backend's memory. */
+  async #outputs(boundaries: BoundaryStore): Promise<Float32Array> {
+    const part = this.#parts.at(-1)!;
+    const program = this.#open(part);
+    try {
+      this.#feed(program, boundaries);
+      const width = part.values[part.outputs[0]].shape[1] as number;
+      const logits = this.#kernels.f32(this.#tokens.ids.length * width);
+      await program.read(part.outputs[0], logits);
+      return logits;
+    } finally {
+      program.close();
+    }
+  }
+
+  #open(part: Graph): RunningProgram {
+    return this.#run.open(part, [this.#all]);
+  }
+
+  #feed(program: RunningProgram, boundaries: BoundaryStore): void {
+    const whole = { loaded: [], rows: new Map(), places: <T>(_: string, values: T): T => values };
+    this.#run.feed(program, this.#all, boundaries, whole);
+    const { sequences, length } = this.#tokens;
+    program.run({ tokens: sequences * length, sequences, length, past: 0 });
+  }
+
+  /** Error of what a segment makes, relative to what it adds to what it reads. */
+  #reconstruction(part: Graph, changed: BoundaryStore): number {
+    const [value] = part.outputs;
+    const read = (store: BoundaryStore, id: ValueId) => this.#run.boundary(store, id, this.#all);
+    const [before] = boundaryInputs(part);
+    const original = read(this.#original, value);
+    const input = before === undefined ? undefined : read(this.#original, before);
+    return relativeError(read(changed, value), original, input?.length === original.length ? input : undefined);
+  }
+
+  async #divergence(boundaries: BoundaryStore, reconstruction?: number): Promise<BlockEffect> {
     const kernels = this.#kernels;
-    for (const block of this.#blocks) freeBlock(kernels, block);
-    kernels.free(this.#gain, this.#head, this.#logits, this.#batch.positions, this.#batch.ropeTable);
-  }
-
-  #embedded(values: Float32Array): Float32Array {
-    const { hidden } = this.#model.config;
-    const state = new Float32Array(this.#tokens.ids.length * hidden);
-    for (const [t, id] of this.#tokens.ids.entries())
-      state.set(values.subarray(id * hidden, (id + 1) * hidden), t * hidden);
-    return state;
-  }
-
-  #changedBlock(tensor: ModelTensor, values: Float32Array): Float32Array {
-    const name = tensor.name.replace(/^blk\.\d+\./, '');
-    const key = (Object.keys(blockTensorNames) as (keyof BlockWeights)[]).find((k) => blockTensorNames[k] === name)!;
-    return this.#kernels.scope(() => {
-      const block = { ...this.#blocks[tensor.layer], [key]: this.#kernels.upload(values) };
-      return this.#block(block, this.#boundaries[tensor.layer]);
-    });
-  }
-
-  #block(block: BlockWeights, input: Float32Array): Float32Array {
-    return this.#kernels.scope(() => {
-      const x = this.#kernels.upload(input);
-      blockForward(this.#kernels, this.#model.config, block, x, this.#batch);
-      return new Float32Array(x);
-    });
-  }
-
-  #logitsOf(state: Float32Array, head: Float32Array, logits: Float32Array): void {
-    const kernels = this.#kernels;
-    const { hidden, vocabulary, normEpsilon } = this.#model.config;
-    kernels.scope(() => {
-      const normed = kernels.f32(state.length);
-      kernels.rmsNorm(kernels.upload(state), this.#gain, normed, hidden, normEpsilon);
-      kernels.matmulNT(normed, head, logits, this.#tokens.ids.length, vocabulary, hidden);
-    });
-  }
-
-  #divergence(state: Float32Array, head: Float32Array | undefined, reconstruction?: number): BlockEffect {
-    const kernels = this.#kernels;
-    const { vocabulary } = this.#model.config;
+    const logits = await this.#outputs(boundaries);
     const count = this.#tokens.ids.length;
-    return kernels.scope(() => {
-      const logits = kernels.f32(count * vocabulary);
-      this.#logitsOf(state, head ? kernels.upload(head) : this.#head, logits);
-      const result = {
-        kl: kernels.f32(count),
-        nllP: kernels.f32(count),
-        nllQ: kernels.f32(count),
-        agree: kernels.f32(count),
-      };
-      kernels.compareLogits(this.#logits, logits, kernels.i32(count), vocabulary, result);
-      const { mean, standardError } = estimate(Float64Array.from(result.kl));
-      return {
-        kl: mean,
-        klError: standardError,
-        reconstruction: reconstruction ?? relativeError(logits, this.#logits),
-      };
-    });
+    try {
+      return kernels.scope(() => {
+        const result = {
+          kl: kernels.f32(count),
+          nllP: kernels.f32(count),
+          nllQ: kernels.f32(count),
+          agree: kernels.f32(count),
+        };
+        kernels.compareLogits(this.#logits, logits, kernels.i32(count), logits.length / count, result);
+        const { mean, standardError } = estimate(Float64Array.from(result.kl));
+        return {
+          kl: mean,
+          klError: standardError,
+          reconstruction: reconstruction ?? relativeError(logits, this.#logits),
+        };
+      });
+    } finally {
+      kernels.free(logits);
+    }
   }
 }
 
-interface Loaded {
-  readonly blocks: readonly BlockWeights[];
-  readonly embedded: Float32Array;
-  readonly gain: Float32Array;
-  readonly head: Float32Array;
+/** A store that keeps what is written apart, and reads what lies below where nothing was. */
+function overlay(below: BoundaryStore): BoundaryStore {
+  const written = new Map<ValueId, Float32Array>();
+  return {
+    // All sequences run together: a value is written once and whole.
+    write: (value, _, numbers) => void written.set(value, numbers),
+    read: (value, at, into) => {
+      const own = written.get(value);
+      if (own === undefined) below.read(value, at, into);
+      else into.set(own.subarray(at, at + into.length));
+    },
+    drop: (value) => void written.delete(value),
+    close: () => written.clear(),
+  };
 }
 
 /** Σ (state − original)² over Σ (original − before)². */

@@ -1,21 +1,7 @@
 import { integerLevels } from '../../levels.ts';
 import { type Candidate, contend, setTotals, starts } from './contend.ts';
-import { CodeSums, type Levels, searchedLevels } from './correlate.ts';
-import type { BlockAffine, FoundScales } from './types.ts';
-
-/** Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. */
-export interface AffineSearch {
-  /** Largest code. */
-  readonly maximum: number;
-  readonly levels: Levels;
-  /**
-   * Pairs: how many steps of the grid are cut off below the smallest and above the largest x (negative: left over).
-   * Found by greedy choice on model weights: each next pair lowers the mean error most. At most 16.
-   */
-  readonly starts: Float64Array;
-  /** Whether the minimum may be above 0; K types store −minimum without a sign. */
-  readonly anySign: boolean;
-}
+import { CodeSums, searchedLevels } from './correlate.ts';
+import type { AffineSearch, BlockAffine, FoundScales } from './types.ts';
 
 // biome-ignore format: pairs
 const STARTS: Record<number, readonly number[]> = {

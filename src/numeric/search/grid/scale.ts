@@ -1,17 +1,7 @@
 import { roundScale } from '../../../core/float16.ts';
 import { type Candidate, contend, starts } from './contend.ts';
-import { CodeSums, correlate, type Levels, searchedLevels } from './correlate.ts';
-import type { BlockScale, FoundScales } from './types.ts';
-
-/** Scale search of symmetric grids, value = scale·level. */
-export interface ScaleSearch {
-  readonly levels: Levels;
-  /**
-   * Each start puts the largest |x| at a position of the level axis, of which this is the inverse. Found by greedy choice
-   * on model weights: each next one lowers the mean error most. At most 16.
-   */
-  readonly starts: Float64Array;
-}
+import { CodeSums, correlate, searchedLevels } from './correlate.ts';
+import type { BlockScale, FoundScales, ScaleSearch } from './types.ts';
 
 /** @param positions of the starts */
 export function scaleSearch(levels: Float32Array, positions: readonly number[]): ScaleSearch {

@@ -1,11 +1,34 @@
-import type { AffineSearch } from './affine.ts';
-import type { ScaleSearch } from './scale.ts';
+import type { Levels } from './correlate.ts';
 
 /**
  * What the blocks of a scalar grid search: one scale each, scale and minimum, those times integers of sub-blocks, or scales
  * out of a table.
  */
 export type GridSearch = BlockScale | BlockAffine | SuperScale | SuperAffine | PowerScale | NearScale;
+
+/** Scale search of symmetric grids, value = scale·level. */
+export interface ScaleSearch {
+  readonly levels: Levels;
+  /**
+   * Each start puts the largest |x| at a position of the level axis, of which this is the inverse. Found by greedy choice
+   * on model weights: each next one lowers the mean error most. At most 16.
+   */
+  readonly starts: Float64Array;
+}
+
+/** Scale and minimum search of grids value = scale·code + minimum, code = 0 … maximum. */
+export interface AffineSearch {
+  /** Largest code. */
+  readonly maximum: number;
+  readonly levels: Levels;
+  /**
+   * Pairs: how many steps of the grid are cut off below the smallest and above the largest x (negative: left over).
+   * Found by greedy choice on model weights: each next pair lowers the mean error most. At most 16.
+   */
+  readonly starts: Float64Array;
+  /** Whether the minimum may be above 0; K types store −minimum without a sign. */
+  readonly anySign: boolean;
+}
 
 interface SubBlocks {
   /** At most 16. */

@@ -1,4 +1,4 @@
-import type { NestedSearch } from './grouped.ts';
+import type { Narrowing, NestedSearch } from './types.ts';
 
 /** Search of the scale of 8-bit integers that hold narrower ones: value = scale·q at 8 bits, scale·narrow(q) below. */
 
@@ -7,9 +7,6 @@ const STORED_BITS = 8;
 export const NESTED_STARTS = [1, 1.05, 1.1, 1.17, 1.25, 1.35, 1.5, 1.7, 2, 2.4, 3].map((clip) => 127 * clip);
 /** Cost of an error where another scale has none. */
 const LOST = 1e9;
-
-/** The rule that makes the code of fewer bits, as a multiple of 2^(8 − bits), from the code of 8 bits. */
-export type Narrowing = 'sliceMsb' | 'roundAgain';
 
 export const narrowings: Readonly<Record<Narrowing, (q: number, bits: number) => number>> = { sliceMsb, roundAgain };
 

@@ -1,6 +1,6 @@
 import type { ScaleType } from '../../scales.ts';
-import type { ZeroPointSearch } from './grouped.ts';
 import { COARSE_PRECISION } from './level.ts';
+import type { ZeroPointSearch } from './types.ts';
 
 /** Search of scale and integer zero point: value = fround(scale·(q − zero)), both codes 0 … 2^bits − 1. */
 

@@ -1,5 +1,6 @@
 import { nearestTable } from '../../levels.ts';
-import { type BookTables, GROUP, type PointBook, type PointCodes } from './points.ts';
+import { GROUP } from './points.ts';
+import type { BookTables, PointBook, PointCodes } from './types.ts';
 
 /**
  * Entries compared for each cell of the lattice of levels. Comparing all entries instead lowers the weighted error of the

@@ -1,4 +1,5 @@
-import { type BookTables, GROUP, type PointBook, type PointCodes } from './points.ts';
+import { GROUP } from './points.ts';
+import type { BookTables, PointBook, PointCodes } from './types.ts';
 
 /** Two books of points of GROUP values that a group may choose from; entries of the second follow those of the first. */
 export class EitherBook implements PointBook {

@@ -1,0 +1,105 @@
+/**
+ * Activations and gated units, elements dealt in turn. `activation` counts src/kernels/wasm/elements.ts' names:
+ * silu 0, gelu 1, relu 2, sigmoid 3, tanh 4.
+ */
+import { LANES, V, vadd, vdiv, vloadPart, vmadd, vmax, vmin, vmul, vselectLess, vsplat, vstorePart, vsub } from './lanes';
+import { vexp } from './exp';
+import { shareStart } from './share';
+import { vtanh } from './tanh';
+
+const SILU: i32 = 0;
+const GELU: i32 = 1;
+const RELU: i32 = 2;
+const SIGMOID: i32 = 3;
+
+// @ts-ignore: decorator
+@inline function vsigmoid(x: V): V {
+  return vdiv(vsplat(1), vadd(vsplat(1), vexp(vsub(vsplat(0), x))));
+}
+
+/** 2·√(2/π), and that times 0.044715: 0.5·(1 + tanh z) = sigmoid(2z), which keeps its digits where tanh is near −1. */
+const GELU_LINEAR: f32 = 1.5957691216057308;
+const GELU_CUBIC: f32 = 0.07135481627260025;
+/** Beyond it the slope of gelu's sigmoid is 0; squares stay finite. */
+const GELU_FLAT: f32 = 30;
+
+/** The number in 0 … 1 that x is multiplied by. */
+// @ts-ignore: decorator
+@inline function fraction(x: V, activation: i32): V {
+  if (activation == SILU) return vsigmoid(x);
+  return vsigmoid(vmul(x, vmadd(vmul(x, x), vsplat(GELU_CUBIC), vsplat(GELU_LINEAR))));
+}
+
+/** Derivative of x·s, s = fraction(x). */
+// @ts-ignore: decorator
+@inline function slopeOfGate(x: V, s: V, activation: i32): V {
+  const rest = vsub(vsplat(1), s);
+  if (activation == SILU) return vmul(s, vmadd(x, rest, vsplat(1)));
+  const inside = vmin(vmax(x, vsplat(-GELU_FLAT)), vsplat(GELU_FLAT));
+  const inner = vmadd(vmul(inside, inside), vsplat(3 * GELU_CUBIC), vsplat(GELU_LINEAR));
+  return vmadd(vmul(x, s), vmul(rest, inner), s);
+}
+
+/** y[n] = activation(gate)·up. */
+export function gated(gate: usize, up: usize, y: usize, n: i32, activation: i32, ith: i32, nth: i32): void {
+  const end = shareStart(n, 16, ith + 1, nth);
+  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
+    const at = <usize>i << 2;
+    const x = vloadPart(gate + at, n - i, 0);
+    vstorePart(y + at, vmul(vmul(x, fraction(x, activation)), vloadPart(up + at, n - i, 0)), n - i);
+  }
+}
+
+/** dGate = dy·up·activation′(gate), dUp = dy·activation(gate). */
+export function gatedBackward(
+  gate: usize, up: usize, dy: usize, dGate: usize, dUp: usize, n: i32, activation: i32, ith: i32, nth: i32,
+): void {
+  const end = shareStart(n, 16, ith + 1, nth);
+  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
+    const at = <usize>i << 2;
+    const x = vloadPart(gate + at, n - i, 0);
+    const gradient = vloadPart(dy + at, n - i, 0);
+    const s = fraction(x, activation);
+    const byGate = vmul(vmul(gradient, vloadPart(up + at, n - i, 0)), slopeOfGate(x, s, activation));
+    vstorePart(dGate + at, byGate, n - i);
+    vstorePart(dUp + at, vmul(vmul(gradient, x), s), n - i);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function value(x: V, activation: i32): V {
+  if (activation <= GELU) return vmul(x, fraction(x, activation));
+  if (activation == RELU) return vmax(x, vsplat(0));
+  return activation == SIGMOID ? vsigmoid(x) : vtanh(x);
+}
+
+/** dy·activation′(x). */
+// @ts-ignore: decorator
+@inline function back(x: V, dy: V, activation: i32): V {
+  if (activation <= GELU) return vmul(dy, slopeOfGate(x, fraction(x, activation), activation));
+  if (activation == RELU) return vmul(dy, vselectLess(vsplat(0), x, vsplat(1), vsplat(0)));
+  if (activation == SIGMOID) {
+    const s = vsigmoid(x);
+    return vmul(dy, vmul(s, vsub(vsplat(1), s)));
+  }
+  const tangent = vtanh(x);
+  return vmul(dy, vsub(vsplat(1), vmul(tangent, tangent)));
+}
+
+/** y[n] = activation(x). */
+export function activate(x: usize, y: usize, n: i32, activation: i32, ith: i32, nth: i32): void {
+  const end = shareStart(n, 16, ith + 1, nth);
+  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
+    const at = <usize>i << 2;
+    vstorePart(y + at, value(vloadPart(x + at, n - i, 0), activation), n - i);
+  }
+}
+
+/** dx[n] = dy·activation′(x). */
+export function activateBackward(x: usize, dy: usize, dx: usize, n: i32, activation: i32, ith: i32, nth: i32): void {
+  const end = shareStart(n, 16, ith + 1, nth);
+  for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
+    const at = <usize>i << 2;
+    vstorePart(dx + at, back(vloadPart(x + at, n - i, 0), vloadPart(dy + at, n - i, 0), activation), n - i);
+  }
+}

@@ -1,0 +1,65 @@
+import { FormatError } from '../../core/errors.ts';
+import type { Attributes, Node, Op } from '../types.ts';
+import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+
+/** What both directions of attention need to know. */
+function shapeOf(attributes: Attributes): Attributes {
+  const { scale = null, window = null, softcap = null, causal = true } = attributes;
+  return {
+    heads: numberOf(attributes, 'heads'),
+    kvHeads: numberOf(attributes, 'kvHeads'),
+    headDim: numberOf(attributes, 'headDim'),
+    scale,
+    window,
+    softcap,
+    causal,
+  };
+}
+
+/**
+ * Attention of every query over the keys of its sequence: inputs q [tokens, heads·headDim], k and v
+ * [tokens, kvHeads·headDim] (or states that hold earlier tokens too). Attributes: `scale` of scores (default
+ * 1/√headDim), `window` (a query sees that many keys, its own the last), `softcap` (s → c·tanh(s/c)), `causal`.
+ */
+export const attention: Op = {
+  name: 'attention',
+  infer: ([q, k, v], attributes) => {
+    const [heads, kvHeads, headDim] = ['heads', 'kvHeads', 'headDim'].map((name) => numberOf(attributes, name));
+    if (heads % kvHeads !== 0)
+      throw new FormatError(`attention: ${heads} heads, which ${kvHeads} kvHeads do not divide`);
+    requireWidth('attention', 'q', matrixOf('attention', q).width, heads * headDim);
+    requireWidth('attention', 'k', matrixOf('attention', k).width, kvHeads * headDim);
+    requireWidth('attention', 'v', matrixOf('attention', v).width, kvHeads * headDim);
+    return [{ type: 'f32', shape: q!.shape }];
+  },
+  lower: ({ inputs: [q, k, v], outputs: [out], attributes }) => [
+    { kernel: 'attention', operands: [q!, k!, v!, out], sizes: {}, attributes: shapeOf(attributes) },
+  ],
+  vjp: (node, [dOut], build) => {
+    const gradients = once(() => build.nodes('attentionBackward', [...node.inputs, dOut!], node.attributes));
+    return [0, 1, 2].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
+  },
+};
+
+/** dq, dk, dv; probabilities are computed again. For whole sequences alone. */
+export const attentionBackward: Op = {
+  name: 'attentionBackward',
+  infer: ([q, k, v]) => [q!, k!, v!].map(({ shape }) => ({ type: 'f32', shape })),
+  lower: ({ inputs, outputs, attributes }: Node) => [
+    {
+      kernel: 'attentionBackward',
+      operands: [...inputs.map((id) => id!), ...outputs],
+      sizes: {},
+      attributes: shapeOf(attributes),
+    },
+  ],
+};
+
+/** The same result for every caller, made for the first. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

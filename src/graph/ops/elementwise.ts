@@ -1,0 +1,101 @@
+import type { Op } from '../types.ts';
+import { once } from './attention.ts';
+import { numberOf, requireSame, shareOf, textOf } from './checks.ts';
+
+/** a + b, into the memory of a. */
+export const add: Op = {
+  name: 'add',
+  inPlace: 0,
+  infer: ([a, b]) => {
+    requireSame('add', a, b);
+    return [{ type: 'f32', shape: a!.shape }];
+  },
+  lower: ({ inputs: [, b], outputs: [y] }) => [{ kernel: 'add', operands: [y, b!], sizes: {}, attributes: {} }],
+  vjp: (_, [dy], build) => [shareOf(build, dy!), shareOf(build, dy!)],
+};
+
+/** x + bias, the same for every row. */
+export const addBias: Op = {
+  name: 'addBias',
+  inPlace: 0,
+  infer: ([x]) => [{ type: 'f32', shape: x!.shape }],
+  lower: ({ inputs: [, bias], outputs: [y] }) => [
+    { kernel: 'addBias', operands: [y, bias!], sizes: {}, attributes: {} },
+  ],
+  vjp: (_, [dy], build) => [shareOf(build, dy!), (addend) => shareOf(build, build.node('sumRows', [dy!]))(addend)],
+};
+
+/** Σ over rows: the gradient of a bias. */
+export const sumRows: Op = {
+  name: 'sumRows',
+  infer: ([x]) => [{ type: 'f32', shape: [x!.shape[1]] }],
+  lower: ({ inputs: [x], outputs: [y] }) => [{ kernel: 'sumRows', operands: [x!, y], sizes: {}, attributes: {} }],
+};
+
+/** x · factor. */
+export const scale: Op = {
+  name: 'scale',
+  inPlace: 0,
+  infer: ([x], attributes) => {
+    numberOf(attributes, 'factor');
+    return [{ type: 'f32', shape: x!.shape }];
+  },
+  lower: ({ outputs: [y], attributes: { factor } }) => [
+    { kernel: 'scale', operands: [y], sizes: {}, attributes: { factor } },
+  ],
+  vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
+};
+
+/** activation(gate) · up. `activation`: `silu` | `gelu` (tanh form). @see Shazeer, "GLU variants improve transformer" (2020) */
+export const gated: Op = {
+  name: 'gated',
+  infer: ([gate, up], attributes) => {
+    textOf(attributes, 'activation');
+    requireSame('gated', gate, up);
+    return [{ type: 'f32', shape: gate!.shape }];
+  },
+  lower: ({ inputs: [gate, up], outputs: [y], attributes: { activation } }) => [
+    { kernel: 'gated', operands: [gate!, up!, y], sizes: {}, attributes: { activation } },
+  ],
+  vjp: (node, [dy], build) => {
+    const gradients = once(() => build.nodes('gatedBackward', [...node.inputs, dy!], node.attributes));
+    return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
+  },
+};
+
+/** d gate and d up. */
+export const gatedBackward: Op = {
+  name: 'gatedBackward',
+  infer: ([gate, up]) => [gate!, up!].map(({ shape }) => ({ type: 'f32', shape })),
+  lower: ({ inputs, outputs, attributes: { activation } }) => [
+    {
+      kernel: 'gatedBackward',
+      operands: [...inputs.map((id) => id!), ...outputs],
+      sizes: {},
+      attributes: { activation },
+    },
+  ],
+};
+
+/** activation(x): `silu` | `gelu` | `relu` | `sigmoid` | `tanh`. */
+export const activate: Op = {
+  name: 'activate',
+  infer: ([x], attributes) => {
+    textOf(attributes, 'activation');
+    return [{ type: 'f32', shape: x!.shape }];
+  },
+  lower: ({ inputs: [x], outputs: [y], attributes: { activation } }) => [
+    { kernel: 'activate', operands: [x!, y], sizes: {}, attributes: { activation } },
+  ],
+  vjp: (node, [dy], build) => [
+    (addend) => shareOf(build, build.node('activateBackward', [node.inputs[0], dy!], node.attributes))(addend),
+  ],
+};
+
+export const activateBackward: Op = {
+  name: 'activateBackward',
+  infer: ([x]) => [{ type: 'f32', shape: x!.shape }],
+  lower: ({ inputs: [x, dy], outputs: [dx], attributes: { activation } }) => [
+    { kernel: 'activateBackward', operands: [x!, dy!, dx], sizes: {}, attributes: { activation } },
+  ],
+};

@@ -1,0 +1,208 @@
+import { FormatError } from '../../core/errors.ts';
+import { timesSize } from '../../kernels/program.ts';
+import type { Call, Op } from '../types.ts';
+import { once } from './attention.ts';
+import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+
+/*
+ * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
+ * k choices of one token; between dispatch and combine, rows stand in the order of their experts.
+ */
+
+/**
+ * The k experts of each token: inputs logits [tokens, experts]; outputs ids [tokens·k] and weights [tokens·k], the
+ * probabilities of a softmax over all experts, divided by their sum where `normalize`.
+ * @see Shazeer et al., "Outrageously large neural networks" (2017), section 2.1; Fedus et al. (2021)
+ */
+export const route: Op = {
+  name: 'route',
+  infer: ([logits], attributes) => {
+    const { rows } = matrixOf('route', logits);
+    const slots = timesSize(rows, numberOf(attributes, 'k'));
+    return [
+      { type: 'i32', shape: [slots] },
+      { type: 'f32', shape: [slots] },
+    ];
+  },
+  lower: ({ inputs: [logits], outputs: [ids, weights], attributes }, lowering) => [
+    {
+      kernel: 'route',
+      operands: [logits!, ids, weights],
+      sizes: { experts: matrixOf('route', lowering.typeOf(logits!)).width },
+      attributes,
+    },
+  ],
+  vjp: ({ inputs: [logits], outputs: [ids], attributes }, [, dWeights], build) => [
+    dWeights === undefined
+      ? null
+      : (addend) => shareOf(build, build.node('routeBackward', [logits, ids, dWeights], attributes))(addend),
+  ],
+};
+
+/** Gradient at the logits of `route`; the choice itself has none. */
+export const routeBackward: Op = {
+  name: 'routeBackward',
+  infer: ([logits]) => [{ type: 'f32', shape: logits!.shape }],
+  lower: ({ inputs: [logits, ids, dWeights], outputs: [dLogits], attributes }, lowering) => [
+    {
+      kernel: 'routeBackward',
+      operands: [logits!, ids!, dWeights!, dLogits],
+      sizes: { experts: matrixOf('routeBackward', lowering.typeOf(logits!)).width },
+      attributes,
+    },
+  ],
+};
+
+/** Slots in the order of their experts: input ids; outputs order [slots] and offsets [experts + 1] into it. */
+export const dispatch: Op = {
+  name: 'dispatch',
+  infer: ([ids], attributes) => [
+    { type: 'i32', shape: ids!.shape },
+    { type: 'i32', shape: [numberOf(attributes, 'experts') + 1] },
+  ],
+  lower: ({ inputs: [ids], outputs: [order, offsets], attributes }) => [
+    { kernel: 'groupByExpert', operands: [ids!, order, offsets], sizes: {}, attributes },
+  ],
+  vjp: () => [null],
+};
+
+/** y[i] = x[⌊order[i]/k⌋]: tokens in the order of their experts, [slots, width]. */
+export const gatherSlots: Op = {
+  name: 'gatherSlots',
+  infer: ([x, order]) => [{ type: 'f32', shape: [order!.shape[0], matrixOf('gatherSlots', x).width] }],
+  lower: ({ inputs: [x, order], outputs: [y], attributes }, lowering) => [
+    {
+      kernel: 'gatherSlots',
+      operands: [x!, order!, y],
+      sizes: { columns: matrixOf('gatherSlots', lowering.typeOf(x!)).width },
+      attributes,
+    },
+  ],
+  vjp: ({ inputs: [x, order], attributes }, [dy], build) => [
+    (addend) => shareOf(build, build.node('gatherSlotsBackward', [dy!, order, x], attributes))(addend),
+    null,
+  ],
+};
+
+/** Σ over a token's slots. The third input tells the shape alone. */
+export const gatherSlotsBackward: Op = {
+  name: 'gatherSlotsBackward',
+  infer: ([, , x]) => [{ type: 'f32', shape: x!.shape }],
+  lower: ({ inputs: [dy, order], outputs: [dx], attributes }, lowering) => [
+    {
+      kernel: 'gatherSlotsBackward',
+      operands: [dy!, order!, dx],
+      sizes: { columns: matrixOf('gatherSlotsBackward', lowering.typeOf(dy!)).width },
+      attributes,
+    },
+  ],
+};
+
+/** Rows of every expert times its own matrix: inputs x [slots, k], w [experts·n, k] stacked, offsets [experts + 1]. */
+export const groupedLinear: Op = {
+  name: 'groupedLinear',
+  weight: { input: 1, use: 'grouped' },
+  infer: ([x, w, offsets]) => {
+    const { rows, width } = matrixOf('groupedLinear', x);
+    const [all, k] = w!.shape as number[];
+    requireWidth('groupedLinear', 'input', width, k);
+    const experts = (offsets!.shape[0] as number) - 1;
+    if (all % experts !== 0) throw new FormatError(`groupedLinear: ${all} rows are not those of ${experts} experts`);
+    return [{ type: 'f32', shape: [rows, all / experts] }];
+  },
+  lower: ({ inputs: [x, w, offsets], outputs: [y] }, lowering): Call[] => {
+    const tensor = lowering.tensorOf(w!);
+    const packed = tensor === undefined ? undefined : lowering.target.packed?.(tensor);
+    const bits = tensor === undefined ? undefined : lowering.target.inputBits?.(tensor);
+    const [rows, k] = lowering.typeOf(x!).shape;
+    const n = lowering.typeOf(y).shape[1];
+    const product = (input: number): Call =>
+      packed === undefined
+        ? { kernel: 'groupedMatmulNT', operands: [input, w!, offsets!, y], sizes: { n, k }, attributes: {} }
+        : { kernel: 'groupedPacked', operands: [input, w!, offsets!, y], sizes: {}, attributes: { format: packed } };
+    if (bits === undefined || bits >= 16) return [product(x!)];
+    const rounded = lowering.scratch('f32', [rows, k]);
+    return [{ kernel: 'roundToBits', operands: [x!, rounded], sizes: {}, attributes: { bits } }, product(rounded)];
+  },
+  vjp: ({ inputs: [, w, offsets] }, [dy], build) => [
+    (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),
+    null,
+    null,
+  ],
+};
+
+/** Gradient of `groupedLinear` at its input: dy [slots, n] times every expert's [n, k]. */
+export const groupedTransposed: Op = {
+  name: 'groupedTransposed',
+  infer: ([dy, w]) => [{ type: 'f32', shape: [dy!.shape[0], w!.shape[1]] }],
+  lower: ({ inputs: [dy, w, offsets], outputs: [dx] }, lowering) => [
+    {
+      kernel: 'groupedMatmulNN',
+      operands: [dy!, w!, offsets!, dx],
+      sizes: { n: lowering.typeOf(dx).shape[1], k: lowering.typeOf(dy!).shape[1] },
+      attributes: {},
+    },
+  ],
+};
+
+/** out_t = Σ_j weights[t, j] · y[place of slot t·k + j]: inputs y [slots, width], order, weights. */
+export const combine: Op = {
+  name: 'combine',
+  infer: ([y, order], attributes) => {
+    const [slots] = order!.shape;
+    return [{ type: 'f32', shape: [timesSize(slots, 1, numberOf(attributes, 'k')), matrixOf('combine', y).width] }];
+  },
+  lower: ({ inputs: [y, order, weights], outputs: [out], attributes }, lowering) => [
+    {
+      kernel: 'combine',
+      operands: [y!, order!, weights!, out],
+      sizes: { columns: matrixOf('combine', lowering.typeOf(y!)).width },
+      attributes,
+    },
+  ],
+  vjp: (node, [dOut], build) => {
+    const gradients = once(() => build.nodes('combineBackward', [...node.inputs, dOut!], node.attributes));
+    return [
+      (addend) => shareOf(build, gradients()[0])(addend),
+      null,
+      (addend) => shareOf(build, gradients()[1])(addend),
+    ];
+  },
+};
+
+export const combineBackward: Op = {
+  name: 'combineBackward',
+  infer: ([y, , weights]) => [
+    { type: 'f32', shape: y!.shape },
+    { type: 'f32', shape: weights!.shape },
+  ],
+  lower: ({ inputs: [y, order, weights, dOut], outputs: [dY, dWeights], attributes }, lowering) => [
+    {
+      kernel: 'combineBackward',
+      operands: [y!, order!, weights!, dOut!, dY, dWeights],
+      sizes: { columns: matrixOf('combineBackward', lowering.typeOf(y!)).width },
+      attributes,
+    },
+  ],
+};
+
+/** y_t = s_t · x_t: inputs x [t, width], s [t, 1]. */
+export const scaleRows: Op = {
+  name: 'scaleRows',
+  infer: ([x]) => [{ type: 'f32', shape: x!.shape }],
+  lower: ({ inputs: [x, s], outputs: [y] }) => [
+    { kernel: 'scaleRows', operands: [x!, s!, y], sizes: {}, attributes: {} },
+  ],
+  vjp: (node, [dy], build) => {
+    const gradients = once(() => build.nodes('scaleRowsBackward', [...node.inputs, dy!]));
+    return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
+  },
+};
+
+export const scaleRowsBackward: Op = {
+  name: 'scaleRowsBackward',
+  infer: ([x, s]) => [x!, s!].map(({ shape }) => ({ type: 'f32', shape })),
+  lower: ({ inputs: [x, s, dy], outputs: [dx, ds] }) => [
+    { kernel: 'scaleRowsBackward', operands: [x!, s!, dy!, dx, ds], sizes: {}, attributes: {} },
+  ],
+};

@@ -1,0 +1,81 @@
+import { FormatError } from '../../core/errors.ts';
+import type { Op } from '../types.ts';
+import { attention, attentionBackward } from './attention.ts';
+import { cache } from './cache.ts';
+import { probabilitySquares, sampledScore } from './categorical.ts';
+import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import {
+  combine,
+  combineBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  route,
+  routeBackward,
+  scaleRows,
+  scaleRowsBackward,
+} from './experts.ts';
+import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
+import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
+import { rope } from './rope.ts';
+import { lookup, scatterRows, select } from './rows.ts';
+import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
+
+/** Every op, once. */
+export const ops: readonly Op[] = [
+  lookup,
+  select,
+  scatterRows,
+  linear,
+  linearTransposed,
+  linearWeightGradient,
+  rmsNorm,
+  rmsNormBackward,
+  rmsNormGainGradient,
+  rope,
+  cache,
+  attention,
+  attentionBackward,
+  add,
+  addBias,
+  sumRows,
+  scale,
+  gated,
+  gatedBackward,
+  activate,
+  activateBackward,
+  route,
+  routeBackward,
+  dispatch,
+  gatherSlots,
+  gatherSlotsBackward,
+  groupedLinear,
+  groupedTransposed,
+  combine,
+  combineBackward,
+  scaleRows,
+  scaleRowsBackward,
+  patches,
+  patchesTransposed,
+  meanRows,
+  meanRowsBackward,
+  sampledScore,
+  probabilitySquares,
+  gram,
+  rowEnergy,
+  columnEnergy,
+  sketch,
+];
+
+const byName = new Map(ops.map((op) => [op.name, op]));
+
+/** @throws FormatError for a name that no op has */
+export function opNamed(name: string): Op {
+  const op = byName.get(name);
+  if (op === undefined)
+    throw new FormatError(`graph: op ${name} is not known (known: ${[...byName.keys()].join(', ')})`);
+  return op;
+}

@@ -1,0 +1,75 @@
+import { consumers, producers } from './build.ts';
+import type { Graph, Value, ValueId } from './types.ts';
+
+/** Segments of a graph: what stands between two cuts. */
+export function segmentCount({ cuts }: Graph): number {
+  return cuts.length + 1;
+}
+
+/** First node of a segment, and the one behind its last. */
+function range({ cuts, nodes }: Graph, from: number, to: number): [number, number] {
+  return [from === 0 ? 0 : cuts[from - 1], to === cuts.length + 1 ? nodes.length : cuts[to - 1]];
+}
+
+/**
+ * Segments [from, to) as a graph of their own, ids unchanged: what earlier nodes make is an input named after its id,
+ * what later nodes read is an output.
+ */
+export function segment(graph: Graph, from: number, to: number): Graph {
+  const [first, last] = range(graph, from, to);
+  const producer = producers(graph);
+  const readers = consumers(graph);
+  const values = graph.values.map((value, id): Value => {
+    if (producer[id] === -1 || producer[id] >= first) return value;
+    return { source: 'input', name: boundaryName(id), type: value.type, shape: value.shape };
+  });
+  const outputs = [...graph.values.keys()].filter((id) => {
+    if (producer[id] < first || producer[id] >= last) return false;
+    return graph.outputs.includes(id) || readers[id].some(({ node }) => node >= last);
+  });
+  const cuts = graph.cuts.filter((cut) => cut > first && cut < last).map((cut) => cut - first);
+  return { values, nodes: graph.nodes.slice(first, last), outputs, cuts };
+}
+
+/** Name of the input that a value of an earlier segment is. */
+export function boundaryName(id: ValueId): string {
+  return `value ${id}`;
+}
+
+/** Values of earlier segments that a graph reads, ascending. */
+export function boundaryInputs(graph: Graph): ValueId[] {
+  return inputsOf(graph).filter((id) => {
+    const value = graph.values[id];
+    return value.source === 'input' && value.name === boundaryName(id);
+  });
+}
+
+/** Inputs that nodes of a graph read, or that are its outputs, ascending. */
+export function inputsOf({ values, nodes, outputs }: Graph): ValueId[] {
+  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs]);
+  return [...values.keys()].filter((id) => values[id].source === 'input' && read.has(id));
+}
+
+/** The value that is an input of this name; undefined where no node reads it. */
+export function inputNamed(graph: Graph, name: string): ValueId | undefined {
+  return inputsOf(graph).find((id) => (graph.values[id] as { name: string }).name === name);
+}
+
+/** Names of the weights that nodes of a graph read, in order of their first use. */
+export function weightsOf({ values, nodes }: Graph): string[] {
+  const names = new Set<string>();
+  for (const { inputs } of nodes)
+    for (const id of inputs) {
+      const value = id === null ? undefined : values[id];
+      if (value?.source === 'weight') names.add(value.tensor);
+    }
+  return [...names];
+}
+
+/** First segment that reads the input of this name; the number of segments where none does. */
+export function segmentReading(graph: Graph, name: string): number {
+  const count = segmentCount(graph);
+  for (let index = 0; index < count; index++)
+    if (inputNamed(segment(graph, index, index + 1), name) !== undefined) return index;
+  return count;
+}

@@ -1,0 +1,110 @@
+import type { Attributes, Call, DataType, Shape } from '../kernels/program.ts';
+
+export type { Attribute, Attributes, Call, DataType, Shape, Size, Sizes } from '../kernels/program.ts';
+
+/** Index into `Graph.values`. */
+export type ValueId = number;
+
+export interface Type {
+  readonly type: DataType;
+  /** Rows first: [tokens, width], [n]. */
+  readonly shape: Shape;
+}
+
+/** Numbers that a run works with. */
+export type Value = Type &
+  (
+    | { readonly source: 'input'; readonly name: string }
+    /** A tensor of the model, by its name there. */
+    | { readonly source: 'weight'; readonly tensor: string }
+    /** Computed once from its recipe, see `constants.ts`. */
+    | { readonly source: 'constant'; readonly recipe: Recipe }
+    /** Made by a node. */
+    | { readonly source: 'node' }
+  );
+
+/** How a constant is made. */
+export type Recipe =
+  /** cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair. */
+  { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number };
+
+/** An op at work. An optional input that is absent is null. */
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly (ValueId | null)[];
+  readonly outputs: readonly ValueId[];
+  readonly attributes: Attributes;
+}
+
+/** A network: plain data. Nodes stand in an order in which they can be run. */
+export interface Graph {
+  readonly values: readonly Value[];
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly ValueId[];
+  /** Nodes at which a segment begins, ascending, without 0: between segments weights come and go. */
+  readonly cuts: readonly number[];
+}
+
+/** What a program is made for. */
+export interface Target {
+  /** The blocks that a weight is multiplied from; undefined: float32. */
+  packed?(tensor: string): string | undefined;
+  /** Bits that the inputs of a weight's products are rounded to; undefined: not at all. */
+  inputBits?(tensor: string): number | undefined;
+  /** `stream`: states are kept between runs and grow; `whole`: every sequence begins with its first token. */
+  readonly states: 'stream' | 'whole';
+  /** Number format that a state is kept in; default float32. */
+  stateFormat?(state: string): StateFormat | undefined;
+}
+
+/** A number format, as far as memory is concerned. */
+export interface StateFormat {
+  readonly name: string;
+  /** Bytes of a row of `width` values. */
+  rowBytes(width: number): number;
+}
+
+/** Operands beyond a node's values, for `lower`. */
+export interface Lowering {
+  readonly target: Target;
+  typeOf(value: ValueId): Type;
+  /** Name of the tensor, where the value is a weight. */
+  tensorOf(value: ValueId): string | undefined;
+  /** Memory of this node alone. → operand */
+  scratch(type: DataType, shape: Shape): number;
+  /** Memory that stays between runs. → operand */
+  state(name: string, type: DataType, shape: Shape): number;
+  /** The node's output is this operand: nothing is computed for it. */
+  alias(output: ValueId, operand: number): void;
+}
+
+/** Adds a gradient's share to what there is already (or begins with it), and returns the sum. */
+export type Share = (addend: ValueId | undefined) => ValueId;
+
+/** Where nodes are added. */
+export interface Builder {
+  typeOf(value: ValueId): Type;
+  node(op: string, inputs: readonly (ValueId | null)[], attributes?: Attributes): ValueId;
+  nodes(op: string, inputs: readonly (ValueId | null)[], attributes?: Attributes): ValueId[];
+}
+
+/** What a weight does in an op. */
+export type WeightUse = 'linear' | 'lookup' | 'grouped';
+
+/** One op: one file, registered in `ops/index.ts`. */
+export interface Op {
+  readonly name: string;
+  /** Types of the outputs. @throws FormatError when inputs do not fit */
+  infer(inputs: readonly (Type | undefined)[], attributes: Attributes): Type[];
+  /** Calls that compute the outputs. Operands of values are their ids. */
+  lower(node: Node, lowering: Lowering): Call[];
+  /**
+   * Vector–Jacobian product: shares of the gradients of the inputs, in their order; null where there is none.
+   * @param gradients of the outputs; undefined where nothing depends on one
+   */
+  vjp?(node: Node, gradients: readonly (ValueId | undefined)[], build: Builder): (Share | null)[];
+  /** The input whose memory the first output takes over: the kernels change it in place. */
+  readonly inPlace?: number;
+  /** The input that is a weight, and what it is there. */
+  readonly weight?: { readonly input: number; readonly use: WeightUse };
+}

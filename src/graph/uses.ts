@@ -1,0 +1,48 @@
+import { producers } from './build.ts';
+import { opNamed } from './ops/index.ts';
+import type { Graph, ValueId, WeightUse } from './types.ts';
+
+/** A weight at work in a node. */
+export interface Use {
+  readonly tensor: string;
+  readonly kind: WeightUse;
+  /** Index of the node. */
+  readonly node: number;
+  /** What the weight works on: rows, or ids. */
+  readonly input: ValueId;
+  readonly weight: ValueId;
+  readonly output: ValueId;
+}
+
+/** Every use of every weight that an op multiplies with or looks up, in the order of nodes. */
+export function usesOf({ values, nodes }: Graph): Use[] {
+  return nodes.flatMap(({ op, inputs, outputs }, node): Use[] => {
+    const used = opNamed(op).weight;
+    const weight = used === undefined ? null : inputs[used.input];
+    if (used === undefined || weight === null) return [];
+    const value = values[weight];
+    if (value.source !== 'weight') return [];
+    return [{ tensor: value.tensor, kind: used.use, node, input: inputs[0]!, weight, output: outputs[0] }];
+  });
+}
+
+/** The gain of the norm whose outputs a use reads; undefined where it reads something else. */
+export function normBefore(graph: Graph, { input }: Use): string | undefined {
+  const node = graph.nodes[producers(graph)[input]];
+  if (node?.op !== 'rmsNorm') return undefined;
+  const gain = graph.values[node.inputs[1]!];
+  return gain.source === 'weight' ? gain.tensor : undefined;
+}
+
+/** Tensors that work on the same rows in the same way: what runtimes fuse. Groups of one are left out. */
+export function fusedGroups(graph: Graph): string[][] {
+  const linear = usesOf(graph).filter(({ kind }) => kind !== 'lookup');
+  return [...Map.groupBy(linear, ({ input }) => input).values()]
+    .map((uses) => uses.map(({ tensor }) => tensor))
+    .filter((tensors) => tensors.length > 1);
+}
+
+/** Tensors that every token is multiplied with; of others, rows are looked up. */
+export function multipliedTensors(graph: Graph): Set<string> {
+  return new Set(usesOf(graph).flatMap(({ kind, tensor }) => (kind === 'lookup' ? [] : [tensor])));
+}

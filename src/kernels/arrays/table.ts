@@ -1,0 +1,307 @@
+import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
+import type { Attribute, Sizes } from '../program.ts';
+import { probabilitySquares } from './sums.ts';
+
+/** An operand as kernels take it. */
+export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
+
+/** What a call is bound to: its operands at the sizes bound, and its own sizes and attributes. */
+export interface Bound {
+  readonly kernels: Omit<Kernels, 'device'>;
+  readonly views: readonly View[];
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly attributes: { readonly [key: string]: Attribute };
+}
+
+/** Makes a call ready; what comes back runs it, and looks up what changes from run to run. */
+type Bind = (bound: Bound) => (run: Sizes) => void;
+
+const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const f64 = (view: View | undefined): Float64Array => view as Float64Array;
+const i32 = (view: View | undefined): Int32Array => view as Int32Array;
+
+/** A matrix of floats as `gatherRows` takes it. */
+function asPacked(view: View, columns: number): PackedMatrix {
+  if (!ArrayBuffer.isView(view)) return view;
+  const blocks = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return { format: 'F32', blocks, rows: view.byteLength / 4 / columns, columns };
+}
+
+/** Every kernel that calls name, on arrays of `Kernels`. */
+export const bindings: Readonly<Record<string, Bind>> = {
+  copy:
+    ({ views: [from, to] }) =>
+    () =>
+      f32(to).set(f32(from)),
+
+  matmulNT: ({ kernels, views: [x, w, y], sizes: { m, n, k } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    return () => kernels.matmulNT(a, b, c, m, n, k);
+  },
+  matmulNN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    return () => kernels.matmulNN(a, b, c, m, n, k, accumulate === true);
+  },
+  matmulTN: ({ kernels, views: [x, w, y], sizes: { m, n, k }, attributes: { accumulate } }) => {
+    const [a, b, c] = [f32(x), f32(w), f32(y)];
+    return () => kernels.matmulTN(a, b, c, m, n, k, accumulate === true);
+  },
+  matmulPacked: ({ kernels, views: [x, w, y], sizes: { m } }) => {
+    const [a, b, c] = [f32(x), w as PackedMatrix, f32(y)];
+    return () => kernels.matmulPacked(a, b, c, m);
+  },
+  gatherRows: ({ kernels, views: [ids, w, y] }) => {
+    const rows = i32(ids);
+    const matrix = asPacked(w, f32(y).length / rows.length);
+    return () => kernels.gatherRows(matrix, rows, f32(y));
+  },
+  scatterRows:
+    ({ views: [ids, x, y], sizes: { columns } }) =>
+    () => {
+      const [rows, from, to] = [i32(ids), f32(x), f32(y)];
+      to.fill(0);
+      for (const [i, row] of rows.entries())
+        for (let c = 0; c < columns; c++) to[row * columns + c] += from[i * columns + c];
+    },
+
+  rmsNorm: ({ kernels, views: [x, gain, y], sizes: { n }, attributes: { epsilon } }) => {
+    const [a, b, c] = [f32(x), f32(gain), f32(y)];
+    return () => kernels.rmsNorm(a, b, c, n, epsilon as number);
+  },
+  rmsNormBackward:
+    ({ kernels, views: [x, gain, dy, dx], sizes: { n }, attributes: { epsilon } }) =>
+    () =>
+      kernels.rmsNormBackward(f32(x), f32(gain), f32(dy), f32(dx), n, epsilon as number),
+  rmsNormGainGradient:
+    ({ views: [x, dy, out], sizes: { n }, attributes: { epsilon } }) =>
+    () => {
+      const sums = new Float64Array(n);
+      for (let start = 0; start < f32(x).length; start += n) {
+        let squares = 0;
+        for (let i = 0; i < n; i++) squares += f32(x)[start + i] ** 2;
+        const factor = 1 / Math.sqrt(squares / n + (epsilon as number));
+        for (let i = 0; i < n; i++) sums[i] += f32(x)[start + i] * factor * f32(dy)[start + i];
+      }
+      f32(out).set(sums);
+    },
+
+  rope: ({ kernels, views: [x, positions, table], attributes }) => {
+    const [a, b, c] = [f32(x), i32(positions), f32(table)];
+    const shape = attributes as unknown as RopeShape;
+    return () => kernels.rope(a, b, c, shape, attributes.inverse === true);
+  },
+  attention: ({ kernels, views: [q, k, v, out], attributes }) => {
+    const views = [f32(q), f32(k), f32(v), f32(out)] as const;
+    const shape = attentionOptions(attributes);
+    return ({ sequences, length, past = 0 }) =>
+      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length });
+  },
+  attentionBackward: ({ kernels, views, attributes }) => {
+    const [q, k, v, dOut, dq, dk, dv] = views.map(f32);
+    const shape = attentionOptions(attributes);
+    return ({ sequences, length }) =>
+      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, sequences, length, past: 0, capacity: length });
+  },
+
+  appendRows:
+    ({ views: [rows, state], sizes: { columns } }) =>
+    ({ past }) =>
+      f32(state).set(f32(rows), past * columns),
+  appendBlocks: ({ kernels, views: [rows, state, tile], sizes: { columns }, attributes }) => {
+    const stored = format(attributes.format as string);
+    const stride = rowBytes(stored, columns);
+    const [from, blocks, values] = [f32(rows), state as Uint8Array, f32(tile)];
+    // One row takes less time than the call of a kernel.
+    const backend = from.length > columns ? kernels : undefined;
+    return ({ past }) => {
+      const end = past + from.length / columns;
+      encodeRows(stored, from, columns, undefined, blocks.subarray(past * stride, end * stride), backend);
+      kernels.decode(stored, blocks.subarray(0, end * stride), columns, values.subarray(0, end * columns));
+    };
+  },
+  roundRows: ({ kernels, views: [rows], sizes: { columns }, attributes }) => {
+    const stored = format(attributes.format as string);
+    return () => {
+      const values = f32(rows);
+      decodeRows(stored, encodeRows(stored, values, columns, undefined, undefined, kernels), columns, values);
+    };
+  },
+  roundToBits:
+    ({ kernels, views: [x, y], attributes: { bits } }) =>
+    () =>
+      kernels.roundToBits(f32(x), bits as number, f32(y)),
+
+  add: ({ kernels, views: [y, x] }) => {
+    const [a, b] = [f32(y), f32(x)];
+    return () => kernels.add(a, b);
+  },
+  addBias: ({ kernels, views: [y, bias] }) => {
+    const [a, b] = [f32(y), f32(bias)];
+    return () => kernels.addBias(a, b);
+  },
+  sumRows:
+    ({ views: [x, y] }) =>
+    () => {
+      const n = f32(y).length;
+      const sums = new Float64Array(n);
+      for (let at = 0; at < f32(x).length; ) for (let i = 0; i < n; i++, at++) sums[i] += f32(x)[at];
+      f32(y).set(sums);
+    },
+  scale:
+    ({ kernels, views: [y], attributes: { factor } }) =>
+    () =>
+      kernels.scale(f32(y), factor as number, f32(y)),
+  scaleRows:
+    ({ kernels, views: [x, s, y] }) =>
+    () =>
+      kernels.scaleRows(f32(x), f32(s), f32(y)),
+  scaleRowsBackward: ({ kernels, views }) => {
+    const [x, s, dy, dx, ds] = views.map(f32);
+    return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
+  },
+  gated: ({ kernels, views: [gate, up, y], attributes }) => {
+    const [a, b, c] = [f32(gate), f32(up), f32(y)];
+    const activation = attributes.activation as GateActivation;
+    return () => kernels.gated(a, b, c, activation);
+  },
+  gatedBackward: ({ kernels, views, attributes }) => {
+    const [gate, up, dy, dGate, dUp] = views.map(f32);
+    return () => kernels.gatedBackward(gate, up, dy, dGate, dUp, attributes.activation as GateActivation);
+  },
+  activate:
+    ({ kernels, views: [x, y], attributes }) =>
+    () =>
+      kernels.activate(f32(x), f32(y), attributes.activation as Activation),
+  activateBackward:
+    ({ kernels, views: [x, dy, dx], attributes }) =>
+    () =>
+      kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
+
+  route:
+    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+  routeBackward:
+    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    () =>
+      kernels.routeBackward(
+        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+      ),
+  groupByExpert:
+    ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
+    () =>
+      kernels.groupByExpert(i32(ids), experts as number, i32(order), i32(offsets)),
+  gatherSlots:
+    ({ kernels, views: [x, order, y], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlots(f32(x), i32(order), k as number, f32(y), columns),
+  gatherSlotsBackward:
+    ({ kernels, views: [dy, order, dx], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.gatherSlotsBackward(f32(dy), i32(order), k as number, f32(dx), columns),
+  groupedMatmulNT:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNT(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulNN:
+    ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
+    () =>
+      kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedPacked:
+    ({ kernels, views: [x, w, offsets, y] }) =>
+    () =>
+      kernels.groupedPacked(f32(x), w as PackedMatrix, i32(offsets), f32(y)),
+  combine:
+    ({ kernels, views: [y, order, weights, out], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combine(f32(y), i32(order), f32(weights), f32(out), k as number, columns),
+  combineBackward:
+    ({ kernels, views: [y, order, weights, dOut, dY, dWeights], sizes: { columns }, attributes: { k } }) =>
+    () =>
+      kernels.combineBackward(
+        ...([f32(y), i32(order), f32(weights), f32(dOut), f32(dY), f32(dWeights), k as number, columns] as const),
+      ),
+
+  sampledScore:
+    ({ kernels, views: [g, uniform, curvature, probability], sizes: { n } }) =>
+    () =>
+      kernels.sampledScore(f32(g), f32(uniform), f32(curvature), f32(probability), n),
+  probabilitySquares:
+    ({ views: [g, squares] }) =>
+    () =>
+      probabilitySquares(f32(g), f64(squares)),
+  gram:
+    ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
+    () =>
+      kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  rowEnergy:
+    ({ kernels, views: [g, energy, weight] }) =>
+    () =>
+      kernels.rowEnergy(f32(g), f64(energy), f32(weight)),
+  columnEnergy:
+    ({ kernels, views: [x, energy] }) =>
+    () => {
+      f64(energy).fill(0);
+      kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
+    },
+  sketch: (bound) => sketchBy(bound, 'sketch'),
+  outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
+  unfold:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
+    () =>
+      kernels.unfold(f32(x), f32(y), windowShape(attributes, sizes)),
+  fold:
+    ({ kernels, views: [y, x], sizes, attributes }) =>
+    () =>
+      kernels.fold(f32(y), f32(x), windowShape(attributes, sizes)),
+  maxPool:
+    ({ kernels, views: [x, y], sizes, attributes }) =>
+    () =>
+      kernels.maxPool(f32(x), f32(y), windowShape(attributes, sizes)),
+  maxPoolBackward:
+    ({ kernels, views: [x, dy, dx], sizes, attributes }) =>
+    () =>
+      kernels.maxPoolBackward(f32(x), f32(dy), f32(dx), windowShape(attributes, sizes)),
+  meanRows:
+    ({ kernels, views: [x, y], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRows(f32(x), count, f32(y), columns),
+  meanRowsBackward:
+    ({ kernels, views: [dy, dx], sizes: { columns, count } }) =>
+    () =>
+      kernels.meanRowsBackward(f32(dy), count, f32(dx), columns),
+};
+
+/** @param sums of the view [4, sequences]: inner products, squares, row products, token products */
+function sketchBy(bound: Bound, kernel: 'sketch' | 'sketchHead'): (run: Sizes) => void {
+  const { kernels, views, sizes, attributes } = bound;
+  const [change, g] = [f32(views[0]), f32(views[1])];
+  const numbers = f64(views[2]);
+  const sequences = numbers.length / 4;
+  const part = (i: number): Float64Array => numbers.subarray(i * sequences, (i + 1) * sequences);
+  const sums = { innerProducts: part(0), squares: part(1), rowProducts: part(2), tokenProducts: part(3) };
+  const length = g.length / sizes.width / sequences;
+  return () => {
+    numbers.fill(0);
+    kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
+  };
+}
+
+function windowShape(attributes: Bound['attributes'], { images }: Bound['sizes']): WindowShape {
+  return { ...(attributes as unknown as WindowShape), images };
+}
+
+function attentionOptions(attributes: Bound['attributes']) {
+  const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
+  const { scale, window, softcap, causal } = attributes;
+  return {
+    heads,
+    kvHeads,
+    headDim,
+    ...(typeof scale === 'number' ? { scale } : {}),
+    ...(typeof window === 'number' ? { window } : {}),
+    ...(typeof softcap === 'number' ? { softcap } : {}),
+    ...(causal === false ? { causal } : {}),
+  };
+}

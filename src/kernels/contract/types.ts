@@ -1,0 +1,89 @@
+export interface PackedMatrix {
+  /** Numeric registry name. */
+  readonly format: string;
+  /** In the backend's memory; [rows, columns / blockSize] blocks. */
+  readonly blocks: Uint8Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface RopeShape {
+  readonly heads: number;
+  readonly headDim: number;
+  /** Leading dimensions of each head that are rotated. */
+  readonly dimensions: number;
+  readonly style: 'interleaved' | 'halves';
+}
+
+export interface AttentionShape {
+  readonly sequences: number;
+  readonly length: number;
+  readonly past: number;
+  /** Rows reserved per sequence in k and v. */
+  readonly capacity: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Factor of scores, default 1/√headDim. */
+  readonly scale?: number;
+  /**
+   * The query at position p sees the keys p − window + 1 … p, without a causal mask all with |p − key| < window.
+   * Default: no window.
+   */
+  readonly window?: number;
+  /** Whether queries see no later keys, default true. */
+  readonly causal?: boolean;
+  /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
+  readonly softcap?: number;
+}
+
+/** Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
+export type Activation = 'silu' | 'gelu' | 'relu' | 'sigmoid' | 'tanh';
+/** Activations that gate: x times a number between 0 and 1. */
+export type GateActivation = 'silu' | 'gelu';
+
+export interface LogitComparison {
+  readonly kl: Float32Array;
+  readonly nllP: Float32Array;
+  readonly nllQ: Float32Array;
+  readonly agree: Float32Array;
+}
+
+export interface RoundBlockTask {
+  readonly rows: number;
+  readonly columns: number;
+  readonly weight: Float32Array;
+  readonly target: Float32Array;
+  readonly u: Float32Array;
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  /** Scales per row in this block. */
+  readonly subBlocks: number;
+  readonly subBlock: Int32Array;
+  /** Ascending levels; `uniform` when they are consecutive integers (then rounding needs no search). */
+  readonly levels: Float32Array;
+  readonly codes: Uint8Array;
+  readonly error: Float32Array;
+}
+
+/** Square windows over images. outHeight = ⌊(height + 2·padding − kernel)/stride⌋ + 1, outWidth as well. */
+export interface WindowShape {
+  readonly images: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Side of a window. */
+  readonly kernel: number;
+  /** From one window to the next. */
+  readonly stride: number;
+  /** Pixels around the image on each side. */
+  readonly padding: number;
+}
+
+/** One entry per sequence, in the backend's memory. @see SumKernels.sketch */
+export interface SketchSums {
+  readonly innerProducts: Float64Array;
+  readonly squares: Float64Array;
+  readonly rowProducts: Float64Array;
+  readonly tokenProducts: Float64Array;
+}

@@ -1,0 +1,98 @@
+import type { ElementKernels } from '../contract/elements.ts';
+import type { Activation, Kernels } from '../contract.ts';
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+const GELU = Math.sqrt(2 / Math.PI);
+const CUBIC = 0.044715;
+const geluTangent = (x: number) => Math.tanh(GELU * (x + CUBIC * x ** 3));
+
+const values: Readonly<Record<Activation, (x: number) => number>> = {
+  silu: (x) => x * sigmoid(x),
+  gelu: (x) => 0.5 * x * (1 + geluTangent(x)),
+  relu: (x) => Math.max(0, x),
+  sigmoid,
+  tanh: Math.tanh,
+};
+
+const slopes: Readonly<Record<Activation, (x: number) => number>> = {
+  silu: (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
+  gelu: (x) => {
+    const tangent = geluTangent(x);
+    return 0.5 * (1 + tangent) + 0.5 * x * (1 - tangent ** 2) * GELU * (1 + 3 * CUBIC * x ** 2);
+  },
+  relu: (x) => (x > 0 ? 1 : 0),
+  sigmoid: (x) => sigmoid(x) * (1 - sigmoid(x)),
+  tanh: (x) => 1 - Math.tanh(x) ** 2,
+};
+
+/** Values that share a scale when they are rounded. */
+const GROUP = 32;
+
+const kernels: ElementKernels = {
+  gated: (gate, up, y, activation) => {
+    for (let i = 0; i < y.length; i++) y[i] = values[activation](gate[i]) * up[i];
+  },
+  gatedBackward: (gate, up, dy, dGate, dUp, activation) => {
+    for (let i = 0; i < dy.length; i++) {
+      const gradient = dy[i];
+      const byGate = gradient * up[i] * slopes[activation](gate[i]);
+      dUp[i] = gradient * values[activation](gate[i]);
+      dGate[i] = byGate;
+    }
+  },
+  activate: (x, y, activation) => {
+    for (let i = 0; i < y.length; i++) y[i] = values[activation](x[i]);
+  },
+  activateBackward: (x, dy, dx, activation) => {
+    for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slopes[activation](x[i]);
+  },
+  scaleRows: (x, s, y) => {
+    const columns = x.length / s.length;
+    for (let i = 0; i < x.length; i++) y[i] = s[Math.floor(i / columns)] * x[i];
+  },
+  scaleRowsBackward: (x, s, dy, dx, ds) => {
+    const columns = x.length / s.length;
+    for (let row = 0; row < s.length; row++) {
+      let sum = 0;
+      for (let i = row * columns; i < (row + 1) * columns; i++) {
+        sum += x[i] * dy[i];
+        dx[i] = s[row] * dy[i];
+      }
+      ds[row] = sum;
+    }
+  },
+  scale: (x, factor, y) => {
+    for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
+  },
+  meanRows: (x, count, y, columns) => {
+    for (let i = 0; i < y.length; i++) {
+      const first = Math.floor(i / columns) * count * columns + (i % columns);
+      let sum = 0;
+      for (let row = 0; row < count; row++) sum += x[first + row * columns];
+      y[i] = sum / count;
+    }
+  },
+  meanRowsBackward: (dy, count, dx, columns) => {
+    for (let i = 0; i < dx.length; i++) {
+      const row = Math.floor(i / (columns * count));
+      dx[i] = dy[row * columns + (i % columns)] / count;
+    }
+  },
+  roundToBits: (x, bits, y) => {
+    const most = 2 ** (bits - 1) - 1;
+    for (let from = 0; from < x.length; from += GROUP) {
+      const end = Math.min(from + GROUP, x.length);
+      let largest = 0;
+      for (let i = from; i < end; i++) largest = Math.max(largest, Math.abs(x[i]));
+      const step = largest / most;
+      for (let i = from; i < end; i++) y[i] = bits >= 16 ? x[i] : step === 0 ? 0 : step * Math.round(x[i] / step);
+    }
+  },
+};
+
+export const elementKernels: ElementKernels & Pick<Kernels, 'swiglu' | 'swigluBackward'> = {
+  ...kernels,
+  swiglu: (gate, up, y) => kernels.gated(gate, up, y, 'silu'),
+  swigluBackward: (gate, up, dy, dGate, dUp) => kernels.gatedBackward(gate, up, dy, dGate, dUp, 'silu'),
+};

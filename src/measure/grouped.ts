@@ -1,0 +1,159 @@
+import type { Kernels } from '../kernels/contract.ts';
+import { expertName } from './experts.ts';
+import { addInputEnergy, type FactorSums, finishHalf, measuredUse, openFactors } from './factors.ts';
+import { addToSketch, referencePerturbation, sketchStride } from './sketch.ts';
+import type { UseMeasurement } from './types.ts';
+
+/** Stacked matrices of experts and the rows that they worked on. */
+export interface GroupedShape {
+  readonly tensor: string;
+  readonly experts: number;
+  /** Rows of one expert's matrix. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly sequences: number;
+}
+
+/** Rows of one batch, in the order of experts, in the backend's memory. */
+export interface GroupedRows {
+  /** Inputs, [slots, columns]. */
+  readonly x: Float32Array;
+  /** Gradients at the outputs, [slots, rows]. */
+  readonly g: Float32Array;
+  /** First slot of every expert, [experts + 1]. */
+  readonly offsets: Int32Array;
+  /** The sequence of every slot, as a place in `owners`; ascending within an expert. [slots] */
+  readonly sequence: Int32Array;
+  /** Numbers of the sequences. */
+  readonly owners: readonly number[];
+  /** Tokens of the batch. */
+  readonly tokens: number;
+}
+
+/**
+ * Sums of stacked matrices, each by the rows that its expert got. A token that an expert did not get has no gradient there,
+ * so its factors are those of a dense matrix over all tokens, and prices of experts add up.
+ */
+export class GroupedFactors {
+  readonly #kernels: Kernels;
+  readonly #shape: GroupedShape;
+  readonly #factors: readonly FactorSums[];
+  /** Σ_t w_t·x_t·x_tᵀ of the current half, in the backend's memory. */
+  readonly #gram: readonly Float32Array[];
+  readonly #energy: readonly Float64Array[];
+  readonly #counts: number[];
+  #tokens = 0;
+
+  /** @param weight the matrices, [experts·rows, columns] */
+  constructor(kernels: Kernels, shape: GroupedShape, weight: Float32Array) {
+    const { tensor, experts, rows, columns, sequences } = shape;
+    this.#kernels = kernels;
+    this.#shape = shape;
+    const each = Array.from({ length: experts }, (_, expert) => expert);
+    const stride = sketchStride(rows);
+    this.#factors = each.map((expert) => {
+      const changed = new Float32Array(Math.ceil(rows / stride) * columns);
+      for (let r = 0; r * stride < rows; r++) {
+        const from = (expert * rows + r * stride) * columns;
+        changed.set(weight.subarray(from, from + columns), r * columns);
+      }
+      const perturbation = referencePerturbation(changed, columns, stride);
+      return openFactors({ tensor: expertName(tensor, expert), use: 'linear' }, rows, perturbation, sequences);
+    });
+    this.#gram = each.map(() => kernels.f32(columns * columns));
+    this.#energy = each.map(() => kernels.f64(rows));
+    this.#counts = each.map(() => 0);
+  }
+
+  /** Adds a batch. */
+  add({ x, g, offsets, sequence, owners, tokens }: GroupedRows): void {
+    const { columns, rows } = this.#shape;
+    this.#tokens += tokens;
+    for (const [expert, sums] of this.#factors.entries()) {
+      const [from, to] = [offsets[expert], offsets[expert + 1]];
+      if (from === to) continue;
+      const inputs = x.subarray(from * columns, to * columns);
+      const gradients = g.subarray(from * rows, to * rows);
+      this.#addExpert(expert, sums, inputs, gradients, sequence.subarray(from, to), owners);
+    }
+  }
+
+  /** Ends a half of the sequences. Experts that no token reached are given what an average slot of the block costs. */
+  finishHalf(): void {
+    const slots = this.#counts.reduce((sum, count) => sum + count, 0);
+    const pooled = this.#pooled(slots);
+    for (const [expert, sums] of this.#factors.entries()) {
+      const reached = this.#counts[expert] > 0;
+      const a = reached ? Float32Array.from(this.#gram[expert]) : pooled.a.slice();
+      const rowEnergy = reached ? Float64Array.from(this.#energy[expert]) : pooled.energy;
+      if (!reached) addInputEnergy(sums, diagonalOf(pooled.a), 1);
+      finishHalf(this.#kernels, sums, { a, rowEnergy, count: this.#tokens });
+      this.#gram[expert].fill(0);
+      this.#energy[expert].fill(0);
+      this.#counts[expert] = 0;
+    }
+    this.#tokens = 0;
+  }
+
+  uses(): UseMeasurement[] {
+    return this.#factors.map(measuredUse);
+  }
+
+  close(): void {
+    this.#kernels.free(...this.#gram);
+    for (const energy of this.#energy) this.#kernels.free(energy);
+  }
+
+  #addExpert(
+    expert: number,
+    sums: FactorSums,
+    x: Float32Array,
+    g: Float32Array,
+    sequence: Int32Array,
+    owners: readonly number[],
+  ): void {
+    const kernels = this.#kernels;
+    const { columns, rows } = this.#shape;
+    const count = sequence.length;
+    this.#counts[expert] += count;
+    kernels.scope(() => {
+      const weight = kernels.f32(count);
+      kernels.rowEnergy(g, this.#energy[expert], weight);
+      kernels.gram(x, weight, this.#gram[expert], count, columns);
+      const energy = kernels.f64(columns);
+      kernels.columnEnergy(x, energy, columns);
+      addInputEnergy(sums, energy, count);
+      const { delta, rows: changed, stride } = sums.perturbation;
+      const change = kernels.f32(count * changed);
+      kernels.matmulNT(x, kernels.upload(delta), change, count, changed, columns);
+      const numbers = kernels.f64(4);
+      const part = (i: number): Float64Array => numbers.subarray(i, i + 1);
+      const found = { innerProducts: part(0), squares: part(1), rowProducts: part(2), tokenProducts: part(3) };
+      for (let from = 0; from < count; ) {
+        let to = from;
+        while (to < count && sequence[to] === sequence[from]) to++;
+        numbers.fill(0);
+        const [changes, gradients] = [
+          change.subarray(from * changed, to * changed),
+          g.subarray(from * rows, to * rows),
+        ];
+        kernels.sketch(changes, gradients, rows, stride, to - from, found);
+        addToSketch(sums.sketch, numbers, [owners[sequence[from]]]);
+        from = to;
+      }
+    });
+  }
+
+  /** What one slot of the block costs on average. */
+  #pooled(slots: number): { a: Float32Array; energy: Float64Array } {
+    const { rows, columns } = this.#shape;
+    const a = new Float32Array(columns * columns);
+    for (const gram of this.#gram) for (let i = 0; i < a.length; i++) a[i] += gram[i] / Math.max(1, slots);
+    return { a, energy: new Float64Array(rows).fill(1 / rows) };
+  }
+}
+
+function diagonalOf(matrix: Float32Array): Float64Array {
+  const columns = Math.sqrt(matrix.length);
+  return Float64Array.from({ length: columns }, (_, i) => matrix[i * columns + i]);
+}

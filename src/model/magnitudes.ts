@@ -1,0 +1,56 @@
+import { FormatError } from '../core/errors.ts';
+import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import type { Model, ModelTensor } from './types.ts';
+
+/** Largest magnitude among the values of every tensor, by name: what decides which formats hold it. */
+export type Magnitudes = ReadonlyMap<string, number>;
+
+/** Values that are read and decoded at a time. */
+const CHUNK_VALUES = 2 ** 22;
+
+/**
+ * Reads every weight once, before any work on a model.
+ * @throws FormatError naming the first tensor with values that are not finite: nothing can be made of it
+ */
+export async function magnitudesOf(
+  model: Pick<Model, 'tensors'>,
+  { signal, onProgress }: WorkOptions = {},
+): Promise<Magnitudes> {
+  const magnitudes = new Map<string, number>();
+  const total = model.tensors.size;
+  for (const tensor of model.tensors.values()) {
+    await checkpoint(signal);
+    magnitudes.set(tensor.name, await magnitudeOf(tensor, signal));
+    onProgress?.({ stage: 'checking', done: magnitudes.size, total, unit: 'tensors', detail: tensor.name });
+  }
+  return magnitudes;
+}
+
+async function magnitudeOf(tensor: ModelTensor, signal?: AbortSignal): Promise<number> {
+  const [rows, columns = 1] = tensor.shape;
+  const step = Math.max(1, Math.floor(CHUNK_VALUES / columns));
+  let largest = 0;
+  for (let row = 0; row < rows; row += step) {
+    if (row > 0) await checkpoint(signal);
+    const values = await tensor.load(row, Math.min(rows, row + step));
+    for (let i = 0; i < values.length; i++) {
+      const magnitude = Math.abs(values[i]);
+      if (magnitude <= largest) continue;
+      if (!Number.isFinite(magnitude)) throw notFinite(tensor, values, i, row * columns);
+      largest = magnitude;
+    }
+  }
+  return largest;
+}
+
+function notFinite(tensor: ModelTensor, values: Float32Array, first: number, before: number): FormatError {
+  const [, columns = 1] = tensor.shape;
+  const at = before + first;
+  const place = tensor.shape.length > 1 ? `row ${Math.floor(at / columns)}, column ${at % columns}` : `place ${at}`;
+  const more = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), -1);
+  const others = more > 0 ? ` and ${more} more such value${more > 1 ? 's' : ''}` : '';
+  return new FormatError(
+    `${tensor.name}: holds ${values[first]} at ${place}${others}, so nothing can be computed with it; ` +
+      'fetch the checkpoint again, or take an earlier one',
+  );
+}

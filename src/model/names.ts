@@ -1,0 +1,76 @@
+import { weightsOf } from '../graph/segments.ts';
+import type { Graph } from '../graph/types.ts';
+import type { TensorSpec } from './architecture.ts';
+import type { ModelConfig } from './types.ts';
+
+/** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */
+export interface TensorName {
+  /**
+   * Its name there, `{layer}` for the block; with `{expert}` the experts' matrices stand apart and are stacked. `model.`
+   * stands for whatever the checkpoint puts before its layers.
+   */
+  readonly huggingFace?: string;
+  /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
+  readonly permutedHeads?: 'heads' | 'kvHeads';
+  /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
+  readonly addend?: number;
+  /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */
+  readonly exact?: boolean;
+  readonly optional?: boolean;
+}
+
+/** Names by GGUF's own, `blk.N.` and `.weight` left out: `attn_q`, `attn_q.bias`. */
+export type TensorNames = Readonly<Record<string, TensorName | string>>;
+
+/** Names that nearly every decoder has. */
+export const commonNames: TensorNames = {
+  token_embd: 'model.embed_tokens.weight',
+  output_norm: 'model.norm.weight',
+  output: 'lm_head.weight',
+  attn_norm: 'model.layers.{layer}.input_layernorm.weight',
+  attn_q: 'model.layers.{layer}.self_attn.q_proj.weight',
+  attn_k: 'model.layers.{layer}.self_attn.k_proj.weight',
+  attn_v: 'model.layers.{layer}.self_attn.v_proj.weight',
+  'attn_q.bias': 'model.layers.{layer}.self_attn.q_proj.bias',
+  'attn_k.bias': 'model.layers.{layer}.self_attn.k_proj.bias',
+  'attn_v.bias': 'model.layers.{layer}.self_attn.v_proj.bias',
+  attn_q_norm: 'model.layers.{layer}.self_attn.q_norm.weight',
+  attn_k_norm: 'model.layers.{layer}.self_attn.k_norm.weight',
+  attn_output: 'model.layers.{layer}.self_attn.o_proj.weight',
+  'attn_output.bias': 'model.layers.{layer}.self_attn.o_proj.bias',
+  ffn_norm: 'model.layers.{layer}.post_attention_layernorm.weight',
+  ffn_gate: 'model.layers.{layer}.mlp.gate_proj.weight',
+  ffn_up: 'model.layers.{layer}.mlp.up_proj.weight',
+  ffn_down: 'model.layers.{layer}.mlp.down_proj.weight',
+  'ffn_gate.bias': 'model.layers.{layer}.mlp.gate_proj.bias',
+  'ffn_up.bias': 'model.layers.{layer}.mlp.up_proj.bias',
+  'ffn_down.bias': 'model.layers.{layer}.mlp.down_proj.bias',
+};
+
+/** Every tensor that a network reads, in the order of first use. @throws RangeError for a weight without a name */
+export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfig): TensorSpec[] {
+  return weightsOf(graph).map((tensor) => {
+    const [, layer, key] = /^(?:blk\.(\d+)\.)?(.+?)(?:\.weight)?$/.exec(tensor)!;
+    const given = names[key];
+    if (given === undefined) throw new RangeError(`weight ${tensor} has no name in its architecture`);
+    const name: TensorName = typeof given === 'string' ? { huggingFace: given } : given;
+    const experts = /_exps$/.test(key) ? config.experts?.count : undefined;
+    return {
+      name: tensor,
+      role: key.replace('.', '_'),
+      layer: layer === undefined ? -1 : Number(layer),
+      shape: shapeOf(graph, tensor),
+      huggingFace: name.huggingFace?.replace('{layer}', layer),
+      experts,
+      permutedHeads: name.permutedHeads && config[name.permutedHeads],
+      addend: name.addend,
+      exact: name.exact,
+      optional: name.optional,
+    };
+  });
+}
+
+function shapeOf({ values }: Graph, tensor: string): readonly number[] {
+  const weight = values.find((value) => value.source === 'weight' && value.tensor === tensor)!;
+  return weight.shape as readonly number[];
+}

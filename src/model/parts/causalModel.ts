@@ -1,0 +1,67 @@
+import { GraphBuilder } from '../../graph/build.ts';
+import type { Graph, ValueId } from '../../graph/types.ts';
+
+export interface CausalModelPart {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly normEpsilon: number;
+  /** The output head shares the token embedding. */
+  readonly tied: boolean;
+  /** What rows of the embedding are multiplied with; default 1. */
+  readonly embeddingScale?: number;
+}
+
+/**
+ * Token embedding, blocks, final norm, output head: inputs `tokens` and `positions`, and `wanted`, the rows whose
+ * logits are asked for. Segments: embedding, every block, final norm, head.
+ * @param block the block's output from its input, both the residual stream [tokens, hidden]
+ */
+export function causalModel(
+  part: CausalModelPart,
+  block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
+): Graph {
+  const { layers, hidden, vocabulary, normEpsilon, embeddingScale } = part;
+  const build = new GraphBuilder();
+  const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
+  const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
+  let x = build.node('lookup', [tokens, embedding]);
+  if (embeddingScale !== undefined) x = build.node('scale', [x], { factor: embeddingScale });
+  for (let layer = 0; layer < layers; layer++) {
+    build.cut();
+    x = block(build, x, layer);
+  }
+  build.cut();
+  const wanted = build.input('wanted', 'i32', [{ of: 'wanted', times: 1 }]);
+  const rows = build.node('select', [x, wanted]);
+  const norm = build.weight('output_norm.weight', [hidden]);
+  const normed = build.node('rmsNorm', [rows, norm], { epsilon: normEpsilon });
+  build.cut();
+  const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
+  return build.finish([build.node('linear', [normed, head])]);
+}
+
+/** x + branch(norm(x)), the norm's weight named. */
+export function preNormed(
+  build: GraphBuilder,
+  x: ValueId,
+  norm: { readonly tensor: string; readonly hidden: number; readonly epsilon: number },
+  branch: (normed: ValueId) => ValueId,
+): ValueId {
+  const gain = build.weight(norm.tensor, [norm.hidden]);
+  return build.node('add', [branch(build.node('rmsNorm', [x, gain], { epsilon: norm.epsilon })), x]);
+}
+
+/** x + norm(branch(norm(x))): norms on both sides. */
+export function sandwiched(
+  build: GraphBuilder,
+  x: ValueId,
+  part: { layer: number; hidden: number; normEpsilon: number; before: string; after: string },
+  branch: (normed: ValueId) => ValueId,
+): ValueId {
+  const norm = (rows: ValueId, name: string): ValueId =>
+    build.node('rmsNorm', [rows, build.weight(`blk.${part.layer}.${name}.weight`, [part.hidden])], {
+      epsilon: part.normEpsilon,
+    });
+  return build.node('add', [norm(branch(norm(x, part.before)), part.after), x]);
+}

@@ -1,0 +1,25 @@
+import type { GraphBuilder } from '../../graph/build.ts';
+import type { ValueId } from '../../graph/types.ts';
+
+export interface GatedMlpPart {
+  readonly layer: number;
+  readonly hidden: number;
+  readonly feedForward: number;
+  /** Layers that have biases, of `ffn_gate`, `ffn_up` and `ffn_down`; default none. */
+  readonly biases?: readonly string[];
+  readonly activation: 'silu' | 'gelu';
+}
+
+/** down(activation(gate(x)) · up(x)). @param x normed, [tokens, hidden] → [tokens, hidden] */
+export function gatedMlp(build: GraphBuilder, x: ValueId, part: GatedMlpPart): ValueId {
+  const { layer, hidden, feedForward, activation } = part;
+  const linear = (kind: string, input: ValueId, rows: number, columns: number): ValueId => {
+    const name = `ffn_${kind}`;
+    const product = build.node('linear', [input, build.weight(`blk.${layer}.${name}.weight`, [rows, columns])]);
+    if (!part.biases?.includes(name)) return product;
+    return build.node('addBias', [product, build.weight(`blk.${layer}.${name}.bias`, [rows])]);
+  };
+  const gate = linear('gate', x, feedForward, hidden);
+  const up = linear('up', x, feedForward, hidden);
+  return linear('down', build.node('gated', [gate, up], { activation }), hidden, feedForward);
+}

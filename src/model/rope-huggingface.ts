@@ -1,0 +1,104 @@
+import { FormatError } from '../core/errors.ts';
+import type { Architecture, ConfigFields } from './architecture.ts';
+import { asObject, readNumber } from './config-fields.ts';
+import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
+import type { RopeConfig } from './types.ts';
+
+/** Base where neither fields nor class say. */
+const THETA = 10000;
+
+interface RopeFacts {
+  readonly headDim: number;
+  readonly context: number;
+  /** Base where the fields do not say. */
+  readonly base?: number;
+  /** Whether blocks that slide have a RoPE of their own, see `slidingRope`. */
+  readonly hasSliding?: boolean;
+}
+
+/** RoPE of a config.json, in its old layout (`rope_theta`, `rope_scaling`) and the new one (`rope_parameters`). */
+export function ropeFromHuggingFace(
+  fields: ConfigFields,
+  architecture: Architecture,
+  { headDim, context, base = THETA, hasSliding = false }: RopeFacts,
+  subject: string,
+): RopeConfig {
+  const parameters = ropeParameters(fields, hasSliding, `${subject}: rope_parameters`);
+  const theta = parameters['rope_theta'] ?? fields['rope_theta'] ?? base;
+  if (typeof theta !== 'number' || !(theta > 0 && Number.isFinite(theta)))
+    throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
+  const partial = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? 1;
+  if (partial !== 1)
+    throw new FormatError(`${subject}: partial_rotary_factor ${partial} is not supported (expected 1)`);
+  const rope: RopeConfig = { theta: Math.fround(theta), dimensions: headDim, style: architecture.ropeStyle };
+  rope.scaling = readScaling(parameters, Number(fields['original_max_position_embeddings'] ?? context), subject);
+  if (rope.scaling?.type === 'llama3') {
+    if (!architecture.ropeFactors)
+      throw new FormatError(`${subject}: rope type llama3 is not supported for ${architecture.name}`);
+    rope.frequencyFactors = llama3Factors(rope);
+  }
+  return rope;
+}
+
+/** RoPE of blocks that slide: parameters of their own (`sliding_attention`), or `rope_local_base_freq` and no scaling. */
+export function slidingRope(
+  fields: ConfigFields,
+  { ropeStyle }: Architecture,
+  { headDim, base }: { readonly headDim: number; readonly base: number },
+  subject: string,
+): RopeConfig {
+  const all = asObject(fields['rope_parameters'] ?? {}, `${subject}: rope_parameters`);
+  const own = asObject(all['sliding_attention'] ?? {}, `${subject}: rope_parameters.sliding_attention`);
+  const theta = readNumber({ theta: own['rope_theta'] ?? fields['rope_local_base_freq'] }, 'theta', subject, base);
+  return { theta: Math.fround(theta), dimensions: headDim, style: ropeStyle };
+}
+
+/** The parameters themselves, or those of one kind of layers (`{"full_attention": {…}}`). */
+function ropeParameters(fields: ConfigFields, hasSliding: boolean, subject: string): ConfigFields {
+  const parameters = asObject(fields['rope_parameters'] ?? fields['rope_scaling'] ?? {}, subject);
+  const kinds = Object.entries(parameters).filter(([kind]) => kind.endsWith('_attention'));
+  if (kinds.length === 0) return parameters;
+  if (hasSliding && parameters['full_attention'] !== undefined)
+    return asObject(parameters['full_attention'], `${subject}: full_attention`);
+  const [[, first], ...others] = kinds;
+  const differing = others.find(([, other]) => JSON.stringify(other) !== JSON.stringify(first));
+  if (differing !== undefined)
+    throw new FormatError(`${subject}: ${kinds[0][0]} and ${differing[0]} differ, which is not supported`);
+  return asObject(first, `${subject}: ${kinds[0][0]}`);
+}
+
+function readScaling(parameters: ConfigFields, context: number, subject: string): RopeConfig['scaling'] {
+  const type = String(parameters['rope_type'] ?? parameters['type'] ?? 'default').toLowerCase();
+  const number = (key: string, fallback?: number): number =>
+    Math.fround(readNumber(parameters, key, `${subject}: rope_parameters`, fallback));
+  // `dynamic` changes nothing within the context that the model was trained for.
+  if (type === 'default' || type === 'dynamic') return undefined;
+  if (type === 'linear') return { type, factor: number('factor') };
+  const originalContext = number('original_max_position_embeddings', context);
+  if (type === 'llama3') {
+    return {
+      type,
+      factor: number('factor', 8),
+      lowFrequencyFactor: number('low_freq_factor', 1),
+      highFrequencyFactor: number('high_freq_factor', 4),
+      originalContext,
+    };
+  }
+  if (type === 'yarn') {
+    const factor = number('factor');
+    const given = parameters['attention_factor'] ?? parameters['attn_factor'];
+    // GGUF keeps the ratio to the usual magnitude as float32.
+    const ratio = typeof given === 'number' ? Math.fround(given / yarnMagnitude(factor)) : undefined;
+    return {
+      type,
+      factor,
+      originalContext,
+      attentionFactor: ratio === undefined ? undefined : ratio * yarnMagnitude(factor),
+      betaFast: number('beta_fast', 32),
+      betaSlow: number('beta_slow', 1),
+    };
+  }
+  throw new FormatError(
+    `${subject}: rope type ${type} is not supported (known: default, linear, dynamic, llama3, yarn)`,
+  );
+}

@@ -1,0 +1,94 @@
+import { weightsOf } from '../graph/segments.ts';
+import type { Graph } from '../graph/types.ts';
+import type { ModelTensor } from '../model/types.ts';
+import { tensorOf } from './program.ts';
+import type { SegmentedRun } from './segments.ts';
+
+/** Rows of a table that are read together. */
+const CHUNK_ROWS = 4096;
+
+/** Rows of a table for some ids. */
+export interface TableRows {
+  /** Ascending, each once. */
+  readonly ids: Int32Array;
+  /** Place of an id in `ids`. */
+  readonly place: ReadonlyMap<number, number>;
+  /** [ids.length, columns] */
+  readonly values: Float32Array;
+}
+
+/** What a segment holds of its weights: of tables that are only looked up, the rows that are. */
+export interface LookupTables {
+  /** Names of what was loaded. */
+  readonly loaded: readonly string[];
+  /** By name of the table. */
+  readonly rows: ReadonlyMap<string, TableRows>;
+  /** An input's values, ids of a table turned into places in what is loaded of it. */
+  places<T extends Float32Array | Int32Array>(input: string, values: T): T;
+}
+
+/** Loads a segment's weights as float32 into the run's memory. */
+export async function loadSegment({ memory, model, sequences }: SegmentedRun, part: Graph): Promise<LookupTables> {
+  const loaded: string[] = [];
+  const rows = new Map<string, TableRows>();
+  const byInput = new Map<string, TableRows>();
+  try {
+    for (const name of weightsOf(part)) {
+      const input = lookedUpBy(part, name);
+      if (input === undefined) await memory.load(tensorOf(model, name));
+      else {
+        const order = Array.from({ length: sequences.sequences }, (_, i) => i);
+        const table = await tableRows(tensorOf(model, name), sequences.input(input, order) as Int32Array);
+        memory.set(name, table.values);
+        rows.set(name, table);
+        byInput.set(input, table);
+      }
+      loaded.push(name);
+    }
+  } catch (error) {
+    memory.drop(...loaded);
+    throw error;
+  }
+  return {
+    loaded,
+    rows,
+    places: (input, values) => {
+      const table = byInput.get(input);
+      return table === undefined ? values : (values.map((id) => table.place.get(id)!) as typeof values);
+    },
+  };
+}
+
+/** The input whose ids a weight is looked up by, where that is all that is done with it. */
+function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefined {
+  const readers = nodes.filter(({ inputs }) =>
+    inputs.some((id) => {
+      const value = id === null ? undefined : values[id];
+      return value?.source === 'weight' && value.tensor === tensor;
+    }),
+  );
+  if (readers.length === 0 || readers.some(({ op }) => op !== 'lookup')) return undefined;
+  const ids = new Set(readers.map(({ inputs }) => inputs[0]!));
+  const [id] = ids;
+  const value = values[id];
+  return ids.size === 1 && value.source === 'input' ? value.name : undefined;
+}
+
+/** Reads the rows that `ids` name, chunk by chunk: the whole table is never in memory. Throws RangeError for ids outside it. */
+export async function tableRows(tensor: ModelTensor, named: Int32Array): Promise<TableRows> {
+  const [rows, columns] = tensor.shape;
+  const ids = Int32Array.from(new Set(named)).sort();
+  if (ids[0] < 0 || ids[ids.length - 1] >= rows)
+    throw new RangeError(`token ids run from ${ids[0]} to ${ids[ids.length - 1]}, the vocabulary has ${rows} tokens`);
+  const values = new Float32Array(ids.length * columns);
+  for (let start = 0, i = 0; start < rows && i < ids.length; start += CHUNK_ROWS) {
+    const end = Math.min(start + CHUNK_ROWS, rows);
+    if (ids[i] >= end) continue;
+    const chunk = await tensor.load(start, end);
+    for (; i < ids.length && ids[i] < end; i++) {
+      const from = (ids[i] - start) * columns;
+      values.set(chunk.subarray(from, from + columns), i * columns);
+    }
+  }
+  return { ids, place: new Map(Array.from(ids, (id, i) => [id, i])), values };
+}

@@ -1,0 +1,110 @@
+import { aligned, type Schedule, schedule } from '../graph/schedule.ts';
+import { inputNamed, weightsOf } from '../graph/segments.ts';
+import type { Graph, Target, ValueId } from '../graph/types.ts';
+import type { Buffer, Device, Executable, Slot } from '../kernels/device.ts';
+import { bytesOfType, countOf, type Sizes } from '../kernels/program.ts';
+import type { Model, ModelTensor } from '../model/types.ts';
+import type { SharedMemory } from './memory.ts';
+
+export interface ProgramOptions {
+  readonly target: Target;
+  /** Largest value of every symbol. */
+  readonly capacities: Sizes;
+  /** Values that are read besides the outputs. */
+  readonly kept?: readonly ValueId[];
+  /** Inputs that lie in other programs' memory already. */
+  readonly lent?: ReadonlyMap<ValueId, Slot>;
+}
+
+/** A graph on a device: its schedule, its arena, and the shared memory that it reads. */
+export class RunningProgram {
+  readonly graph: Graph;
+  readonly #device: Device;
+  readonly #schedule: Schedule;
+  readonly #arena: Buffer;
+  readonly #slots: readonly Slot[];
+  readonly #executable: Executable;
+
+  /** Weights must be loaded; constants and states are made where they are not there yet. */
+  constructor(memory: SharedMemory, graph: Graph, { target, capacities, kept, lent = new Map() }: ProgramOptions) {
+    this.graph = graph;
+    this.#device = memory.device;
+    this.#schedule = schedule(graph, target, capacities, kept, [...lent.keys()]);
+    const { program } = this.#schedule;
+    const given = constantSlots(memory, graph, this.#schedule);
+    for (const [value, slot] of lent) given.set(this.#schedule.operandOf(value)!, slot);
+    this.#arena = memory.device.allocate(program.arenaBytes);
+    this.#slots = program.places.map((place, i): Slot => {
+      if (place.kind === 'arena') return { buffer: this.#arena, offset: place.offset };
+      if (place.kind === 'weight') return { buffer: memory.weight(place.tensor) };
+      const bytes = bytesOfType[place.type] * countOf(place.shape, capacities);
+      return given.get(i) ?? { buffer: memory.state(place.name, bytes) };
+    });
+    this.#executable = memory.device.load(program, this.#slots);
+  }
+
+  /** @param value an id, or the name of an input */
+  write(value: ValueId | string, values: ArrayBufferView): void {
+    this.#device.write(this.slot(value), values);
+  }
+
+  /** Fills `into` from the beginning of a value. */
+  async read(value: ValueId, into: ArrayBufferView): Promise<void> {
+    await this.#device.read(this.slot(value), into);
+  }
+
+  run(sizes: Sizes): void {
+    this.#executable.run(sizes);
+  }
+
+  /** Memory of a value. @throws RangeError for one that no node reads or makes */
+  slot(value: ValueId | string): Slot {
+    const id = typeof value === 'string' ? inputNamed(this.graph, value) : value;
+    const operand = id === undefined ? undefined : this.#schedule.operandOf(id);
+    if (operand === undefined) throw new RangeError(`value ${value} is not in this program`);
+    return this.#slots[operand];
+  }
+
+  close(): void {
+    this.#device.free(this.#arena);
+  }
+}
+
+function constantSlots(memory: SharedMemory, { values }: Graph, { operandOf, program }: Schedule): Map<number, Slot> {
+  const slots = new Map<number, Slot>();
+  for (const [id, value] of values.entries()) {
+    if (value.source !== 'constant') continue;
+    const operand = operandOf(id);
+    if (operand !== undefined)
+      slots.set(operand, { buffer: memory.constant(value.recipe, value.shape, program.capacities) });
+  }
+  return slots;
+}
+
+/** Loads the weights that a graph reads. @throws FormatError for one that the model lacks */
+export async function loadWeights(memory: SharedMemory, model: Model, graph: Graph, target: Target): Promise<void> {
+  for (const name of weightsOf(graph)) await memory.load(tensorOf(model, name), target.packed?.(name) !== undefined);
+}
+
+/** @throws RangeError for a tensor that is not in the model */
+export function tensorOf(model: Model, name: string): ModelTensor {
+  const tensor = model.tensors.get(name);
+  if (!tensor) throw new RangeError(`${name} is not in the model`);
+  return tensor;
+}
+
+/** Bytes that a program takes beside what it shares. */
+export function programBytes(
+  graph: Graph,
+  { target, capacities, kept, lent }: Omit<ProgramOptions, 'lent'> & { lent?: ReadonlyMap<ValueId, unknown> },
+): number {
+  return aligned(schedule(graph, target, capacities, kept, [...(lent?.keys() ?? [])]).program.arenaBytes);
+}
+
+/** Bytes of a graph's constants. */
+export function constantBytes({ values }: Graph, context: number): number {
+  return values.reduce(
+    (sum, value) => (value.source === 'constant' ? sum + aligned(4 * countOf(value.shape, { context })) : sum),
+    0,
+  );
+}

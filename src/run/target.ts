@@ -1,0 +1,43 @@
+import type { StateFormat, Target } from '../graph/types.ts';
+import type { Device } from '../kernels/device.ts';
+import { isMatrix } from '../model/matrices.ts';
+import type { Model } from '../model/types.ts';
+import { format, rowBytes } from '../numeric/table.ts';
+
+/** Whole sequences in float32, with what the model says of activations and caches: for evaluating. */
+export function wholeTarget(model: Model): Target {
+  return { states: 'whole', inputBits: inputBits(model), stateFormat: stateFormat(model) };
+}
+
+/**
+ * Decoding: states grow, and weights are multiplied from their blocks where the device can.
+ * @param exact all weights as float32
+ */
+export function streamTarget(model: Model, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
+  const packed = (name: string): string | undefined => {
+    const tensor = model.tensors.get(name);
+    if (exact || tensor === undefined || !isMatrix(tensor) || !tensor.loadBlocks) return undefined;
+    return device.supportsPacked(tensor.format) ? tensor.format : undefined;
+  };
+  return { states: 'stream', packed, inputBits: inputBits(model), stateFormat: stateFormat(model) };
+}
+
+function inputBits({ activations }: Model): Target['inputBits'] {
+  return activations && ((name) => activations.get(name));
+}
+
+/** States are named `blk.N.k` and `blk.N.v`. */
+function stateFormat({ cache }: Model): Target['stateFormat'] {
+  return (
+    cache &&
+    ((state) => {
+      const [, layer, kind] = /^blk\.(\d+)\.([kv])$/.exec(state) ?? [];
+      const name = kind === undefined ? undefined : cache[kind as 'k' | 'v'][Number(layer)];
+      return name === undefined || name === 'F32' ? undefined : formatOf(name);
+    })
+  );
+}
+
+function formatOf(name: string): StateFormat {
+  return { name, rowBytes: (width) => rowBytes(format(name), width) };
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../src/core/random.ts';
+import type { AttentionShape, Kernels } from '../../src/kernels/contract.ts';
+import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
+import { windowLengths } from '../../src/kernels/windows.ts';
+import { format } from '../../src/numeric/table.ts';
+import { builds, indexes, normal } from './support.ts';
+
+/*
+ * Shares of threads divide outputs, never sums: every kernel gives the same bits with any number of threads, on sizes
+ * that are worth sharing.
+ */
+
+type Outputs = Record<string, Float32Array | Float64Array | Int32Array>;
+type Job = (on: Kernels, array: (length: number) => Float32Array) => Outputs;
+
+const windowed: AttentionShape = {
+  ...{ sequences: 2, length: 150, past: 0, capacity: 150, heads: 4, kvHeads: 2, headDim: 32 },
+  ...{ window: 40, softcap: 5, scale: 0.2 },
+};
+
+const attention = (shape: AttentionShape): Job => {
+  return (on, array) => {
+    const { sequences, length, heads, kvHeads, headDim } = shape;
+    const [queries, keys] = [sequences * length * heads * headDim, sequences * length * kvHeads * headDim];
+    const [q, k, v, dOut] = [array(queries), array(keys), array(keys), array(queries)];
+    const [out, dq, dk, dv] = [on.f32(queries), on.f32(queries), on.f32(keys), on.f32(keys)];
+    on.attention(q, k, v, out, shape);
+    on.attentionBackward(q, k, v, dOut, dq, dk, dv, shape);
+    return { out, dq, dk, dv };
+  };
+};
+
+const elements: Job = (on, array) => {
+  const n = 40_001;
+  const [x, up, dy, s] = [array(200 * 301), array(n), array(200 * 301), array(200)];
+  const outputs: Record<string, Float32Array> = {};
+  const output = (name: string, length: number) => {
+    outputs[name] = on.f32(length);
+    return outputs[name];
+  };
+  for (const activation of ['silu', 'gelu'] as const) {
+    on.gated(x.subarray(0, n), up, output(`gated ${activation}`, n), activation);
+    const gradients = [output(`dGate ${activation}`, n), output(`dUp ${activation}`, n)];
+    on.gatedBackward(x.subarray(0, n), up, dy.subarray(0, n), gradients[0], gradients[1], activation);
+  }
+  for (const activation of ['gelu', 'relu', 'sigmoid', 'tanh'] as const) {
+    on.activate(x, output(activation, x.length), activation);
+    on.activateBackward(x, dy, output(`${activation} backward`, x.length), activation);
+  }
+  const large = array(300_001);
+  on.scale(large, 0.3, output('scale', large.length));
+  on.scaleRows(array(300 * 1001), array(300), output('scaleRows', 300 * 1001));
+  on.scaleRowsBackward(x, s, dy, output('scaleRows dx', x.length), output('scaleRows ds', 200));
+  return outputs;
+};
+
+const experts: Job = (on, array) => {
+  const [tokens, count, k, n, columns] = [500, 60, 4, 70, 130];
+  const slots = tokens * k;
+  const logits = array(tokens * count);
+  const [ids, order, offsets] = [on.i32(slots), on.i32(slots), on.i32(count + 1)];
+  const outputs = {
+    ...{ weights: on.f32(slots), dLogits: on.f32(logits.length), rows: on.f32(slots * columns) },
+    ...{ y: on.f32(slots * n), dRows: on.f32(slots * columns), dx: on.f32(tokens * columns) },
+    ...{ packed: on.f32(slots * n), out: on.f32(tokens * n), dY: on.f32(slots * n), dWeights: on.f32(slots) },
+  };
+  on.route(logits, count, k, true, ids, outputs.weights);
+  on.routeBackward(logits, ids, count, k, false, array(slots), outputs.dLogits);
+  on.groupByExpert(ids, count, order, offsets);
+  on.gatherSlots(array(tokens * columns), order, k, outputs.rows, columns);
+  const w = array(count * n * columns);
+  on.groupedMatmulNT(outputs.rows, w, offsets, outputs.y, n, columns);
+  on.groupedMatmulNN(outputs.y, w, offsets, outputs.dRows, columns, n);
+  on.gatherSlotsBackward(outputs.dRows, order, k, outputs.dx, columns);
+  const blocks = on.u8(count * n * 4 * 18);
+  format('Q4_0').encodeBlocks!(array(count * n * 128), blocks);
+  on.groupedPacked(
+    array(slots * 128),
+    { format: 'Q4_0', blocks, rows: count * n, columns: 128 },
+    offsets,
+    outputs.packed,
+  );
+  on.combine(outputs.y, order, outputs.weights, outputs.out, k, n);
+  on.combineBackward(outputs.y, order, outputs.weights, array(tokens * n), outputs.dY, outputs.dWeights, k, n);
+  return { ids, order, offsets: indexes(on, offsets), ...outputs };
+};
+
+const images: Job = (on, array) => {
+  const shape = { images: 3, height: 40, width: 41, channels: 18, kernel: 3, stride: 2, padding: 1 };
+  const { images: pixels, patches, pooled } = windowLengths(shape);
+  const x = array(pixels);
+  const outputs = {
+    ...{ patches: on.f32(patches), folded: on.f32(pixels), pooled: on.f32(pooled), dx: on.f32(pixels) },
+    ...{ mean: on.f32(3 * 18), spread: on.f32(3 * 40 * 41 * 18) },
+  };
+  on.unfold(x, outputs.patches, shape);
+  on.fold(array(patches), outputs.folded, shape);
+  on.maxPool(x, outputs.pooled, shape);
+  on.maxPoolBackward(x, array(pooled), outputs.dx, shape);
+  on.meanRows(x, 40 * 41, outputs.mean, 18);
+  on.meanRowsBackward(outputs.mean, 40 * 41, outputs.spread, 18);
+  return outputs;
+};
+
+const sums: Job = (on, array) => {
+  const [sequences, length, rows, stride] = [3, 100, 251, 3];
+  const width = rows * stride;
+  const tokens = sequences * length;
+  const [change, g] = [array(tokens * rows), array(tokens * width)];
+  const outputs = { energy: on.f64(width), weight: on.f32(tokens), columns: on.f64(width), rounded: on.f32(g.length) };
+  on.rowEnergy(g, outputs.energy, outputs.weight);
+  on.columnEnergy(g, outputs.columns, width);
+  on.roundToBits(g, 5, outputs.rounded);
+  const sketches = (['sketch', 'sketchHead'] as const).flatMap((kind) => {
+    const [innerProducts, squares, rowProducts, tokenProducts] = [1, 2, 3, 4].map(() => on.f64(sequences));
+    const found = { innerProducts, squares, rowProducts, tokenProducts };
+    on[kind](change, g, width, stride, length, found);
+    return Object.entries(found).map(([name, values]) => [`${kind} ${name}`, values] as const);
+  });
+  return { ...outputs, ...Object.fromEntries(sketches) };
+};
+
+const jobs: Record<string, Job> = {
+  attention: attention(windowed),
+  'attention without a mask': attention({ ...windowed, causal: false, window: 70, softcap: undefined }),
+  elements,
+  experts,
+  images,
+  sums,
+};
+
+for (const [name, job] of Object.entries(jobs))
+  for (const build of builds) {
+    const counts = build === 'relaxed' ? [1, 2, 3, 5] : [1, 3];
+    test(`${name}: the same bits with ${counts.join(', ')} threads, ${build} build`, async () => {
+      let expected: Outputs | undefined;
+      let cases = 0;
+      for (const threads of counts) {
+        const kernels = await createWasmKernels({ build, threads });
+        assert.equal(kernels.threads, threads);
+        const random = new Random(71);
+        const found = job(kernels, (length) => kernels.upload(normal(random, length)));
+        expected ??= Object.fromEntries(Object.entries(found).map(([key, values]) => [key, values.slice()]));
+        for (const [key, values] of Object.entries(found)) {
+          assert.deepEqual(values.slice(), expected[key], `${key} differs with ${threads} threads`);
+          assert.ok(values.some((value) => value !== 0 && !Number.isNaN(value)));
+          cases++;
+        }
+        kernels.close();
+      }
+      assert.equal(cases, counts.length * Object.keys(expected ?? {}).length);
+      assert.ok(cases > 0);
+    });
+  }
