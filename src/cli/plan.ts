@@ -196,7 +196,7 @@ async function printFrontier(
 }
 
 const UNCORRECTED =
-  'not yet corrected by evaluations of this model: --probe makes them, and quantize does of its own accord';
+  'correct it by --probe, which rounds and evaluates eight plans; quantize evaluates what it makes of its own accord';
 
 function peerTable(peers: Solved['peers']): string[] {
   const rows = peers
