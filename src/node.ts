@@ -1,4 +1,6 @@
 /** bitbudget for Node: everything of `index.ts`, and models on disk, measurements in files, work on all cores. */
+import './core/require-node.node.ts';
+
 export { fileSink, fileSource, openTensorFile } from './container/node.ts';
 export * from './index.ts';
 export { openMeasurementStore } from './measure/store.node.ts';

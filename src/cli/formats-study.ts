@@ -1,7 +1,7 @@
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { type Source, syntheticSource } from '../numeric/fidelity.ts';
 import { type Crossover, compare, crossover, embeddingSource, embeddings, PAIRS, rotation } from '../numeric/study.ts';
-import { assetPath, tinyModel } from '../text/assets.node.ts';
+import { demoModel } from '../text/assets.node.ts';
 import { openModelArgument } from './support/model.ts';
 import type { OutputOptions } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
@@ -79,7 +79,7 @@ function crossoverCells({ integer, float, crestFactor }: Crossover): string[] {
 
 /** A few rows of a matrix of each kind out of the middle of the model, and rows of its embedding as vectors. */
 async function realSources(options: StudyOptions): Promise<{ matrices: Source[]; vectors: Source }> {
-  const model = await openModelArgument(options.model ?? assetPath(tinyModel), options);
+  const model = await openModelArgument(options.model ?? demoModel(), options);
   try {
     const layer = Math.floor(model.config.layers / 2);
     const matrices = [...model.tensors.values()].filter((t) => t.layer === layer && t.shape.length === 2);

@@ -1,16 +1,12 @@
 #!/usr/bin/env node
-// This file must load on old versions of Node, so that they get a clear line instead of a syntax error: it imports
-// nothing statically.
-const REQUIRED_NODE = 24;
+// This file must load on old versions of Node, so that they get a clear line instead of a syntax error: beside the check
+// it imports nothing statically.
+import { nodeProblem } from '../core/node-version.node.ts';
 
-if (Number.parseInt(process.versions.node, 10) < REQUIRED_NODE) {
-  console.error(
-    `bitbudget: Node ${process.versions.node} is too old, expected ${REQUIRED_NODE} or newer; install it from https://nodejs.org`,
-  );
+if (nodeProblem !== undefined) {
+  console.error(nodeProblem);
   process.exitCode = 1;
 } else {
   const { runCli } = await import('./program.ts');
   process.exitCode = await runCli(process.argv.slice(2));
 }
-
-export {};

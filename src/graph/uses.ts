@@ -42,7 +42,13 @@ export function fusedGroups(graph: Graph): string[][] {
     .filter((tensors) => tensors.length > 1);
 }
 
-/** Tensors that every token is multiplied with; of others, rows are looked up. */
-export function multipliedTensors(graph: Graph): Set<string> {
-  return new Set(usesOf(graph).flatMap(({ kind, tensor }) => (kind === 'lookup' ? [] : [tensor])));
+const multiplied = new WeakMap<Graph, ReadonlySet<string>>();
+
+/** Tensors that every token is multiplied with; of others, rows are looked up. Asked for often, so remembered. */
+export function multipliedTensors(graph: Graph): ReadonlySet<string> {
+  const known = multiplied.get(graph);
+  if (known !== undefined) return known;
+  const found = new Set(usesOf(graph).flatMap(({ kind, tensor }) => (kind === 'lookup' ? [] : [tensor])));
+  multiplied.set(graph, found);
+  return found;
 }

@@ -86,7 +86,7 @@ export function measuringGraph(
   };
   const taps = [...boundaries, ...uses.map(({ output }) => output)].map(at);
   const inputs = uses.map(({ input }) => input);
-  const roots = scored === undefined ? [] : [scored.gradient, scored.curvature];
+  const roots = scored === undefined ? [] : [scored.gradient, scored.curvature].filter((id) => id !== undefined);
   const lean = pruned(graph, [...taps, ...inputs, ...roots]);
   const build = new GraphBuilder({ ...lean, nodes: [...lean.nodes, ...(scored?.sums ?? [])] });
   const from = lean.nodes.length;

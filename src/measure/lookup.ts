@@ -19,7 +19,7 @@ interface LookupTask {
   readonly rows: TableRows;
   /** At the embedding's output, [sequences·length, columns] in processing order. */
   readonly gradient: Float32Array;
-  /** Mean predicted probability per token, [vocabulary]. */
+  /** Mean predicted probability per token, [vocabulary]; of another length where outputs are not tokens. */
   readonly probability: Float32Array;
 }
 
@@ -96,7 +96,9 @@ export function tokenShares(energy: Float64Array, occurrences: Float64Array, pro
   const tokens = occurrences.reduce((sum, value) => sum + value, 0);
   const mean = energy.reduce((sum, value) => sum + value, 0) / tokens;
   const share = Float64Array.from(occurrences, (count, i) => {
-    const rate = (count / tokens + PREDICTION_WEIGHT * probability[i]) / (1 + PREDICTION_WEIGHT);
+    const seen = count / tokens;
+    const known = probability.length === occurrences.length;
+    const rate = known ? (seen + PREDICTION_WEIGHT * probability[i]) / (1 + PREDICTION_WEIGHT) : seen;
     const relative = mean > 0 ? (energy[i] / mean + ENERGY_PRIOR) / (count + ENERGY_PRIOR) : 1;
     return rate * relative;
   });

@@ -4,20 +4,27 @@ import { boundaryInputs, segment, segmentCount, segmentReading } from '../graph/
 import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import type { Model } from '../model/types.ts';
+import type { Network } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
+import type { Objective } from '../objective/types.ts';
 import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
 import { lastReader } from '../run/forward.ts';
-import type { TableRows } from '../run/lookups.ts';
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
 import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
-import { measurementKey } from './key.ts';
+import { measurementKey, textDigest } from './key.ts';
 import { measureLookup } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
-import { type Gradients, SegmentMeasurement } from './segment.ts';
+import { type Gradients, type MeasuredTable, SegmentMeasurement } from './segment.ts';
 import { tailPieces } from './tail.ts';
-import type { Measurement, MeasurementKey, MeasurementStore, ResumePoint, UseMeasurement } from './types.ts';
+import type {
+  MeasuredData,
+  Measurement,
+  MeasurementKey,
+  MeasurementStore,
+  ResumePoint,
+  UseMeasurement,
+} from './types.ts';
 
 export interface MeasureOptions extends WorkOptions {
   /** Where results go and where an interrupted measurement goes on from. */
@@ -35,25 +42,41 @@ const BACKWARD_COST = 4;
 /** Cost of the last segments, which run once: product, gradient and sketch. */
 const TAIL_COST = 2.2;
 
+/** Measures a language model on text, see `measureNetwork`. */
+export async function measureModel(
+  kernels: Kernels,
+  model: Network,
+  tokens: TokenBatch,
+  options: MeasureOptions,
+): Promise<Measurement> {
+  const digest = await textDigest(tokens);
+  return await measureNetwork(
+    kernels,
+    model,
+    { sequences: textSequences(tokens), digest, objective: categorical },
+    options,
+  );
+}
+
 /**
- * Measures every matrix of the model: labels are sampled from its own predictions on the calibration tokens, and one
+ * Measures every matrix of a network: labels are sampled from its own predictions on the calibration tokens, and one
  * backward pass gives the factors of the KL form (docs/method.md). Streams segment by segment: in memory are one
  * segment, the values of a batch, its factors, and what lives between segments. A finished measurement is reused, an
  * interrupted one goes on behind its last finished segment.
  * @throws UsageError for fewer than two sequences; signal.reason when aborted
  */
-export async function measureModel(
+export async function measureNetwork(
   kernels: Kernels,
-  model: Model,
-  tokens: TokenBatch,
+  network: Network,
+  data: MeasuredData,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const batches = planBatches(tokens, options.batchTokens);
-  const key = await measurementKey(model, tokens, options.seed ?? 0);
+  const batches = planBatches(data.sequences, options.batchTokens);
+  const key = await measurementKey(network, data, options.seed ?? 0);
   const found = await options.store.find(key);
   if (found) return found;
   const resume = await options.store.resume(key);
-  const work = new Work(kernels, model, tokens, { batches, key, resume, options });
+  const work = new Work(kernels, network, data, { batches, key, resume, options });
   try {
     return await work.run();
   } finally {
@@ -71,9 +94,9 @@ interface Task {
 /** One measurement. */
 class Work {
   readonly #kernels: Kernels;
-  readonly #model: Model;
-  readonly #tokens: TokenBatch;
+  readonly #model: Network;
   readonly #sequences: Sequences;
+  readonly #objective: Objective;
   readonly #task: Task;
   readonly #graph: Graph;
   readonly #run: SegmentedRun;
@@ -83,13 +106,13 @@ class Work {
   readonly #gradients: Gradients = new Map();
   readonly #report: (cost: number, detail: string) => Promise<void>;
 
-  constructor(kernels: Kernels, model: Model, tokens: TokenBatch, task: Task) {
+  constructor(kernels: Kernels, model: Network, { sequences, objective }: MeasuredData, task: Task) {
     this.#kernels = kernels;
     this.#model = model;
-    this.#tokens = tokens;
     this.#task = task;
     this.#graph = allRows(model.graph);
-    this.#sequences = textSequences(tokens);
+    this.#sequences = sequences;
+    this.#objective = objective;
     this.#run = new SegmentedRun(kernels.device, model, this.#graph, this.#sequences, { states: 'whole' });
     const last = segmentCount(this.#graph) - 1;
     this.#tail = Math.min(last, segmentReading(model.graph, 'wanted'));
@@ -128,27 +151,28 @@ class Work {
     const { run, pieces } = tailPieces(this.#run, part, this.#task.batches, rowwise);
     const summed = this.#openGradients(part);
     const all = pieces.flatMap(({ parts }) => parts);
+    const objective = this.#objective;
     const measured = await SegmentMeasurement.open(run, this.#kernels, part, all, {
-      sequences: this.#tokens.sequences,
-      objective: categorical,
+      sequences: this.#sequences.sequences,
+      objective,
       summed,
     });
+    const width = part.values[part.outputs[0]].shape[1] as number;
+    const rows = numbersPerSequence(this.#graph, part.outputs[0], this.#sequences) / width;
     try {
       for (const { batch, parts } of pieces) {
-        const draws = categorical.draws(this.#task.key.seed, batch.order, this.#tokens.length, 1);
-        const first = parts[0].start * run.sequences.length;
+        const draws = objective.draws(this.#task.key.seed, batch.order, rows, width);
+        const each = draws.length / parts.reduce((sum, { order }) => sum + order.length, 0);
         for (const piece of parts) {
-          const at = piece.start * run.sequences.length - first;
-          const count = piece.order.length * run.sequences.length;
-          await measured.batch(piece, this.#boundaries, this.#gradients, {
-            draws: draws.subarray(at, at + count),
-            owners: piece.owners,
-          });
-          await this.#report((this.#tailCost() * count) / this.#tokens.length, 'output head');
+          const at = (piece.start - parts[0].start) * each;
+          const own = draws.subarray(at, at + piece.order.length * each);
+          await measured.batch(piece, this.#boundaries, this.#gradients, { draws: own, owners: piece.owners });
+          const share = (piece.order.length * run.sequences.length) / this.#sequences.length;
+          await this.#report(this.#tailCost() * share, 'output head');
         }
         if (batch.last) await measured.finishHalf();
       }
-      const probability = meanProbability(measured.outputSums, this.#tokens.ids.length);
+      const probability = meanPrediction(measured.outputSums, this.#sequences.sequences * rows);
       for (const value of boundaryInputs(part)) this.#boundaries.drop(value);
       await this.#save(this.#tail, measured.uses(), probability);
       return probability;
@@ -163,7 +187,7 @@ class Work {
     const part = segment(this.#graph, index, index + 1);
     const summed = this.#openGradients(part);
     const { batches } = this.#task;
-    const { sequences } = this.#tokens;
+    const { sequences } = this.#sequences;
     const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, { sequences, summed });
     try {
       for (const batch of batches) {
@@ -174,27 +198,22 @@ class Work {
       for (const value of part.outputs) this.#gradients.delete(value);
       for (const value of boundaryInputs(part))
         if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
-      const tables = [...measured.tables.rows].map(([name, rows]) =>
-        this.#measureTable(name, rows, measured.lookups.get(name)!, probability),
-      );
+      const tables = measured.tables().map((table) => this.#measureTable(table, probability));
       return [...measured.uses(), ...tables];
     } finally {
       measured.close();
     }
   }
 
-  #measureTable(name: string, rows: TableRows, gradient: Float32Array, probability: Float32Array): UseMeasurement {
-    const tensor = tensorOf(this.#model, name);
+  #measureTable({ use, rows, gradient }: MeasuredTable, probability: Float32Array): UseMeasurement {
+    const tensor = tensorOf(this.#model, use.tensor);
     const { batches } = this.#task;
-    return measureLookup({
-      kernels: this.#kernels,
-      tensor,
-      tokens: this.#tokens,
-      batches,
-      rows,
-      gradient,
-      probability,
-    });
+    const { sequences, length } = this.#sequences;
+    const input = this.#graph.values[use.input];
+    const name = input.source === 'input' ? input.name : '';
+    const ids = this.#sequences.input(name, [...Array(sequences).keys()]) as Int32Array;
+    const tokens = { sequences, length, ids };
+    return measureLookup({ kernels: this.#kernels, tensor, tokens, batches, rows, gradient, probability });
   }
 
   /**
@@ -208,7 +227,7 @@ class Work {
     for (const value of boundaryInputs(part)) {
       if (this.#gradients.has(value)) summed.add(value);
       else {
-        const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#tokens.sequences;
+        const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#sequences.sequences;
         const index = free.findIndex(({ length }) => length === numbers);
         this.#gradients.set(value, index < 0 ? new Float32Array(numbers) : free.splice(index, 1)[0]);
       }
@@ -225,7 +244,7 @@ class Work {
   #restore(layer: number, gradient: Float32Array): void {
     let at = 0;
     for (const value of this.#live(layer)) {
-      const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#tokens.sequences;
+      const numbers = numbersPerSequence(this.#graph, value, this.#sequences) * this.#sequences.sequences;
       this.#gradients.set(value, Float32Array.from(gradient.subarray(at, at + numbers)));
       at += numbers;
     }
@@ -239,12 +258,12 @@ class Work {
 
   /** Multiply-adds of a segment per sequence, in those of an average one. */
   #cost(index: number): number {
-    return relativeCost(this.#graph, index, index + 1, this.#tail) * this.#tokens.length;
+    return relativeCost(this.#graph, index, index + 1, this.#tail) * this.#sequences.length;
   }
 
   #tailCost(): number {
     const last = segmentCount(this.#graph);
-    return TAIL_COST * relativeCost(this.#graph, this.#tail, last, this.#tail) * this.#tokens.length;
+    return TAIL_COST * relativeCost(this.#graph, this.#tail, last, this.#tail) * this.#sequences.length;
   }
 
   #name(index: number, direction: string): string {
@@ -254,7 +273,7 @@ class Work {
   /** Counts work in tokens through an average segment's forward pass; resumed work counts only what is left. */
   #reporter(): (cost: number, detail: string) => Promise<void> {
     const { resume, options } = this.#task;
-    const { sequences } = this.#tokens;
+    const { sequences } = this.#sequences;
     const sum = (to: number): number =>
       Array.from({ length: Math.max(0, to) }, (_, index) => this.#cost(index)).reduce((a, b) => a + b, 0);
     const total =
@@ -286,10 +305,12 @@ function relativeCost(graph: Graph, from: number, to: number, tail: number): num
   return multiplyAdds(from, to) / Math.max(1, multiplyAdds(0, tail) / Math.max(1, tail));
 }
 
-function meanProbability(halves: readonly (readonly (Float32Array | Float64Array)[])[], tokens: number): Float32Array {
+/** How often each output was predicted on average; empty where the objective does not tell. */
+function meanPrediction(halves: readonly (readonly (Float32Array | Float64Array)[])[], rows: number): Float32Array {
+  if (halves.length === 0) return new Float32Array(0);
   const total = new Float64Array(halves[0][0].length);
-  for (const [probability] of halves) for (let i = 0; i < total.length; i++) total[i] += probability[i];
-  return Float32Array.from(total, (sum) => sum / tokens);
+  for (const [prediction] of halves) for (let i = 0; i < total.length; i++) total[i] += prediction[i];
+  return Float32Array.from(total, (sum) => sum / rows);
 }
 
 function concatenated(arrays: readonly Float32Array[]): Float32Array {

@@ -23,7 +23,10 @@ export const BATCH_TOKENS = 2048;
  * Even sequences first, then odd ones, so that the factors of one half are finished before the other's begin.
  * @throws UsageError for fewer than two sequences
  */
-export function planBatches(tokens: TokenBatch, batchTokens = BATCH_TOKENS): SequenceBatch[] {
+export function planBatches(
+  tokens: Pick<TokenBatch, 'sequences' | 'length'>,
+  batchTokens = BATCH_TOKENS,
+): SequenceBatch[] {
   if (tokens.sequences < 2)
     throw new UsageError(
       `calibration text has ${tokens.sequences} sequence(s) of ${tokens.length} tokens, measuring needs at least 2: give more text`,

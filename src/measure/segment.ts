@@ -1,11 +1,12 @@
 import { gradientName } from '../graph/differentiate.ts';
 import { inputNamed } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
+import type { Use } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { isMatrix } from '../model/matrices.ts';
 import type { Objective } from '../objective/types.ts';
 import type { BoundaryStore } from '../run/boundaries.ts';
-import { type LookupTables, loadSegment } from '../run/lookups.ts';
+import { type LookupTables, loadSegment, type TableRows } from '../run/lookups.ts';
 import type { RunningProgram } from '../run/program.ts';
 import type { SegmentedRun, SequenceRange } from '../run/segments.ts';
 import { numbersPerSequence, sizesOf } from '../run/sequences.ts';
@@ -25,6 +26,14 @@ export interface OpenOptions {
   readonly objective?: Objective;
   /** Values whose gradients later segments have begun: this one's shares are added. */
   readonly summed?: ReadonlySet<ValueId>;
+}
+
+/** A table of which rows were looked up. */
+export interface MeasuredTable {
+  readonly use: Use;
+  readonly rows: TableRows;
+  /** At what was found, of all sequences. */
+  readonly gradient: Float32Array;
 }
 
 /** What a measurement works with. */
@@ -51,7 +60,7 @@ export class SegmentMeasurement {
   /** Rows of each use's inputs in the current half. */
   readonly #counts: number[];
   /** Gradients at what was looked up, by table. */
-  readonly lookups: ReadonlyMap<string, Float32Array>;
+  readonly #lookups: ReadonlyMap<string, Float32Array>;
   /** Sums of the objective, of finished halves. */
   readonly outputSums: (Float32Array | Float64Array)[][] = [];
 
@@ -66,7 +75,7 @@ export class SegmentMeasurement {
     this.#objective = opened.options.objective;
     this.#summed = opened.options.summed ?? new Set();
     this.#counts = measuring.linear.map(() => 0);
-    this.lookups = new Map(
+    this.#lookups = new Map(
       measuring.lookups.map(({ use }) => [use.tensor, new Float32Array(this.#numbers(use.output))]),
     );
   }
@@ -90,8 +99,13 @@ export class SegmentMeasurement {
     return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, grouped, options });
   }
 
-  get tables(): LookupTables {
-    return this.#tables;
+  /** Tables whose rows were looked up, with the gradients at what was found. */
+  tables(): MeasuredTable[] {
+    return this.#measuring.lookups.flatMap(({ use }) => {
+      const rows = this.#tables.rows.get(use.tensor);
+      const gradient = this.#lookups.get(use.tensor);
+      return rows && gradient ? [{ use, rows, gradient }] : [];
+    });
   }
 
   get graph(): Graph {
@@ -122,7 +136,7 @@ export class SegmentMeasurement {
       else await program.read(gradient, part);
     }
     for (const { use, gradient } of this.#measuring.lookups)
-      await program.read(gradient, this.#part(this.lookups.get(use.tensor)!, batch));
+      await program.read(gradient, this.#part(this.#lookups.get(use.tensor)!, batch));
     await this.#addSums(batch, owners);
     for (const [i, node] of this.#measuring.grouped.entries()) await this.#addGrouped(node, this.#grouped[i], owners);
   }
@@ -136,7 +150,7 @@ export class SegmentMeasurement {
     for (const [i, node] of this.#measuring.linear.entries()) {
       const a = await this.#takeState(node.gram, new Float32Array(node.columns ** 2));
       const rowEnergy = node.isOutput
-        ? this.#objective!.energy(outputSums, this.#counts[i])
+        ? this.#objective!.energy(outputSums)
         : await this.#takeState(node.rowEnergy, new Float64Array(node.rows));
       finishHalf(this.#kernels, this.#factors[i], { a, rowEnergy, count: this.#counts[i] });
       this.#counts[i] = 0;

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabase } from '../core/database.node.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { keyText, measurementOf, summaryOf } from './store.ts';
 import { packTriangle, unpackTriangle } from './triangle.ts';
@@ -58,7 +59,7 @@ interface MatrixRow {
  */
 export async function openMeasurementStore(path: string): Promise<MeasurementStore> {
   mkdirSync(dirname(path), { recursive: true });
-  const database = new DatabaseSync(path);
+  const database = openDatabase(path);
   try {
     prepare(database, path);
   } catch (error) {

@@ -1,3 +1,14 @@
+import type { Objective } from '../objective/types.ts';
+import type { Sequences } from '../run/sequences.ts';
+
+/** What a network is measured on and by. */
+export interface MeasuredData {
+  readonly sequences: Sequences;
+  /** SHA-256 (hex) of it. */
+  readonly digest: string;
+  readonly objective: Objective;
+}
+
 /**
  * One term of the KL quadratic form of a matrix: an error δW costs ½·Σ_i b_i·δw_i·A·δw_iᵀ nats per token
  * (weighted Kronecker form, docs/method.md). Several terms add up (a tied embedding is input and output).

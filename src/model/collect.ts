@@ -1,6 +1,6 @@
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import type { TensorSpec } from './architecture.ts';
+import type { TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
 import { stackedTensor, tensorFromEntry, withAddend } from './tensors.ts';
 import type { ModelTensor } from './types.ts';

@@ -1,5 +1,5 @@
 import { FormatError } from '../core/errors.ts';
-import type { ConfigFields } from './architecture.ts';
+import type { ConfigFields } from './architectures/types.ts';
 
 /** Under which names models of several parts keep the config of their language model. */
 const TEXT_PARTS = ['text_config', 'llm_config', 'language_config'];

@@ -1,7 +1,8 @@
 import type { MetadataValue, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import { type Architecture, architectureByName } from './architecture.ts';
+import { architectureByName } from './architecture.ts';
 import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
+import type { Architecture } from './architectures/types.ts';
 import { ggufKeys, readInteger, readNumber } from './gguf-keys.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { AttentionWindow, ModelConfig, RopeConfig } from './types.ts';

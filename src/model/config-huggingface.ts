@@ -1,6 +1,7 @@
 import { FormatError } from '../core/errors.ts';
-import { architectureOf, type ConfigFields, type FoundArchitecture, knownClasses } from './architecture.ts';
+import { architectureOf, type FoundArchitecture, knownClasses } from './architecture.ts';
 import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
+import type { ConfigFields } from './architectures/types.ts';
 import { asObject, readInteger, readNumber, textFields } from './config-fields.ts';
 import { ropeFromHuggingFace } from './rope-huggingface.ts';
 import type { BiasedLayer, ModelConfig } from './types.ts';

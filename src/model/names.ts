@@ -1,26 +1,7 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { TensorSpec } from './architecture.ts';
+import type { TensorName, TensorNames, TensorSpec } from './architectures/types.ts';
 import type { ModelConfig } from './types.ts';
-
-/** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */
-export interface TensorName {
-  /**
-   * Its name there, `{layer}` for the block; with `{expert}` the experts' matrices stand apart and are stacked. `model.`
-   * stands for whatever the checkpoint puts before its layers.
-   */
-  readonly huggingFace?: string;
-  /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
-  readonly permutedHeads?: 'heads' | 'kvHeads';
-  /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
-  readonly addend?: number;
-  /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */
-  readonly exact?: boolean;
-  readonly optional?: boolean;
-}
-
-/** Names by GGUF's own, `blk.N.` and `.weight` left out: `attn_q`, `attn_q.bias`. */
-export type TensorNames = Readonly<Record<string, TensorName | string>>;
 
 /** Names that nearly every decoder has. */
 export const commonNames: TensorNames = {

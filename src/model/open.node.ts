@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { HEAD_BYTES, identify } from '../container/identify.ts';
-import { diskFolder, openSafetensorsFolder, openTensorFile } from '../container/node.ts';
+import { diskFolder, openSafetensorsFolder, openTensorFile, repositoryOf } from '../container/node.ts';
 import type { TensorFile } from '../container/types.ts';
 import type { ModelPurpose } from '../container/variants.ts';
 import { FormatError } from '../core/errors.ts';
@@ -49,7 +49,8 @@ async function openFolder({ path, weights }: Extract<Located, { kind: 'folder' }
     const parts = {
       tokenizer: await tokenizerFromFolder(path, (file) => readIfThere(join(path, file)), config),
       config,
-      name: basename(resolve(path)),
+      // A snapshot's folder is called by its commit.
+      name: repositoryOf(path)?.replace(/^.*\//, '') ?? basename(resolve(path)),
       baseModel: baseModelOfFolder(card && new TextDecoder().decode(card), config),
     };
     return await modelFromTensorFile(file, parts);

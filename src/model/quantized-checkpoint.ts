@@ -1,6 +1,6 @@
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import type { ConfigFields } from './architecture.ts';
+import type { ConfigFields } from './architectures/types.ts';
 import { textFields } from './config-fields.ts';
 
 /** How tensors of quantized checkpoints are called. The first that matches names the kind. */

@@ -1,5 +1,5 @@
 import { FormatError } from '../core/errors.ts';
-import type { Architecture, ConfigFields } from './architecture.ts';
+import type { Architecture, ConfigFields } from './architectures/types.ts';
 import { asObject, readNumber } from './config-fields.ts';
 import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
 import type { RopeConfig } from './types.ts';

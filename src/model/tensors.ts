@@ -2,7 +2,7 @@ import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
-import type { TensorSpec } from './architecture.ts';
+import type { TensorSpec } from './architectures/types.ts';
 import type { ModelTensor } from './types.ts';
 
 /**

@@ -112,10 +112,22 @@ export interface CacheFormats {
   readonly v: readonly string[];
 }
 
-export interface Model {
-  readonly config: ModelConfig;
-  /** What is computed, with the tensors' names as its weights. */
+/** What is computed and the weights: all that running, measuring, pricing and rounding need. */
+export interface Network {
+  /** Its weights are called by the tensors' names. */
   readonly graph: Graph;
+  readonly tensors: ReadonlyMap<string, ModelTensor>;
+  /** How states are to be kept; default float32 everywhere. */
+  readonly cache?: CacheFormats;
+  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
+  readonly activations?: ReadonlyMap<string, number>;
+  /** SHA-256 (hex) over network and tensor data: the key of measurements. */
+  fingerprint(): Promise<string>;
+}
+
+/** A language model: a network with what turns text into its inputs. */
+export interface Model extends Network {
+  readonly config: ModelConfig;
   /** By GGUF name, in GGUF's usual order (token_embd, blocks, output_norm, output). Tied models have no `output.weight`. */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   readonly tokenizer: Tokenizer;

@@ -28,4 +28,12 @@ export const categorical: Objective = {
   ],
   // E[g_i²] is E[p_i·(1 − p_i)]: known without sampling.
   energy: ([probability, squares]) => Float64Array.from(squares, (square, i) => Math.max(0, probability[i] - square)),
+  divergence: (kernels, reference, outputs, width) =>
+    kernels.scope(() => {
+      const rows = outputs.length / width;
+      const kl = kernels.f32(rows);
+      const [nllP, nllQ, agree] = [kernels.f32(rows), kernels.f32(rows), kernels.f32(rows)];
+      kernels.compareLogits(reference, outputs, kernels.i32(rows), width, { kl, nllP, nllQ, agree });
+      return Float32Array.from(kl);
+    }),
 };

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabase } from '../core/database.node.ts';
 import type { Memory } from '../core/memory.ts';
 import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
@@ -18,7 +19,7 @@ export class Workspace {
   /** @param path created when absent; one of another version is emptied, since everything in it can be computed again */
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
-    this.#database = new DatabaseSync(path);
+    this.#database = openDatabase(path);
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
     const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version !== WORK_VERSION) this.#database.exec('DROP TABLE IF EXISTS prices; DROP TABLE IF EXISTS blocks');

@@ -2,7 +2,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { TensorMeasurement } from '../measure/types.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
@@ -46,7 +46,7 @@ export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
 }
 
 /** The slices a plan is carried out in, in file order. */
-export function slices(model: Model, plan: BitPlan): Slice[] {
+export function slices(model: Network, plan: BitPlan): Slice[] {
   return matrices(model).flatMap((tensor) => {
     const name = plannedFormat(plan, tensor);
     const step = Math.max(1, Math.floor(SLICE_WEIGHTS / tensor.shape[1]));
@@ -70,7 +70,7 @@ export interface CurvatureSource {
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
 export async function encodePlan(
-  model: Model,
+  model: Network,
   plan: BitPlan,
   measured: CurvatureSource | undefined,
   runner: JobRunner,

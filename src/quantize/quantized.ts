@@ -1,6 +1,6 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import { decodeRows, format, rowBytes } from '../numeric/table.ts';
 import { type BlockStore, plannedFormat, type Slice, slices } from './encode.ts';
 import { matrices } from './sensitivity.ts';
@@ -9,24 +9,24 @@ import { matrices } from './sensitivity.ts';
  * The model as a plan makes it: its matrices decode the store's blocks. Vectors are the original's.
  * @param only keeps the original of every matrix for which it is false, and of cache and activations; default none
  */
-export function quantizedModel(
-  model: Model,
+export function quantizedModel<N extends Network>(
+  model: N,
   plan: BitPlan,
   store: BlockStore,
   only: (tensor: ModelTensor) => boolean = everything,
-): Model {
+): N {
   const bySlice = Map.groupBy(slices(model, plan), ({ tensor }) => tensor.name);
   const tensors = new Map(model.tensors);
   for (const tensor of matrices(model).filter(only)) {
     tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
   }
-  const { config, graph, tokenizer, metadata } = model;
-  const made = { config, graph, tokenizer, metadata, tensors, ...(only === everything && roundings(plan)) };
-  return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} };
+  const { cache: _, activations: __, ...kept } = model;
+  const made = { ...kept, tensors, ...(only === everything && roundings(plan)) };
+  return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} } as unknown as N;
 }
 
 /** What a plan rounds beside matrices. */
-function roundings({ cache, activations }: BitPlan): Pick<Model, 'cache' | 'activations'> {
+function roundings({ cache, activations }: BitPlan): Pick<Network, 'cache' | 'activations'> {
   return { cache, activations: activations && new Map(Object.entries(activations)) };
 }
 

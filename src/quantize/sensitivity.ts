@@ -6,7 +6,7 @@ import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import { isMatrix } from '../model/matrices.ts';
-import type { Model, ModelTensor, TensorRole } from '../model/types.ts';
+import type { ModelTensor, Network, TensorRole } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 import { candidates, matrixFacts } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
@@ -56,7 +56,7 @@ export interface PriceOptions extends WorkOptions {
 const SAMPLED_ROWS = 96;
 
 /** Matrices of the model: what a plan assigns formats to. Everything else stays F32. */
-export function matrices(model: Model): ModelTensor[] {
+export function matrices(model: Network): ModelTensor[] {
   return [...model.tensors.values()].filter(isMatrix);
 }
 
@@ -65,7 +65,7 @@ export function matrices(model: Model): ModelTensor[] {
  * @throws UsageError for unknown formats, and for a matrix that none of them can hold
  */
 export function refuseUnusablePalette(
-  model: Model,
+  model: Network,
   magnitudes: Magnitudes,
   palette: readonly string[] | undefined,
 ): void {
@@ -84,7 +84,7 @@ export function refuseUnusablePalette(
 
 /** Prices every candidate of every matrix with the rounding that will be used. */
 export async function priceModel(
-  model: Model,
+  model: Network,
   measured: Measurement,
   runner: JobRunner,
   options: PriceOptions,

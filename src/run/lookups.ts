@@ -1,8 +1,9 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
+import type { SharedMemory } from './memory.ts';
 import { tensorOf } from './program.ts';
-import type { SegmentedRun } from './segments.ts';
+import type { Sequences } from './sequences.ts';
 
 /** Rows of a table that are read together. */
 const CHUNK_ROWS = 4096;
@@ -27,8 +28,15 @@ export interface LookupTables {
   places<T extends Float32Array | Int32Array>(input: string, values: T): T;
 }
 
-/** Loads a segment's weights as float32 into the run's memory. */
-export async function loadSegment({ memory, model, sequences }: SegmentedRun, part: Graph): Promise<LookupTables> {
+/** What a segment's weights are loaded for, and where to. */
+interface LoadTask {
+  readonly memory: SharedMemory;
+  readonly model: Network;
+  readonly sequences: Sequences;
+}
+
+/** Loads a segment's weights as float32. */
+export async function loadSegment({ memory, model, sequences }: LoadTask, part: Graph): Promise<LookupTables> {
   const loaded: string[] = [];
   const rows = new Map<string, TableRows>();
   const byInput = new Map<string, TableRows>();

@@ -3,7 +3,7 @@ import { inputNamed, weightsOf } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Buffer, Device, Executable, Slot } from '../kernels/device.ts';
 import { bytesOfType, countOf, type Sizes } from '../kernels/program.ts';
-import type { Model, ModelTensor } from '../model/types.ts';
+import type { ModelTensor, Network } from '../model/types.ts';
 import type { SharedMemory } from './memory.ts';
 
 export interface ProgramOptions {
@@ -53,6 +53,7 @@ export class RunningProgram {
     await this.#device.read(this.slot(value), into);
   }
 
+  /** All inputs must have been written since the last run: their memory is used again once they have been read. */
   run(sizes: Sizes): void {
     this.#executable.run(sizes);
   }
@@ -82,12 +83,12 @@ function constantSlots(memory: SharedMemory, { values }: Graph, { operandOf, pro
 }
 
 /** Loads the weights that a graph reads. @throws FormatError for one that the model lacks */
-export async function loadWeights(memory: SharedMemory, model: Model, graph: Graph, target: Target): Promise<void> {
+export async function loadWeights(memory: SharedMemory, model: Network, graph: Graph, target: Target): Promise<void> {
   for (const name of weightsOf(graph)) await memory.load(tensorOf(model, name), target.packed?.(name) !== undefined);
 }
 
 /** @throws RangeError for a tensor that is not in the model */
-export function tensorOf(model: Model, name: string): ModelTensor {
+export function tensorOf(model: Network, name: string): ModelTensor {
   const tensor = model.tensors.get(name);
   if (!tensor) throw new RangeError(`${name} is not in the model`);
   return tensor;

@@ -3,7 +3,7 @@ import { schedule } from '../graph/schedule.ts';
 import { inputsOf, segment, segmentCount } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
-import type { Model } from '../model/types.ts';
+import type { Network } from '../model/types.ts';
 import type { BoundaryShape, BoundaryStore } from './boundaries.ts';
 import { type LookupTables, loadSegment } from './lookups.ts';
 import { SharedMemory } from './memory.ts';
@@ -24,7 +24,7 @@ export interface SequenceRange {
 /** A network at work on whole sequences, segment by segment: only one segment's weights are in memory at a time. */
 export class SegmentedRun {
   readonly device: Device;
-  readonly model: Model;
+  readonly model: Network;
   readonly graph: Graph;
   readonly sequences: Sequences;
   readonly target: Target;
@@ -32,7 +32,7 @@ export class SegmentedRun {
   readonly memory: SharedMemory;
 
   /** @param graph the model's, with outputs for every row (`allRows`) */
-  constructor(device: Device, model: Model, graph: Graph, sequences: Sequences, target: Target) {
+  constructor(device: Device, model: Network, graph: Graph, sequences: Sequences, target: Target) {
     this.device = device;
     this.model = model;
     this.graph = graph;

@@ -1,11 +1,11 @@
 import type { StateFormat, Target } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import { isMatrix } from '../model/matrices.ts';
-import type { Model } from '../model/types.ts';
+import type { Network } from '../model/types.ts';
 import { format, rowBytes } from '../numeric/table.ts';
 
 /** Whole sequences in float32, with what the model says of activations and caches: for evaluating. */
-export function wholeTarget(model: Model): Target {
+export function wholeTarget(model: Network): Target {
   return { states: 'whole', inputBits: inputBits(model), stateFormat: stateFormat(model) };
 }
 
@@ -13,7 +13,7 @@ export function wholeTarget(model: Model): Target {
  * Decoding: states grow, and weights are multiplied from their blocks where the device can.
  * @param exact all weights as float32
  */
-export function streamTarget(model: Model, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
+export function streamTarget(model: Network, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
   const packed = (name: string): string | undefined => {
     const tensor = model.tensors.get(name);
     if (exact || tensor === undefined || !isMatrix(tensor) || !tensor.loadBlocks) return undefined;
@@ -22,12 +22,12 @@ export function streamTarget(model: Model, device: Pick<Device, 'supportsPacked'
   return { states: 'stream', packed, inputBits: inputBits(model), stateFormat: stateFormat(model) };
 }
 
-function inputBits({ activations }: Model): Target['inputBits'] {
+function inputBits({ activations }: Network): Target['inputBits'] {
   return activations && ((name) => activations.get(name));
 }
 
 /** States are named `blk.N.k` and `blk.N.v`. */
-function stateFormat({ cache }: Model): Target['stateFormat'] {
+function stateFormat({ cache }: Network): Target['stateFormat'] {
   return (
     cache &&
     ((state) => {

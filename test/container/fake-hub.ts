@@ -16,6 +16,8 @@ export class FakeHub {
   ignoreRanges = false;
   /** Status for every request, when not 0. */
   status = 0;
+  /** Answers of the next requests, before any other: a status, with headers such as Retry-After. */
+  answers: { readonly status: number; readonly headers?: Readonly<Record<string, string>> }[] = [];
   /** Path whose bytes are sent wrong. */
   corrupt = '';
   requests = 0;
@@ -47,7 +49,9 @@ export class FakeHub {
     this.requests++;
     this.token = request.headers.authorization;
     const path = decodeURIComponent((request.url ?? '').split('?')[0]);
-    if (this.status !== 0) response.writeHead(this.status).end();
+    const answer = this.answers.shift();
+    if (answer !== undefined) response.writeHead(answer.status, answer.headers).end();
+    else if (this.status !== 0) response.writeHead(this.status).end();
     else if (path.startsWith(`/api/models/${this.#repo}/revision/`))
       json(response, { _id: '1', id: this.#repo, sha: commit, lastModified: '2026-01-01' });
     else if (path === `/api/models/${this.#repo}/tree/${commit}`)
@@ -70,7 +74,7 @@ export class FakeHub {
     const start = Number(range?.[1] ?? 0);
     const end = range?.[2] ? Number(range[2]) + 1 : data.length;
     const headers = {
-      etag: `"${path}"`,
+      etag: `"${encodeURIComponent(path)}"`,
       'content-length': end - start,
       'content-range': `bytes ${start}-${end - 1}/${data.length}`,
     };

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { HubSettings } from '../../src/container/hub/cache.node.ts';
-import { hubSettings } from '../../src/container/hub/cache.node.ts';
 import { chooseFiles } from '../../src/container/hub/choose.ts';
 import { parseModelId } from '../../src/container/hub/model-id.ts';
 import { pullModel, resolveModel } from '../../src/container/hub/pull.node.ts';
+import type { HubSettings } from '../../src/container/hub/settings.node.ts';
+import { hubSettings } from '../../src/container/hub/settings.node.ts';
 import { quantLabel } from '../../src/container/variants.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
@@ -192,7 +192,7 @@ test('a folder model is fetched into the shared layout, once', async () => {
   const files = {
     'config.json': '{}',
     'tokenizer.json': '{"a":1}',
-    'README.md': 'no',
+    'README.md': '---\nlicense: mit\n---\n',
     'consolidated.safetensors': 'no',
     'model.safetensors.index.json': '{"weight_map":{"x":"model-00001-of-00001.safetensors"}}',
     'model-00001-of-00001.safetensors': weights,
@@ -205,7 +205,9 @@ test('a folder model is fetched into the shared layout, once', async () => {
     });
     assert.equal(hub.token, 'Bearer hf_secret');
     assert.equal(model.kind, 'folder');
+    // The card tells the licence.
     assert.deepEqual((await readdir(model.path)).sort(), [
+      'README.md',
       'config.json',
       'model-00001-of-00001.safetensors',
       'model.safetensors.index.json',
@@ -229,7 +231,7 @@ test('a folder model is fetched into the shared layout, once', async () => {
     });
 
     const before = hub.transfers.length;
-    assert.equal(before, 4);
+    assert.equal(before, 5);
     await pullModel(id, { settings });
     assert.equal(hub.transfers.length, before);
     const requests = hub.requests;
@@ -293,9 +295,12 @@ test('rejects a server that answers a range with the whole file', async () => {
 
 test('rejects names in a repository that lead out of the cache', async () => {
   const index = '{"weight_map":{"x":"../../../x.safetensors"}}';
-  await withHub({ 'config.json': '{}', 'model.safetensors.index.json': index }, async (_, settings) => {
-    await assert.rejects(pullModel(id, { settings }), /no path inside a repository/);
-  });
+  await withHub(
+    { 'config.json': '{}', 'tokenizer.json': '{}', 'model.safetensors.index.json': index },
+    async (_, settings) => {
+      await assert.rejects(pullModel(id, { settings }), /no path inside a repository/);
+    },
+  );
 });
 
 test('failures of the hub are one line each', async () => {
@@ -305,8 +310,9 @@ test('failures of the hub are one line each', async () => {
     hub.status = 404;
     await assert.rejects(pullModel({ ...id, revision: 'dev' }, { settings }), /no such model or no revision dev/);
     hub.status = 503;
-    await assert.rejects(pullModel(id, { settings }), /is not in the cache .* cannot be reached/);
-    await assert.rejects(resolveModel('no/such/file.gguf'), /no such file or folder; models of the hub are written/);
+    const busy = pullModel(id, { settings, retries: 1, retryDelay: 1 });
+    await assert.rejects(busy, /is not in the cache .* the hub is not available \(503\), run again later/);
+    await assert.rejects(resolveModel('no/such/file.gguf'), /no such file or folder .*models of the hub are written/);
     await assert.rejects(pullModel(id, { settings: { ...settings, offline: true } }), /HF_HUB_OFFLINE is set/);
   });
 });

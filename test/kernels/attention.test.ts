@@ -129,6 +129,28 @@ test('attentionBackward with windows, caps, scales and without a mask is within 
   assert.equal(cases, 33);
 });
 
+test('attention and attentionBackward of small sizes are within 4e-6 and 2e-5 of the reference', async () => {
+  const random = new Random(66);
+  const options = [{}, { window: 2 }, { causal: false }, { softcap: 1, scale: 0.5 }, { causal: false, window: 3 }];
+  const sizes = [0, 1, 2, 3, 31, 33];
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const length of sizes) {
+      for (const headDim of sizes.slice(1)) {
+        const plain = { sequences: 1 + (cases % 2), length, past: 0, capacity: length, heads: 2, kvHeads: 1, headDim };
+        const shape: AttentionShape = { ...plain, ...options[cases % options.length] };
+        const arrays = inputs(random, shape);
+        const dOut = normal(random, arrays[0].length);
+        const label = JSON.stringify(shape);
+        assertClose(kernels, attention(shape), arrays, 4e-6, { label });
+        assertClose(kernels, attentionBackward(shape), [...arrays, dOut], 2e-5, { label });
+        cases++;
+      }
+    }
+  });
+  assert.equal(cases, 90);
+});
+
 test('a query of no tokens, and odd values in queries and keys, are within 2e-5 of the reference', async () => {
   const random = new Random(63);
   let cases = 0;

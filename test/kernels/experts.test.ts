@@ -184,14 +184,11 @@ const combineBackward =
     return gradients;
   };
 
+/** Small and unaligned numbers of tokens and columns, 1 to 4 of 5 experts each. */
+const sizes = [0, 1, 2, 3, 31, 33];
 /** [tokens, experts, k, columns] */
-const slotShapes: [number, number, number, number][] = [
-  [0, 3, 2, 5],
-  [1, 4, 1, 1],
-  [2, 4, 2, 3],
-  [3, 4, 4, 0],
-  [31, 16, 4, 33],
-  [33, 8, 3, 31],
+const slotShapes = [
+  ...sizes.flatMap((tokens) => sizes.map((columns, i) => [tokens, 5, 1 + (i % 4), columns])),
   [5, 60, 8, 64],
 ];
 

@@ -26,6 +26,16 @@ const shapes: WindowShape[] = [
   shape([1, 10, 11, 7], [2, 5, 1]),
 ];
 
+/** Seeded shapes. */
+function anyShape(random: Random): WindowShape {
+  const kernel = 1 + random.integer(4);
+  const [height, width] = [kernel + random.integer(8), kernel + random.integer(8)];
+  const size: [number, number, number, number] = [random.integer(3), height, width, random.integer(34)];
+  return shape(size, [kernel, 1 + random.integer(kernel + 1), random.integer(kernel)]);
+}
+const seeded = new Random(90);
+const allShapes = [...shapes, ...Array.from({ length: 20 }, () => anyShape(seeded))];
+
 const unfold =
   (s: WindowShape): Operation =>
   (on, x) => {
@@ -59,7 +69,7 @@ test('unfold and maxPool equal the reference; fold and maxPoolBackward are withi
   const random = new Random(91);
   let cases = 0;
   await onEveryBuild((kernels) => {
-    for (const s of shapes) {
+    for (const s of allShapes) {
       const { images, patches, pooled } = windowLengths(s);
       const label = JSON.stringify(s);
       const [x, y, dy] = [images, patches, pooled].map((length) => normal(random, length));
@@ -71,7 +81,7 @@ test('unfold and maxPool equal the reference; fold and maxPoolBackward are withi
       cases++;
     }
   });
-  assert.equal(cases, 3 * shapes.length);
+  assert.equal(cases, 3 * allShapes.length);
 });
 
 test('infinities, NaN and equal values in windows: pooling and its backward as the reference has them', async () => {
@@ -118,7 +128,7 @@ test('fold is the transpose of unfold: ⟨unfold x, y⟩ = ⟨x, fold y⟩ withi
   const random = new Random(93);
   let cases = 0;
   await onEveryBuild((kernels) => {
-    for (const s of shapes) {
+    for (const s of allShapes) {
       const { images, patches } = windowLengths(s);
       const [x, y] = [normal(random, images), normal(random, patches)].map((array) => kernels.upload(array));
       const [[there], [back]] = [unfold(s)(kernels, x), fold(s)(kernels, y)];
@@ -129,7 +139,7 @@ test('fold is the transpose of unfold: ⟨unfold x, y⟩ = ⟨x, fold y⟩ withi
       cases++;
     }
   });
-  assert.equal(cases, 3 * shapes.length);
+  assert.equal(cases, 3 * allShapes.length);
 });
 
 test('fold and maxPoolBackward match finite differences within 1e-3', () => {

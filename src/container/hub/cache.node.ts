@@ -1,43 +1,8 @@
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { UsageError } from '../../core/errors.ts';
+import { incompletePath } from './download.node.ts';
 import { checkRepoPath } from './model-id.ts';
-
-/** How the hub is reached, as every tool of the ecosystem is told: by the environment. */
-export interface HubSettings {
-  readonly cacheFolder: string;
-  /** Default https://huggingface.co. */
-  readonly endpoint: string;
-  readonly token?: string;
-  /** Nothing is asked of the network. */
-  readonly offline: boolean;
-}
-
-/**
- * HF_HUB_CACHE > HUGGINGFACE_HUB_CACHE > HF_HOME/hub > XDG_CACHE_HOME/huggingface/hub > ~/.cache/huggingface/hub;
- * HF_TOKEN, else the file HF_TOKEN_PATH or HF_HOME/token; HF_ENDPOINT; HF_HUB_OFFLINE.
- * @see huggingface_hub, docs/package_reference/environment_variables
- */
-export async function hubSettings(environment: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
-  const {
-    HF_HUB_CACHE,
-    HUGGINGFACE_HUB_CACHE,
-    HF_HOME,
-    XDG_CACHE_HOME,
-    HF_TOKEN,
-    HF_TOKEN_PATH,
-    HF_ENDPOINT,
-    HF_HUB_OFFLINE,
-  } = environment;
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
-  const token = HF_TOKEN || (await readFile(HF_TOKEN_PATH || join(home, 'token'), 'utf8').catch(() => '')).trim();
-  return {
-    cacheFolder: HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub'),
-    endpoint: (HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
-    ...(token === '' ? {} : { token }),
-    offline: /^(?:1|on|yes|true)$/i.test(HF_HUB_OFFLINE ?? ''),
-  };
-}
 
 /**
  * A repository in the cache that Python's huggingface_hub, llama.cpp and others share:
@@ -59,12 +24,22 @@ export class CachedRepo {
     return join(this.folder, 'blobs', digest);
   }
 
+  /** Lock of a blob that is being fetched, where Python's huggingface_hub keeps its own. */
+  lockPath(digest: string): string {
+    return join(dirname(this.folder), '.locks', basename(this.folder), `${digest}.bitbudget`);
+  }
+
+  /** Bytes of a blob that an unfinished transfer left. */
+  async arrived(digest: string): Promise<number> {
+    return (await stat(incompletePath(this.blobPath(digest))).catch(() => undefined))?.size ?? 0;
+  }
+
   snapshotFolder(commit: string): string {
     return join(this.folder, 'snapshots', commit);
   }
 
   snapshotPath(commit: string, path: string): string {
-    return join(this.snapshotFolder(commit), checkRepoPath(this.#repo, path));
+    return join(this.snapshotFolder(commit), localPath(this.#repo, path));
   }
 
   /** The commit that a branch, tag or commit was last seen at; undefined when it was never fetched. */
@@ -106,8 +81,29 @@ export class CachedRepo {
   }
 
   #refPath(revision: string): string {
-    return join(this.folder, 'refs', checkRepoPath(this.#repo, revision));
+    return join(this.folder, 'refs', localPath(this.#repo, revision));
   }
+}
+
+/** A path of a repository as one of this system. Windows has characters of its own, which no file's name may hold. */
+function localPath(repo: string, path: string): string {
+  checkRepoPath(repo, path);
+  if (sep === '\\' && /[\\:*?"<>|]/.test(path))
+    throw new UsageError(
+      `${repo}: ${JSON.stringify(path)} cannot be the name of a file on Windows; fetch it elsewhere`,
+    );
+  return path;
+}
+
+/** `user/name` of a snapshot in the cache, or a file at its top; undefined for any other path. */
+export function repositoryOf(path: string): string | undefined {
+  const full = resolve(path);
+  for (const folder of [full, dirname(full)]) {
+    const [snapshots, repo] = [dirname(folder), dirname(dirname(folder))];
+    const match = /^models--(.+?)--(.+)$/.exec(basename(repo));
+    if (isCommit(basename(folder)) && basename(snapshots) === 'snapshots' && match) return `${match[1]}/${match[2]}`;
+  }
+  return undefined;
 }
 
 export function isCommit(text: string): boolean {

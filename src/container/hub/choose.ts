@@ -17,11 +17,16 @@ export const defaultQuant = 'Q4_K_M';
 /** What a Hugging Face folder holds beside its weights, when it has it. */
 const folderFiles = [
   'config.json',
-  'tokenizer.json',
   'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
   'generation_config.json',
   'chat_template.jinja',
+  'chat_template.json',
 ];
+
+/** Files that hold a vocabulary: the first set that is whole is fetched. */
+const vocabularies = [['tokenizer.json'], ['tokenizer.model'], ['vocab.json', 'merges.txt']];
 
 /**
  * Chooses what makes the model out of a repository's files. What runs is a small variant where there is one; what stands
@@ -92,7 +97,16 @@ function chooseFolder(repo: string, paths: readonly string[]): Choice {
   const files = folderFiles.filter((name) => paths.includes(name));
   if (!files.includes('config.json'))
     throw new BitbudgetError(`${repo}: is no model that can be read; ${describeContents(paths)}`);
-  if (paths.includes(indexFile)) return { kind: 'folder', files: [...files, indexFile], index: indexFile };
-  if (paths.includes(singleFile)) return { kind: 'folder', files: [...files, singleFile] };
+  const hasAll = (set: readonly string[]): boolean => set.every((name) => paths.includes(name));
+  const vocabulary = vocabularies.find(hasAll);
+  if (hasWeights(paths)) {
+    if (vocabulary === undefined)
+      throw new BitbudgetError(
+        `${repo}: has weights but no tokenizer; expected ${vocabularies.map((set) => set.join(' with ')).join(', ')}: take the repository it was made from`,
+      );
+    const all = [...files, ...vocabulary];
+    if (paths.includes(indexFile)) return { kind: 'folder', files: [...all, indexFile], index: indexFile };
+    return { kind: 'folder', files: [...all, singleFile] };
+  }
   throw new BitbudgetError(`${repo}: has no safetensors weights; ${describeContents(paths)}`);
 }

@@ -24,13 +24,16 @@ export interface DownloadOptions extends WorkOptions {
   readonly retries?: number;
 }
 
+/** Where a file that has not arrived whole lies. */
+export const incompletePath = (path: string): string => `${path}.incomplete`;
+
 /**
  * Fetches a file to `path`. What has arrived is kept as `path.incomplete` and continued after a cut connection or by a
  * later call; the name `path` appears only when the contents match their digest.
  * @throws BitbudgetError when the server keeps failing or the contents do not match; `signal.reason` when aborted
  */
 export async function download(file: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> {
-  const incomplete = `${path}.incomplete`;
+  const incomplete = incompletePath(path);
   await mkdir(dirname(path), { recursive: true });
   const continued = (await sizeOf(incomplete)) > 0;
   await fetchRest(file, incomplete, options);

@@ -29,7 +29,8 @@ const namePart = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 export function parseModelId(text: string): HubModelId | undefined {
   const start = prefix.exec(text)?.[0].length ?? 0;
   const explicit = start > 0;
-  const id = parseBody(text.slice(start), explicit);
+  const body = text.slice(start);
+  const id = parseBody(/^https?:/.test(text) ? body.replace(/\?.*$/, '') : body, explicit);
   if (id === undefined && explicit) {
     throw new UsageError(
       `${text}: names no model; expected hf:user/repo, hf:user/repo:QUANT or hf:user/repo/file.gguf#branch`,
@@ -39,7 +40,7 @@ export function parseModelId(text: string): HubModelId | undefined {
 }
 
 function parseBody(body: string, explicit: boolean): HubModelId | undefined {
-  const [path, branch] = split(body.replace(/\?.*$/, ''), '#');
+  const [path, branch] = splitBranch(body);
   const [user, name, ...rest] = path.split('/');
   if (name === undefined || (rest.length > 0 && !explicit)) return undefined;
   const [repoName, quant] = split(name, ':');
@@ -49,9 +50,24 @@ function parseBody(body: string, explicit: boolean): HubModelId | undefined {
   if (quant !== undefined) return undefined;
   // The hub's own URLs of a file: /resolve/BRANCH/path and /blob/BRANCH/path.
   const isUrl = (rest[0] === 'resolve' || rest[0] === 'blob') && rest.length >= 3;
-  const revision = branch ?? (isUrl ? decodeURIComponent(rest[1]) : undefined);
-  const file = (isUrl ? rest.slice(2) : rest).join('/');
+  const revision = branch ?? (isUrl ? decoded(rest[1]) : undefined);
+  const file = isUrl ? rest.slice(2).map(decoded).join('/') : rest.join('/');
   return { repo, explicit, file: checkRepoPath(repo, file), ...given({ revision }) };
+}
+
+/** The branch stands behind the last `#`, unless that is part of a file's name. */
+function splitBranch(body: string): [path: string, branch: string | undefined] {
+  const at = body.lastIndexOf('#');
+  return at < 0 || /\.gguf$/i.test(body.slice(at)) ? [body, undefined] : [body.slice(0, at), body.slice(at + 1)];
+}
+
+/** A part of a URL as it was before it was escaped; as it is where it is no such. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function isNamePart(text: string): boolean {
@@ -72,7 +88,7 @@ function given<T extends Record<string, string | undefined>>(fields: T): Partial
 /** A path inside a repository that stays inside a folder it is joined to. Throws UsageError otherwise. */
 export function checkRepoPath(repo: string, path: string): string {
   const parts = path.split('/');
-  if (/[\\\0:]/.test(path) || parts.some((part) => part === '' || part === '.' || part === '..')) {
+  if (path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
     throw new UsageError(`${repo}: ${JSON.stringify(path)} is no path inside a repository`);
   }
   return path;

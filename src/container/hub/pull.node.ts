@@ -1,17 +1,20 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
 import { isRecord, parseObject } from '../safetensors/read.ts';
 import type { ModelPurpose } from '../variants.ts';
-import type { HubSettings } from './cache.node.ts';
-import { CachedRepo, exists, hubSettings, isCommit } from './cache.node.ts';
+import { CachedRepo, exists } from './cache.node.ts';
 import type { Choice } from './choose.ts';
 import { chooseFiles } from './choose.ts';
+import { HubBusyError, type HubClient, HubMissingError, hubClient, type ListedFile } from './client.node.ts';
 import type { DownloadOptions } from './download.node.ts';
 import { download } from './download.node.ts';
+import { isPathLike, mistypedPath } from './local.node.ts';
+import { withLock } from './lock.node.ts';
 import type { HubModelId } from './model-id.ts';
 import { checkRepoPath, parseModelId } from './model-id.ts';
+import type { HubSettings } from './settings.node.ts';
+import { hubSettings } from './settings.node.ts';
 
 export interface PullOptions extends DownloadOptions {
   /** What the model is wanted for, default to be run; decides which of several files is taken. */
@@ -33,154 +36,128 @@ export interface PulledModel {
 /**
  * The local path of a model as a user names it: a path that exists, or a model of the hub, which is fetched into the
  * shared cache unless it is there already.
- * @throws UsageError when it is neither
+ * @throws UsageError when it is neither, with what it may have been meant to be
  */
 export async function resolveModel(name: string, options: PullOptions = {}): Promise<string> {
   const id = parseModelId(name);
-  if (id?.explicit !== true && (await exists(name))) return name;
-  if (id === undefined)
-    throw new UsageError(`${name}: no such file or folder; models of the hub are written hf:user/repo`);
-  return (await pullModel(id, options)).path;
+  if (id?.explicit === true) return (await pullModel(id, options)).path;
+  if (await exists(name)) return name;
+  if (id === undefined || (await isPathLike(name))) throw await mistypedPath(name, id);
+  try {
+    return (await pullModel(id, options)).path;
+  } catch (error) {
+    if (!(error instanceof HubMissingError)) throw error;
+    throw new UsageError(`${name}: no such file or folder here; as a model of the hub, ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 /**
  * Fetches a model of the hub into the shared Hugging Face cache; what is there already is not fetched again, and what a
- * cut connection left is continued. Without a network, what the cache has is used.
- * @throws BitbudgetError when the model, the file or the variant does not exist, or the hub cannot be reached
+ * cut connection left is continued. All that is needed is checked, and its small files fetched, before the weights are.
+ * Without a network, what the cache has is used.
+ * @throws BitbudgetError when the model, the file or the variant does not exist, the hub cannot be reached, or the disk is too full
  */
 export async function pullModel(id: HubModelId, options: PullOptions = {}): Promise<PulledModel> {
   const settings = options.settings ?? (await hubSettings());
   const cache = new CachedRepo(settings.cacheFolder, id.repo);
-  if (settings.offline) return fromCache(id, cache, `HF_HUB_OFFLINE is set`, options.purpose);
-  const hub = hubClient(id, settings, options.signal);
+  if (settings.offline)
+    return fromCache(
+      id,
+      cache,
+      'the hub is not asked (HF_HUB_OFFLINE is set); fetch it where there is a network',
+      options.purpose,
+    );
+  const hub = await hubClient(id, settings, options);
   let commit: string;
   try {
     commit = await hub.commit();
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (error instanceof BitbudgetError) throw error;
-    return fromCache(id, cache, `${settings.endpoint} cannot be reached`, options.purpose);
+    if (error instanceof BitbudgetError && !(error instanceof HubBusyError)) throw error;
+    return fromCache(id, cache, unreachable(settings, error), options.purpose);
   }
   const listed = await hub.files(commit);
   const choice = chooseFiles(id, [...listed.keys()], options.purpose);
-  const fetched: string[] = [];
-  const fetchAll = async (paths: readonly string[]) => {
-    for (const path of paths) {
-      await fetchOne(cache, commit, path, listed, hub, options);
-      fetched.push(path);
-    }
-  };
-  await fetchAll(choice.files);
-  await fetchAll(await indexedFiles(id, cache, commit, choice));
+  const fetch: Fetch = { cache, commit, listed, hub, options };
+  const weights = choice.kind === 'gguf' ? choice.files : choice.files.filter(isWeights);
+  const small = [...choice.files.filter((path) => !weights.includes(path)), ...(listed.has(card) ? [card] : [])];
+  await fetchAll(fetch, [...new Set(small)]);
+  const shards = await indexedFiles(id, cache, commit, choice);
+  await checkBefore(fetch, [...weights, ...shards]);
+  await fetchAll(fetch, [...weights, ...shards]);
   await cache.remember(id.revision ?? 'main', commit);
-  return pulled(id, cache, commit, choice, fetched);
+  return pulled(id, cache, commit, choice, [...choice.files, ...shards]);
 }
 
-interface ListedFile {
-  readonly byteLength: number;
-  readonly digest: string;
+/** The repository's description, which tells its licence. */
+const card = 'README.md';
+const isWeights = (path: string): boolean => path.endsWith('.safetensors');
+
+function unreachable(settings: HubSettings, error: unknown): string {
+  if (error instanceof HubBusyError) return error.why;
+  const { cause, message } = error as Error;
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? message;
+  const proxy = settings.proxy === undefined ? '' : ' through the proxy that is set';
+  return `${settings.endpoint} cannot be reached${proxy} (${code}); check the network and try again`;
 }
 
-type HubClient = ReturnType<typeof hubClient>;
-
-/** The three questions asked of the hub, with its failures put into one line. */
-function hubClient(id: HubModelId, settings: HubSettings, signal: AbortSignal | undefined) {
-  const common = { hubUrl: settings.endpoint, fetch: hubFetch(settings, signal) };
-  return {
-    async commit(): Promise<string> {
-      const revision = id.revision ?? 'main';
-      const { sha } = await asked(id, () =>
-        modelInfo({ ...common, name: id.repo, revision, additionalFields: ['sha'] }),
-      );
-      if (typeof sha !== 'string' || !isCommit(sha))
-        throw new BitbudgetError(`${id.repo}: the hub names no commit for ${revision}`);
-      return sha;
-    },
-    async files(commit: string): Promise<Map<string, ListedFile>> {
-      const files = new Map<string, ListedFile>();
-      await asked(id, async () => {
-        for await (const entry of listFiles({ ...common, repo: id.repo, revision: commit, recursive: true })) {
-          if (entry.type !== 'file') continue;
-          const digest = entry.lfs?.oid ?? entry.oid ?? '';
-          files.set(entry.path, { byteLength: entry.lfs?.size ?? entry.size, digest });
-        }
-      });
-      return files;
-    },
-    async open(commit: string, path: string, offset: number): Promise<ReadableStream<Uint8Array>> {
-      // Plain HTTP instead of Xet: only there a transfer can be continued at any byte.
-      const blob = await asked(id, () =>
-        downloadFile({ ...common, repo: id.repo, revision: commit, path, xet: false }),
-      );
-      if (blob === null) throw new BitbudgetError(`${id.repo}: ${path} is listed but cannot be fetched`);
-      return (offset === 0 ? blob : blob.slice(offset)).stream() as ReadableStream<Uint8Array>;
-    },
-  };
+/** One repository's commit, and how to get files of it. */
+interface Fetch {
+  readonly cache: CachedRepo;
+  readonly commit: string;
+  readonly listed: ReadonlyMap<string, ListedFile>;
+  readonly hub: HubClient;
+  readonly options: PullOptions;
 }
 
-/**
- * Adds what the library leaves out: abort, the token (sent to the hub alone, not to where it redirects), and a check
- * that a server which was asked for a range did not send the whole file.
- */
-function hubFetch(settings: HubSettings, signal: AbortSignal | undefined): typeof fetch {
-  const origin = new URL(settings.endpoint).origin;
-  return async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    const headers = new Headers(init?.headers);
-    if (settings.token !== undefined && url.origin === origin) headers.set('authorization', `Bearer ${settings.token}`);
-    const response = await fetch(url, { ...init, headers, signal });
-    const range = headers.get('range');
-    if (range !== null && range !== 'bytes=0-0' && response.status === 200) {
-      await response.body?.cancel();
-      throw new Error(`the server ignored the range ${range}`);
-    }
-    return response;
-  };
+async function fetchAll(fetch: Fetch, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await fetchOne(fetch, path);
 }
 
-async function asked<T>(id: HubModelId, question: () => Promise<T>): Promise<T> {
-  try {
-    return await question();
-  } catch (error) {
-    if (!(error instanceof HubApiError)) throw error;
-    if (error.statusCode === 401 || error.statusCode === 403) {
-      throw new BitbudgetError(
-        `${id.repo}: the hub refuses access (${error.statusCode}); it may not exist, or be private or gated: accept its licence on the hub and set HF_TOKEN`,
-        { cause: error },
-      );
-    }
-    if (error.statusCode === 404) {
-      throw new BitbudgetError(
-        `${id.repo}: the hub has no such model${id.revision === undefined ? '' : ` or no revision ${id.revision}`}`,
-        { cause: error },
-      );
-    }
-    // Overload passes; what the caller does about it is try again.
-    if (error.statusCode === 429 || error.statusCode >= 500)
-      throw new Error(`the hub answered ${error.statusCode}`, { cause: error });
-    throw new BitbudgetError(`${id.repo}: the hub answered ${error.statusCode}`, { cause: error });
+/** Whether all files are there and fit on the disk, before the first of them is fetched. */
+async function checkBefore(fetch: Fetch, paths: readonly string[]): Promise<void> {
+  const { cache, commit } = fetch;
+  let missing = 0;
+  for (const path of paths) {
+    const { digest, byteLength } = listedFile(fetch, path);
+    if (await exists(cache.snapshotPath(commit, path))) continue;
+    if (await exists(cache.blobPath(digest))) continue;
+    missing += byteLength - (await cache.arrived(digest));
   }
+  const disk = missing > 0 ? await statfs(cache.folder).catch(() => undefined) : undefined;
+  if (disk === undefined) return;
+  const free = disk.bavail * disk.bsize;
+  if (free >= missing) return;
+  const size = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  throw new BitbudgetError(
+    `${cache.folder}: has ${size(free)} free, expected ${size(missing)} for what is to be fetched; make room, or set HF_HUB_CACHE to another disk`,
+  );
 }
 
-async function fetchOne(
-  cache: CachedRepo,
-  commit: string,
-  path: string,
-  listed: ReadonlyMap<string, ListedFile>,
-  hub: HubClient,
-  options: PullOptions,
-): Promise<void> {
-  if (await exists(cache.snapshotPath(commit, path))) return;
+function listedFile({ listed }: Fetch, path: string): ListedFile {
   const file = listed.get(path);
   if (file === undefined)
-    throw new BitbudgetError(`${path}: is named by the model's index but is not in the repository`);
+    throw new BitbudgetError(`${path}: is named by the model's index but is not in the repository; tell its owner`);
   // The digest names a file in the cache, so it must be one.
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(file.digest))
-    throw new BitbudgetError(`${path}: the hub gives no checksum for it`);
+    throw new BitbudgetError(`${path}: the hub gives no checksum for it; check HF_ENDPOINT`);
+  return file;
+}
+
+async function fetchOne(fetch: Fetch, path: string): Promise<void> {
+  const { cache, commit, hub, options } = fetch;
+  if (await exists(cache.snapshotPath(commit, path))) return;
+  const file = listedFile(fetch, path);
   const blobPath = cache.blobPath(file.digest);
-  if (!(await exists(blobPath))) {
-    await download({ name: path, ...file, open: (offset) => hub.open(commit, path, offset) }, blobPath, options);
-  }
+  const fetchBlob = async (): Promise<void> => {
+    // Another process may have fetched it while this one waited.
+    if (await exists(blobPath)) return;
+    const remote = { name: path, ...file, open: (offset: number) => hub.open(commit, path, offset) };
+    await download(remote, blobPath, options);
+  };
+  if (!(await exists(blobPath))) await withLock(cache.lockPath(file.digest), fetchBlob, options.signal);
   await cache.link(commit, path, file.digest);
 }
 
@@ -195,7 +172,7 @@ async function indexedFiles(id: HubModelId, cache: CachedRepo, commit: string, c
 
 async function fromCache(id: HubModelId, cache: CachedRepo, why: string, purpose?: ModelPurpose): Promise<PulledModel> {
   const commit = await cache.commitOf(id.revision ?? 'main');
-  if (commit === undefined) throw new BitbudgetError(`${id.repo}: is not in the cache ${cache.folder}, and ${why}`);
+  if (commit === undefined) throw new HubMissingError(`${id.repo}: is not in the cache ${cache.folder}, and ${why}`);
   const present = await cache.files(commit);
   const choice = chooseFiles(id, present, purpose);
   const files = [...choice.files, ...(await indexedFiles(id, cache, commit, choice))];

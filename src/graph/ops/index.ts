@@ -1,6 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import type { Op } from '../types.ts';
 import { attention, attentionBackward } from './attention.ts';
+import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
@@ -58,6 +59,10 @@ export const ops: readonly Op[] = [
   combineBackward,
   scaleRows,
   scaleRowsBackward,
+  batchNorm,
+  batchNormBackward,
+  batchStatistics,
+  batchStatisticsBackward,
   patches,
   patchesTransposed,
   meanRows,

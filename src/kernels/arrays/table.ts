@@ -1,6 +1,7 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
 import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Attribute, Sizes } from '../program.ts';
+import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { probabilitySquares } from './sums.ts';
 
 /** An operand as kernels take it. */
@@ -247,6 +248,24 @@ export const bindings: Readonly<Record<string, Bind>> = {
     },
   sketch: (bound) => sketchBy(bound, 'sketch'),
   outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
+  batchNorm:
+    ({ views, attributes: { epsilon } }) =>
+    () =>
+      batchNorm(views.slice(0, 5).map(f32), f32(views[5]), epsilon as number),
+  batchNormBackward:
+    ({ views, attributes: { epsilon } }) =>
+    () =>
+      batchNormBackward(views.slice(0, 5).map(f32), views.slice(5).map(f32), epsilon as number),
+  batchStatistics:
+    ({ views: [x, mean, variance] }) =>
+    () =>
+      batchStatistics(f32(x), f32(mean), f32(variance)),
+  batchStatisticsBackward:
+    ({ views: [x, mean, dMean, dVariance, dx] }) =>
+    () =>
+      batchStatisticsBackward(
+        ...([f32(x), f32(mean), dMean && f32(dMean), dVariance && f32(dVariance), f32(dx)] as const),
+      ),
   unfold:
     ({ kernels, views: [x, y], sizes, attributes }) =>
     () =>

@@ -1,5 +1,4 @@
-import type { Architecture, ConfigFields, HuggingFaceClass } from '../architecture.ts';
-import { commonNames, type TensorName } from '../names.ts';
+import { commonNames } from '../names.ts';
 import { selfAttention } from '../parts/attention.ts';
 import { causalModel, sandwiched } from '../parts/causalModel.ts';
 import { gatedMlp } from '../parts/gatedMlp.ts';
@@ -7,6 +6,7 @@ import { ropePart } from '../rope.ts';
 import { slidingRope } from '../rope-huggingface.ts';
 import type { AttentionWindow, ModelConfig } from '../types.ts';
 import { windowOf } from '../window.ts';
+import type { Architecture, ConfigFields, HuggingFaceClass, TensorName } from './types.ts';
 
 /** Every sixth block sees everything, the others a window. */
 const PATTERN = 6;

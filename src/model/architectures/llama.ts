@@ -1,6 +1,6 @@
-import type { Architecture } from '../architecture.ts';
 import { commonNames } from '../names.ts';
 import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { mistralWindow } from './windows.ts';
 
 /** Llama 2 and 3, Mistral, SmolLM2 and everything else that uses their code. */

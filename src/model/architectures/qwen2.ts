@@ -1,6 +1,6 @@
-import type { Architecture } from '../architecture.ts';
 import { commonNames } from '../names.ts';
 import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen2 and Qwen2.5: biases on q, k, v; RoPE by halves. */

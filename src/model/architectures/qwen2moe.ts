@@ -1,13 +1,13 @@
 import { FormatError } from '../../core/errors.ts';
-import type { Architecture } from '../architecture.ts';
 import { readInteger } from '../config-fields.ts';
-import { commonNames, type TensorName } from '../names.ts';
+import { commonNames } from '../names.ts';
 import { selfAttention } from '../parts/attention.ts';
 import { causalModel, preNormed } from '../parts/causalModel.ts';
 import { experts } from '../parts/experts.ts';
 import { ropePart } from '../rope.ts';
 import { windowOf } from '../window.ts';
 import { attentionLayers } from './biases.ts';
+import type { Architecture, TensorName } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 const mlp = (name: string): string => `model.layers.{layer}.mlp.${name}.weight`;

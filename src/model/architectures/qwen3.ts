@@ -1,6 +1,6 @@
-import type { Architecture } from '../architecture.ts';
 import { commonNames } from '../names.ts';
 import { familyGraph } from './family.ts';
+import type { Architecture } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 /** Qwen3 (dense): RMSNorm on every head of q and k before RoPE by halves, no biases. */

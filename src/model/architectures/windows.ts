@@ -1,5 +1,5 @@
-import type { ConfigFields } from '../architecture.ts';
 import type { AttentionWindow } from '../types.ts';
+import type { ConfigFields } from './types.ts';
 
 /** Window that Mistral's and Qwen's classes take where config.json does not name one. */
 const DEFAULT_WINDOW = 4096;

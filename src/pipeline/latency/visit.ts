@@ -60,7 +60,7 @@ function nearest(name: string, names: readonly string[]): string[] {
 
 /** Matrices of the first blocks that are not in the visited kernel's format in a round. */
 function mixedIn(model: Model, layers: number, round: number): ModelTensor[] {
-  const kept = matrices(model).filter((tensor) => tensor.layer < layers && isMultiplied(model, tensor));
+  const kept = matrices(model).filter((tensor) => tensor.layer < layers && isMultiplied(model, tensor.name));
   const alike = Map.groupBy(kept, ({ shape: [rows, columns] }) => shapeName(rows, columns));
   return [...alike.values()].flatMap((group) =>
     group.length > 1 ? group.filter((_, i) => (i + round) % 2 === 1) : [],
@@ -76,7 +76,7 @@ function layersInMemory(model: Model, name: string): number {
   const bytes = (layer: number): number =>
     productBytes(
       matrices(model)
-        .filter((tensor) => tensor.layer === layer && isMultiplied(model, tensor))
+        .filter((tensor) => tensor.layer === layer && isMultiplied(model, tensor.name))
         .map((tensor) => ({
           rows: tensor.shape[0],
           columns: tensor.shape[1],

@@ -90,6 +90,6 @@ function freeCache({ config }: Model): RunPrices['cache'] {
 function freeActivations(model: Model, widths: readonly number[]): RunPrices['activations'] {
   const prices = widths.map((bits) => ({ bits, loss: 0, lossError: 0 }));
   return matrices(model)
-    .filter((tensor) => isMultiplied(model, tensor))
+    .filter((tensor) => isMultiplied(model, tensor.name))
     .map(({ name }) => ({ tensor: name, prices }));
 }

@@ -54,7 +54,7 @@ export class Planner {
   constructor(setting: Setting) {
     this.#setting = setting;
     this.#couplings = [
-      ...(setting.fuse ? fusedMatrices(setting.table) : []),
+      ...(setting.fuse ? fusedMatrices(setting.model, setting.table) : []),
       ...(setting.kvUniform ? uniformCache(setting.cache ?? []) : []),
     ];
     this.#resources = resources(setting);

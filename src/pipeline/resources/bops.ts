@@ -15,7 +15,7 @@ export function bops({ model }: Setting): Resource {
     name: 'bops',
     fixed: 0,
     cost: (tensor, name, bits = ACTIVATION_BITS) => {
-      const multiplyAdds = isMultiplied(model, tensor) ? tensor.rows * tensor.columns : 0;
+      const multiplyAdds = isMultiplied(model, tensor.tensor) ? tensor.rows * tensor.columns : 0;
       return Math.ceil(bitsPerWeight(format(name)) * bits * multiplyAdds);
     },
   };

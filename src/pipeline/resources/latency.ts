@@ -12,7 +12,7 @@ export function latency({ model, latency: table }: Setting): Resource | undefine
     name: 'latency',
     unit: 'ms per decoded token',
     fixed: fixedTime(table),
-    cost: (tensor, format) => (isMultiplied(model, tensor) ? productTime(table, { ...tensor, format }) : 0),
+    cost: (tensor, format) => (isMultiplied(model, tensor.tensor) ? productTime(table, { ...tensor, format }) : 0),
     spread: (formatOf) => predictLatency(table, productsOf(model, formatOf)).spread,
   };
 }

@@ -22,7 +22,7 @@ export function moved({ model, context, cache }: Setting): Resource {
     fixed: FLOAT_BYTES * vectorValues(model) + (cache ? 0 : 2 * config.layers * cacheBytes(config, 'F32', tokens)),
     cost: (tensor, name) => {
       const row = packedFormats.includes(name) ? rowBytes(format(name), tensor.columns) : FLOAT_BYTES * tensor.columns;
-      return (isMultiplied(model, tensor) ? tensor.rows : 1) * row;
+      return (isMultiplied(model, tensor.tensor) ? tensor.rows : 1) * row;
     },
     cacheCost: (name) => cacheBytes(config, name, tokens),
   };

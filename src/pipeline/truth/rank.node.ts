@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
 import type { Memory } from '../../core/memory.ts';
@@ -34,10 +34,11 @@ export interface UnrankedMetric {
 const LAYER_TOKENS = 4096;
 const EVALUATED_TOKENS = 512;
 
-/** The truth stored with the package for this model, when there is one. */
+/** The truth that a checkout stores for this model, when there is one; packages hold none. */
 export async function storedTruth(model: Model): Promise<Truth | undefined> {
   const fingerprint = await model.fingerprint();
   const folder = assetPath('truth');
+  if (!existsSync(folder)) return undefined;
   for (const name of readdirSync(folder).sort()) {
     const truth = truthFromJson(readFileSync(join(folder, name), 'utf8'));
     if (truth.model === fingerprint) return truth;

@@ -1,0 +1,131 @@
+/**
+ * The entry points of a commit that this bench uses, behind one interface. They are the package's own for Node,
+ * `src/node.ts`; where a commit's are otherwise, this file is the place to tell them apart, and nothing else changes.
+ * All here is about the commit's code: none of this checkout's is run.
+ */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { MeasureJob, RunJob } from './types.ts';
+
+/** A model that runs with a KV cache. Logits are valid until the next call. */
+export interface RunSession {
+  prefill(tokens: ArrayLike<number>): Promise<Float32Array>;
+  decode(token: number): Float32Array | Promise<Float32Array>;
+  rewind(position: number): void;
+  close(): Promise<void>;
+}
+
+/** Kronecker factors of a form, see docs/method.md. */
+interface Term {
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+}
+
+interface Measurement {
+  readonly summaries: readonly { readonly tensor: string; readonly use: string; readonly factor: object }[];
+  read(tensor: string): Promise<{
+    readonly rounding: readonly Term[];
+    readonly pricing: readonly Term[];
+    readonly importance: Float32Array;
+    readonly sketches: readonly object[];
+  }>;
+}
+
+/** What a model is measured to be worth. */
+export interface Measured {
+  readonly measurement: Measurement;
+  /** A list of prices by tensor. */
+  readonly weights: { readonly tensors: readonly { readonly tensor: string }[] };
+  readonly cache: unknown;
+  readonly activations: unknown;
+}
+
+export interface Library {
+  openSession(job: RunJob, contextLength: number): Promise<RunSession>;
+  measure(job: MeasureJob): Promise<Measured>;
+  evaluate(reference: string, candidate: string, threads: number, tokens: Int32Array, length: number): Promise<object>;
+}
+
+type Model = { close(): Promise<void> };
+type Kernels = { readonly threads: number };
+
+interface WorkSession {
+  measure(tokens: MeasureJob['tokens']): Promise<Measurement>;
+  workspace(measurement: Measurement): Promise<{ close(): void }>;
+  price(measurement: Measurement, workspace: object, rounding: string, palette: readonly string[]): Promise<unknown>;
+  priceRun(
+    tokens: () => Promise<MeasureJob['tokens']>,
+    workspace: object,
+    chosen: { cache: boolean; activations: readonly number[] },
+  ): Promise<{ cache?: unknown; activations?: unknown }>;
+  close(): Promise<void>;
+}
+
+/** Exports of `src/node.ts` as far as they are used. */
+interface NodeEntry {
+  openModel(path: string): Promise<Model>;
+  createWasmKernels(options: { threads: number }): Promise<Kernels>;
+  createSession(
+    kernels: Kernels,
+    model: Model,
+    options: { contextLength: number; exact: boolean },
+  ): Promise<Omit<RunSession, 'close'> & { close(): void }>;
+  evaluateModels(
+    kernels: Kernels,
+    reference: Model,
+    candidate: Model,
+    tokens: Int32Array,
+    options: { length: number },
+  ): Promise<object>;
+  readonly Session: {
+    open(model: Model, options: { folder: string; threads: number; seed: number }): Promise<WorkSession>;
+  };
+}
+
+const SEED = 1;
+
+/** @param root folder of a commit with its packages and its kernels */
+export async function loadLibrary(root: string): Promise<Library> {
+  const entry = (await import(pathToFileURL(join(root, 'src/node.ts')).href)) as NodeEntry;
+  const kept = new Map<number, Promise<Kernels>>();
+  const kernelsOf = (threads: number): Promise<Kernels> => {
+    const known = kept.get(threads) ?? entry.createWasmKernels({ threads });
+    kept.set(threads, known);
+    return known;
+  };
+  return {
+    async openSession({ file, threads, exact }, contextLength) {
+      const model = await entry.openModel(file);
+      const session = await entry.createSession(await kernelsOf(threads), model, { contextLength, exact });
+      return {
+        prefill: (tokens) => session.prefill(tokens),
+        decode: (token) => session.decode(token),
+        rewind: (position) => session.rewind(position),
+        close: async () => {
+          await session.close();
+          await model.close();
+        },
+      };
+    },
+    measure: (job) => measure(entry, job),
+    async evaluate(reference, candidate, threads, tokens, length) {
+      const models = [await entry.openModel(reference), await entry.openModel(candidate)];
+      const result = await entry.evaluateModels(await kernelsOf(threads), models[0], models[1], tokens, { length });
+      for (const model of models) await model.close();
+      return result;
+    },
+  };
+}
+
+async function measure(entry: NodeEntry, job: MeasureJob): Promise<Measured> {
+  const { file, threads, folder, palette, activations } = job;
+  const tokens = { ...job.tokens, ids: Int32Array.from(job.tokens.ids) };
+  const session = await entry.Session.open(await entry.openModel(file), { folder, threads, seed: SEED });
+  const measurement = await session.measure(tokens);
+  const workspace = await session.workspace(measurement);
+  const weights = (await session.price(measurement, workspace, 'gptq', palette)) as Measured['weights'];
+  const run = await session.priceRun(async () => tokens, workspace, { cache: true, activations });
+  workspace.close();
+  await session.close();
+  return { measurement, weights, cache: run.cache, activations: run.activations };
+}

@@ -1,0 +1,93 @@
+import type { Graph } from '../../graph/types.ts';
+import type { TypedMetadata } from '../../text/types.ts';
+import type { GgufKeys } from '../gguf-keys.ts';
+import type { AttentionWindow, ModelConfig, RopeConfig, TensorRole } from '../types.ts';
+
+/** What one architecture of the llama family declares: everything else is shared. */
+export interface Architecture {
+  /** GGUF's `general.architecture`. */
+  readonly name: string;
+  /** Classes of Transformers that are this architecture. */
+  readonly huggingFace: readonly HuggingFaceClass[];
+  /** RoPE style of the GGUF layout. Where it is `interleaved`, q and k rows of HF checkpoints are permuted at load. */
+  readonly ropeStyle: RopeConfig['style'];
+  /** Whether llama.cpp reads `rope_freqs.weight` for it, which carries llama3 scaling. */
+  readonly ropeFactors: boolean;
+  /** Base of RoPE where a file does not say; default 10000. */
+  readonly ropeBase?: number;
+  /** Names of the network's weights. */
+  readonly names: TensorNames;
+  /** The network; weights are called as in GGUF. */
+  graph(config: ModelConfig): Graph;
+  /** What GGUF says of such models beyond what all have. */
+  readGguf?(keys: GgufKeys, config: ModelConfig): Partial<ModelConfig>;
+  /** The same, to be written. Keys without `NAME.`. */
+  metadata?(config: ModelConfig): Iterable<readonly [string, TypedMetadata]>;
+}
+
+/** Fields of a config.json, those of a nested `text_config` included. */
+export type ConfigFields = Readonly<Record<string, unknown>>;
+
+/** How a class of Transformers reads config.json. @see transformers, models/NAME/configuration_NAME.py */
+export interface HuggingFaceClass {
+  /** `model_type` of config.json. */
+  readonly modelType: string;
+  /** Values of `architectures`: the language model, and the model without its head. */
+  readonly names: readonly string[];
+  /** What absent fields mean. */
+  readonly defaults: {
+    readonly contextLength: number;
+    /** Default: the number of heads. */
+    readonly kvHeads?: number;
+    /** Default: hidden size ÷ heads. */
+    readonly headDim?: number;
+    /** Default: 10000. */
+    readonly ropeBase?: number;
+  };
+  /** Fields that give all linear layers of a part biases; others ignore them. */
+  readonly biasFields?: { readonly attention: string; readonly feedForward: string };
+  /** Names of the activation that are this class's; default silu. */
+  readonly activations?: readonly string[];
+  /** What fields say beyond what all have. */
+  read?(fields: ConfigFields, config: ModelConfig, subject: string): Partial<ModelConfig>;
+  /** The sliding window, when the class knows one and the fields do not switch it off. */
+  window?(fields: ConfigFields, layers: number): AttentionWindow | undefined;
+}
+
+/** A tensor that a model must have (or, `optional`, may have). */
+export interface TensorSpec {
+  readonly name: string;
+  readonly role: TensorRole;
+  readonly layer: number;
+  readonly shape: readonly number[];
+  /** Name in HF checkpoints, `{expert}` where experts stand apart; absent for tensors that exist only in GGUF. */
+  readonly huggingFace?: string;
+  /** Matrices stacked in it. */
+  readonly experts?: number;
+  /** What is added to the values of HF checkpoints. */
+  readonly addend?: number;
+  /** Stays float32 whatever is planned. */
+  readonly exact?: boolean;
+  /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
+  readonly permutedHeads?: number;
+  readonly optional?: boolean;
+}
+
+/** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */
+export interface TensorName {
+  /**
+   * Its name there, `{layer}` for the block; with `{expert}` the experts' matrices stand apart and are stacked. `model.`
+   * stands for whatever the checkpoint puts before its layers.
+   */
+  readonly huggingFace?: string;
+  /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
+  readonly permutedHeads?: 'heads' | 'kvHeads';
+  /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
+  readonly addend?: number;
+  /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */
+  readonly exact?: boolean;
+  readonly optional?: boolean;
+}
+
+/** Names by GGUF's own, `blk.N.` and `.weight` left out: `attn_q`, `attn_q.bias`. */
+export type TensorNames = Readonly<Record<string, TensorName | string>>;
