@@ -12,7 +12,7 @@ export const PLAN_OUTLINE: Outline = { measuring: 65, pricing: 35 };
 /** Stages of the library in words for people. */
 const WORDS: Readonly<Record<string, string>> = {
   downloading: 'fetching the model',
-  checking: 'checking what was fetched',
+  checking: 'checking the weights',
   measuring: 'measuring what the precision of every matrix is worth',
   pricing: 'trying every format on every matrix',
   'pricing cache': 'trying formats of the KV cache',
