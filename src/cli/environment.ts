@@ -1,5 +1,5 @@
 import { availableParallelism, freemem, release, totalmem } from 'node:os';
-import { hubSettings } from '../container/node.ts';
+import { hubSettings } from '../container/hub/settings.node.ts';
 import { packageVersion } from '../core/version.node.ts';
 import { type Device, describeDevice } from '../kernels/wasm/device.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';

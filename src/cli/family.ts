@@ -34,9 +34,9 @@ interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, Evalua
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly measured: number;
-  readonly targetSize?: number;
   readonly plot?: string;
   readonly yes?: boolean;
+  readonly targetSize?: number;
   readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
@@ -54,12 +54,13 @@ export function register(program: Command): void {
       choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     )
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
-    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3)
-    .optionsGroup(GROUP.keep)
-    .option('--plot <file>', 'one page with all models in one plot, such as family.html');
+    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
-  command.optionsGroup(GROUP.keep).option('--work-dir <folder>', 'where measurements are kept', '.bitbudget');
+  command
+    .optionsGroup(GROUP.keep)
+    .option('--plot <file>', 'one page with all models in one plot, such as family.html')
+    .option('--work-dir <folder>', 'where measurements are kept', '.bitbudget');
   addThreadsOption(addOverwriteOption(addSeedOption(command)));
   addExamples(command, [
     ['family small/ large/ --target-size 1.8G', 'the large one in few bits, or the small one in many?'],
@@ -69,8 +70,9 @@ export function register(program: Command): void {
 }
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
-  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   if (options.plot) refuseOverwrite(options.plot, options.yes);
+  if (options.plot) refuseOverwrite(options.plot, options.yes);
+  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
   const { planFamily } = await import('../pipeline/family/family.node.ts');

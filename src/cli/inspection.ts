@@ -47,11 +47,10 @@ export interface Share {
 }
 
 export async function inspect(path: string): Promise<Inspection> {
-  const file = await openAny(path);
+  const { file, fileBytes } = await openAny(path);
   try {
     const tensors = [...file.tensors.values()].map(describe);
     const whole = share('', tensors);
-    const fileBytes = await sizeOnDisk(path);
     return {
       path,
       container: file.container,
@@ -69,27 +68,32 @@ export async function inspect(path: string): Promise<Inspection> {
   }
 }
 
-/** Bytes of the files that hold the tensors: all of a folder's, all parts of a file in parts. */
-async function sizeOnDisk(path: string): Promise<number> {
-  const isFolder = (await stat(path)).isDirectory();
-  const located = isFolder ? await locateModel(path, 'run') : undefined;
-  const file = located?.kind === 'gguf' ? located.path : path;
-  const part = /-\d{5}-of-(\d{5})\.gguf$/;
-  if (located?.kind !== 'folder' && !part.test(file)) return (await stat(file)).size;
-  const folder = located?.kind === 'folder' ? path : dirname(file);
-  const isOurs = (name: string): boolean =>
-    located?.kind === 'folder'
-      ? name.endsWith('.safetensors')
-      : name.replace(part, '') === basename(file).replace(part, '');
-  const sizes = (await readdir(folder)).filter(isOurs).map(async (name) => (await stat(join(folder, name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+/** A folder's model, or any file as it is: a shard, an adapter, a projector. */
+async function openAny(path: string): Promise<{ readonly file: TensorFile; readonly fileBytes: number }> {
+  const located = (await stat(path)).isDirectory() ? await locateModel(path, 'run') : undefined;
+  if (located?.kind === 'folder') return { file: await openWeights(path), fileBytes: await folderBytes(path) };
+  const named = located?.path ?? path;
+  return { file: await openTensorFile(named), fileBytes: await partsBytes(named) };
 }
 
-/** A folder's model, or any file as it is: a shard, an adapter, a projector. */
-async function openAny(path: string): Promise<TensorFile> {
-  if (!(await stat(path)).isDirectory()) return openTensorFile(path);
-  const located = await locateModel(path, 'run');
-  return located.kind === 'gguf' ? openTensorFile(located.path) : openWeights(path);
+/** Bytes of all files of a folder that hold tensors. */
+async function folderBytes(folder: string): Promise<number> {
+  return await bytesOf(folder, (name) => name.endsWith('.safetensors'));
+}
+
+/** Bytes of a file, and of the others where it is one of several parts. */
+async function partsBytes(path: string): Promise<number> {
+  const part = /-\d{5}-of-\d{5}\.gguf$/;
+  const whole = basename(path).replace(part, '');
+  return await bytesOf(
+    dirname(path),
+    (name) => name === basename(path) || (part.test(name) && name.replace(part, '') === whole),
+  );
+}
+
+async function bytesOf(folder: string, isMeant: (name: string) => boolean): Promise<number> {
+  const sizes = (await readdir(folder)).filter(isMeant).map(async (name) => (await stat(join(folder, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Tensors with the same label together, in order of first appearance. */

@@ -34,14 +34,7 @@ import {
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
-import {
-  addSolverOptions,
-  checkSolver,
-  describeObjective,
-  describeSearch,
-  objectiveFor,
-  type SolverOptions,
-} from './support/solver.ts';
+import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -81,6 +74,10 @@ export function register(program: Command): void {
     .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost');
   addBudgetOptions(command);
   addSolverOptions(command);
+  command.option(
+    '--metric <name>',
+    'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL',
+  );
   addActivationOptions(command);
   command
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
@@ -114,7 +111,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const metric = await readMetric(options);
   const { model, path } = await openWithPath(modelName, options);
   checkContext(model, options.context);
-  await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
+  const isEvaluated = options.probe || options.evaluation !== undefined;
+  await checkTexts(model, isEvaluated ? options : { ...options, evaluationTokens: undefined });
   const { solveFor } = await import('../pipeline/solve.node.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
@@ -152,6 +150,21 @@ function readGoal(options: PlanCommandOptions): Wishes | undefined {
   return wishes;
 }
 
+/** @throws UsageError for an unknown metric, and for choices that a score of matrices says nothing of */
+async function readMetric(options: PlanCommandOptions): Promise<Metric | undefined> {
+  const { metric: name, solver, frontier } = options;
+  if (name === undefined) return undefined;
+  const { metricsNamed } = await import('../measure/metrics/table.ts');
+  const [metric] = metricsNamed([name]);
+  if (options.kvBudget !== undefined || options.activations !== undefined)
+    throw new UsageError('--metric scores matrices alone; leave --kv-budget and --activations out');
+  if (solver !== undefined && solvers.get(solver)?.evaluations !== undefined)
+    throw new UsageError(`--metric: --solver ${solver} chooses by true KL; leave one of them out`);
+  if (frontier && metric.combine !== undefined)
+    throw new UsageError(`--metric ${name} scores whole plans; give a budget in the place of --frontier`);
+  return metric;
+}
+
 async function printFrontier(
   modelName: string,
   options: PlanCommandOptions,
@@ -175,11 +188,12 @@ async function printFrontier(
   }));
   printResult(options, { frontier: rows, peers }, () => [
     ...table(
-      ['bits', 'bytes', 'MB', 'KL', 'nine of ten lie in', 'what people see'],
-      rows.map(({ bitsPerWeight, fileBytes, kl, klInterval, knee }) => [
+      ['bits', 'bytes', 'MB', 'below 5 bits', 'KL', 'nine of ten lie in', 'what people see'],
+      rows.map(({ bitsPerWeight, fileBytes, quantizationRatio, kl, klInterval, knee }) => [
         bitsPerWeight.toFixed(2),
         groupDigits(fileBytes),
         (fileBytes / 1e6).toFixed(2),
+        `${(100 * quantizationRatio!).toFixed(0)} %`,
         formatKl(kl),
         `${formatKl(klInterval!.low)} to ${formatKl(klInterval!.high)}`,
         `${klWords(kl)}${knee ? ' ← knee: below it, bits cost more and more' : ''}`,
@@ -224,21 +238,6 @@ function planText(plan: BitPlan): string {
   return `${JSON.stringify(plan, null, 1)}\n`;
 }
 
-/** @throws UsageError for an unknown metric, and for choices that a score of matrices says nothing of */
-async function readMetric(options: PlanCommandOptions): Promise<Metric | undefined> {
-  const { metric: name, solver, frontier } = options;
-  if (name === undefined) return undefined;
-  const { metricsNamed } = await import('../measure/metrics/table.ts');
-  const [metric] = metricsNamed([name]);
-  if (options.kvBudget !== undefined || options.activations !== undefined)
-    throw new UsageError('--metric scores matrices alone; leave --kv-budget and --activations out');
-  if (solver !== undefined && solvers.get(solver)?.evaluations !== undefined)
-    throw new UsageError(`--metric: --solver ${solver} chooses by true KL; leave one of them out`);
-  if (frontier && metric.combine !== undefined)
-    throw new UsageError(`--metric ${name} scores whole plans; give a budget in the place of --frontier`);
-  return metric;
-}
-
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
 function tensorTypes({ formats }: BitPlan): string {
   return Object.entries(formats)
@@ -253,10 +252,10 @@ function planLines(options: PlanCommandOptions, { plans: [plan], measured, peers
   return [
     `${describeBytes(fileBytes)}, ${((8 * fileBytes) / weights).toFixed(3)} bits per weight`,
     ...(asked.length > 0 ? [`takes      ${asked.join(', ')}`] : []),
-    ...(prediction!.objective ? describeObjective(prediction!) : [solvedLine(prediction!)]),
+    solvedLine(prediction!),
     predictedLine(prediction!),
     ...(measured ? [measuredLine(measured.kl, measured.tokens)] : [`           ${klWords(kl)}`]),
-    `${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
+    `low bits   ${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
     ...describeSearch(search),
     ...describeCache(plan),
     ...describeActivations(plan),

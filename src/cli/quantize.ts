@@ -7,7 +7,7 @@ import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { PeerModel } from '../pipeline/peers/types.ts';
 import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
-import type { Substitute } from '../quantize/stored-plan.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { klWords } from '../report/scale.ts';
 import type { Assignment, ReportData } from '../report/types.ts';
@@ -44,14 +44,7 @@ import { describeBytes, printResult } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { formatDuration } from './support/progress.ts';
 import { formatSize } from './support/size.ts';
-import {
-  addSolverOptions,
-  checkSolver,
-  describeObjective,
-  describeSearch,
-  objectiveFor,
-  type SolverOptions,
-} from './support/solver.ts';
+import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -180,7 +173,9 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   );
   const record = await saveRun({ model, name: shortName(modelName), output, result, facts, command: commandLine() });
   const written = await writeBeside(record, output, options);
-  printResult(options, { ...record, ...written }, () => summary(model, record, options, result, written));
+  const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
+  const closing = { ...written, lostWindow: windowLostInLlamaCpp(model.config) };
+  printResult(options, { ...record, ...written }, () => summary(record, model, options, result, closing));
 }
 
 /** What was typed, as it can be typed again. */
@@ -262,12 +257,20 @@ async function readText(path: string): Promise<string> {
   });
 }
 
+/** What is said last. */
+interface Closing {
+  readonly report?: string;
+  readonly modelCard?: string;
+  /** Width of a sliding window that llama.cpp will not keep to, in tokens. */
+  readonly lostWindow?: number;
+}
+
 function summary(
-  model: Model,
   record: ReportData,
+  model: Model,
   options: QuantizeCommandOptions,
   result: QuantizeResult,
-  written: { readonly report?: string; readonly modelCard?: string },
+  closing: Closing,
 ): string[] {
   const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings, peers = [] } = result;
   const output = record.result.file;
@@ -279,7 +282,7 @@ function summary(
     );
   lines.push(
     `formats    ${formatShares(record.assignments)}`,
-    ...describeSubstitutes(result.substitutes ?? []),
+    ...describeSubstitutes(result.substitutes ?? []).map((line) => `stored     ${line}`),
     ...describeCache(plan),
     ...describeActivations(plan),
   );
@@ -287,8 +290,7 @@ function summary(
   if (prediction) {
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
-    lines.push(...(prediction.objective ? describeObjective(prediction) : [solvedLine(prediction)]));
-    lines.push(predictedLine(prediction));
+    lines.push(solvedLine(prediction), predictedLine(prediction));
   }
   lines.push(...describeSearch(plan.search));
   if (evaluation) {
@@ -303,15 +305,24 @@ function summary(
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  const { window } = model.config;
-  if (window !== undefined)
+  lines.push(...closingLines(output, timings, closing));
+  return lines;
+}
+
+function closingLines(
+  output: string,
+  timings: QuantizeResult['timings'],
+  { report, modelCard, lostWindow }: Closing,
+): string[] {
+  const lines: string[] = [];
+  if (lostWindow !== undefined)
     lines.push(
-      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
+      `window     llama.cpp ignores the model's sliding window of ${lostWindow} tokens: its answers differ on longer texts`,
     );
   const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
-  if (written.modelCard) lines.push(`card       ${written.modelCard}`);
-  if (written.report) lines.push(`report     ${written.report}`);
+  if (modelCard) lines.push(`card       ${modelCard}`);
+  if (report) lines.push(`report     ${report}`);
   lines.push(`run it     bitbudget run ${output} -p "Once upon a time"`);
   return lines;
 }
@@ -332,14 +343,4 @@ function formatShares(assignments: readonly Assignment[]): string {
     }))
     .sort((a, b) => b.weights - a.weights);
   return shares.map(({ format, weights }) => `${format} ${((100 * weights) / total).toFixed(0)} %`).join(', ');
-}
-
-/** A line for every format asked for that is not what all matrices are stored in. */
-function describeSubstitutes(substitutes: readonly Substitute[]): string[] {
-  const kinds = Map.groupBy(substitutes, ({ asked, stored }) => `${stored} instead of ${asked}`);
-  return [...kinds].map(([kind, members]) => {
-    const reasons = [...new Set(members.map(({ reason }) => reason))].slice(0, 3).join(', ');
-    const where = members.length === 1 ? members[0].tensor : `${members.length} matrices`;
-    return `           ${kind} in ${where}: ${reasons}`;
-  });
 }

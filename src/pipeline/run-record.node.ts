@@ -1,11 +1,13 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
 import { packageVersion } from '../core/version.node.ts';
+import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
 import type {
   Assignment,
   FrontierSample,
@@ -185,6 +187,16 @@ function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult)
     : [];
 }
 
+/** What a reader of the figures should know of the model that they compare with. */
+function sourceNotes(model: Model): string[] {
+  const window = windowLostInLlamaCpp(model.config);
+  const quantized = quantizedRemark(model);
+  return [
+    ...(quantized === undefined ? [] : [`the source ${quantized}`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window} tokens`]),
+  ];
+}
+
 const KIND_WORDS: Readonly<Record<string, string>> = {
   embedding: 'embedding',
   head: 'output head',
@@ -192,18 +204,8 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   feedForward: 'feed-forward',
 };
 
-/** What a reader of the figures should know of the model that they compare with. */
-function sourceNotes(model: Model): string[] {
-  const { window } = model.config;
-  const quantized = quantizedRemark(model);
-  return [
-    ...(quantized === undefined ? [] : [`the source ${quantized}`]),
-    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window.tokens} tokens`]),
-  ];
-}
-
-function notes({ plan, measurement, verification, latency }: QuantizeResult): string[] {
-  const lines: string[] = [];
+function notes({ plan, substitutes = [], measurement, verification, latency }: QuantizeResult): string[] {
+  const lines = describeSubstitutes(substitutes);
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
     lines.push(

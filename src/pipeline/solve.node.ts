@@ -78,6 +78,30 @@ export async function solveFor(model: Model, wishes: Wishes | undefined, options
   }
 }
 
+/** What is made least: what was asked for, or what the metric says. */
+function objectiveOf({ objective, metric }: SolveOptions): Objective {
+  return objective ?? defaultObjective({ pairs: metric?.combine !== undefined });
+}
+
+/** Scores every candidate of every matrix by a metric. */
+async function rank(
+  session: Session,
+  measurement: Measurement,
+  tokens: TokenBatch,
+  metric: Metric,
+  { rounding, palette, signal, onProgress }: SolveOptions,
+): Promise<Ranking> {
+  const formats = (tensor: ModelTensor): string[] =>
+    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
+  const bench = await TruthBench.open(session, measurement, { rounding, formats });
+  try {
+    const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;
+    return rankingOf(metric, scores, (name) => formats(session.model.tensors.get(name)!));
+  } finally {
+    await bench.close();
+  }
+}
+
 /** What solving works with once everything is priced. */
 interface SolverSetting {
   readonly session: Session;
@@ -128,9 +152,10 @@ class Solver {
     return new Planner({ ...setting, ...prices, table });
   }
 
-  #choice(): Pick<PlanOptions, 'solver' | 'seed' | 'objective' | 'mostFormats'> {
-    const { solver, seed, objective, mostFormats } = this.#setting.options;
-    return { solver, seed, objective, mostFormats };
+  #choice(): Pick<PlanOptions, 'solver' | 'seed' | 'objective' | 'mostFormats' | 'ranking'> {
+    const { ranking, options } = this.#setting;
+    const { solver, seed, objective, mostFormats } = options;
+    return { solver, seed, objective, mostFormats, ranking };
   }
 
   #judged(): JudgeSetting {
@@ -138,10 +163,10 @@ class Solver {
     return { session, measurement, workspace, length: sequenceLength(session.model) };
   }
 
-  /** What `quantize` found for the same budgets, where it did. */
+  /** What `quantize` found for the same budgets, where it did. It chooses by predicted KL alone. */
   async #recall(planner: Planner, { budgets }: Goal) {
-    const { table, options } = this.#setting;
-    if (options.evaluation === undefined) return undefined;
+    const { table, ranking, options } = this.#setting;
+    if (options.evaluation === undefined || ranking !== undefined) return undefined;
     const { judged, probed } = await options.evaluation();
     return await recallVerified(table, {
       judge: await PlanJudge.open(this.#judged(), judged),
@@ -172,29 +197,5 @@ class Solver {
     const middle = plans[Math.floor(plans.length / 2)].prediction!.fileBytes;
     const setting = { session, measurement, workspace, table, corrections };
     return { plans, measured, peers: options.peers ? await predictPeers(setting, middle, work) : [] };
-  }
-}
-
-/** What is made least: what was asked for, or what the metric says. */
-function objectiveOf({ objective, metric }: SolveOptions): Objective {
-  return objective ?? defaultObjective({ pairs: metric?.combine !== undefined });
-}
-
-/** Scores every candidate of every matrix by a metric. */
-async function rank(
-  session: Session,
-  measurement: Measurement,
-  tokens: TokenBatch,
-  metric: Metric,
-  { rounding, palette, signal, onProgress }: SolveOptions,
-): Promise<Ranking> {
-  const formats = (tensor: ModelTensor): string[] =>
-    candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);
-  const bench = await TruthBench.open(session, measurement, { rounding, formats });
-  try {
-    const scores = (await scoreBench(bench, [metric], tokens, { signal, onProgress })).get(metric)!;
-    return rankingOf(metric, scores, (name) => formats(session.model.tensors.get(name)!));
-  } finally {
-    await bench.close();
   }
 }

@@ -67,12 +67,16 @@ export async function evaluationTokens(
   choice: TextChoice,
   length = sequenceLength(model),
 ): Promise<Int32Array> {
+  return (await enoughEvaluationText(model, choice, length)).subarray(0, choice.tokens);
+}
+
+/** All of the evaluation text, of which there is enough for the choice. */
+async function enoughEvaluationText(model: Model, choice: TextChoice, length: number): Promise<Int32Array> {
   const tokens = await wholeText(model.tokenizer, evaluationFiles(choice), true);
   refuseShort('evaluation', tokens.length, length);
-  if (choice.tokens < length) {
+  if (choice.tokens < length)
     throw new UsageError(`--evaluation-tokens: found ${choice.tokens}, expected at least one window of ${length}`);
-  }
-  return tokens.subarray(0, choice.tokens);
+  return tokens;
 }
 
 function refuseShort(what: 'calibration' | 'evaluation', tokens: number, length: number): void {
@@ -128,14 +132,15 @@ export interface HeldOut {
 /**
  * The first tokens of the evaluation text, of which about `choice.tokens` are judged, as many searched on, and half as many probed.
  * @param length tokens per window
+ * @throws UsageError when the text is shorter than one window
  */
 export async function heldOutTokens(
   model: Model,
   choice: TextChoice,
   length = sequenceLength(model),
 ): Promise<HeldOut> {
-  const tokens = await evaluationTokens(model, { ...choice, tokens: 2 * choice.tokens });
-  return holdOut(tokens, length, Math.max(1, Math.floor(choice.tokens / length)));
+  const tokens = (await enoughEvaluationText(model, choice, length)).subarray(0, 2 * choice.tokens);
+  return holdOut(tokens, length, Math.floor(choice.tokens / length));
 }
 
 /** Tokens of a stretch of text: some pages, so that neighbouring stretches are alike, as chapters are not. */

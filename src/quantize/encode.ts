@@ -63,7 +63,8 @@ export function slices(model: Network, plan: BitPlan): Slice[] {
 
 /** Where rounding learns what errors cost; plans that need none (F32, F16, BF16) have no such source. */
 export interface CurvatureSource {
-  read(tensor: string): Promise<TensorMeasurement>;
+  /** @param name of a measured matrix */
+  read(name: string): Promise<TensorMeasurement>;
   /** Default what is measured. */
   curvature?(name: string, columns: number): Promise<Curvature>;
 }

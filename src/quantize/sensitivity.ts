@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { type MatrixKind, matrixKinds } from '../graph/kinds.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
@@ -29,6 +30,8 @@ export interface SensitivityTable {
 export interface PricedTensor {
   readonly tensor: string;
   readonly role: TensorRole;
+  /** What it is in the network. */
+  readonly kind: MatrixKind;
   /** Block number, -1 outside blocks. */
   readonly layer: number;
   readonly rows: number;
@@ -46,10 +49,13 @@ export interface PriceOptions extends WorkOptions {
   /** Format names to consider, default every one that GGUF holds and we write. */
   readonly palette?: readonly string[];
   readonly memory?: Memory<PricedTensor>;
-  /** What rounding takes for the cost of errors; default the curvature of half of the text. */
-  curvatureOf?(name: string, columns: number): Curvature;
   /** Largest weights, when they are known; default: they are looked for. */
   readonly magnitudes?: Magnitudes;
+  /**
+   * What rounding takes for the cost of errors; default the curvature of half of the text.
+   * @param name of a measured matrix
+   */
+  curvatureOf?(name: string, columns: number): Curvature;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
@@ -90,6 +96,7 @@ export async function priceModel(
   options: PriceOptions,
 ): Promise<SensitivityTable> {
   const tensors = matrices(model);
+  const kinds = matrixKinds(model.graph);
   const magnitudes = options.magnitudes ?? (await magnitudesOf(model, options));
   const jobs = tensors.map((tensor) => {
     const formats = candidates(matrixFacts(tensor, magnitudes), options.palette).map(({ name }) => name);
@@ -99,9 +106,10 @@ export async function priceModel(
   const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
   const priced = await concurrently(jobs, runner.concurrency + 1, async ({ tensor, formats, key }, i) => {
-    if (remembered[i] !== undefined) return remembered[i];
+    const kind = kinds.get(tensor.name)!;
+    if (remembered[i] !== undefined) return { ...remembered[i], kind };
     await checkpoint(options.signal);
-    const result = await priceTensor(tensor, formats, measured, runner, options);
+    const result = await priceTensor(tensor, kind, formats, measured, runner, options);
     await options.memory?.put(key, result);
     options.onProgress?.({ stage: 'pricing', done: ++done, total, unit: 'tensors', detail: tensor.name });
     return result;
@@ -117,6 +125,7 @@ export async function priceModel(
 
 async function priceTensor(
   tensor: ModelTensor,
+  kind: MatrixKind,
   formats: readonly string[],
   measured: Measurement,
   runner: JobRunner,
@@ -148,6 +157,7 @@ async function priceTensor(
   return {
     tensor: tensor.name,
     role: tensor.role,
+    kind,
     layer: tensor.layer,
     rows,
     columns,

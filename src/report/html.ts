@@ -1,4 +1,5 @@
 import { bitsChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
+import { bothWidths } from './drawing.ts';
 import { bits, grouped, klText } from './format.ts';
 import { frontierChart } from './frontier-chart.ts';
 import { escapeHtml, page, section, table } from './page.ts';
@@ -78,7 +79,7 @@ function frontierSection(data: ReportData): string {
 }
 
 function ratioSection({ frontier }: ReportData): string {
-  const chart = ratioChart(frontier);
+  const chart = bothWidths((width) => ratioChart(frontier, width));
   if (chart === '') return '';
   const lead = 'Share of the weights in formats below 5 bits (quantization ratio) in the best plan of every size.';
   return section('How much can be in low precision', lead, chart);

@@ -4,9 +4,8 @@ import type { TextTable } from './summary.ts';
 /** The page asks for nothing and runs nothing. */
 const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-/** One self-contained page: no scripts, no requests, light and dark. @param lead paragraphs below the title @param body HTML, escaped where it must be */
-export function page(title: string, lead: readonly string[], body: string): string {
-  const paragraphs = lead.filter((text) => text !== '').map((text) => `<p>${escapeHtml(text)}</p>`);
+/** One self-contained page: no scripts, no requests, light and dark. @param body HTML, escaped where it must be */
+export function page(title: string, leads: readonly string[], body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -20,7 +19,10 @@ export function page(title: string, lead: readonly string[], body: string): stri
 <main>
 <header>
 <h1>${escapeHtml(title)}</h1>
-${paragraphs.join('\n')}
+${leads
+  .filter((lead) => lead !== '')
+  .map((lead) => `<p>${escapeHtml(lead)}</p>`)
+  .join('\n')}
 </header>
 ${body}
 </main>

@@ -90,7 +90,11 @@ test('wrong usage ends with one line that says what to do', async () => {
       2,
       /knapsack takes one budget/,
     ),
-    assertFails(['plan', tiny, '--max-bops', '1G', '--solver', 'minmax'], 2, /Allowed choices are knapsack, milp/),
+    assertFails(
+      ['plan', tiny, '--max-bops', '1G', '--solver', 'mlip'],
+      2,
+      /Allowed choices are knapsack, milp.*Did you mean milp\?/,
+    ),
     assertFails(['plan', tiny, '--max-bops', '1G', '--evaluations', '9'], 2, /give --solver genetic or tree/),
     assertFails(['plan', tiny, '--frontier', '--solver', 'tree'], 2, /--frontier is exact/),
     assertFails(['quantize', tiny, '-o', 'x.gguf', '--type', 'Q4_K', '--fuse'], 2, /--fuse is for budgets/),

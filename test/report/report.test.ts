@@ -127,8 +127,7 @@ test('zero losses and a perfect file draw', () => {
 
 test('the curve over the quantization ratio has a point for every size that knows its ratio', () => {
   const { frontier } = sampleReport();
-  // One drawing for wide pages and one for narrow ones.
-  const dots = (samples: typeof frontier) => [...ratioChart(samples).matchAll(/<circle/g)].length / 2;
+  const dots = (samples: typeof frontier) => [...ratioChart(samples).matchAll(/<circle/g)].length;
   assert.equal(dots(frontier), frontier.length);
   assert.equal(dots(frontier.map((sample, i) => (i < 10 ? { ...sample, quantizationRatio: undefined } : sample))), 30);
   assert.equal(ratioChart(frontier.map((sample) => ({ ...sample, quantizationRatio: undefined }))), '');

@@ -38,7 +38,7 @@ export async function openWithPath(
   name: string,
   options: OutputOptions,
   purpose: ModelPurpose = 'original',
-): Promise<{ model: Model; path: string }> {
+): Promise<{ readonly model: Model; readonly path: string }> {
   const path = await modelPath(name, options, purpose);
   const { openModel } = await import('../../model/open.node.ts');
   const model = await openModel(path, purpose);

@@ -1,4 +1,4 @@
-import type { PlanPrediction } from '../../allocate/types.ts';
+import type { PlanObjective, PlanPrediction } from '../../allocate/types.ts';
 import type { Estimate } from '../../evaluate/types.ts';
 import type { Peer } from '../../pipeline/peers/types.ts';
 import { klWords } from '../../report/scale.ts';
@@ -48,11 +48,24 @@ export function measuredLine(kl: Estimate, tokens: number): string {
   return `measured   KL ${formatKlEstimate(kl)} on ${tokens} held-out tokens: ${klWords(kl.mean)}`;
 }
 
-/** What the solver can promise. */
-export function solvedLine({ status, kl, gap }: PlanPrediction): string {
-  if (status === 'optimal') return 'plan       the best there is at the measured prices, proven';
-  const share = kl > 0 ? ((100 * gap) / kl).toFixed(1) : '0';
-  return `plan       good, not proven best: no plan is more than ${share} % better at the measured prices`;
+/** What the solver can promise, and by what it chose where that is not the predicted KL. */
+export function solvedLine({ status, kl, gap, objective }: PlanPrediction): string {
+  const prices = objective === undefined ? 'at the measured prices' : `by ${objectiveWords(objective)}`;
+  if (status === 'optimal') return `plan       the best there is ${prices}, proven`;
+  const value = Math.abs(objective?.value ?? kl);
+  const share = value > 0 ? ((100 * gap) / value).toFixed(1) : '0';
+  return `plan       good, not proven best: no plan is more than ${share} % better ${prices}`;
+}
+
+/** `the largest loss of a matrix`, `the sum of hawq-v2, 0.0123` */
+function objectiveWords({ metric, objective, value }: PlanObjective): string {
+  const what = {
+    sum: 'the sum',
+    max: 'the largest',
+    worst: objective.kind === 'worst' ? `the sum of the ${objective.count} largest` : '',
+    quadratic: 'the sum with all pairs',
+  }[objective.kind];
+  return `${what} of the matrices’ ${metric === 'kl' ? 'losses' : metric}, ${value.toPrecision(4)}`;
 }
 
 /** What other files of the model lose, and an answer to "is it better than what I have". */

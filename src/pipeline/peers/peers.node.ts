@@ -3,6 +3,8 @@ import { partOf, type WorkOptions } from '../../core/progress.ts';
 import type { Measurement } from '../../measure/types.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
+import { format } from '../../numeric/table.ts';
+import { fits, matrixFacts } from '../../quantize/candidates.ts';
 import { diagonalCurvature } from '../../quantize/curvature.ts';
 import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
 import { matrices, priceModel, type SensitivityTable } from '../../quantize/sensitivity.ts';
@@ -36,9 +38,12 @@ const ABOUT = 0.1;
 export async function predictPeers(setting: PeerSetting, fileBytes: number, work: WorkOptions = {}): Promise<Peer[]> {
   const { session, measurement, workspace, table, corrections } = setting;
   const { model } = session;
-  const plans = RECIPES.map((recipe) => recipePlan(model, recipe));
-  const used = [...new Set(plans.flatMap(({ formats }) => Object.values(formats)))];
+  const recipes = RECIPES.map((recipe) => ({ name: recipe.name, plan: recipePlan(model, recipe) }));
+  const plans = recipes.filter(({ plan }) => isHeld(plan, session));
+  const used = [...new Set(plans.flatMap(({ plan }) => Object.values(plan.formats)))];
   const importance = importanceOf(measurement);
+  const own = bestSingleType(model, table, corrections, fileBytes);
+  if (plans.length === 0) return own;
   const theirs = await priceModel(model, measurement, session.runner, {
     ...partOf(work, 'peers', 0, 1),
     rounding: 'llama-quantize',
@@ -48,23 +53,26 @@ export async function predictPeers(setting: PeerSetting, fileBytes: number, work
     curvatureOf: importance,
   });
   const planner = new Planner({ model, table: theirs });
-  const named = plans.map((plan, i) =>
-    predicted(model, planner.predict(plan, corrections), RECIPES[i].name, 'llama-quantize'),
+  const named = plans.map(({ name, plan }) =>
+    predicted(model, planner.predict(plan, corrections), name, 'llama-quantize'),
   );
-  return [...named, ...bestSingleType(model, table, corrections, fileBytes)];
+  return [...named, ...own];
+}
+
+/** Whether all matrices are within the reach of the types that a plan gives them. */
+function isHeld({ formats }: BitPlan, { model, magnitudes }: Session): boolean {
+  return matrices(model).every((tensor) => fits(format(formats[tensor.name]), matrixFacts(tensor, magnitudes)));
 }
 
 /** Of all types everywhere of about this size the one that loses least; of none, the nearest in size. */
 function bestSingleType(model: Model, table: SensitivityTable, corrections: Corrections, fileBytes: number): Peer[] {
   const planner = new Planner({ model, table });
   const names = new Set(table.tensors.flatMap(({ prices }) => prices.map(({ format }) => format)));
-  const known = new Map(
-    table.tensors.map(({ tensor, prices }) => [tensor, new Set(prices.map(({ format }) => format))]),
-  );
+  const isPriced = pricedIn(table);
   const peers = [...names].flatMap((name): Peer[] => {
     const uniform: BitPlan = { version: 1, rounding: table.rounding, formats: {}, default: name };
     const formats = Object.fromEntries(matrices(model).map((tensor) => [tensor.name, plannedFormat(uniform, tensor)]));
-    if (!Object.entries(formats).every(([tensor, format]) => known.get(tensor)?.has(format))) return [];
+    if (!isPriced(formats)) return [];
     const plan = planner.predict({ version: 1, rounding: table.rounding, formats }, corrections);
     return [predicted(model, plan, `${name} everywhere`, 'one type')];
   });
@@ -75,6 +83,12 @@ function bestSingleType(model: Model, table: SensitivityTable, corrections: Corr
       ? near.sort((a, b) => a.predicted!.kl - b.predicted!.kl)
       : peers.sort((a, b) => distance(a) - distance(b));
   return best === undefined ? [] : [best];
+}
+
+/** Whether all formats of a plan have prices: a format that cannot hold a matrix has none. */
+function pricedIn({ tensors }: SensitivityTable): (formats: BitPlan['formats']) => boolean {
+  const known = new Map(tensors.map(({ tensor, prices }) => [tensor, new Set(prices.map(({ format }) => format))]));
+  return (formats) => Object.entries(formats).every(([tensor, format]) => known.get(tensor)?.has(format));
 }
 
 function predicted(model: Model, { prediction }: BitPlan, name: string, kind: Peer['kind']): Peer {
@@ -113,7 +127,7 @@ export async function measurePeers(
   { recipes, models }: { readonly recipes: boolean; readonly models: readonly PeerModel[] },
   work: WorkOptions = {},
 ): Promise<Peer[]> {
-  const chosen = recipes ? RECIPES : [];
+  const chosen = recipes ? RECIPES.filter((recipe) => predicted.some(({ name }) => name === recipe.name)) : [];
   const parts = chosen.length + models.length;
   const measured: Peer[] = [];
   for (const [part, recipe] of chosen.entries()) {

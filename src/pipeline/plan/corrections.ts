@@ -1,17 +1,8 @@
 import type { Estimate } from '../../evaluate/types.ts';
+import type { MatrixKind } from '../../graph/kinds.ts';
 import { bitsPerWeight, format } from '../../numeric/table.ts';
-import type { PricedTensor } from '../../quantize/sensitivity.ts';
-
-/** Kinds of matrices whose predictions tend to be off alike. */
-export type MatrixKind = 'embedding' | 'head' | 'attention' | 'feedForward';
 
 const KINDS: readonly MatrixKind[] = ['embedding', 'head', 'attention', 'feedForward'];
-
-export function matrixKind(role: PricedTensor['role']): MatrixKind {
-  if (role === 'token_embd') return 'embedding';
-  if (role === 'output') return 'head';
-  return role.startsWith('ffn') ? 'feedForward' : 'attention';
-}
 
 /** Predicted losses of a kind are multiplied with level + coarse · `coarseness` of the format. */
 export interface KindCorrection {
@@ -70,14 +61,14 @@ export function coarseness(formatName: string): number {
   return Math.min(1, 4 ** (COARSE_BITS - bitsPerWeight(format(formatName))));
 }
 
-export function correctionFactor(corrections: Corrections, role: PricedTensor['role'], formatName: string): number {
-  const { level, coarse } = corrections.kinds[matrixKind(role)];
+export function correctionFactor(corrections: Corrections, kind: MatrixKind, formatName: string): number {
+  const { level, coarse } = corrections.kinds[kind];
   return level + coarse * coarseness(formatName);
 }
 
 /** A rounded matrix of a probe: its uncorrected prediction. */
 export interface ProbedMatrix {
-  readonly role: PricedTensor['role'];
+  readonly kind: MatrixKind;
   readonly format: string;
   /** nats per token */
   readonly loss: number;
@@ -171,8 +162,8 @@ interface RegressionRow {
 
 function regressionRow({ matrices, kl }: Probe): RegressionRow {
   const row: number[] = new Array(2 * KINDS.length).fill(0);
-  for (const { role, format: name, loss } of matrices) {
-    const at = 2 * KINDS.indexOf(matrixKind(role));
+  for (const { kind, format: name, loss } of matrices) {
+    const at = 2 * KINDS.indexOf(kind);
     row[at] += loss;
     row[at + 1] += loss * coarseness(name);
   }

@@ -1,3 +1,4 @@
+import { matrixKinds } from '../../graph/kinds.ts';
 import { pricedCacheFormats } from '../../model/cache-formats.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
@@ -65,13 +66,14 @@ function freeMatrices(
   rounding: RoundingName,
   palette?: readonly string[],
 ): SensitivityTable {
+  const kinds = matrixKinds(model.graph);
   return {
     version: 1,
     model: '',
     rounding,
     scale: { value: 1, standardError: 0 },
     tensors: matrices(model).map((tensor) => ({
-      ...{ tensor: tensor.name, role: tensor.role, layer: tensor.layer },
+      ...{ tensor: tensor.name, role: tensor.role, kind: kinds.get(tensor.name)!, layer: tensor.layer },
       ...{ rows: tensor.shape[0], columns: tensor.shape[1], relativeError: 0 },
       prices: candidates(matrixFacts(tensor, magnitudes), palette).map(({ name: format }) => ({
         ...{ format, loss: 0, samplingError: 0 },

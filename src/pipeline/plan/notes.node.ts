@@ -84,11 +84,12 @@ function text(value: string): TypedMetadata {
   return { type: 'string', value };
 }
 
-/** The same notes with what is known at the end. */
+/** The same notes with what is known at the end; what is not known has no key, so the file is smaller by it. */
 export function measuredNotes(notes: Notes, model: Model, plan: BitPlan, evaluation?: Evaluation): Notes {
   const known = new Map([...notes, ...runNotes(model, plan)]);
   const set = (key: string, value: number | undefined): void => {
-    if (notes.has(key) && value !== undefined) known.set(key, { type: 'float32', value });
+    if (value === undefined) known.delete(key);
+    else if (notes.has(key)) known.set(key, { type: 'float32', value });
   };
   set('bitbudget.predicted_kl', plan.prediction?.kl);
   set('bitbudget.measured_kl', evaluation?.kl.mean);

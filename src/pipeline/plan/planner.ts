@@ -36,7 +36,7 @@ export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   readonly ranking?: Ranking;
 }
 
-/** Bits per weight, ascending. */
+/** Bits per weight at which there are plans: from the least to the most, so far apart. */
 export interface FrontierRange {
   readonly least: number;
   readonly most: number;
@@ -117,8 +117,7 @@ export class Planner {
 
   /**
    * Best plans at sizes spaced evenly in bits per weight, smallest first; the first is the smallest that there is.
-   * @param options.range bits per weight between which there are sizes, and their distance; default every quarter from 1 to 17
-   * @param options.ranking what options are chosen by; default their predicted KL
+   * @param options sizes, default every quarter from 1 to 17, and what options are chosen by, default their predicted KL
    */
   frontier(
     corrections: Corrections = NO_CORRECTION,
@@ -147,22 +146,35 @@ export class Planner {
     const ids = new Map([...pairIds(plan), ...cacheIds(plan)]);
     const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
     const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
-    const known = plan.prediction ?? this.#taken(groups, choice, loss);
-    // The bound is of the prices that were solved for: the same share of these.
-    const bound = known.gap === 0 ? loss : loss * (known.bound / (known.bound + known.gap));
+    const known = plan.prediction ?? this.#taken(groups, choice, loss, plan);
     const expected = this.#expected(groups, choice, loss, corrections);
-    return { ...plan, prediction: { ...known, ...expected, bound, gap: loss - bound } };
+    // The bound of another objective stays what it is; one of the prices that were solved for is the same share of these.
+    if (known.objective !== undefined) return { ...plan, prediction: { ...known, ...expected } };
+    const bound = known.gap === 0 ? loss : loss * (known.bound / (known.bound + known.gap));
+    // Of another objective than predicted KL, both stay what they are.
+    const proof = plan.prediction?.objective === undefined ? { bound, gap: loss - bound } : {};
+    return { ...plan, prediction: { ...known, ...expected, ...proof } };
   }
 
   /** What a choice that nobody solved for takes. */
-  #taken(groups: readonly Group[], choice: readonly number[], loss: number) {
+  #taken(groups: readonly Group[], choice: readonly number[], loss: number, plan: BitPlan): PlanPrediction {
     const costs = Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [
         name,
         groups.reduce((sum, { options }, i) => sum + options[choice[i]].costs[name], fixed),
       ]),
     );
-    return { fileBytes: costs['bytes'], costs, status: 'feasible', bound: 0, gap: loss } as const;
+    const ratio = quantizationRatio(this.#setting.model, plan);
+    return {
+      fileBytes: costs['bytes'],
+      costs,
+      quantizationRatio: ratio,
+      status: 'feasible',
+      bound: 0,
+      gap: loss,
+      kl: loss,
+      klError: 0,
+    };
   }
 
   /** What can be had of bytes, in the units that people ask in. */
@@ -234,9 +246,9 @@ export class Planner {
   /** What the chosen formats of matrices are priced at. */
   #uncorrected(groups: readonly Group[], choice: readonly number[]): ProbedMatrix[] {
     const { scale, tensors } = this.#setting.table;
-    return tensors.map(({ role, prices }, i) => {
+    return tensors.map(({ kind, prices }, i) => {
       const { format } = splitPair(groups[i].options[choice[i]].id);
-      return { role, format, loss: scale.value * prices.find((price) => price.format === format)!.loss };
+      return { kind, format, loss: scale.value * prices.find((price) => price.format === format)!.loss };
     });
   }
 

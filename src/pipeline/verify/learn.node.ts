@@ -17,7 +17,7 @@ export async function evaluateProbes(
 ): Promise<Probe[]> {
   const matrices = groupsOf(table).map(({ id, options }, i) => ({
     name: id,
-    role: table.tensors[i].role,
+    kind: table.tensors[i].kind,
     formats: options.map((option) => option.id),
     losses: new Map(options.map((option) => [option.id, option.loss])),
   }));
@@ -27,9 +27,9 @@ export async function evaluateProbes(
     const plan = { version: 1, model: table.model, rounding: table.rounding, formats } as const;
     const judgement = await judge.judge(plan, undefined, partOf(work, 'probing', part, plans.length));
     probes.push({
-      matrices: matrices.map(({ name, role, losses }) => {
+      matrices: matrices.map(({ name, kind, losses }) => {
         const format = formats[name];
-        return { role, format, loss: losses.get(format)! };
+        return { kind, format, loss: losses.get(format)! };
       }),
       ...probeResult(judgement),
     });

@@ -6,7 +6,6 @@ import {
   type Corrections,
   coarseness,
   learnCorrections,
-  matrixKind,
   NO_CORRECTION,
   type Probe,
   type ProbedMatrix,
@@ -99,12 +98,12 @@ interface NamedMatrix extends ProbedMatrix {
 /** The whole plan, every kind of matrix alone, and of a kind with coarse and fine matrices the coarse ones alone. */
 function probedParts(table: SensitivityTable, plan: BitPlan): NamedMatrix[][] {
   const matrices: NamedMatrix[] = groupsOf(table).map(({ id, options }, i) => {
-    const { role } = table.tensors[i];
+    const { kind } = table.tensors[i];
     const format = plan.formats[id];
-    return { name: id, role, format, loss: options.find((option) => option.id === format)!.loss };
+    return { name: id, kind, format, loss: options.find((option) => option.id === format)!.loss };
   });
   const isCoarse = ({ format }: { format: string }): boolean => coarseness(format) >= COARSE;
-  const kinds = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
+  const kinds = [...Map.groupBy(matrices, ({ kind }) => kind).values()];
   const lossOf = (part: typeof matrices): number => part.reduce((sum, { loss }) => sum + loss, 0);
   const isTelling = (kind: typeof matrices): boolean => {
     const share = lossOf(kind.filter(isCoarse)) / lossOf(kind);
