@@ -39,6 +39,8 @@ export { priceModel } from './quantize/sensitivity.ts';
 export { generate } from './run/generate.ts';
 export { createSession } from './run/session.ts';
 export { renderChat } from './text/chat.ts';
+export { type Corpus, encodeCorpus } from './text/corpus.ts';
+export { tokenizerFromFolder } from './text/folder.ts';
 export { tokenizerFromGguf } from './text/gguf.ts';
 export { tokenizerFromHf } from './text/hf.ts';
 export { packSequences } from './text/packing.ts';

@@ -13,4 +13,5 @@ export { Session } from './pipeline/session.node.ts';
 export { solveFor } from './pipeline/solve.node.ts';
 export { calibrationTokens, evaluationTokens } from './pipeline/texts.node.ts';
 export { workerPool } from './quantize/pool.node.ts';
+export { loadCorpus } from './text/corpus.node.ts';
 export { loadText } from './text/load.node.ts';

@@ -51,7 +51,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   allocate: ['core'],
   // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
-  quantize: ['core', 'numeric', 'model', 'measure', 'type:allocate', 'type:kernels/contract'],
+  quantize: ['core', 'numeric', 'graph', 'model', 'measure', 'type:allocate', 'type:kernels/contract'],
   report: ['core'],
   pipeline: [
     'core',

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Inspection, Share } from './inspection.ts';
+import { addExamples } from './support/help.ts';
 import { MODEL_ARGUMENT, modelPath } from './support/model.ts';
 import { addOutputOptions, type OutputOptions } from './support/options.ts';
-import { groupDigits, printResult, table } from './support/output.ts';
+import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
 import { formatSize } from './support/size.ts';
 
 interface InspectOptions extends OutputOptions {
@@ -15,8 +16,13 @@ export function register(program: Command): void {
     .command('inspect')
     .description('show configuration, formats, bytes and bits per weight of a model file')
     .argument('<model>', `${MODEL_ARGUMENT}, or any .safetensors file`)
+    .optionsGroup('What else is shown:')
     .option('--tensors', 'list every tensor')
     .option('--metadata', 'list the metadata');
+  addExamples(command, [
+    ['inspect model.gguf', 'what is in a file'],
+    ['inspect model.gguf --tensors --json', 'all of it for a program'],
+  ]);
   addOutputOptions(command).action(async (model: string, options: InspectOptions) => {
     const path = await modelPath(model, options, 'run');
     const { inspect, shares } = await import('./inspection.ts');
@@ -36,7 +42,7 @@ export function register(program: Command): void {
 
 function summary(inspection: Inspection): string[] {
   const { config } = inspection;
-  const size = `${groupDigits(inspection.parameters)} parameters, ${formatSize(inspection.tensorBytes)} of tensors, ${inspection.bitsPerWeight.toFixed(3)} bits per weight`;
+  const size = `${groupDigits(inspection.parameters)} weights, ${describeBytes(inspection.fileBytes)}, ${inspection.bitsPerWeight.toFixed(3)} bits per weight (${formatSize(inspection.tensorBytes)} of it tensors)`;
   const head = [`${inspection.path} (${inspection.container})`, size];
   if (!config) return [...head, `not usable as a model: ${inspection.unsupported}`];
   const heads = `${config.heads} heads of ${config.headDim}, ${config.kvHeads} for keys and values`;
@@ -55,12 +61,13 @@ function kindOf({ name, format, shape }: Inspection['tensors'][number]): string 
 /** @param labels heads of the columns that a label's tab-separated parts fill */
 function shareTable(labels: readonly string[], shares: readonly Share[]): string[] {
   return table(
-    [...labels, 'count', 'parameters', 'bytes', 'bits/weight'],
+    [...labels, 'count', 'weights', 'bytes', 'MB', 'bits/weight'],
     shares.map((share) => [
       ...share.label.split('\t'),
       share.tensors,
       groupDigits(share.parameters),
       groupDigits(share.bytes),
+      (share.bytes / 1e6).toFixed(2),
       share.bitsPerWeight.toFixed(3),
     ]),
   );

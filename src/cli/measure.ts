@@ -1,7 +1,14 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
+import { addExamples, GROUP } from './support/help.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import {
+  addOutputOptions,
+  addOverwriteOption,
+  addSeedOption,
+  addThreadsOption,
+  type OutputOptions,
+} from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { refuseOverwrite } from './support/overwrite.ts';
 import { addCalibrationOptions, type CalibrationOptions, checkTexts } from './support/texts.ts';
@@ -29,11 +36,14 @@ export function register(program: Command): void {
       '--metric <names...>',
       'print these metrics of some candidates of every matrix instead: kl,imatrix,… (metrics list)',
     )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
-    .option('--yes', 'overwrite');
+    .optionsGroup(GROUP.keep)
+    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget');
   addCalibrationOptions(command);
-  addThreadsOption(command);
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
+  addExamples(command, [
+    ['measure model/', 'measure now, plan and quantize later'],
+    ['measure model/ -o imatrix.gguf', 'an importance matrix for llama-quantize'],
+  ]);
   addOutputOptions(command).action(measure);
 }
 
@@ -77,9 +87,9 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
         relativeError: relativeError(summaries, tensor),
       }));
       printResult(options, { key, scale, matrices: rows }, () => [
-        `${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${options.workDir}; Kronecker prices times ${scale.value.toFixed(3)} ± ${scale.standardError.toFixed(3)}`,
+        `measured on ${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${options.workDir}`,
         ...table(
-          ['matrix', 'use', 'KL of the reference perturbation', '± %'],
+          ['matrix', 'use', 'KL if rounded coarsely', '± %'],
           rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),
         ),
       ]);
@@ -105,7 +115,7 @@ async function printScores(modelName: string, options: MeasureCommandOptions, na
       calibration: { files: options.calibration, tokens: options.calibrationTokens },
     }),
   );
-  printResult(options, rows, () =>
+  printResult(options, { scores: rows }, () =>
     table(
       ['metric', 'matrix', 'format', 'score', '± %'],
       rows.map(({ metric, tensor, format, value, standardError }) => {

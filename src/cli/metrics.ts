@@ -1,8 +1,15 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
+import { addExamples, GROUP } from './support/help.ts';
 import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import {
+  addOutputOptions,
+  addSeedOption,
+  addThreadsOption,
+  type OutputOptions,
+  wholeNumber,
+} from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import {
   addCalibrationOptions,
@@ -28,6 +35,7 @@ export function register(program: Command): void {
     .command('metrics')
     .description('what metrics of sensitivity there are, and which tell the truth');
   const list = metrics.command('list').description('every metric with what it needs and costs');
+  addExamples(list, [['metrics list', 'what there is and what it costs']]);
   addOutputOptions(list).action(printMetrics);
   const rank = metrics
     .command('rank')
@@ -39,18 +47,19 @@ export function register(program: Command): void {
       `evaluate this many plans even where the package stores their truth; default ${PLANS} elsewhere`,
       wholeNumber(8, 1000),
     )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
+    .optionsGroup(GROUP.keep)
+    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget');
   addCalibrationOptions(rank);
   addEvaluationOptions(rank);
-  addThreadsOption(rank);
+  addThreadsOption(addSeedOption(rank));
+  addExamples(rank, [['metrics rank model/ --metric kl imatrix weight-mse --plans 24', 'three metrics, some minutes']]);
   addOutputOptions(rank).action(rankMetrics);
 }
 
 async function printMetrics(options: OutputOptions): Promise<void> {
   const { metrics } = await import('../measure/metrics/table.ts');
   const rows = metrics.map(({ name, needs, nats, source, equation }) => ({ name, needs, nats, source, equation }));
-  printResult(options, rows, () =>
+  printResult(options, { metrics: rows }, () =>
     table(
       ['metric', 'needs', 'unit', 'score'],
       rows.map((row) => [row.name, row.needs, row.nats ? 'nats' : '', row.equation]),
@@ -76,7 +85,7 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
       evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
     }),
   );
-  printResult(options, result.ranked, () => [
+  printResult(options, result, () => [
     `${result.plans} plans on ${result.tokens} held-out tokens, true KL ${result.kl[0].toPrecision(2)} to ${result.kl[1].toPrecision(2)} nats per token`,
     ...table(
       [

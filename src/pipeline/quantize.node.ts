@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
-import type { WorkOptions } from '../core/progress.ts';
+import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { TokenBatch } from '../measure/plan.ts';
@@ -15,21 +15,27 @@ import { writeModelGguf } from '../model/write-gguf.ts';
 import { encodePlan, plannedFormat } from '../quantize/encode.ts';
 import { quantizedModel } from '../quantize/quantized.ts';
 import { matrices, refuseUnusablePalette, type SensitivityTable } from '../quantize/sensitivity.ts';
-import { type Substitute, storedPlan } from '../quantize/stored-plan.ts';
+import { storedPlan } from '../quantize/stored-plan.ts';
+import type { Substitute } from '../quantize/substitutes.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
+import { importanceSource, measurePeers, predictPeers } from './peers/peers.node.ts';
+import type { Peer, PeerModel } from './peers/types.ts';
+import { type Corrections, TYPICAL_CORRECTION } from './plan/corrections.ts';
 import { type Goal, openGoal } from './plan/goal.node.ts';
-import { fileNotes, measuredNotes, runNotes } from './plan/notes.ts';
+import { type FileFacts, fileNotes, measuredNotes, runNotes } from './plan/notes.node.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Deployment, Notes, RunPrices } from './resources/types.ts';
 import { Session } from './session.node.ts';
 import type { HeldOut } from './texts.node.ts';
-import { PlanJudge } from './verify/judge.node.ts';
+import { type Judgement, PlanJudge } from './verify/judge.node.ts';
+import { probeResult } from './verify/learn.node.ts';
+import { ProbeLog } from './verify/probe-log.ts';
 import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
-import { type VerifyResult, verify } from './verify/verify.ts';
+import { type Part, type VerifyResult, verify } from './verify/verify.ts';
 import type { Workspace } from './workspace.node.ts';
 
 /** What the file must be: within budgets, or as a plan says. */
@@ -56,6 +62,18 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly folder?: string;
   /** What to run on, see `SessionOptions`. */
   readonly kernels?: Kernels;
+  /** What the file tells of where it comes from. */
+  readonly facts?: FileFacts;
+  /** What the result is compared with; default nothing. */
+  readonly peers?: PeerChoice;
+}
+
+/** The files that one would take otherwise. */
+export interface PeerChoice {
+  /** Whether llama-quantize's are made and measured; predicted they are always. */
+  readonly measure: boolean;
+  /** Files at hand; closed when the work is done. */
+  readonly models: readonly PeerModel[];
 }
 
 export interface QuantizeResult {
@@ -73,6 +91,8 @@ export interface QuantizeResult {
   readonly verification?: VerifyResult;
   readonly table?: SensitivityTable;
   readonly measurement?: Measurement;
+  /** What other files of the model lose. */
+  readonly peers?: readonly Peer[];
   /** What a decoded token of the written file takes, where latency was budgeted. */
   readonly latency?: MeasuredLatency;
   /** Seconds by step. */
@@ -93,6 +113,7 @@ export async function quantizeModel(model: Model, options: QuantizeOptions): Pro
     return await new QuantizeRun(session, options).run();
   } finally {
     await session.close();
+    for (const { model: peer } of options.peers?.models ?? []) await peer.close();
   }
 }
 
@@ -146,7 +167,8 @@ class QuantizeRun {
   }
 
   async #openGoal(wishes: Wishes): Promise<Goal> {
-    return await this.#timed('check', () => openGoal(this.#session, wishes, this.#options));
+    const measured = this.#options.evaluation !== undefined;
+    return await this.#timed('check', () => openGoal(this.#session, wishes, { ...this.#options, measured }));
   }
 
   /** Solves for budgets, verifies, writes the best plan. */
@@ -164,9 +186,11 @@ class QuantizeRun {
     const choice = { seed, solver, objective, mostFormats };
     const searched = await this.#search(planner, table, measurement, workspace, budgets);
     if (evaluation === undefined) {
-      const plan = searched ?? (await planner.plan(budgets, choice));
+      const solved = searched ?? (await planner.plan(budgets, choice));
+      const plan = planner.predict(solved, TYPICAL_CORRECTION);
       await this.#encode(plan, measurement, workspace);
-      return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement };
+      const peers = await this.#peers(plan, measurement, workspace, table, TYPICAL_CORRECTION);
+      return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement, peers };
     }
     const { judged, probed } = await evaluation();
     const judge = await this.#judge(judged, measurement, workspace);
@@ -174,17 +198,47 @@ class QuantizeRun {
     const verification = await verify(table, {
       solve: async (corrections) => searched ?? (await planner.plan(budgets, { ...choice, corrections })),
       predict: (plan, corrections) => planner.predict(plan, corrections),
-      measure: judge,
-      probe: async (plan, only) => (await prober(plan, only)).kl,
+      measure: async (plan, part) => (await judge(plan, part)).evaluation,
+      probe: async (plan, only, part) => probeResult(await prober(plan, part, only)),
     });
+    const proberText = (await this.#openJudge(probed, measurement, workspace)).text;
+    await new ProbeLog(workspace.memory(), table, proberText).add(verification.probes);
     const { plan, evaluation: result } = verification.best;
+    const peers = await this.#peers(plan, measurement, workspace, table, verification.corrections);
     return {
       ...(await this.#write(plan, workspace, notes, result)),
       targetBytes: budgets.bytes,
       verification,
       table,
       measurement,
+      peers,
     };
+  }
+
+  /** Other files of the model: predicted from the table, and measured where it is asked for. */
+  async #peers(
+    plan: BitPlan,
+    measurement: Measurement,
+    workspace: Workspace,
+    table: SensitivityTable,
+    corrections: Corrections,
+  ): Promise<readonly Peer[] | undefined> {
+    const { peers, evaluation } = this.#options;
+    if (peers === undefined) return undefined;
+    const setting = { session: this.#session, measurement, workspace, table, corrections };
+    return await this.#timed('compare', async () => {
+      const predicted = await predictPeers(setting, plan.prediction!.fileBytes, this.#options);
+      if (evaluation === undefined || (!peers.measure && peers.models.length === 0)) return predicted;
+      const judge = await this.#peerJudge((await evaluation()).judged, measurement, workspace);
+      const chosen = { recipes: peers.measure, models: peers.models };
+      return await measurePeers(this.#model, judge, predicted, chosen, this.#options);
+    });
+  }
+
+  async #peerJudge(judged: Int32Array, measurement: Measurement, workspace: Workspace): Promise<PlanJudge> {
+    const { evaluationLength: length } = this.#options;
+    const source = importanceSource(measurement);
+    return await PlanJudge.open({ session: this.#session, measurement: source, workspace, length }, judged);
   }
 
   /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
@@ -220,13 +274,18 @@ class QuantizeRun {
   /** Rounds and writes a plan that was given. */
   async #carryOut(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<QuantizeResult> {
     await this.#encode(plan, measurement, workspace);
-    const { evaluation: heldOut } = this.#options;
+    const { evaluation: heldOut, facts } = this.#options;
     const judge = heldOut && (await this.#judge((await heldOut()).judged, measurement, workspace));
-    const evaluation = await judge?.(plan);
-    return {
-      ...(await this.#write(plan, workspace, fileNotes(plan.rounding, runNotes(this.#model, plan)), evaluation)),
-      measurement,
-    };
+    const evaluation = (await judge?.(plan, { part: 0, parts: 1 }))?.evaluation;
+    const notes = fileNotes({
+      rounding: plan.rounding,
+      facts,
+      budgets: plan.budgets,
+      predicted: plan.prediction !== undefined,
+      measured: evaluation !== undefined,
+      run: runNotes(this.#model, plan),
+    });
+    return { ...(await this.#write(plan, workspace, notes, evaluation)), measurement };
   }
 
   /** Writes a plan of plain floats: nothing to measure, nothing to keep. */
@@ -242,9 +301,14 @@ class QuantizeRun {
     return { plan, fileBytes, bitsPerWeight: (8 * fileBytes) / weightCount(this.#model), timings: this.#timings };
   }
 
-  async #encode(plan: BitPlan, measurement: Measurement, workspace: Workspace): Promise<void> {
+  async #encode(
+    plan: BitPlan,
+    measurement: Measurement,
+    workspace: Workspace,
+    work: WorkOptions = this.#options,
+  ): Promise<void> {
     await this.#timed('quantize', () =>
-      encodePlan(this.#model, plan, measurement, this.#session.runner, workspace.blocks(), this.#options),
+      encodePlan(this.#model, plan, measurement, this.#session.runner, workspace.blocks(), work),
     );
   }
 
@@ -253,11 +317,12 @@ class QuantizeRun {
     tokens: Int32Array,
     measurement: Measurement,
     workspace: Workspace,
-  ): Promise<(plan: BitPlan, only?: (tensor: ModelTensor) => boolean) => Promise<Evaluation>> {
+  ): Promise<(plan: BitPlan, part: Part, only?: (tensor: ModelTensor) => boolean) => Promise<Judgement>> {
     const judge = await this.#openJudge(tokens, measurement, workspace);
-    return async (plan, only) => {
+    return async (plan, { part, parts }, only) => {
       await this.#encode(plan, measurement, workspace);
-      return (await this.#timed('verify', () => judge.judge(plan, only, this.#options))).evaluation;
+      const work = partOf<WorkOptions>(this.#options, 'verifying', part, parts);
+      return await this.#timed('verify', () => judge.judge(plan, only, work));
     };
   }
 

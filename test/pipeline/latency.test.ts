@@ -56,7 +56,7 @@ function madePrices(model: Model): SensitivityTable {
     rounding: 'nearest',
     scale: { value: 1, standardError: 0 },
     tensors: matrices(model).map(({ name, role, layer, shape: [rows, columns] }) => ({
-      ...{ tensor: name, role, layer, rows, columns, relativeError: 0.1 },
+      ...{ tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0.1 },
       prices: FORMATS.map((id, i) => ({ format: id, loss: (rows * columns * 16 ** -i) / 1e6, samplingError: 0 })),
     })),
   };
@@ -181,7 +181,7 @@ test('quantize keeps a budget of latency and measures the file it wrote', async 
     ...{ folder, rounding: 'nearest' as const, palette: ['Q4_0', 'Q8_0'], context: 32, threads: 1 },
     calibration: async () => randomTokens(8, 32, 1),
   };
-  const plan = async (latency: number) => (await solveFor(await openModel(source), { latency }, options))[0];
+  const plan = async (latency: number) => (await solveFor(await openModel(source), { latency }, options)).plans[0];
   const best = await plan(1000);
   const output = join(folder, 'out.gguf');
   // A little more, because sums of fractions are rounded.

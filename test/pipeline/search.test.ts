@@ -16,6 +16,7 @@ const EVALUATIONS = 4;
 const job = {
   rounding: 'gptq',
   calibration: async () => randomTokens(8, 32, 1),
+  evaluation: async () => holdOut(randomTokens(4, 128, 3).ids, 128),
   searchText: async () => randomTokens(2, 128, 3).ids,
   solver: 'tree',
   evaluations: EVALUATIONS,
@@ -23,7 +24,9 @@ const job = {
 } as const;
 
 async function search(source: string, folder: string, work: WorkOptions = {}): Promise<BitPlan> {
-  const [plan] = await solveFor(await openModel(source), { bitsPerWeight: 6.5 }, { ...job, ...work, folder });
+  const {
+    plans: [plan],
+  } = await solveFor(await openModel(source), { bitsPerWeight: 6.5 }, { ...job, ...work, folder });
   return plan;
 }
 
