@@ -132,7 +132,7 @@ async function scoreMatrices(
   task: ScoreTask,
   scores: PartialScores,
 ): Promise<void> {
-  const { candidates, kernels, signal, onProgress } = task;
+  const { candidates, signal, onProgress } = task;
   for (const [i, tensor] of candidates.tensors.entries()) {
     await checkpoint(signal);
     const wanted = [...scores.missing(byWeight, tensor), ...scores.missing(byFactors, tensor)];
