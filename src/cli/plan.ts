@@ -81,7 +81,6 @@ export function register(program: Command): void {
   addActivationOptions(command);
   command
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
-    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
     .addOption(
       choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     );
