@@ -64,6 +64,7 @@ export function register(program: Command): void {
   addExamples(command, [
     ['eval model-4.5bpw.gguf --reference model/', 'what the file lost'],
     ['eval other.gguf --reference model/ --evaluation my.txt', 'on your own text'],
+    ['eval other.gguf --reference model/ --tasks questions.jsonl', 'by questions with a right answer'],
   ]);
   addOutputOptions(command).action(evaluate);
 }

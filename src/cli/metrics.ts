@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
@@ -71,6 +72,7 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
   const { model, folder } = await openKept(modelName, options);
+  if (!options.quiet) console.error(announce(wanted, model.config.layers));
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>
     rankModel(model, wanted, {
@@ -101,6 +103,18 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
     ),
   ]);
   for (const line of result.notes) console.error(`bitbudget: ${line}`);
+}
+
+/** Candidates of a matrix that metrics are ranked on, about. */
+const CANDIDATES = 6;
+
+/** How long this will take, before it begins: passes of the model over the text, and what takes most of them. */
+function announce(metrics: readonly Metric[], layers: number): string {
+  const costs = metrics.map(({ name, cost }) => ({ name, passes: cost({ layers, candidates: CANDIDATES }) }));
+  const passes = costs.reduce((sum, cost) => sum + cost.passes, 0);
+  const dearest = costs.toSorted((a, b) => b.passes - a.passes).slice(0, 3);
+  const names = dearest.map(({ name, passes: own }) => `${name} ${own.toFixed(0)}`).join(', ');
+  return `bitbudget: ${metrics.length} metrics take about ${passes.toFixed(0)} passes of the model over the text (most: ${names}); choose some with --metric`;
 }
 
 function rankRow(row: RankedMetric): string[] {

@@ -75,13 +75,10 @@ export function register(program: Command): void {
     .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost');
   addBudgetOptions(command);
   addSolverOptions(command);
-  command.option(
-    '--metric <name>',
-    'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL',
-  );
   addActivationOptions(command);
   command
     .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
+    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
     .addOption(
       choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     );
@@ -224,7 +221,7 @@ async function printFrontier(
 }
 
 const UNCORRECTED =
-  'not yet corrected by evaluations of this model: --probe makes them, and quantize does of its own accord';
+  'correct it by --probe, which rounds and evaluates eight plans; quantize evaluates what it makes of its own accord';
 
 function peerTable(peers: Solved['peers']): string[] {
   const rows = peers

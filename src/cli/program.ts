@@ -59,7 +59,7 @@ export function createProgram(asJson = false): Command {
 
 /** Commander's message and its suggestion on one line. */
 function usageLine(text: string): string {
-  return `bitbudget: ${messageOf(new Error(text))}; see bitbudget --help\n`;
+  return `bitbudget: ${messageOf(new Error(text)).replace(/\.$/, '')}; see bitbudget --help\n`;
 }
 
 /** `bitbudget inspect … | head` is no failure. */

@@ -137,9 +137,12 @@ class Solver {
     const planner = await this.#planner();
     if (goal !== undefined && evaluationsOf(options) !== undefined) {
       const judge = await PlanJudge.open(this.#judged(), (await options.evaluation!()).searched);
-      const plan = await searchPlan(planner, table, goal.budgets, judge, options, options);
+      const { solver, evaluations, seed, mostFormats } = options;
+      const choice = { solver, evaluations, seed, mostFormats };
+      const plan = await searchPlan(planner, table, goal.budgets, judge, choice, options);
       workspace.forgetBlocks();
-      return await this.#answer([planner.predict(plan, await this.#corrections())], await this.#corrections());
+      const corrections = await this.#corrections();
+      return await this.#answer([planner.predict(plan, corrections)], corrections);
     }
     const recalled = goal && !options.probe && (await this.#recall(planner, goal));
     if (recalled) return await this.#answer([recalled.plan], recalled.corrections, recalled.evaluation);
@@ -147,7 +150,7 @@ class Solver {
     if (goal === undefined) return await this.#answer(planner.frontier(corrections, { ranking }), corrections);
     // The first plan of `quantize` is solved for prices as they are.
     const solving = corrections.learned ? corrections : NO_CORRECTION;
-    const plan = await planner.plan(goal.budgets, { ...this.#choice(), corrections: solving });
+    const plan = await planner.plan(goal.budgets, { ...this.#choice(), ranking, corrections: solving });
     return await this.#answer([planner.predict(plan, corrections)], corrections);
   }
 

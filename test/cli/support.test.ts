@@ -109,9 +109,12 @@ test('a job has one share and one remaining time: known steps take none, and wha
   assert.ok(Math.abs(at('pricing', 5, 10, 5).share - 10 / 60) < 1e-9);
   assert.equal(Math.round(at('pricing', 5, 10, 5).remaining!), 25_000);
   const half = at('verifying', 1, 4, 10);
-  assert.ok(half.share > 0.33);
-  const later = at('pricing', 1, 10, 11);
-  assert.ok(later.share >= half.share);
+  assert.ok(Math.abs(half.share - 30 / 60) < 1e-9);
+  assert.equal(at('pricing', 1, 10, 11).share, half.share);
+  assert.deepEqual(at('something else', 3, 3, 12), { words: 'something else', share: 0.5, remaining: 12_000 });
+  for (let i = 0; i < 5; i++) at('verifying', 1, 4, 13);
+  assert.equal(at('verifying', 1, 4, 14).share, half.share, 'a step that comes again counts once');
+  assert.equal(at('verifying', 4, 4, 20).share, 1);
 });
 
 test('on a terminal, progress is a bar; with --quiet there is none', async () => {

@@ -85,7 +85,7 @@ test('installed, the main job makes a file that runs and has a report', async ()
   assert.ok(size > 4.6e6 && size <= (4.5 * 8_392_960) / 8, `${size} bytes`);
   const { stdout } = await run(bin, 'run', 'tiny.gguf', '-p', 'Once upon a time', '-n', '8', '--quiet');
   assert.ok(stdout.trim().length > 10, stdout);
-  await run(bin, 'report', 'tiny.bitbudget.json');
+  await run(bin, 'report', 'tiny.bitbudget.json', '--yes');
   assert.match(readFileSync(join(folder, 'tiny.report.html'), 'utf8'), /^<!doctype html>/);
 });
 

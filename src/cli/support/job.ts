@@ -12,7 +12,7 @@ export const PLAN_OUTLINE: Outline = { measuring: 65, pricing: 35 };
 /** Stages of the library in words for people. */
 const WORDS: Readonly<Record<string, string>> = {
   downloading: 'fetching the model',
-  checking: 'checking what was fetched',
+  checking: 'checking the weights',
   measuring: 'measuring what the precision of every matrix is worth',
   pricing: 'trying every format on every matrix',
   'pricing cache': 'trying formats of the KV cache',
@@ -44,56 +44,62 @@ export interface JobState {
   readonly remaining?: number;
 }
 
-/** Counts the steps of a job together, so that there is one share and one remaining time for all of it. */
+/**
+ * Counts the steps of a job together, so that there is one share and one remaining time for all of it. Steps that are passed
+ * over are known already and take nothing; steps come in the order of the outline, and again as often as they like.
+ */
 export class Job {
+  readonly #stages: readonly string[];
   readonly #outline: Outline;
   readonly #now: () => number;
-  #stage = '';
-  /** Time and shares of finished steps: what the speed is learned from. */
-  #finished = { shares: 0, milliseconds: 0 };
-  #began = 0;
+  /** Farthest that each step has come, from 0 to 1. */
+  readonly #reached = new Map<string, number>();
+  #began?: number;
   #share = 0;
 
   constructor(outline: Outline, now: () => number) {
+    this.#stages = Object.keys(outline);
     this.#outline = outline;
     this.#now = now;
   }
 
   update({ stage, done, total }: ProgressEvent): JobState {
-    if (stage !== this.#stage) this.#begin(stage);
-    const own = total > 0 ? Math.min(1, done / total) : 0;
-    const weight = this.#outline[stage];
-    // A step that nobody expected is a job of its own.
-    if (weight === undefined) return this.#state(own, own, this.#elapsed());
-    const { shares, milliseconds } = this.#finished;
-    const doneShares = shares + weight * own;
-    return this.#state(doneShares / (shares + this.#ahead(stage)), doneShares, milliseconds + this.#elapsed());
-  }
-
-  #begin(stage: string): void {
-    const weight = this.#outline[this.#stage];
-    if (weight !== undefined) {
-      this.#finished.shares += weight;
-      this.#finished.milliseconds += this.#elapsed();
+    // What nobody expected is a job of its own, or a part of the step that it interrupts.
+    if (this.#stages.length === 0) return this.#alone(stage, done, total);
+    if (this.#outline[stage] !== undefined) {
+      this.#began ??= this.#now();
+      const own = total > 0 ? Math.min(1, done / total) : 0;
+      this.#reached.set(stage, Math.max(own, this.#reached.get(stage) ?? 0));
+      this.#share = Math.max(this.#share, this.#shareNow());
     }
-    this.#stage = stage;
-    this.#began = this.#now();
+    return { words: stepWords(stage), share: this.#share, remaining: this.#remaining() };
   }
 
-  /** Shares from this step on; those that were passed over are known already and take nothing. */
-  #ahead(stage: string): number {
-    const stages = Object.keys(this.#outline);
-    return stages.slice(stages.indexOf(stage)).reduce((sum, name) => sum + this.#outline[name], 0);
+  /** Steps before the farthest one are over. */
+  #shareNow(): number {
+    const farthest = Math.max(...[...this.#reached.keys()].map((stage) => this.#stages.indexOf(stage)));
+    let [done, all] = [0, 0];
+    for (const [i, stage] of this.#stages.entries()) {
+      const reached = this.#reached.get(stage);
+      if (i < farthest && reached === undefined) continue;
+      all += this.#outline[stage];
+      done += this.#outline[stage] * (i < farthest ? 1 : (reached ?? 0));
+    }
+    return done / all;
   }
 
-  #elapsed(): number {
-    return this.#now() - this.#began;
+  #alone(stage: string, done: number, total: number): JobState {
+    if (!this.#reached.has(stage)) {
+      this.#reached.clear();
+      this.#reached.set(stage, 0);
+      this.#began = this.#now();
+    }
+    this.#share = total > 0 ? Math.min(1, done / total) : 0;
+    return { words: stepWords(stage), share: this.#share, remaining: this.#remaining() };
   }
 
-  #state(share: number, done: number, milliseconds: number): JobState {
-    // Steps that come twice must not turn the bar back.
-    this.#share = this.#outline[this.#stage] === undefined ? share : Math.max(this.#share, Math.min(1, share));
-    const remaining = done > 0 && share > 0 ? (milliseconds * (1 - this.#share)) / share : undefined;
-    return { words: stepWords(this.#stage), share: this.#share, remaining };
+  #remaining(): number | undefined {
+    if (this.#began === undefined || this.#share === 0) return undefined;
+    return ((this.#now() - this.#began) * (1 - this.#share)) / this.#share;
   }
 }

@@ -90,5 +90,6 @@ function verdict(peer: Peer, own: { readonly fileBytes: number; readonly kl: num
   const bytes = `in ${(own.fileBytes / peer.fileBytes).toFixed(2)} of its bytes`;
   if (!(theirs > 0)) return `against    ${peer.name}, which loses nothing: ${bytes}`;
   const ratio = own.kl / theirs;
-  return `against    ${peer.name}: ${ratio.toPrecision(2)} ${ratio < 1 ? 'of' : 'times'} its loss ${bytes}`;
+  const factor = ratio < 1 ? `${ratio.toFixed(2)} of` : `${ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0)} times`;
+  return `against    ${peer.name}: ${factor} its loss ${bytes}`;
 }

@@ -10,7 +10,7 @@ import { type Budgets, resources } from '../resources/table.ts';
 import type { Resource, Setting } from '../resources/types.ts';
 import { activationLoss, pairActivations, pairIds, splitPair } from './activation-groups.ts';
 import { cacheGroups, cacheIds, chosenCache, uniformCache } from './cache-groups.ts';
-import { type Corrections, NO_CORRECTION } from './corrections.ts';
+import { type Corrections, NO_CORRECTION, openError, type ProbedMatrix } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
 import { klInterval } from './interval.ts';
@@ -151,7 +151,9 @@ export class Planner {
     // The bound of another objective stays what it is; one of the prices that were solved for is the same share of these.
     if (known.objective !== undefined) return { ...plan, prediction: { ...known, ...expected } };
     const bound = known.gap === 0 ? loss : loss * (known.bound / (known.bound + known.gap));
-    return { ...plan, prediction: { ...known, ...expected, bound, gap: loss - bound } };
+    // Of another objective than predicted KL, both stay what they are.
+    const proof = plan.prediction?.objective === undefined ? { bound, gap: loss - bound } : {};
+    return { ...plan, prediction: { ...known, ...expected, ...proof } };
   }
 
   /** What a choice that nobody solved for takes. */
@@ -232,11 +234,22 @@ export class Planner {
     };
   }
 
-  #expected(groups: readonly Group[], choice: readonly number[], kl: number, { spread, learned }: Corrections) {
+  #expected(groups: readonly Group[], choice: readonly number[], kl: number, corrections: Corrections) {
+    const { spread, learned } = corrections;
     const { scale } = this.#setting.table;
+    const open = openError(corrections, this.#uncorrected(groups, choice));
     const independent = Math.hypot(...groups.map(({ options }, i) => options[choice[i]].lossError ?? 0));
-    const klError = Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread);
+    const klError = Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread, open);
     return { kl, klError, klInterval: klInterval(kl, klError), corrected: learned };
+  }
+
+  /** What the chosen formats of matrices are priced at. */
+  #uncorrected(groups: readonly Group[], choice: readonly number[]): ProbedMatrix[] {
+    const { scale, tensors } = this.#setting.table;
+    return tensors.map(({ kind, prices }, i) => {
+      const { format } = splitPair(groups[i].options[choice[i]].id);
+      return { kind, format, loss: scale.value * prices.find((price) => price.format === format)!.loss };
+    });
   }
 
   /** A choice as a plan. */

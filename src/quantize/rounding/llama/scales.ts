@@ -63,36 +63,34 @@ export function affineScale(
   }
   if (min > 0) min = 0;
   if (max <= min) return [0, -min];
-  const range = max - min;
-  const least = min;
-  const error = (inverse: number, scale: number, minimum: number): number => {
+  const codeAt = (i: number, inverse: number): number =>
+    Math.max(0, Math.min(n, Math.round(inverse * (x[from + i] - min))));
+  let scale = (max - min) / n;
+  const error = (inverse: number, tried: number, minimum: number): number => {
     let sum = 0;
-    for (let i = 0; i < count; i++) {
-      const code = Math.max(0, Math.min(n, Math.round(inverse * (x[from + i] - least))));
-      sum += weights[i] * (scale * code + minimum - x[from + i]) ** 2;
-    }
+    for (let i = 0; i < count; i++) sum += weights[i] * (tried * codeAt(i, inverse) + minimum - x[from + i]) ** 2;
     return sum;
   };
-  let found: readonly [number, number] = [range / n, min];
-  let best = error(n / range, ...found);
+  let best = error(1 / scale, scale, min);
   for (let s = 0; s <= ladder.steps; s++) {
-    const inverse = (ladder.first + ladder.step * s + n) / range;
+    // Codes begin at the minimum found last, as theirs do.
+    const inverse = (ladder.first + ladder.step * s + n) / (max - min);
     let [wl, wll, wxl] = [0, 0, 0];
     for (let i = 0; i < count; i++) {
-      const code = Math.max(0, Math.min(n, Math.round(inverse * (x[from + i] - least))));
+      const code = codeAt(i, inverse);
       wl += weights[i] * code;
       wll += weights[i] * code * code;
       wxl += weights[i] * code * x[from + i];
     }
     const determinant = w1 * wll - wl * wl;
     if (!(determinant > 0)) continue;
-    let scale = (w1 * wxl - wx * wl) / determinant;
+    let tried = (w1 * wxl - wx * wl) / determinant;
     let minimum = (wll * wx - wl * wxl) / determinant;
-    if (minimum > 0) [scale, minimum] = [wxl / wll, 0];
-    const squares = error(inverse, scale, minimum);
-    if (squares < best) [best, found] = [squares, [scale, minimum]];
+    if (minimum > 0) [tried, minimum] = [wxl / wll, 0];
+    const squares = error(inverse, tried, minimum);
+    if (squares < best) [best, scale, min] = [squares, tried, minimum];
   }
-  return [found[0], -found[1]];
+  return [scale, -min];
 }
 
 /**
