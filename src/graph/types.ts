@@ -26,7 +26,11 @@ export type Value = Type &
 /** How a constant is made. */
 export type Recipe =
   /** cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair. */
-  { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number };
+  | { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number }
+  /** One value everywhere. */
+  | { readonly kind: 'fill'; readonly value: number }
+  /** [rows, columns]: 1 where −before ≤ column − row ≤ after, else 0; null: no bound. */
+  | { readonly kind: 'band'; readonly before: number | null; readonly after: number | null };
 
 /** An op at work. An optional input that is absent is null. */
 export interface Node {

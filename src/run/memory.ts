@@ -1,7 +1,7 @@
 import { constantValues } from '../graph/constants.ts';
 import type { Recipe, Shape } from '../graph/types.ts';
 import type { Buffer, Device } from '../kernels/device.ts';
-import { countOf, type Sizes } from '../kernels/program.ts';
+import { type Sizes, sizeOf } from '../kernels/program.ts';
 import type { ModelTensor } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 
@@ -53,10 +53,11 @@ export class SharedMemory {
   }
 
   constant(recipe: Recipe, shape: Shape, capacities: Sizes): Buffer {
-    const key = JSON.stringify([recipe, countOf(shape, capacities)]);
+    const bound = shape.map((size) => sizeOf(size, capacities));
+    const key = JSON.stringify([recipe, bound]);
     let found = this.#constants.get(key);
     if (found === undefined) {
-      const values = constantValues(recipe, countOf(shape.slice(0, 1), capacities));
+      const values = constantValues(recipe, bound);
       found = this.device.allocate(values.byteLength);
       this.device.write({ buffer: found }, values);
       this.#constants.set(key, found);

@@ -124,10 +124,28 @@ export const groupedLinear: Op = {
     const rounded = lowering.scratch('f32', [rows, k]);
     return [{ kernel: 'roundToBits', operands: [x!, rounded], sizes: {}, attributes: { bits } }, product(rounded)];
   },
-  vjp: ({ inputs: [, w, offsets] }, [dy], build) => [
+  vjp: ({ inputs: [x, w, offsets] }, [dy], build) => [
     (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),
+    (addend) => shareOf(build, build.node('groupedWeightGradient', [dy!, x, offsets]))(addend),
     null,
-    null,
+  ],
+};
+
+/** Gradient of `groupedLinear` at its weight [experts·n, k]: each expert's dyᵀ · x over its own rows. */
+export const groupedWeightGradient: Op = {
+  name: 'groupedWeightGradient',
+  infer: ([dy, x, offsets]) => {
+    const experts = (offsets!.shape[0] as number) - 1;
+    const [n, k] = [dy, x].map((rows) => matrixOf('groupedWeightGradient', rows).width);
+    return [{ type: 'f32', shape: [experts * n, k] }];
+  },
+  lower: ({ inputs: [dy, x, offsets], outputs: [dw] }, lowering) => [
+    {
+      kernel: 'groupedMatmulTN',
+      operands: [dy!, x!, offsets!, dw],
+      sizes: { m: lowering.typeOf(dy!).shape[1], n: lowering.typeOf(x!).shape[1] },
+      attributes: {},
+    },
   ],
 };
 

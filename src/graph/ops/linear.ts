@@ -1,5 +1,5 @@
 import type { Call, Op } from '../types.ts';
-import { matrixOf, requireWidth } from './checks.ts';
+import { matrixOf, requireWidth, shareOf } from './checks.ts';
 
 /**
  * y[t, n] = x[t, k] · w[n, k]ᵀ. Inputs are rounded before where the target says so; a weight in blocks of a number
@@ -78,4 +78,9 @@ export const linearWeightGradient: Op = {
       { kernel: 'matmulTN', operands: [dy!, x!, dw], sizes: { m, n, k }, attributes: { accumulate: addend !== null } },
     ];
   },
+  vjp: ({ inputs: [addend, dy, x] }, [g], build) => [
+    addend === null ? null : (rest) => (rest === undefined ? g! : build.node('add', [rest, g!])),
+    (rest) => shareOf(build, build.node('linear', [x, g!]))(rest),
+    (rest) => build.node('linearTransposed', [rest ?? null, dy!, g!]),
+  ],
 };

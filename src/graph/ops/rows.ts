@@ -10,7 +10,8 @@ export const lookup: Op = {
     const tensor = lowering.tensorOf(w!);
     const packed = tensor === undefined ? undefined : lowering.target.packed?.(tensor);
     const attributes: Attributes = packed === undefined ? {} : { format: packed };
-    return [{ kernel: 'gatherRows', operands: [ids!, w!, y], sizes: {}, attributes }];
+    const columns = lowering.typeOf(y).shape[1];
+    return [{ kernel: 'gatherRows', operands: [ids!, w!, y], sizes: { columns }, attributes }];
   },
   vjp: ({ inputs: [ids, w] }, [dy], build) => [
     null,
@@ -28,8 +29,13 @@ export const lookup: Op = {
 export const select: Op = {
   name: 'select',
   infer: ([x, wanted]) => [{ type: 'f32', shape: [wanted!.shape[0], matrixOf('select', x).width] }],
-  lower: ({ inputs: [x, wanted], outputs: [y] }) => [
-    { kernel: 'gatherRows', operands: [wanted!, x!, y], sizes: {}, attributes: {} },
+  lower: ({ inputs: [x, wanted], outputs: [y] }, lowering) => [
+    {
+      kernel: 'gatherRows',
+      operands: [wanted!, x!, y],
+      sizes: { columns: lowering.typeOf(y).shape[1] },
+      attributes: {},
+    },
   ],
 };
 

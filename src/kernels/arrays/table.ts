@@ -52,10 +52,11 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [a, b, c] = [f32(x), w as PackedMatrix, f32(y)];
     return () => kernels.matmulPacked(a, b, c, m);
   },
-  gatherRows: ({ kernels, views: [ids, w, y] }) => {
-    const rows = i32(ids);
-    const matrix = asPacked(w, f32(y).length / rows.length);
-    return () => kernels.gatherRows(matrix, rows, f32(y));
+  gatherRows: ({ kernels, views: [ids, w, y], sizes: { columns } }) => {
+    const [rows, into] = [i32(ids), f32(y)];
+    if (into.length === 0) return () => {};
+    const matrix = asPacked(w, columns);
+    return () => kernels.gatherRows(matrix, rows, into);
   },
   scatterRows:
     ({ views: [ids, x, y], sizes: { columns } }) =>
@@ -209,6 +210,16 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
     () =>
       kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulTN:
+    ({ kernels, views: [dy, x, offsets, dw], sizes: { m, n } }) =>
+    () => {
+      const [from, by, to, bounds] = [f32(dy), f32(x), f32(dw), i32(offsets)];
+      for (let e = 0; e + 1 < bounds.length; e++) {
+        const [first, end] = [bounds[e], bounds[e + 1]];
+        const own = [from.subarray(first * m, end * m), by.subarray(first * n, end * n)];
+        kernels.matmulTN(own[0], own[1], to.subarray(e * m * n, (e + 1) * m * n), m, n, end - first);
+      }
+    },
   groupedPacked:
     ({ kernels, views: [x, w, offsets, y] }) =>
     () =>
@@ -244,7 +255,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, energy] }) =>
     () => {
       f64(energy).fill(0);
-      kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
+      if (f32(x).length > 0) kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
     },
   sketch: (bound) => sketchBy(bound, 'sketch'),
   outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
@@ -303,7 +314,7 @@ function sketchBy(bound: Bound, kernel: 'sketch' | 'sketchHead'): (run: Sizes) =
   const length = g.length / sizes.width / sequences;
   return () => {
     numbers.fill(0);
-    kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
+    if (g.length > 0) kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
   };
 }
 
