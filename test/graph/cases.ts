@@ -1,5 +1,6 @@
 import { Random } from '../../src/core/random.ts';
 import type { Attributes, Shape } from '../../src/graph/types.ts';
+import { primitiveCases } from './primitive-cases.ts';
 
 /** An input of an op, of these numbers. */
 export interface Given {
@@ -26,7 +27,7 @@ export interface Dimensions {
   readonly index: number;
 }
 
-type CaseOf = (sizes: Dimensions, draw: Draw) => OpCase;
+export type CaseOf = (sizes: Dimensions, draw: Draw) => OpCase;
 
 /** Around registers and their halves, and nothing at all. */
 const SIZES = [0, 1, 2, 3, 31, 33, 4, 5, 16, 17];
@@ -34,7 +35,7 @@ const SIZES = [0, 1, 2, 3, 31, 33, 4, 5, 16, 17];
 export const CASES = 30;
 
 /** Draws numbers for a case. */
-class Draw {
+export class Draw {
   readonly random: Random;
 
   constructor(seed: number) {
@@ -90,8 +91,11 @@ export function casesOf(op: string): OpCase[] {
 
 export const opsWithCases = (): string[] => Object.keys(cases);
 
-/** Large enough that central differences see a norm of one small number as smooth. */
-const epsilon = 1e-3;
+/**
+ * Large enough that central differences see a norm of one small number as smooth; and a float32, as constants of
+ * expansions are.
+ */
+const epsilon = 2 ** -10;
 const gates = ['silu', 'gelu'];
 const activations = [...gates, 'relu', 'sigmoid', 'tanh'];
 
@@ -187,6 +191,7 @@ function normCase({ a, b }: Dimensions, draw: Draw, gradient: boolean): OpCase {
 
 /** Every op's inputs at some sizes. A new op has a line here. */
 const cases: Readonly<Record<string, CaseOf>> = {
+  ...primitiveCases,
   lookup: ({ a, b, c }, draw) => ({ inputs: [draw.ids(a, Math.max(1, c)), draw.rows(Math.max(1, c), b)] }),
   select: ({ a, b, c }, draw) => ({ inputs: [draw.rows(Math.max(1, c), b), draw.ids(a, Math.max(1, c))] }),
   scatterRows: ({ a, b, c }, draw) => ({

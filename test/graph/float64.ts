@@ -77,7 +77,9 @@ function runNode(
 function gatherRows({ views }: Bound): () => void {
   const [ids, w, y] = views as unknown as Numbers[];
   const columns = ids.length === 0 ? 0 : y.length / ids.length;
-  return () => y.forEach((_, at) => void (y[at] = w[ids[Math.floor(at / columns)] * columns + (at % columns)]));
+  return () => {
+    for (let at = 0; at < y.length; at++) y[at] = w[ids[Math.floor(at / columns)] * columns + (at % columns)];
+  };
 }
 
 function fresh({ type, shape }: Type, sizes: Sizes): Numbers {

@@ -3,6 +3,7 @@ import { timesSize } from '../../kernels/program.ts';
 import type { Call, Op } from '../types.ts';
 import { once } from './attention.ts';
 import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+import { einsumOf, reshaped, shapeIn } from './primitives/algebra.ts';
 
 /*
  * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
@@ -78,6 +79,11 @@ export const gatherSlots: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [x, order], attributes }, build) => {
+    const [[tokens, columns], k] = [shapeIn(build, x!), numberOf(attributes, 'k')];
+    const slots = einsumOf(build, 'tc->tkc', [x!], { sizes: { k } });
+    return [build.node('gather', [order, reshaped(build, slots, [tokens * k, columns])])];
+  },
   vjp: ({ inputs: [x, order], attributes }, [dy], build) => [
     (addend) => shareOf(build, build.node('gatherSlotsBackward', [dy!, order, x], attributes))(addend),
     null,
@@ -178,6 +184,11 @@ export const combine: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [y, order, weights], attributes }, build) => {
+    const [[rows, columns], k] = [shapeIn(build, y!), numberOf(attributes, 'k')];
+    const slots = reshaped(build, build.node('scatterAdd', [order, y], { rows }), [rows / k, k, columns]);
+    return [einsumOf(build, 'tkc,tk->tc', [slots, reshaped(build, weights!, [rows / k, k])])];
+  },
   vjp: (node, [dOut], build) => {
     const gradients = once(() => build.nodes('combineBackward', [...node.inputs, dOut!], node.attributes));
     return [
@@ -211,6 +222,7 @@ export const scaleRows: Op = {
   lower: ({ inputs: [x, s], outputs: [y] }) => [
     { kernel: 'scaleRows', operands: [x!, s!, y], sizes: {}, attributes: {} },
   ],
+  expand: ({ inputs: [x, s] }, build) => [einsumOf(build, 'tc,tz->tc', [x!, s!])],
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('scaleRowsBackward', [...node.inputs, dy!]));
     return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));

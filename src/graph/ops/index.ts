@@ -21,6 +21,11 @@ import {
 } from './experts.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { maximum, where } from './primitives/choice.ts';
+import { einsum } from './primitives/einsum.ts';
+import { erf, exp, log, power, round, tanh } from './primitives/functions.ts';
+import { gather, scatterAdd } from './primitives/gather.ts';
+import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
@@ -75,6 +80,20 @@ export const ops: readonly Op[] = [
   rowEnergy,
   columnEnergy,
   sketch,
+  einsum,
+  where,
+  maximum,
+  exp,
+  log,
+  power,
+  tanh,
+  erf,
+  round,
+  gather,
+  scatterAdd,
+  reshape,
+  slice,
+  place,
 ];
 
 const byName = new Map(ops.map((op) => [op.name, op]));

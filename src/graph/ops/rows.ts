@@ -13,6 +13,7 @@ export const lookup: Op = {
     const columns = lowering.typeOf(y).shape[1];
     return [{ kernel: 'gatherRows', operands: [ids!, w!, y], sizes: { columns }, attributes }];
   },
+  expand: ({ inputs }, build) => [build.node('gather', inputs)],
   vjp: ({ inputs: [ids, w] }, [dy], build) => [
     null,
     (addend) => {
@@ -37,6 +38,7 @@ export const select: Op = {
       attributes: {},
     },
   ],
+  expand: ({ inputs: [x, wanted] }, build) => [build.node('gather', [wanted, x])],
 };
 
 /** y[ids[i]] += x[i] on zeros: the gradient of `lookup` at its table. */
@@ -51,4 +53,5 @@ export const scatterRows: Op = {
       attributes: {},
     },
   ],
+  expand: ({ inputs, attributes: { rows } }, build) => [build.node('scatterAdd', inputs, { rows })],
 };
