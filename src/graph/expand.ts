@@ -4,9 +4,15 @@ import { opNamed } from './ops/index.ts';
 import { rewrite } from './rewrite.ts';
 import type { Graph, Sizes } from './types.ts';
 
-/** A graph for one size of everything: its symbols are numbers. @throws RangeError for a symbol that `sizes` lacks */
+/**
+ * A graph for one size of everything: its symbols are numbers. Values that belong to other segments stay as they are.
+ * @throws RangeError for a symbol that `sizes` lacks
+ */
 export function specialise(graph: Graph, sizes: Sizes): Graph {
-  const values = graph.values.map((value) => ({ ...value, shape: value.shape.map((size) => sizeOf(size, sizes)) }));
+  const used = new Set([...graph.nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]), ...graph.outputs]);
+  const values = graph.values.map((value, id) =>
+    used.has(id) ? { ...value, shape: value.shape.map((size) => sizeOf(size, sizes)) } : value,
+  );
   return { ...graph, values };
 }
 
