@@ -20,7 +20,7 @@ export function specialise(graph: Graph, sizes: Sizes): Graph {
  * The same network in primitives alone, for sequences that begin with their first token. They are closed under
  * differentiation, so that its gradients have gradients; and every device has them.
  * @param sizes of every symbol; `sequences` and `length` for attention
- * @throws FormatError for an op that primitives do not express, such as the choice of experts
+ * @throws FormatError for an op that has no expansion: gradients made by kernels, and sums into states
  */
 export function expand(graph: Graph, sizes: Sizes): Graph {
   return rewrite(specialise(graph, sizes), (node, inputs, build) => {

@@ -2,7 +2,8 @@ import { GraphBuilder } from '../../src/graph/build.ts';
 import { constantValues } from '../../src/graph/constants.ts';
 import { opNamed } from '../../src/graph/ops/index.ts';
 import type { Graph, Lowering, Node, Type, ValueId } from '../../src/graph/types.ts';
-import { type Bound, bindings, type View } from '../../src/kernels/arrays/table.ts';
+import type { Bound, View } from '../../src/kernels/arrays/bind.ts';
+import { bindings } from '../../src/kernels/arrays/table.ts';
 import { countOf, type DataType, type Sizes, sizeOf } from '../../src/kernels/program.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 

@@ -37,6 +37,10 @@ export const primitiveCases: Readonly<Record<string, CaseOf>> = {
   maximum: ({ a, b, index }, draw) => ({
     inputs: [index % 2 === 0 ? draw.rows(a, Math.max(1, b)) : draw.rows(2, Math.min(a, 5), Math.max(1, b))],
   }),
+  topK: ({ a, b }, draw) => {
+    const n = Math.max(1, b);
+    return { inputs: [draw.rows(a, n)], attributes: { k: Math.min(n, draw.pick(1, 2, 4)) } };
+  },
   exp: any,
   log: ({ a, b }, draw) => ({ inputs: [draw.positive(a, b)] }),
   power: ({ a, b, index }, draw) => ({

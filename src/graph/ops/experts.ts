@@ -3,7 +3,7 @@ import { timesSize } from '../../kernels/program.ts';
 import type { Call, Op } from '../types.ts';
 import { once } from './attention.ts';
 import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
-import { einsumOf, reshaped, shapeIn } from './primitives/algebra.ts';
+import { einsumOf, minus, powerOf, reshaped, shapeIn, softmax } from './primitives/algebra.ts';
 
 /*
  * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
@@ -33,6 +33,17 @@ export const route: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [logits], attributes }, build) => {
+    const [[tokens, experts], k] = [shapeIn(build, logits!), numberOf(attributes, 'k')];
+    const ids = build.node('topK', [logits], { k });
+    // Row e of the identity picks expert e.
+    const identity = build.constant({ kind: 'band', before: 0, after: 0 }, [experts, experts]);
+    const picks = reshaped(build, build.node('gather', [ids, identity]), [tokens, k, experts]);
+    const picked = einsumOf(build, 'tke,te->tk', [picks, softmax(build, logits!)]);
+    if (attributes.normalize !== true) return [ids, reshaped(build, picked, [tokens * k])];
+    const inverse = powerOf(build, einsumOf(build, 'tk->t', [picked]), -1);
+    return [ids, reshaped(build, einsumOf(build, 'tk,t->tk', [picked, inverse]), [tokens * k])];
+  },
   vjp: ({ inputs: [logits], outputs: [ids], attributes }, [, dWeights], build) => [
     dWeights === undefined
       ? null
@@ -57,6 +68,7 @@ export const routeBackward: Op = {
 /** Slots in the order of their experts: input ids; outputs order [slots] and offsets [experts + 1] into it. */
 export const dispatch: Op = {
   name: 'dispatch',
+  primitive: true,
   infer: ([ids], attributes) => [
     { type: 'i32', shape: ids!.shape },
     { type: 'i32', shape: [numberOf(attributes, 'experts') + 1] },
@@ -129,6 +141,18 @@ export const groupedLinear: Op = {
     if (bits === undefined || bits >= 16) return [product(x!)];
     const rounded = lowering.scratch('f32', [rows, k]);
     return [{ kernel: 'roundToBits', operands: [x!, rounded], sizes: {}, attributes: { bits } }, product(rounded)];
+  },
+  expand: ({ inputs: [x, w, offsets] }, build) => {
+    const [[rows, k], [all], [ends]] = [x!, w!, offsets!].map((id) => shapeIn(build, id));
+    const experts = ends - 1;
+    // begun[e, i]: row i is not before expert e; its own is the last that has begun.
+    const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
+    const begun = build.node('gather', [offsets, later]);
+    const [from, next] = [0, 1].map((start) =>
+      build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
+    );
+    const weights = reshaped(build, w!, [experts, all / experts, k]);
+    return [einsumOf(build, 'er,rk,enk->rn', [minus(build, from, next), x!, weights])];
   },
   vjp: ({ inputs: [x, w, offsets] }, [dy], build) => [
     (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),

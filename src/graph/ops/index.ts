@@ -21,7 +21,7 @@ import {
 } from './experts.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
-import { maximum, where } from './primitives/choice.ts';
+import { maximum, topK, where } from './primitives/choice.ts';
 import { einsum } from './primitives/einsum.ts';
 import { erf, exp, log, power, round, tanh } from './primitives/functions.ts';
 import { gather, scatterAdd } from './primitives/gather.ts';
@@ -83,6 +83,7 @@ export const ops: readonly Op[] = [
   einsum,
   where,
   maximum,
+  topK,
   exp,
   log,
   power,

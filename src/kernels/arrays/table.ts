@@ -1,37 +1,10 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
-import type { Attribute, Sizes } from '../program.ts';
+import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
+import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
-import {
-  type EinsumShape,
-  einsum,
-  functions,
-  gather,
-  maximum,
-  type PartShape,
-  place,
-  slice,
-  where,
-} from './primitives.ts';
+import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { primitiveBindings } from './primitives.ts';
 import { probabilitySquares } from './sums.ts';
-
-/** An operand as kernels take it. */
-export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
-
-/** What a call is bound to: its operands at the sizes bound, and its own sizes and attributes. */
-export interface Bound {
-  readonly kernels: Omit<Kernels, 'device'>;
-  readonly views: readonly View[];
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly attributes: { readonly [key: string]: Attribute };
-}
-
-/** Makes a call ready; what comes back runs it, and looks up what changes from run to run. */
-type Bind = (bound: Bound) => (run: Sizes) => void;
-
-const f32 = (view: View | undefined): Float32Array => view as Float32Array;
-const f64 = (view: View | undefined): Float64Array => view as Float64Array;
-const i32 = (view: View | undefined): Int32Array => view as Int32Array;
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -40,40 +13,9 @@ function asPacked(view: View, columns: number): PackedMatrix {
   return { format: 'F32', blocks, rows: view.byteLength / 4 / columns, columns };
 }
 
-/** Kernels of the primitives. */
-const primitives: Readonly<Record<string, Bind>> = {
-  ...Object.fromEntries(
-    Object.entries(functions).map(([name, of]): [string, Bind] => [name, ({ views: [x, y] }) => each(of, x, y)]),
-  ),
-  power: ({ views: [x, y], attributes: { exponent } }) => each((value) => value ** (exponent as number), x, y),
-  einsum: ({ views, attributes }) =>
-    einsum(views.slice(0, -1).map(f32), f32(views.at(-1)), attributes as unknown as EinsumShape),
-  slice: ({ views: [x, y], attributes }) => slice(f32(x), f32(y), attributes as unknown as PartShape),
-  place: ({ views: [x, y], attributes }) => place(f32(x), f32(y), attributes as unknown as PartShape),
-  gather:
-    ({ views: [ids, x, y], sizes: { columns } }) =>
-    () =>
-      gather(i32(ids), f32(x), f32(y), columns),
-  where:
-    ({ views: [condition, a, b, y] }) =>
-    () =>
-      where(f32(condition), f32(a), f32(b), f32(y)),
-  maximum:
-    ({ views: [x, y], sizes: { n } }) =>
-    () =>
-      maximum(f32(x), f32(y), n),
-};
-
-function each(of: (x: number) => number, from: View, to: View): () => void {
-  const [x, y] = [f32(from), f32(to)];
-  return () => {
-    for (let i = 0; i < y.length; i++) y[i] = of(x[i]);
-  };
-}
-
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
-  ...primitives,
+  ...primitiveBindings,
 
   copy:
     ({ views: [from, to] }) =>

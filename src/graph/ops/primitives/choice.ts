@@ -1,6 +1,6 @@
 import { FormatError } from '../../../core/errors.ts';
 import type { Op } from '../../types.ts';
-import { requireSame, shareOf } from '../checks.ts';
+import { numberOf, requireSame, shareOf } from '../checks.ts';
 import { einsumOf, filledLike, minus, powerOf, repeatedLast } from './algebra.ts';
 import { fixedShape } from './shapes.ts';
 
@@ -24,6 +24,29 @@ export const where: Op = {
       (addend) => shareOf(build, build.node('where', [condition, zero, dy!]))(addend),
     ];
   },
+};
+
+/**
+ * Indices of the k largest of each row, largest first, of equal ones the lower first, NaN last: [rows, n] → i32 [rows · k].
+ * A choice has no gradient.
+ */
+export const topK: Op = {
+  name: 'topK',
+  primitive: true,
+  infer: ([x], attributes) => {
+    const [k, [rows, n]] = [numberOf(attributes, 'k'), fixedShape('topK', x)];
+    if (k > n) throw new FormatError(`topK: k is ${k}, more than the ${n} numbers of a row`);
+    return [{ type: 'i32', shape: [rows * k] }];
+  },
+  lower: ({ inputs: [x], outputs: [ids], attributes }, lowering) => [
+    {
+      kernel: 'topK',
+      operands: [x!, ids],
+      sizes: { n: fixedShape('topK', lowering.typeOf(x!))[1], k: numberOf(attributes, 'k') },
+      attributes: {},
+    },
+  ],
+  vjp: () => [null],
 };
 
 /** The largest along the last axis: [..., n] → [...]. Equal ones share its gradient. */
