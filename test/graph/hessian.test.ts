@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { differentiate, gradientName } from '../../src/graph/differentiate.ts';
 import { expand } from '../../src/graph/expand.ts';
-import { inputNamed, segment, weightsOf } from '../../src/graph/segments.ts';
+import { inputNamed, segment } from '../../src/graph/segments.ts';
 import type { Graph, ValueId } from '../../src/graph/types.ts';
 import { architectureByName } from '../../src/model/architecture.ts';
 import type { ModelConfig } from '../../src/model/types.ts';
@@ -13,6 +13,7 @@ import { sizesOf } from '../../src/run/sequences.ts';
 import { type JaxBlock, jaxBlockHessian, type Named } from '../measure/jax-block.ts';
 import { normals, relativeDistance, smallConfig } from '../measure/support.ts';
 import { testKernels } from '../support/kernels.ts';
+import { randomWeights } from './weights.ts';
 
 const LENGTH = 7;
 const sizes = { ...sizesOf({ length: LENGTH }, 1), context: LENGTH };
@@ -32,16 +33,7 @@ const gemma: ModelConfig = {
 function blockOf(config: ModelConfig): { graph: Graph; block: JaxBlock; change: Named } {
   const graph = segment(architectureByName(config.architecture, 'test').graph(config), 1, 2);
   const random = new Random(11);
-  const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-  for (const value of graph.values) {
-    if (value.source !== 'weight' || !weightsOf(graph).includes(value.tensor)) continue;
-    const shape = value.shape as number[];
-    const [rows, columns] = shape;
-    // Gains are near 1.
-    const gain = normals(random, rows, 0.2).map((number) => 1 + number);
-    const values = columns === undefined ? gain : normals(random, rows * columns, 1 / Math.sqrt(columns));
-    tensors.set(value.tensor, { shape, values });
-  }
+  const tensors = randomWeights(graph, random);
   const x = normals(random, LENGTH * config.hidden, 1);
   const direction = normals(random, x.length, 1);
   const change: Record<string, Float32Array> = { x: normals(random, x.length, 1) };
