@@ -2,14 +2,22 @@ import type { Recipe } from './types.ts';
 
 /**
  * Values of a constant.
- * @param rows how many of its first dimension
+ * @param shape with its symbols bound
  */
-export function constantValues(recipe: Recipe, rows: number): Float32Array {
-  return ropeTable(recipe, rows);
+export function constantValues(recipe: Recipe, shape: readonly number[]): Float32Array {
+  const count = shape.reduce((product, size) => product * size, 1);
+  switch (recipe.kind) {
+    case 'rope':
+      return ropeTable(recipe, shape[0]);
+    case 'fill':
+      return new Float32Array(count).fill(recipe.value);
+    case 'band':
+      return band(recipe, shape[0], shape[1]);
+  }
 }
 
 /** cos and sin of every position and pair. → [positions, pairs, 2] */
-function ropeTable({ frequencies, magnitude }: Recipe, positions: number): Float32Array {
+function ropeTable({ frequencies, magnitude }: Extract<Recipe, { kind: 'rope' }>, positions: number): Float32Array {
   const pairs = frequencies.length;
   const table = new Float32Array(positions * pairs * 2);
   for (let position = 0; position < positions; position++) {
@@ -20,4 +28,12 @@ function ropeTable({ frequencies, magnitude }: Recipe, positions: number): Float
     }
   }
   return table;
+}
+
+/** 1 where −before ≤ column − row ≤ after, else 0. → [rows, columns] */
+function band({ before, after }: Extract<Recipe, { kind: 'band' }>, rows: number, columns: number): Float32Array {
+  return Float32Array.from({ length: rows * columns }, (_, i) => {
+    const distance = (i % columns) - Math.floor(i / columns);
+    return (before === null || -before <= distance) && (after === null || distance <= after) ? 1 : 0;
+  });
 }

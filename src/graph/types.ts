@@ -1,4 +1,4 @@
-import type { Attributes, Call, DataType, Shape } from '../kernels/program.ts';
+import type { Attributes, Call, DataType, Shape, Sizes } from '../kernels/program.ts';
 
 export type { Attribute, Attributes, Call, DataType, Shape, Size, Sizes } from '../kernels/program.ts';
 
@@ -26,7 +26,11 @@ export type Value = Type &
 /** How a constant is made. */
 export type Recipe =
   /** cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair. */
-  { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number };
+  | { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number }
+  /** One value everywhere. */
+  | { readonly kind: 'fill'; readonly value: number }
+  /** [rows, columns]: 1 where −before ≤ column − row ≤ after, else 0; null: no bound. */
+  | { readonly kind: 'band'; readonly before: number | null; readonly after: number | null };
 
 /** An op at work. An optional input that is absent is null. */
 export interface Node {
@@ -84,6 +88,7 @@ export type Share = (addend: ValueId | undefined) => ValueId;
 /** Where nodes are added. */
 export interface Builder {
   typeOf(value: ValueId): Type;
+  constant(recipe: Recipe, shape: Shape): ValueId;
   node(op: string, inputs: readonly (ValueId | null)[], attributes?: Attributes): ValueId;
   nodes(op: string, inputs: readonly (ValueId | null)[], attributes?: Attributes): ValueId[];
 }
@@ -103,6 +108,14 @@ export interface Op {
    * @param gradients of the outputs; undefined where nothing depends on one
    */
   vjp?(node: Node, gradients: readonly (ValueId | undefined)[], build: Builder): (Share | null)[];
+  /** One of the ops that all others can be expanded into; its own `vjp` is made of primitives too. */
+  readonly primitive?: true;
+  /**
+   * The same outputs from primitives, in whole sequences: what the op is, and where its second derivatives come from.
+   * @param node its inputs have shapes of numbers
+   * @param sizes of the symbols that they had
+   */
+  expand?(node: Omit<Node, 'outputs'>, build: Builder, sizes: Sizes): ValueId[];
   /** The input whose memory the first output takes over: the kernels change it in place. */
   readonly inPlace?: number;
   /** The input that is a weight, and what it is there. */

@@ -1,7 +1,7 @@
 import { constantValues } from '../graph/constants.ts';
 import type { Recipe, Shape } from '../graph/types.ts';
 import type { Buffer, Device } from '../kernels/device.ts';
-import { countOf, type Sizes } from '../kernels/program.ts';
+import { type Sizes, sizeOf } from '../kernels/program.ts';
 import type { ModelTensor } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
 
@@ -53,10 +53,11 @@ export class SharedMemory {
   }
 
   constant(recipe: Recipe, shape: Shape, capacities: Sizes): Buffer {
+    const bound = shape.map((size) => sizeOf(size, capacities));
     const key = constantKey(recipe, shape, capacities);
     let found = this.#constants.get(key);
     if (found === undefined) {
-      const values = constantValues(recipe, countOf(shape.slice(0, 1), capacities));
+      const values = constantValues(recipe, bound);
       found = this.device.allocate(values.byteLength);
       this.device.write({ buffer: found }, values);
       this.#constants.set(key, found);
@@ -89,7 +90,7 @@ export class SharedMemory {
 
 /** What makes two constants the same. */
 export function constantKey(recipe: Recipe, shape: Shape, capacities: Sizes): string {
-  return JSON.stringify([recipe, countOf(shape, capacities)]);
+  return JSON.stringify([recipe, shape.map((size) => sizeOf(size, capacities))]);
 }
 
 /** Rows that are read and decoded at a time. */

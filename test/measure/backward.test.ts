@@ -141,7 +141,7 @@ test('block gradient equals jax-js grad to 1e-4', async () => {
   const item = cases[0];
   const setup = setUp(item, 1, 6);
   const gradients = await backward(item.config, setup);
-  const expected = await jaxBlockGradient(item.config, setup.tensors, setup.x, setup.direction);
+  const expected = await jaxBlockGradient({ ...item, ...setup });
   let checked = 0;
   for (const name of linears) {
     const found = gradients.get(`blk.0.${name}.weight`)!;

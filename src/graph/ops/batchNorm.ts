@@ -1,6 +1,7 @@
-import type { Op } from '../types.ts';
+import type { Op, ValueId } from '../types.ts';
 import { once } from './attention.ts';
 import { matrixOf, numberOf, shareOf } from './checks.ts';
+import { einsumOf, minus, onRows, plus, powerOf, shapeIn, shifted } from './primitives/algebra.ts';
 
 /**
  * y = (x − mean) / √(variance + ε) · gain + bias, column by column: inputs x [rows, n], mean, variance, gain, bias [n].
@@ -16,6 +17,13 @@ export const batchNorm: Op = {
   lower: ({ inputs, outputs: [y], attributes }) => [
     { kernel: 'batchNorm', operands: [...inputs.map((id) => id!), y], sizes: {}, attributes },
   ],
+  expand: ({ inputs, attributes }, build) => {
+    const [x, mean, variance, gain, bias] = inputs as ValueId[];
+    const rows = shapeIn(build, x)[0];
+    const inverse = powerOf(build, shifted(build, variance, numberOf(attributes, 'epsilon')), -0.5);
+    const centred = minus(build, x, onRows(build, mean, rows));
+    return [plus(build, einsumOf(build, 'tc,c,c->tc', [centred, inverse, gain]), onRows(build, bias, rows))];
+  },
   vjp: (node, [dy], build) => {
     const [x, mean, variance, gain] = node.inputs;
     const gradients = once(() => build.nodes('batchNormBackward', [x, mean, variance, gain, dy!], node.attributes));
@@ -45,6 +53,13 @@ export const batchStatistics: Op = {
   lower: ({ inputs: [x], outputs: [mean, variance] }) => [
     { kernel: 'batchStatistics', operands: [x!, mean, variance], sizes: {}, attributes: {} },
   ],
+  expand: ({ inputs: [x] }, build) => {
+    const rows = shapeIn(build, x!)[0];
+    const factor = 1 / Math.max(1, rows);
+    const mean = einsumOf(build, 'tc->c', [x!], { factor });
+    const centred = minus(build, x!, onRows(build, mean, rows));
+    return [mean, einsumOf(build, 'tc,tc->c', [centred, centred], { factor })];
+  },
   vjp: ({ inputs: [x], outputs: [mean] }, [dMean, dVariance], build) => [
     (addend) =>
       shareOf(build, build.node('batchStatisticsBackward', [x, mean, dMean ?? null, dVariance ?? null]))(addend),

@@ -36,6 +36,7 @@ export const cache: Op = {
       { kernel: 'appendBlocks', operands: [rows!, blocks, tile], sizes: { columns: width }, attributes: { format } },
     ];
   },
+  expand: ({ inputs: [rows] }) => [rows!],
   // What a format makes of rows is taken as it is: gradients pass straight through.
   vjp: (_, [dy], build) => [(addend) => (addend === undefined ? dy! : build.node('add', [dy!, addend]))],
 };

@@ -1,10 +1,13 @@
-import type { Op } from '../types.ts';
+import { FormatError } from '../../core/errors.ts';
+import type { Builder, Op, ValueId } from '../types.ts';
 import { once } from './attention.ts';
 import { numberOf, requireSame, shareOf, textOf } from './checks.ts';
+import { einsumOf, filledLike, onRows, plus, shapeIn, shifted, times } from './primitives/algebra.ts';
 
 /** a + b, into the memory of a. */
 export const add: Op = {
   name: 'add',
+  primitive: true,
   inPlace: 0,
   infer: ([a, b]) => {
     requireSame('add', a, b);
@@ -22,6 +25,7 @@ export const addBias: Op = {
   lower: ({ inputs: [, bias], outputs: [y] }) => [
     { kernel: 'addBias', operands: [y, bias!], sizes: {}, attributes: {} },
   ],
+  expand: ({ inputs: [x, bias] }, build) => [plus(build, x!, onRows(build, bias!, shapeIn(build, x!)[0]))],
   vjp: (_, [dy], build) => [shareOf(build, dy!), (addend) => shareOf(build, build.node('sumRows', [dy!]))(addend)],
 };
 
@@ -30,6 +34,7 @@ export const sumRows: Op = {
   name: 'sumRows',
   infer: ([x]) => [{ type: 'f32', shape: [x!.shape[1]] }],
   lower: ({ inputs: [x], outputs: [y] }) => [{ kernel: 'sumRows', operands: [x!, y], sizes: {}, attributes: {} }],
+  expand: ({ inputs: [x] }, build) => [einsumOf(build, 'tc->c', [x!])],
 };
 
 /** x · factor. */
@@ -43,6 +48,8 @@ export const scale: Op = {
   lower: ({ outputs: [y], attributes: { factor } }) => [
     { kernel: 'scale', operands: [y], sizes: {}, attributes: { factor } },
   ],
+  // Kernels multiply with a factor in float32.
+  expand: ({ inputs: [x], attributes }, build) => [times(build, [x!], Math.fround(numberOf(attributes, 'factor')))],
   vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
 };
 
@@ -56,6 +63,9 @@ export const gated: Op = {
   },
   lower: ({ inputs: [gate, up], outputs: [y], attributes: { activation } }) => [
     { kernel: 'gated', operands: [gate!, up!, y], sizes: {}, attributes: { activation } },
+  ],
+  expand: ({ inputs: [gate, up], attributes }, build) => [
+    times(build, [activated(build, textOf(attributes, 'activation'), gate!), up!]),
   ],
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('gatedBackward', [...node.inputs, dy!], node.attributes));
@@ -87,6 +97,7 @@ export const activate: Op = {
   lower: ({ inputs: [x], outputs: [y], attributes: { activation } }) => [
     { kernel: 'activate', operands: [x!, y], sizes: {}, attributes: { activation } },
   ],
+  expand: ({ inputs: [x], attributes }, build) => [activated(build, textOf(attributes, 'activation'), x!)],
   vjp: (node, [dy], build) => [
     (addend) => shareOf(build, build.node('activateBackward', [node.inputs[0], dy!], node.attributes))(addend),
   ],
@@ -99,3 +110,31 @@ export const activateBackward: Op = {
     { kernel: 'activateBackward', operands: [x!, dy!, dx], sizes: {}, attributes: { activation } },
   ],
 };
+
+/** activation(x) in primitives. @throws FormatError for one that is not known */
+function activated(build: Builder, activation: string, x: ValueId): ValueId {
+  switch (activation) {
+    case 'silu':
+      return times(build, [x, sigmoid(build, x)]);
+    case 'gelu':
+      return times(build, [x, shifted(build, build.node('tanh', [geluArgument(build, x)]), 1)], 0.5);
+    case 'relu':
+      return build.node('where', [x, x, filledLike(build, x, 0)]);
+    case 'sigmoid':
+      return sigmoid(build, x);
+    case 'tanh':
+      return build.node('tanh', [x]);
+    default:
+      throw new FormatError(`activation ${activation} is not known, expected silu, gelu, relu, sigmoid or tanh`);
+  }
+}
+
+/** (1 + tanh(x/2)) / 2, which overflows nowhere. */
+function sigmoid(build: Builder, x: ValueId): ValueId {
+  return times(build, [shifted(build, build.node('tanh', [times(build, [x], 0.5)]), 1)], 0.5);
+}
+
+/** √(2/π) · (x + 0.044715·x³). @see Hendrycks and Gimpel, "Gaussian error linear units" (2016) */
+function geluArgument(build: Builder, x: ValueId): ValueId {
+  return times(build, [plus(build, x, times(build, [x, x, x], 0.044715))], Math.sqrt(2 / Math.PI));
+}

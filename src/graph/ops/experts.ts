@@ -3,6 +3,7 @@ import { timesSize } from '../../kernels/program.ts';
 import type { Call, Op } from '../types.ts';
 import { once } from './attention.ts';
 import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+import { einsumOf, minus, powerOf, reshaped, shapeIn, softmax } from './primitives/algebra.ts';
 
 /*
  * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
@@ -32,6 +33,17 @@ export const route: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [logits], attributes }, build) => {
+    const [[tokens, experts], k] = [shapeIn(build, logits!), numberOf(attributes, 'k')];
+    const ids = build.node('topK', [logits], { k });
+    // Row e of the identity picks expert e.
+    const identity = build.constant({ kind: 'band', before: 0, after: 0 }, [experts, experts]);
+    const picks = reshaped(build, build.node('gather', [ids, identity]), [tokens, k, experts]);
+    const picked = einsumOf(build, 'tke,te->tk', [picks, softmax(build, logits!)]);
+    if (attributes.normalize !== true) return [ids, reshaped(build, picked, [tokens * k])];
+    const inverse = powerOf(build, einsumOf(build, 'tk->t', [picked]), -1);
+    return [ids, reshaped(build, einsumOf(build, 'tk,t->tk', [picked, inverse]), [tokens * k])];
+  },
   vjp: ({ inputs: [logits], outputs: [ids], attributes }, [, dWeights], build) => [
     dWeights === undefined
       ? null
@@ -56,6 +68,7 @@ export const routeBackward: Op = {
 /** Slots in the order of their experts: input ids; outputs order [slots] and offsets [experts + 1] into it. */
 export const dispatch: Op = {
   name: 'dispatch',
+  primitive: true,
   infer: ([ids], attributes) => [
     { type: 'i32', shape: ids!.shape },
     { type: 'i32', shape: [numberOf(attributes, 'experts') + 1] },
@@ -78,6 +91,11 @@ export const gatherSlots: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [x, order], attributes }, build) => {
+    const [[tokens, columns], k] = [shapeIn(build, x!), numberOf(attributes, 'k')];
+    const slots = einsumOf(build, 'tc->tkc', [x!], { sizes: { k } });
+    return [build.node('gather', [order, reshaped(build, slots, [tokens * k, columns])])];
+  },
   vjp: ({ inputs: [x, order], attributes }, [dy], build) => [
     (addend) => shareOf(build, build.node('gatherSlotsBackward', [dy!, order, x], attributes))(addend),
     null,
@@ -124,10 +142,40 @@ export const groupedLinear: Op = {
     const rounded = lowering.scratch('f32', [rows, k]);
     return [{ kernel: 'roundToBits', operands: [x!, rounded], sizes: {}, attributes: { bits } }, product(rounded)];
   },
-  vjp: ({ inputs: [, w, offsets] }, [dy], build) => [
+  expand: ({ inputs: [x, w, offsets] }, build) => {
+    const [[rows, k], [all], [ends]] = [x!, w!, offsets!].map((id) => shapeIn(build, id));
+    const experts = ends - 1;
+    // begun[e, i]: row i is not before expert e; its own is the last that has begun.
+    const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
+    const begun = build.node('gather', [offsets, later]);
+    const [from, next] = [0, 1].map((start) =>
+      build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
+    );
+    const weights = reshaped(build, w!, [experts, all / experts, k]);
+    return [einsumOf(build, 'er,rk,enk->rn', [minus(build, from, next), x!, weights])];
+  },
+  vjp: ({ inputs: [x, w, offsets] }, [dy], build) => [
     (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),
+    (addend) => shareOf(build, build.node('groupedWeightGradient', [dy!, x, offsets]))(addend),
     null,
-    null,
+  ],
+};
+
+/** Gradient of `groupedLinear` at its weight [experts·n, k]: each expert's dyᵀ · x over its own rows. */
+export const groupedWeightGradient: Op = {
+  name: 'groupedWeightGradient',
+  infer: ([dy, x, offsets]) => {
+    const experts = (offsets!.shape[0] as number) - 1;
+    const [n, k] = [dy, x].map((rows) => matrixOf('groupedWeightGradient', rows).width);
+    return [{ type: 'f32', shape: [experts * n, k] }];
+  },
+  lower: ({ inputs: [dy, x, offsets], outputs: [dw] }, lowering) => [
+    {
+      kernel: 'groupedMatmulTN',
+      operands: [dy!, x!, offsets!, dw],
+      sizes: { m: lowering.typeOf(dy!).shape[1], n: lowering.typeOf(x!).shape[1] },
+      attributes: {},
+    },
   ],
 };
 
@@ -160,6 +208,11 @@ export const combine: Op = {
       attributes,
     },
   ],
+  expand: ({ inputs: [y, order, weights], attributes }, build) => {
+    const [[rows, columns], k] = [shapeIn(build, y!), numberOf(attributes, 'k')];
+    const slots = reshaped(build, build.node('scatterAdd', [order, y], { rows }), [rows / k, k, columns]);
+    return [einsumOf(build, 'tkc,tk->tc', [slots, reshaped(build, weights!, [rows / k, k])])];
+  },
   vjp: (node, [dOut], build) => {
     const gradients = once(() => build.nodes('combineBackward', [...node.inputs, dOut!], node.attributes));
     return [
@@ -193,6 +246,7 @@ export const scaleRows: Op = {
   lower: ({ inputs: [x, s], outputs: [y] }) => [
     { kernel: 'scaleRows', operands: [x!, s!, y], sizes: {}, attributes: {} },
   ],
+  expand: ({ inputs: [x, s] }, build) => [einsumOf(build, 'tc,tz->tc', [x!, s!])],
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('scaleRowsBackward', [...node.inputs, dy!]));
     return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));

@@ -1,6 +1,7 @@
-import { type Size, timesSize } from '../../kernels/program.ts';
-import type { Attributes, Op, Shape } from '../types.ts';
+import { type Size, sizeOf, timesSize } from '../../kernels/program.ts';
+import type { Attributes, Builder, Op, Shape, ValueId } from '../types.ts';
 import { matrixOf, numberOf, shareOf } from './checks.ts';
+import { einsumOf, reshaped, shapeIn, sumOf } from './primitives/algebra.ts';
 
 /*
  * Images are rows of pixels, [images · height · width, channels]. A convolution is `patches` and then `linear`, so that
@@ -41,10 +42,36 @@ export const patches: Op = {
       attributes: windows(attributes),
     },
   ],
+  expand: ({ inputs: [x], attributes }, build) => [patchesOf(build, x!, windows(attributes))],
   vjp: ({ inputs: [x], attributes }, [dy], build) => [
     (addend) => shareOf(build, build.node('patchesTransposed', [dy!, x], attributes))(addend),
   ],
 };
+
+/** Every place of the window is a slice of the padded images, and one run of the output's columns. */
+function patchesOf(build: Builder, x: ValueId, sizes: ReturnType<typeof windows>): ValueId {
+  const { height, width, channels, kernel, stride, padding, outHeight, outWidth } = sizes;
+  const images = shapeIn(build, x)[0] / (height * width);
+  const ones = [1, 1, 1, 1];
+  const padded = build.node('place', [reshaped(build, x, [images, height, width, channels])], {
+    starts: [0, padding, padding, 0],
+    steps: ones,
+    shape: [images, height + 2 * padding, width + 2 * padding, channels],
+  });
+  const parts = Array.from({ length: kernel * kernel }, (_, place) => {
+    const seen = build.node('slice', [padded], {
+      starts: [0, Math.floor(place / kernel), place % kernel, 0],
+      steps: [1, stride, stride, 1],
+      sizes: [images, outHeight, outWidth, channels],
+    });
+    return build.node('place', [reshaped(build, seen, [images, outHeight, outWidth, 1, channels])], {
+      starts: [0, 0, 0, place, 0],
+      steps: [...ones, 1],
+      shape: [images, outHeight, outWidth, kernel * kernel, channels],
+    });
+  });
+  return reshaped(build, sumOf(build, parts), [images * outHeight * outWidth, kernel * kernel * channels]);
+}
 
 /** Every pixel's places in patches, summed. The second input tells the shape alone. */
 export const patchesTransposed: Op = {
@@ -79,6 +106,12 @@ export const meanRows: Op = {
       attributes: {},
     },
   ],
+  expand: ({ inputs: [x], attributes }, build, sizes) => {
+    const [[rows, columns], count] = [shapeIn(build, x!), sizeOf(runLength(attributes), sizes)];
+    // No rows have no runs, however long.
+    const runs = reshaped(build, x!, [count === 0 ? 0 : rows / count, count, columns]);
+    return [einsumOf(build, 'rtc->rc', [runs], { factor: count === 0 ? 1 : 1 / count })];
+  },
   vjp: ({ inputs: [x], attributes }, [dy], build) => [
     (addend) => shareOf(build, build.node('meanRowsBackward', [dy!, x], attributes))(addend),
   ],

@@ -13,6 +13,7 @@ import {
   gatherSlotsBackward,
   groupedLinear,
   groupedTransposed,
+  groupedWeightGradient,
   route,
   routeBackward,
   scaleRows,
@@ -20,6 +21,11 @@ import {
 } from './experts.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { maximum, topK, where } from './primitives/choice.ts';
+import { einsum } from './primitives/einsum.ts';
+import { erf, exp, log, power, round, tanh } from './primitives/functions.ts';
+import { gather, scatterAdd } from './primitives/gather.ts';
+import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
@@ -55,6 +61,7 @@ export const ops: readonly Op[] = [
   gatherSlotsBackward,
   groupedLinear,
   groupedTransposed,
+  groupedWeightGradient,
   combine,
   combineBackward,
   scaleRows,
@@ -73,6 +80,21 @@ export const ops: readonly Op[] = [
   rowEnergy,
   columnEnergy,
   sketch,
+  einsum,
+  where,
+  maximum,
+  topK,
+  exp,
+  log,
+  power,
+  tanh,
+  erf,
+  round,
+  gather,
+  scatterAdd,
+  reshape,
+  slice,
+  place,
 ];
 
 const byName = new Map(ops.map((op) => [op.name, op]));

@@ -1,5 +1,6 @@
 import type { Call, Op } from '../types.ts';
-import { matrixOf, requireWidth } from './checks.ts';
+import { matrixOf, requireWidth, shareOf } from './checks.ts';
+import { einsumOf, plus } from './primitives/algebra.ts';
 
 /**
  * y[t, n] = x[t, k] · w[n, k]ᵀ. Inputs are rounded before where the target says so; a weight in blocks of a number
@@ -30,6 +31,7 @@ export const linear: Op = {
     const rounded = lowering.scratch('f32', [m, k]);
     return [{ kernel: 'roundToBits', operands: [x!, rounded], sizes: {}, attributes: { bits } }, product(rounded)];
   },
+  expand: ({ inputs: [x, w] }, build) => [einsumOf(build, 'tk,nk->tn', [x!, w!])],
   vjp: ({ inputs: [x, w] }, [dy], build) => [
     (addend) => build.node('linearTransposed', [addend ?? null, dy!, w]),
     (addend) => build.node('linearWeightGradient', [addend ?? null, dy!, x]),
@@ -53,6 +55,10 @@ export const linearTransposed: Op = {
     return [
       { kernel: 'matmulNN', operands: [dy!, w!, dx], sizes: { m, n, k }, attributes: { accumulate: addend !== null } },
     ];
+  },
+  expand: ({ inputs: [addend, dy, w] }, build) => {
+    const product = einsumOf(build, 'tn,nk->tk', [dy!, w!]);
+    return [addend === null ? product : plus(build, product, addend)];
   },
   vjp: ({ inputs: [addend, dy, w] }, [g], build) => [
     addend === null ? null : (rest) => (rest === undefined ? g! : build.node('add', [rest, g!])),
@@ -78,4 +84,13 @@ export const linearWeightGradient: Op = {
       { kernel: 'matmulTN', operands: [dy!, x!, dw], sizes: { m, n, k }, attributes: { accumulate: addend !== null } },
     ];
   },
+  expand: ({ inputs: [addend, dy, x] }, build) => {
+    const product = einsumOf(build, 'tn,tk->nk', [dy!, x!]);
+    return [addend === null ? product : plus(build, product, addend)];
+  },
+  vjp: ({ inputs: [addend, dy, x] }, [g], build) => [
+    addend === null ? null : (rest) => (rest === undefined ? g! : build.node('add', [rest, g!])),
+    (rest) => shareOf(build, build.node('linear', [x, g!]))(rest),
+    (rest) => build.node('linearTransposed', [rest ?? null, dy!, g!]),
+  ],
 };

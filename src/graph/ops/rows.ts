@@ -10,8 +10,10 @@ export const lookup: Op = {
     const tensor = lowering.tensorOf(w!);
     const packed = tensor === undefined ? undefined : lowering.target.packed?.(tensor);
     const attributes: Attributes = packed === undefined ? {} : { format: packed };
-    return [{ kernel: 'gatherRows', operands: [ids!, w!, y], sizes: {}, attributes }];
+    const columns = lowering.typeOf(y).shape[1];
+    return [{ kernel: 'gatherRows', operands: [ids!, w!, y], sizes: { columns }, attributes }];
   },
+  expand: ({ inputs }, build) => [build.node('gather', inputs)],
   vjp: ({ inputs: [ids, w] }, [dy], build) => [
     null,
     (addend) => {
@@ -28,9 +30,15 @@ export const lookup: Op = {
 export const select: Op = {
   name: 'select',
   infer: ([x, wanted]) => [{ type: 'f32', shape: [wanted!.shape[0], matrixOf('select', x).width] }],
-  lower: ({ inputs: [x, wanted], outputs: [y] }) => [
-    { kernel: 'gatherRows', operands: [wanted!, x!, y], sizes: {}, attributes: {} },
+  lower: ({ inputs: [x, wanted], outputs: [y] }, lowering) => [
+    {
+      kernel: 'gatherRows',
+      operands: [wanted!, x!, y],
+      sizes: { columns: lowering.typeOf(y).shape[1] },
+      attributes: {},
+    },
   ],
+  expand: ({ inputs: [x, wanted] }, build) => [build.node('gather', [wanted, x])],
 };
 
 /** y[ids[i]] += x[i] on zeros: the gradient of `lookup` at its table. */
@@ -45,4 +53,5 @@ export const scatterRows: Op = {
       attributes: {},
     },
   ],
+  expand: ({ inputs, attributes: { rows } }, build) => [build.node('scatterAdd', inputs, { rows })],
 };

@@ -1,7 +1,8 @@
 import type { Kernels, PackedMatrix } from '../contract.ts';
 import type { Buffer, Device, Executable, Slot } from '../device.ts';
 import { bytesOfType, countOf, type Place, type Program, type Sizes, sizeOf, symbolsOf } from '../program.ts';
-import { bindings, type View } from './table.ts';
+import type { View } from './bind.ts';
+import { bindings } from './table.ts';
 
 /** Memory of a device on arrays. */
 class ArrayMemory implements Buffer {

@@ -1,26 +1,10 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
-import type { Activation, GateActivation, Kernels, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
-import type { Attribute, Sizes } from '../program.ts';
+import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
+import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
+import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { primitiveBindings } from './primitives.ts';
 import { probabilitySquares } from './sums.ts';
-
-/** An operand as kernels take it. */
-export type View = Float32Array | Int32Array | Uint8Array | Float64Array | PackedMatrix;
-
-/** What a call is bound to: its operands at the sizes bound, and its own sizes and attributes. */
-export interface Bound {
-  readonly kernels: Omit<Kernels, 'device'>;
-  readonly views: readonly View[];
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly attributes: { readonly [key: string]: Attribute };
-}
-
-/** Makes a call ready; what comes back runs it, and looks up what changes from run to run. */
-type Bind = (bound: Bound) => (run: Sizes) => void;
-
-const f32 = (view: View | undefined): Float32Array => view as Float32Array;
-const f64 = (view: View | undefined): Float64Array => view as Float64Array;
-const i32 = (view: View | undefined): Int32Array => view as Int32Array;
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -31,6 +15,8 @@ function asPacked(view: View, columns: number): PackedMatrix {
 
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
+  ...primitiveBindings,
+
   copy:
     ({ views: [from, to] }) =>
     () =>
@@ -52,10 +38,11 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [a, b, c] = [f32(x), w as PackedMatrix, f32(y)];
     return () => kernels.matmulPacked(a, b, c, m);
   },
-  gatherRows: ({ kernels, views: [ids, w, y] }) => {
-    const rows = i32(ids);
-    const matrix = asPacked(w, f32(y).length / rows.length);
-    return () => kernels.gatherRows(matrix, rows, f32(y));
+  gatherRows: ({ kernels, views: [ids, w, y], sizes: { columns } }) => {
+    const [rows, into] = [i32(ids), f32(y)];
+    if (into.length === 0) return () => {};
+    const matrix = asPacked(w, columns);
+    return () => kernels.gatherRows(matrix, rows, into);
   },
   scatterRows:
     ({ views: [ids, x, y], sizes: { columns } }) =>
@@ -209,6 +196,16 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, w, offsets, y], sizes: { n, k } }) =>
     () =>
       kernels.groupedMatmulNN(f32(x), f32(w), i32(offsets), f32(y), n, k),
+  groupedMatmulTN:
+    ({ kernels, views: [dy, x, offsets, dw], sizes: { m, n } }) =>
+    () => {
+      const [from, by, to, bounds] = [f32(dy), f32(x), f32(dw), i32(offsets)];
+      for (let e = 0; e + 1 < bounds.length; e++) {
+        const [first, end] = [bounds[e], bounds[e + 1]];
+        const own = [from.subarray(first * m, end * m), by.subarray(first * n, end * n)];
+        kernels.matmulTN(own[0], own[1], to.subarray(e * m * n, (e + 1) * m * n), m, n, end - first);
+      }
+    },
   groupedPacked:
     ({ kernels, views: [x, w, offsets, y] }) =>
     () =>
@@ -244,7 +241,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, energy] }) =>
     () => {
       f64(energy).fill(0);
-      kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
+      if (f32(x).length > 0) kernels.columnEnergy(f32(x), f64(energy), f64(energy).length);
     },
   sketch: (bound) => sketchBy(bound, 'sketch'),
   outputSketch: (bound) => sketchBy(bound, 'sketchHead'),
@@ -303,7 +300,7 @@ function sketchBy(bound: Bound, kernel: 'sketch' | 'sketchHead'): (run: Sizes) =
   const length = g.length / sizes.width / sequences;
   return () => {
     numbers.fill(0);
-    kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
+    if (g.length > 0) kernels[kernel](change, g, sizes.width, attributes.stride as number, length, sums);
   };
 }
 

@@ -1,0 +1,315 @@
+import { Random } from '../../src/core/random.ts';
+import type { Attributes, Shape } from '../../src/graph/types.ts';
+import { primitiveCases } from './primitive-cases.ts';
+
+/** An input of an op, of these numbers. */
+export interface Given {
+  readonly type: 'f32' | 'i32';
+  readonly shape: Shape;
+  readonly values: Float32Array | Int32Array;
+  /** A constant wherever it is used: it has no gradient. */
+  readonly fixed?: boolean;
+}
+
+export interface OpCase {
+  readonly inputs: readonly (Given | null)[];
+  readonly attributes?: Attributes;
+  /** Values of symbols; `sequences` and `length` where an op works on sequences. */
+  readonly sizes?: { readonly sequences: number; readonly length: number };
+}
+
+/** Sizes of one case. */
+export interface Dimensions {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  /** Number of the case, for what alternates. */
+  readonly index: number;
+}
+
+export type CaseOf = (sizes: Dimensions, draw: Draw) => OpCase;
+
+/** Around registers and their halves, and nothing at all. */
+const SIZES = [0, 1, 2, 3, 31, 33, 4, 5, 16, 17];
+
+export const CASES = 30;
+
+/** Draws numbers for a case. */
+export class Draw {
+  readonly random: Random;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+  }
+
+  rows(...shape: number[]): Given {
+    const length = shape.reduce((product, size) => product * size, 1);
+    return { type: 'f32', shape, values: Float32Array.from({ length }, () => this.random.normal()) };
+  }
+
+  /** Between 0.5 and 2. */
+  positive(...shape: number[]): Given {
+    const { values } = this.rows(...shape);
+    return { type: 'f32', shape, values: (values as Float32Array).map(() => 0.5 + 1.5 * this.random.uniform()) };
+  }
+
+  uniform(length: number): Given {
+    return { type: 'f32', shape: [length], values: Float32Array.from({ length }, () => this.random.uniform()) };
+  }
+
+  ids(length: number, below: number): Given {
+    return { type: 'i32', shape: [length], values: Int32Array.from({ length }, () => this.random.integer(below)) };
+  }
+
+  permutation(length: number): Given {
+    const order = this.random.shuffle(Array.from({ length }, (_, i) => i));
+    return { type: 'i32', shape: [length], values: Int32Array.from(order) };
+  }
+
+  /** Where each expert's rows begin, and their end. */
+  offsets(experts: number, rows: number): Given {
+    const cuts = Array.from({ length: experts - 1 }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
+    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts, rows) };
+  }
+
+  pick<T>(...from: readonly T[]): T {
+    return from[this.random.integer(from.length)];
+  }
+}
+
+/** Each of the sizes in each place once, and then at random. */
+export function casesOf(op: string): OpCase[] {
+  const make = cases[op];
+  if (make === undefined) throw new RangeError(`op ${op} has no case in test/graph/cases.ts`);
+  return Array.from({ length: CASES }, (_, index) => {
+    const draw = new Draw(1000 * index + op.length);
+    const some = (place: number): number =>
+      place === Math.floor(index / SIZES.length) ? SIZES[index % SIZES.length] : draw.pick(...SIZES.slice(1));
+    return make({ a: some(0), b: some(1), c: some(2), index }, draw);
+  });
+}
+
+export const opsWithCases = (): string[] => Object.keys(cases);
+
+/**
+ * Large enough that central differences see a norm of one small number as smooth; and a float32, as constants of
+ * expansions are.
+ */
+const epsilon = 2 ** -10;
+const gates = ['silu', 'gelu'];
+const activations = [...gates, 'relu', 'sigmoid', 'tanh'];
+
+/** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
+function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
+  const [kvHeads, group, headDim] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3), draw.pick(1, 2, 3, 4, 5, 8, 31, 33)];
+  const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), kvHeads * group];
+  const tokens = sequences * a;
+  const q = draw.rows(tokens, heads * headDim);
+  const [k, v] = [draw.rows(tokens, kvHeads * headDim), draw.rows(tokens, kvHeads * headDim)];
+  const attributes = {
+    ...{ heads, kvHeads, headDim },
+    ...(index % 2 === 0 ? {} : { window: draw.pick(1, 2, 3, 16) }),
+    ...(index % 3 === 0 ? {} : { softcap: 1.5 }),
+    ...(index % 5 < 3 ? {} : { scale: 0.3 }),
+    ...(index % 7 < 4 ? {} : { causal: false }),
+  };
+  const dOut = gradient ? [draw.rows(tokens, heads * headDim)] : [];
+  return { inputs: [q, k, v, ...dOut], attributes, sizes: { sequences, length: a } };
+}
+
+function ropeCase({ a, index }: Dimensions, draw: Draw): OpCase {
+  const [heads, pairs, rest, positions] = [draw.pick(1, 2, 3), draw.pick(1, 2, 4, 5, 16), draw.pick(0, 1, 4), 40];
+  const angles = draw.rows(positions, pairs, 1).values;
+  const table = Float32Array.from({ length: positions * pairs * 2 }, (_, i) =>
+    i % 2 === 0 ? Math.cos(angles[i >> 1]) : Math.sin(angles[i >> 1]),
+  );
+  const headDim = 2 * pairs + rest;
+  const style = index % 2 === 0 ? 'interleaved' : 'halves';
+  return {
+    inputs: [
+      draw.rows(a, heads * headDim),
+      draw.ids(a, positions),
+      { type: 'f32', shape: [positions, pairs, 2], values: table, fixed: true },
+    ],
+    attributes: { heads, headDim, dimensions: 2 * pairs, style, inverse: index % 3 === 0 },
+  };
+}
+
+/** Windows over small images, and pixels or patches of them. */
+function windowsCase({ a, index }: Dimensions, draw: Draw, transposed: boolean): OpCase {
+  const [height, width, channels] = [draw.pick(2, 3, 5), draw.pick(2, 3, 7), draw.pick(1, 2, 3)];
+  const [kernel, stride] = [draw.pick(1, 2), draw.pick(1, 2)];
+  const padding = index % kernel;
+  const images = a > 5 ? 2 : a;
+  const x = draw.rows(images * height * width, channels);
+  const attributes = { height, width, channels, kernel, stride, padding };
+  if (!transposed) return { inputs: [x], attributes };
+  const out = (size: number): number => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  return { inputs: [draw.rows(images * out(height) * out(width), kernel * kernel * channels), x], attributes };
+}
+
+/** Rows in runs: of `count`, or as long as sequences are. */
+function runsCase({ a, b, index }: Dimensions, draw: Draw, backward: boolean): OpCase {
+  const [runs, count] = [a > 5 ? 3 : a, draw.pick(1, 2, 3, 31)];
+  const x = draw.rows(runs * count, b);
+  const inputs = backward ? [draw.rows(runs, b), x] : [x];
+  if (index % 2 === 0) return { inputs, attributes: { count } };
+  const given = (input: Given): Given =>
+    input === x ? input : { ...input, shape: [{ of: 'sequences', times: 1 }, b] };
+  return { inputs: inputs.map(given), sizes: { sequences: runs, length: count } };
+}
+
+/** Slots of tokens in some order. @param a tokens */
+function slots(a: number, draw: Draw): { k: number; count: number; order: Given } {
+  const k = draw.pick(1, 2, 3);
+  return { k, count: a * k, order: draw.permutation(a * k) };
+}
+
+function routeCase({ a, b }: Dimensions, draw: Draw, index: number) {
+  const experts = Math.max(1, b);
+  const k = Math.min(experts, draw.pick(1, 2, 4));
+  return { experts, k, logits: draw.rows(a, experts), attributes: { k, normalize: index % 2 === 0 } };
+}
+
+/** k different experts of each token. */
+function choices(tokens: number, experts: number, k: number, draw: Draw): Given {
+  const chosen = Array.from({ length: tokens }, () => [...draw.permutation(experts).values.subarray(0, k)]).flat();
+  return { type: 'i32', shape: [tokens * k], values: Int32Array.from(chosen) };
+}
+
+function batchNormCase({ a, b }: Dimensions, draw: Draw): OpCase {
+  const [x, mean, gain, bias] = [draw.rows(a, b), draw.rows(b), draw.rows(b), draw.rows(b)];
+  return { inputs: [x, mean, draw.positive(b), gain, bias], attributes: { epsilon } };
+}
+
+/** Groups of a norm within rows. */
+function normCase({ a, b }: Dimensions, draw: Draw, gradient: boolean): OpCase {
+  const groups = draw.pick(1, 2, 3);
+  const [x, gain, dy] = [draw.rows(a, groups * b), draw.rows(b), draw.rows(a, groups * b)];
+  return { inputs: gradient ? [x, gain, dy] : [x, gain], attributes: { epsilon } };
+}
+
+/** Every op's inputs at some sizes. A new op has a line here. */
+const cases: Readonly<Record<string, CaseOf>> = {
+  ...primitiveCases,
+  lookup: ({ a, b, c }, draw) => ({ inputs: [draw.ids(a, Math.max(1, c)), draw.rows(Math.max(1, c), b)] }),
+  select: ({ a, b, c }, draw) => ({ inputs: [draw.rows(Math.max(1, c), b), draw.ids(a, Math.max(1, c))] }),
+  scatterRows: ({ a, b, c }, draw) => ({
+    inputs: [draw.ids(a, Math.max(1, c)), draw.rows(a, b)],
+    attributes: { rows: Math.max(1, c), columns: b },
+  }),
+  linear: ({ a, b, c }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(c, b)] }),
+  linearTransposed: ({ a, b, c, index }, draw) => ({
+    inputs: [index % 2 === 0 ? null : draw.rows(a, b), draw.rows(a, c), draw.rows(c, b)],
+  }),
+  linearWeightGradient: ({ a, b, c, index }, draw) => ({
+    inputs: [index % 2 === 0 ? null : draw.rows(c, b), draw.rows(a, c), draw.rows(a, b)],
+  }),
+  rmsNorm: (sizes, draw) => normCase(sizes, draw, false),
+  rmsNormBackward: (sizes, draw) => normCase(sizes, draw, true),
+  rmsNormGainGradient: (sizes, draw) => normCase(sizes, draw, true),
+  rope: ropeCase,
+  cache: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's', kind: 'k', headDim: b } }),
+  attention: (sizes, draw) => attentionCase(sizes, draw, false),
+  attentionBackward: (sizes, draw) => attentionCase(sizes, draw, true),
+  add: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, b)] }),
+  addBias: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(b)] }),
+  sumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
+  scale: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b)],
+    attributes: { factor: [0.7, -3, 0, 1, 0.5][index % 5] },
+  }),
+  gated: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b), draw.rows(a, b)],
+    attributes: { activation: gates[index % gates.length] },
+  }),
+  gatedBackward: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b), draw.rows(a, b), draw.rows(a, b)],
+    attributes: { activation: gates[index % gates.length] },
+  }),
+  activate: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b)],
+    attributes: { activation: activations[index % activations.length] },
+  }),
+  activateBackward: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b), draw.rows(a, b)],
+    attributes: { activation: activations[index % activations.length] },
+  }),
+  route: (sizes, draw) => {
+    const { logits, attributes } = routeCase(sizes, draw, sizes.index);
+    return { inputs: [logits], attributes };
+  },
+  routeBackward: (sizes, draw) => {
+    const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);
+    return { inputs: [logits, choices(sizes.a, experts, k, draw), draw.rows(sizes.a * k)], attributes };
+  },
+  dispatch: ({ a, b }, draw) => ({
+    inputs: [draw.ids(a, Math.max(1, b))],
+    attributes: { experts: Math.max(1, b) },
+  }),
+  gatherSlots: ({ a, b }, draw) => {
+    const { k, order } = slots(a, draw);
+    return { inputs: [draw.rows(a, b), order], attributes: { k } };
+  },
+  gatherSlotsBackward: ({ a, b }, draw) => {
+    const { k, count, order } = slots(a, draw);
+    return { inputs: [draw.rows(count, b), order, draw.rows(a, b)], attributes: { k } };
+  },
+  groupedLinear: ({ a, b, c }, draw) => {
+    const [experts, width] = [draw.pick(1, 2, 3, 8), Math.max(1, c)];
+    return { inputs: [draw.rows(a, b), draw.rows(experts * width, b), draw.offsets(experts, a)] };
+  },
+  groupedTransposed: ({ a, b, c }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, c), draw.rows(experts * c, b), draw.offsets(experts, a)] };
+  },
+  groupedWeightGradient: ({ a, b, c }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, c), draw.rows(a, b), draw.offsets(experts, a)] };
+  },
+  combine: ({ a, b }, draw) => {
+    const { k, count, order } = slots(a, draw);
+    return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };
+  },
+  combineBackward: ({ a, b }, draw) => {
+    const { k, count, order } = slots(a, draw);
+    return { inputs: [draw.rows(count, b), order, draw.rows(count), draw.rows(a, b)], attributes: { k } };
+  },
+  scaleRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, 1)] }),
+  scaleRowsBackward: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, 1), draw.rows(a, b)] }),
+  batchNorm: batchNormCase,
+  batchNormBackward: (sizes, draw) => {
+    const { inputs, attributes } = batchNormCase(sizes, draw);
+    return { inputs: [...inputs.slice(0, 4), draw.rows(sizes.a, sizes.b)], attributes };
+  },
+  batchStatistics: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
+  batchStatisticsBackward: ({ a, b, index }, draw) => ({
+    inputs: [
+      ...[draw.rows(a, b), draw.rows(b)],
+      ...[index % 3 === 0 ? null : draw.rows(b), index % 3 === 1 ? null : draw.rows(b)],
+    ],
+  }),
+  patches: (sizes, draw) => windowsCase(sizes, draw, false),
+  patchesTransposed: (sizes, draw) => windowsCase(sizes, draw, true),
+  meanRows: (sizes, draw) => runsCase(sizes, draw, false),
+  meanRowsBackward: (sizes, draw) => runsCase(sizes, draw, true),
+  sampledScore: ({ a, b }, draw) => ({
+    inputs: [draw.rows(a, Math.max(1, b)), draw.uniform(a)],
+    attributes: { state: 's' },
+  }),
+  probabilitySquares: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's' } }),
+  gram: ({ a, b, index }, draw) => ({
+    inputs: [draw.rows(a, b), index % 2 === 0 ? null : draw.positive(a)],
+    attributes: { state: 's' },
+  }),
+  rowEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's' } }),
+  columnEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
+  sketch: ({ a, b, index }, draw) => {
+    const [sequences, stride] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3)];
+    return {
+      inputs: [draw.rows(sequences * a, Math.ceil(b / stride)), draw.rows(sequences * a, b)],
+      attributes: { stride, output: index % 2 === 0 },
+      sizes: { sequences, length: a },
+    };
+  },
+};
