@@ -17,7 +17,9 @@ const SIGMOID: i32 = 3;
   return vdiv(vsplat(1), vadd(vsplat(1), vexp(vsub(vsplat(0), x))));
 }
 
-/** 2·√(2/π), and that times 0.044715: 0.5·(1 + tanh z) = sigmoid(2z), which keeps its digits where tanh is near −1. */
+/**
+ * 2·√(2/π), and that times 0.044715. 0.5·(1 + tanh z) = sigmoid(2z), which keeps its digits where tanh is near −1.
+ */
 const GELU_LINEAR: f32 = 1.5957691216057308;
 const GELU_CUBIC: f32 = 0.07135481627260025;
 /** Beyond it the slope of gelu's sigmoid is 0; squares stay finite. */

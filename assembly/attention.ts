@@ -167,7 +167,8 @@ export function attentionBackward(
       const query = (<usize>sequence * <usize>length * <usize>(heads * headDim) + <usize>(head * headDim)) * 4;
       headBackward(
         q + query, k + key, v + key, dOut + query, dq + query, dk + key, dv + key,
-        length, heads * headDim, kvRow, headDim, window, causal, scale, softcap, own, own + matrix, own + 2 * matrix, workRow,
+        length, heads * headDim, kvRow, headDim, window, causal, scale, softcap,
+        own, own + matrix, own + 2 * matrix, workRow,
       );
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The vector that kernels are written in: four float32 lanes. `lanes.scalar.ts` offers the same names with one lane,
- * and `build.ts` puts it in this file's place for machines without SIMD.
+ * and `compile.ts` puts it in this file's place for machines without SIMD.
  */
 export type V = v128;
 /** Lanes of V. */

@@ -3,9 +3,12 @@
  * change [tokens, rows]; g [tokens, width], of which row r has column r·stride.
  */
 import {
-  P, PAIR, padd, pgatherSingles, pmul, pselectGreater, psplat, pstore, psub,
+  P, PAIR, padd, pgatherSingles, pload, ploadSingles, pmul, pselectGreater, psplat, pstore, psub,
 } from './search/groups/doubles';
 import { scratch, shareStart } from './share';
+
+/** Tokens that are added to a row's sum between its load and its store, one after the other. */
+const ABREAST: i32 = 4;
 
 /** perRow[sequences, rows] (f64) = Σ_t change·g over each sequence's `length` tokens; shares are of rows. */
 export function sketchRows(
@@ -14,18 +17,40 @@ export function sketchRows(
 ): void {
   const first = shareStart(rows, 8, ith, nth);
   const end = shareStart(rows, 8, ith + 1, nth);
+  const yRow = <usize>rows << 2;
+  const gRow = <usize>width << 2;
   const step = <usize>stride << 2;
   for (let sequence = 0; sequence < sequences; sequence++) {
     const sums = perRow + <usize>sequence * <usize>rows * 8;
     memory.fill(sums + (<usize>first << 3), 0, <usize>(end - first) << 3);
-    for (let t = sequence * length; t < (sequence + 1) * length; t++) {
-      let y = change + (<usize>t * <usize>rows + <usize>first) * 4;
-      let from = g + <usize>t * <usize>width * 4 + <usize>first * step;
-      for (let sum = sums + (<usize>first << 3); sum < sums + (<usize>end << 3); sum += 8, y += 4, from += step) {
-        store<f64>(sum, load<f64>(sum) + <f64>load<f32>(y) * <f64>load<f32>(from));
+    const last = (sequence + 1) * length;
+    for (let t = sequence * length; t < last; t += ABREAST) {
+      const count = min(ABREAST, last - t);
+      const y = change + <usize>t * yRow;
+      const from = g + <usize>t * gRow;
+      let r = first;
+      if (count == ABREAST) {
+        for (; r + PAIR <= end; r += PAIR) {
+          const at = y + (<usize>r << 2);
+          const gradient = from + <usize>r * step;
+          const to = sums + (<usize>r << 3);
+          let sum = padd(pload(to), pmul(ploadSingles(at), pgatherSingles(gradient, step)));
+          sum = padd(sum, pmul(ploadSingles(at + yRow), pgatherSingles(gradient + gRow, step)));
+          sum = padd(sum, pmul(ploadSingles(at + 2 * yRow), pgatherSingles(gradient + 2 * gRow, step)));
+          sum = padd(sum, pmul(ploadSingles(at + 3 * yRow), pgatherSingles(gradient + 3 * gRow, step)));
+          pstore(to, sum);
+        }
       }
+      for (; r < end; r++) addProducts(y + (<usize>r << 2), yRow, from + <usize>r * step, gRow, count, sums + (<usize>r << 3));
     }
   }
+}
+
+/** One row's sum += its products with the next `count` tokens. */
+function addProducts(y: usize, yRow: usize, g: usize, gRow: usize, count: i32, to: usize): void {
+  let sum = load<f64>(to);
+  for (let t = 0; t < count; t++, y += yRow, g += gRow) sum += <f64>load<f32>(y) * <f64>load<f32>(g);
+  store<f64>(to, sum);
 }
 
 /** squares[tokens] (f64) = Σ_r (change·g)²; tokens side by side. */

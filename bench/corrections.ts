@@ -7,10 +7,12 @@
  *
  * `--skip`: tokens at the beginning of the evaluation text that the truth was made on, where it is no other windows.
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { estimate } from '../src/evaluate/summary.ts';
+import { matrixKinds } from '../src/graph/kinds.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
 import { correctionFactor, learnCorrections, NO_CORRECTION, type Probe } from '../src/pipeline/plan/corrections.ts';
 import { evaluationTokens, holdOut, sequenceLength } from '../src/pipeline/texts.node.ts';
@@ -49,16 +51,19 @@ const heldOut = (
 const { searched: probed } = holdOut(heldOut, length);
 const states = await referenceStates(session.kernels, model, probed, { length, firstScored: 0 });
 const { tensors } = bench.candidates;
+const kinds = matrixKinds(model.graph);
 console.log(`${machine()}; probes on ${probed.length} tokens, judged by ${truth.plans.length} plans`);
 
 function matricesOf(formats: Readonly<Record<string, string>>): Probe['matrices'] {
-  return tensors.map(({ name, role }, i) => {
+  return tensors.map(({ name }, i) => {
     const loss = scores.get(name)![truth!.palettes[i].indexOf(formats[name])].value;
-    return { role, format: formats[name], loss };
+    return { kind: kinds.get(name)!, format: formats[name], loss };
   });
 }
 
-const plans = probePlans(tensors.map((tensor) => ({ ...tensor, formats: coarsePalette(tensor) })));
+const plans = probePlans(
+  tensors.map((tensor) => ({ name: tensor.name, kind: kinds.get(tensor.name)!, formats: coarsePalette(tensor) })),
+);
 const probes: Probe[] = [];
 for (const formats of plans) {
   const settings = { length, firstScored: 0, referenceStates: states };
@@ -78,7 +83,7 @@ for (const [name, chosen] of sets) {
   const ratios = judged.map(({ choice, kl }) => {
     const formats = Object.fromEntries(tensors.map((tensor, i) => [tensor.name, truth.palettes[i][choice[i]]]));
     const predicted = matricesOf(formats).reduce(
-      (sum, { role, format, loss }) => sum + loss * correctionFactor(corrections, role, format),
+      (sum, { kind, format, loss }) => sum + loss * correctionFactor(corrections, kind, format),
       0,
     );
     return predicted / kl;

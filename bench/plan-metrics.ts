@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { metrics, metricsNamed } from '../src/measure/metrics/table.ts';
-import { fileNotes } from '../src/pipeline/plan/notes.ts';
+import { fileNotes } from '../src/pipeline/plan/notes.node.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
 import { rankingOf } from '../src/pipeline/plan/ranking.ts';
 import { budgetsOf } from '../src/pipeline/plan/wishes.ts';
@@ -50,7 +50,7 @@ const settings = {
   firstScored: 0,
   referenceStates: await referenceStates(session.kernels, model, judged, { length, firstScored: 0 }),
 };
-const planner = new Planner({ model, table: await bench.prices(), notes: fileNotes('gptq') });
+const planner = new Planner({ model, table: await bench.prices(), notes: fileNotes({ rounding: 'gptq' }) });
 const known = new Map<string, { mean: number; standardError: number }>();
 console.log(`${machine()}; ${palette.length} formats, true KL on ${judged.length} tokens, ± its standard error`);
 

@@ -15,12 +15,13 @@ import { parseArgs } from 'node:util';
 import type { BitPlan } from '../src/allocate/types.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { openModel } from '../src/model/open.node.ts';
-import { fileNotes } from '../src/pipeline/plan/notes.ts';
+import { fileNotes } from '../src/pipeline/plan/notes.node.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
 import { budgetsOf } from '../src/pipeline/plan/wishes.ts';
 import { Session } from '../src/pipeline/session.node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
 import { type Judgement, PlanJudge } from '../src/pipeline/verify/judge.node.ts';
+import { probeResult } from '../src/pipeline/verify/learn.node.ts';
 import { searchPlan } from '../src/pipeline/verify/search.node.ts';
 import { verify } from '../src/pipeline/verify/verify.ts';
 import { assetPath } from '../src/text/assets.node.ts';
@@ -55,7 +56,7 @@ const text = await calibrationTokens(model, { files: files(options.calibration),
 const measurement = await session.measure(text);
 const workspace = await session.workspace(measurement);
 const table = await session.price(measurement, workspace, 'gptq');
-const planner = new Planner({ model, table, notes: fileNotes('gptq') });
+const planner = new Planner({ model, table, notes: fileNotes({ rounding: 'gptq' }) });
 const tokens = await evaluationTokens(model, { files: files(options.evaluation), tokens: Infinity });
 const length = sequenceLength(model);
 const setting = { session, measurement, workspace, length };
@@ -98,7 +99,7 @@ for (const bits of sizes) {
     solve: (found) => planner.plan(budgets, { corrections: found }),
     predict: (plan, found) => planner.predict(plan, found),
     measure: async (plan) => (await seen.judge(plan)).evaluation,
-    probe: async (plan, only) => (await seen.judge(plan, only)).evaluation.kl,
+    probe: async (plan, only) => probeResult(await seen.judge(plan, only)),
   });
   const additive = await unseen.judge(tried[0].plan);
   tell(bits, 'additive', tried[0].plan, additive, additive);

@@ -105,6 +105,8 @@ export interface BitPlan {
   readonly default?: string;
   /** Formats of attention's keys and values by block; absent where the KV cache was not planned. */
   readonly cache?: { readonly k: readonly string[]; readonly v: readonly string[] };
+  /** Budgets that it was solved for, by resource; absent in plans made by hand. */
+  readonly budgets?: Costs;
   /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */
   readonly activations?: Readonly<Record<string, number>>;
   readonly prediction?: PlanPrediction;
@@ -135,6 +137,10 @@ export interface PlanPrediction {
   /** Predicted KL against the original, nats per token, with its standard error. */
   readonly kl: number;
   readonly klError: number;
+  /** What the KL of the finished file lies in nine of ten times. */
+  readonly klInterval?: { readonly low: number; readonly high: number };
+  /** Whether `kl` was corrected by true evaluations of this model; else by what such predictions are off by as a rule. */
+  readonly corrected?: boolean;
   /** Shares of `kl` that rounding the KV cache and activations have; absent where they were not planned. */
   readonly cacheKl?: number;
   readonly activationKl?: number;

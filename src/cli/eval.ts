@@ -3,19 +3,30 @@ import { UsageError } from '../core/errors.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
 import { referenceName } from '../model/source.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
+import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { addExamples, GROUP } from './support/help.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import {
+  addOutputOptions,
+  addOverwriteOption,
+  addThreadsOption,
+  type OutputOptions,
+  wholeNumber,
+} from './support/options.ts';
 import { printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
+import { putTasks, readTaskFiles, taskLines } from './support/tasks.ts';
 import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './support/texts.ts';
+import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
 interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
+  readonly tasks?: readonly string[];
   readonly context?: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -27,36 +38,57 @@ export function register(program: Command): void {
     .command('eval')
     .description('compare a model with its original: KL divergence, perplexity, top-1 agreement')
     .argument('<model>', MODEL_ARGUMENT)
+    .optionsGroup('Compared with (one of):')
     .option('--reference <model>', 'the original')
     .option('--base <file>', 'the original’s logits, as llama-perplexity --kl-divergence-base writes them')
     .option('--save-base <file>', 'write <model>’s own logits in that form instead, for llama-perplexity or --base')
+    .optionsGroup(GROUP.text)
     .option(
-      '--context <n>',
+      '--tasks <files...>',
+      'questions with a right answer, .jsonl: as bitbudget reads them, or as lm-evaluation-harness logs them (docs/guide/tasks.md)',
+    )
+    .option(
+      '-c, --context <n>',
       'tokens per window, of which the second half is scored; default 512 or the model’s',
       wholeNumber(4),
-    )
-    .option('--yes', 'overwrite');
+    );
+  addEvaluationOptions(command);
+  command.optionsGroup('How the model runs:');
   addCacheOptions(command);
   command.option(
     '--activation-bits <n>',
     'round the inputs of all matrices; default what the file asks for',
     activationBits,
   );
-  addEvaluationOptions(command);
-  addThreadsOption(command);
+  addThreadsOption(addOverwriteOption(command));
+  addExamples(command, [
+    ['eval model-4.5bpw.gguf --reference model/', 'what the file lost'],
+    ['eval other.gguf --reference model/ --evaluation my.txt', 'on your own text'],
+    ['eval other.gguf --reference model/ --tasks questions.jsonl', 'by questions with a right answer'],
+  ]);
   addOutputOptions(command).action(evaluate);
 }
 
 async function evaluate(modelName: string, options: EvalCommandOptions): Promise<void> {
   const { reference, base, saveBase } = options;
-  if ([reference, base, saveBase].filter((value) => value !== undefined).length !== 1) {
-    throw new UsageError('eval: give exactly one of --reference, --base and --save-base');
-  }
-  if (saveBase !== undefined) refuseOverwrite(saveBase, options.yes);
+  const sources = [reference, base, saveBase].filter((value) => value !== undefined).length;
+  if (sources > 1 || (sources === 0 && options.tasks === undefined))
+    throw new UsageError('eval: give exactly one of --reference, --base and --save-base, or --tasks');
+  if (options.tasks !== undefined && (base ?? saveBase) !== undefined)
+    throw new UsageError('--tasks are asked of models; leave --base and --save-base out, or give --reference');
+  if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
+  const asked = options.tasks && (await readTaskFiles(options.tasks));
   const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
   const model = withActivationBits(opened, options.activationBits);
+  checkContext(model, options.context);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  const tasks = asked && (await putTasks(model, original, asked, options));
+  if (sources === 0) {
+    await model.close();
+    return printResult(options, { tasks }, () => taskLines(tasks!));
+  }
   if (base === undefined) await checkTexts(model, options, options.context);
+  if (saveBase !== undefined) await makeFolders([saveBase]);
   const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
   const evaluation = await withProgress(options, (work) =>
     evaluateFiles(model, {
@@ -71,9 +103,10 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   );
   if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
   else
-    printResult(options, evaluation, () =>
-      evaluationLines(evaluation, original ? referenceName(original) : 'original'),
-    );
+    printResult(options, { ...evaluation, tasks }, () => [
+      ...evaluationLines(evaluation, original ? referenceName(original) : 'original'),
+      ...(tasks ? ['', ...taskLines(tasks)] : []),
+    ]);
 }
 
 /** @param name what the reference is called */
@@ -84,8 +117,8 @@ function evaluationLines(
   const { median, p90, p99, max } = klQuantiles;
   return [
     `tokens     ${tokens} scored`,
-    `mean KL    ${kl.mean.toFixed(6)} ± ${kl.standardError.toFixed(6)} nats per token`,
-    `KL         median ${median.toFixed(6)}, 90 % ${p90.toFixed(5)}, 99 % ${p99.toFixed(5)}, max ${max.toFixed(4)}`,
+    `mean KL    ${formatKlEstimate(kl)} nats per token: ${klWords(kl.mean)}`,
+    `KL         median ${formatKl(median)}, 90 % ${formatKl(p90)}, 99 % ${formatKl(p99)}, max ${formatKl(max)}`,
     `perplexity ${perplexity.mean.toFixed(4)} ± ${perplexity.standardError.toFixed(4)}, ${name} ${referencePerplexity.mean.toFixed(4)}`,
     `top token  agrees on ${(100 * topAgreement.mean).toFixed(2)} ± ${(100 * topAgreement.standardError).toFixed(2)} %`,
   ];

@@ -1,28 +1,43 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Model } from '../model/types.ts';
 import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
+import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import { klWords } from '../report/scale.ts';
 import type { FamilyData } from '../report/types.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
-import { groupDigits, printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
+import { knownTypes } from './support/formats.ts';
+import { addExamples, GROUP } from './support/help.ts';
+import { PLAN_OUTLINE } from './support/job.ts';
+import { addWorkDirOption, type KeptOptions, openKept, workFolder } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
+import {
+  addOutputOptions,
+  addOverwriteOption,
+  addSeedOption,
+  addThreadsOption,
+  choiceOption,
+  type OutputOptions,
+  wholeNumber,
+} from './support/options.ts';
+import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
+import { parseSize } from './support/size.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
   type CalibrationOptions,
   type EvaluationOptions,
 } from './support/texts.ts';
+import { formatKl } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
-interface FamilyCommandOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface FamilyCommandOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
   readonly measured: number;
   readonly plot?: string;
   readonly yes?: boolean;
-  readonly workDir: string;
+  readonly targetSize?: number;
   readonly seed: number;
   readonly threads: number;
 }
@@ -32,44 +47,55 @@ export function register(program: Command): void {
     .command('family')
     .description('which model of several, in how many bits, is best at every size')
     .argument('<models...>', `each a ${MODEL_ARGUMENT}`)
+    .optionsGroup(GROUP.budget)
+    .option('--target-size <size>', 'name the best model for a file of at most so many bytes: 60MB', parseSize)
+    .optionsGroup(GROUP.search)
     .addOption(
-      new Option('--rounding <method>', 'rounding that the prices are for')
-        .choices(roundingNames)
-        .default(roundingNames[0]),
+      choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
     )
-    .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
-    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3)
-    .option('--plot <file>', 'one page with all models in one plot, such as family.html')
-    .option('--yes', 'overwrite')
-    .option('--work-dir <folder>', 'where measurements are kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
+    .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
+    .option('--measured <n>', 'plans of each model that are measured too', wholeNumber(0, 40), 3);
   addCalibrationOptions(command);
   addEvaluationOptions(command);
-  addThreadsOption(command);
+  command.optionsGroup(GROUP.keep).option('--plot <file>', 'one page with all models in one plot, such as family.html');
+  addWorkDirOption(command);
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
+  addExamples(command, [
+    ['family small/ large/ --target-size 1.8G', 'the large one in few bits, or the small one in many?'],
+    ['family small/ large/', 'the best of both at every size'],
+  ]);
   addOutputOptions(command).action(family);
 }
 
 async function family(names: readonly string[], options: FamilyCommandOptions): Promise<void> {
-  if (options.plot) refuseOverwrite(options.plot, options.yes);
+  if (options.plot) await checkOutputs([options.plot], options.yes);
+  if (options.plot) await checkOutputs([options.plot], options.yes);
+  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const models: { name: string; model: Model }[] = [];
-  for (const name of names) models.push({ name, model: await openModelArgument(name, options) });
+  for (const name of names) models.push({ name, model: (await openKept(name, options)).model });
+  const folder = await workFolder(options);
   const { planFamily } = await import('../pipeline/family/family.node.ts');
-  const result = await withProgress(options, (work) =>
-    planFamily(models, {
-      ...work,
-      rounding: options.rounding,
-      palette: options.palette,
-      measured: options.measured,
-      calibration: { files: options.calibration, tokens: options.calibrationTokens },
-      evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
-      folder: options.workDir,
-      seed: options.seed,
-      threads: options.threads,
-    }),
+  const result = await withProgress(
+    options,
+    (work) =>
+      planFamily(models, {
+        ...work,
+        rounding: options.rounding,
+        palette,
+        measured: options.measured,
+        targetBytes: options.targetSize,
+        calibration: { files: options.calibration, tokens: options.calibrationTokens },
+        evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
+        folder,
+        seed: options.seed,
+        threads: options.threads,
+      }),
+    PLAN_OUTLINE,
   );
   if (options.plot) {
     const { writeWhole } = await import('../container/node.ts');
     const { familyHtml } = await import('../report/family.ts');
+    await makeFolders([options.plot]);
     await writeWhole(options.plot, familyHtml(plotted(result)));
   }
   printResult(options, result, () => describe(result));
@@ -91,24 +117,34 @@ function plotted({ members, frontier }: Family): FamilyData {
   };
 }
 
-function describe({ members, frontier }: Family): string[] {
+function describe({ members, frontier, best }: Family): string[] {
   const cells = (point: FamilyPoint): string[] => [
     groupDigits(point.fileBytes),
+    (point.fileBytes / 1e6).toFixed(2),
     point.model,
     point.bitsPerWeight.toFixed(2),
-    point.quantizationRatio.toFixed(2),
+    formatKl(point.kl!),
     point.loss.toFixed(4),
     point.lossError.toFixed(4),
   ];
-  const head = ['bytes', 'model', 'bits', 'ratio', 'predicted', '±'];
+  const head = ['bytes', 'MB', 'model', 'bits', 'KL', 'loss', '±'];
   return [
-    'loss in bits per byte of held-out text; ratio: share of weights in formats below 5 bits',
+    ...(best ? [...bestLines(best), ''] : []),
+    'KL is against each model’s own original, in nats per token; models are compared by loss, in bits per byte of held-out text',
     ...members.map(original),
     '',
     'best at every size',
     ...table(head, frontier.map(cells)),
     '',
     ...checks(members, head, cells),
+  ];
+}
+
+function bestLines({ model, fileBytes, bitsPerWeight, kl, loss }: FamilyPoint): string[] {
+  return [
+    `${model}: ${describeBytes(fileBytes)}, ${bitsPerWeight.toFixed(3)} bits per weight is the best of these`,
+    `predicted  KL ${formatKl(kl!)}: ${klWords(kl!)}; loss ${loss.toFixed(4)} bits per byte`,
+    `make it    bitbudget quantize ${model} --target-size ${fileBytes}`,
   ];
 }
 
@@ -119,7 +155,12 @@ function original({ model, weights, loss, bytesPerToken }: FamilyMember): string
 
 function checks(members: readonly FamilyMember[], head: string[], cells: (point: FamilyPoint) => string[]): string[] {
   const rows = members.flatMap(({ measured }) =>
-    measured.map((point) => [...cells(point), point.measured.toFixed(4), point.differenceError.toFixed(4)]),
+    measured.map((point) => [
+      ...cells(point),
+      formatKl(point.measuredKl),
+      point.measured.toFixed(4),
+      point.differenceError.toFixed(4),
+    ]),
   );
-  return rows.length > 0 ? ['measured', ...table([...head, 'measured', '±'], rows)] : [];
+  return rows.length > 0 ? ['measured', ...table([...head, 'measured KL', 'loss', '±'], rows)] : [];
 }

@@ -3,6 +3,7 @@ import { packedFormats } from '../kernels/packedFormats.ts';
 import type { EncodeBackend } from '../numeric/backend.ts';
 import { fidelity, syntheticSource } from '../numeric/fidelity.ts';
 import { containersOf, type Entry, families, isBlocked, rangeOf, registry, storedBits } from '../numeric/registry.ts';
+import { didYouMean } from './support/suggest.ts';
 
 /** What `bitbudget formats --json` prints of each format. */
 export interface FormatRow {
@@ -28,8 +29,10 @@ const VARIABLE_ROWS = 128;
 const COLUMNS = 256;
 const SEED = 1;
 
-/** Which formats are listed; default all. */
+/** Which formats are listed; default those that can be written into a file. */
 export interface FormatChoice {
+  /** Every format that there is. */
+  readonly all?: boolean;
   /** Name of a family. */
   readonly family?: string;
   /** Name of a container that can hold them. */
@@ -62,11 +65,12 @@ export function formatRows(choice: FormatChoice, backend: EncodeBackend): Format
   });
 }
 
-function chosen({ family, heldBy }: FormatChoice): Entry[] {
+function chosen({ all, family, heldBy }: FormatChoice): Entry[] {
   const entries = [...registry.values()];
   const holders = new Set(entries.flatMap(({ format }) => Object.keys(containersOf(format))));
   requireOneOf('family', family, new Set(families.map(({ name }) => name)));
   requireOneOf('held-by', heldBy, holders);
+  if (!all && family === undefined && heldBy === undefined) return entries.filter(isWritten);
   return entries
     .filter((entry) => family === undefined || entry.family.name === family)
     .filter(({ format }) => heldBy === undefined || heldBy in containersOf(format));
@@ -74,7 +78,12 @@ function chosen({ family, heldBy }: FormatChoice): Entry[] {
 
 function requireOneOf(option: string, value: string | undefined, known: ReadonlySet<string>): void {
   if (value !== undefined && !known.has(value))
-    throw new UsageError(`--${option} ${value}: expected one of ${[...known].join(', ')}`);
+    throw new UsageError(`--${option} ${value}: expected one of ${[...known].join(', ')}${didYouMean(value, known)}`);
+}
+
+/** Whether `quantize` writes it. */
+function isWritten(entry: Entry): boolean {
+  return isBlocked(entry.format) && entry.format.gguf !== undefined && canEncode(entry);
 }
 
 function canEncode({ format }: Entry): boolean {

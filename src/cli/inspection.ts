@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { openTensorFile } from '../container/node.ts';
 import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
@@ -12,8 +12,11 @@ export interface Inspection {
   readonly path: string;
   readonly container: TensorFile['container'];
   readonly parameters: number;
+  /** Of the file, or of all files with tensors. */
+  readonly fileBytes: number;
   /** Of all tensors together, without metadata. */
   readonly tensorBytes: number;
+  /** 8 × fileBytes ÷ parameters, as everywhere. */
   readonly bitsPerWeight: number;
   /** Hyper-parameters, when the architecture is supported; else `unsupported` says why not. */
   readonly config?: ModelConfig;
@@ -44,7 +47,7 @@ export interface Share {
 }
 
 export async function inspect(path: string): Promise<Inspection> {
-  const file = await openAny(path);
+  const { file, fileBytes } = await openAny(path);
   try {
     const tensors = [...file.tensors.values()].map(describe);
     const whole = share('', tensors);
@@ -52,8 +55,9 @@ export async function inspect(path: string): Promise<Inspection> {
       path,
       container: file.container,
       parameters: whole.parameters,
+      fileBytes,
       tensorBytes: whole.bytes,
-      bitsPerWeight: whole.bitsPerWeight,
+      bitsPerWeight: bits(fileBytes, whole.parameters),
       ...(await readConfig(path, file)),
       formats: shares(tensors, (tensor) => tensor.format).sort((a, b) => b.bytes - a.bytes),
       tensors,
@@ -65,10 +69,31 @@ export async function inspect(path: string): Promise<Inspection> {
 }
 
 /** A folder's model, or any file as it is: a shard, an adapter, a projector. */
-async function openAny(path: string): Promise<TensorFile> {
-  if (!(await stat(path)).isDirectory()) return openTensorFile(path);
-  const located = await locateModel(path, 'run');
-  return located.kind === 'gguf' ? openTensorFile(located.path) : openWeights(path);
+async function openAny(path: string): Promise<{ readonly file: TensorFile; readonly fileBytes: number }> {
+  const located = (await stat(path)).isDirectory() ? await locateModel(path, 'run') : undefined;
+  if (located?.kind === 'folder') return { file: await openWeights(path), fileBytes: await folderBytes(path) };
+  const named = located?.path ?? path;
+  return { file: await openTensorFile(named), fileBytes: await partsBytes(named) };
+}
+
+/** Bytes of all files of a folder that hold tensors. */
+async function folderBytes(folder: string): Promise<number> {
+  return await bytesOf(folder, (name) => name.endsWith('.safetensors'));
+}
+
+/** Bytes of a file, and of the others where it is one of several parts. */
+async function partsBytes(path: string): Promise<number> {
+  const part = /-\d{5}-of-\d{5}\.gguf$/;
+  const whole = basename(path).replace(part, '');
+  return await bytesOf(
+    dirname(path),
+    (name) => name === basename(path) || (part.test(name) && name.replace(part, '') === whole),
+  );
+}
+
+async function bytesOf(folder: string, isMeant: (name: string) => boolean): Promise<number> {
+  const sizes = (await readdir(folder)).filter(isMeant).map(async (name) => (await stat(join(folder, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Tensors with the same label together, in order of first appearance. */

@@ -2,14 +2,16 @@ import type { Command } from 'commander';
 import type { Model } from '../model/types.ts';
 import type { LatencyTable } from '../pipeline/latency/types.ts';
 import { formatLatency } from './support/budgets.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { knownTypes } from './support/formats.ts';
+import { addExamples } from './support/help.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { checkContext, MODEL_ARGUMENT } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { withProgress } from './support/work.ts';
 
-interface LatencyCommandOptions extends OutputOptions {
+interface LatencyCommandOptions extends OutputOptions, KeptOptions {
   readonly palette?: readonly string[];
-  readonly workDir: string;
   readonly threads: number;
   readonly context?: number;
 }
@@ -20,24 +22,25 @@ export function register(program: Command): void {
     .description('measure how long this device decodes a token in every format; plan and quantize reuse the result')
     .argument('<model>', MODEL_ARGUMENT)
     .option('--palette <formats...>', 'formats to measure, default all that GGUF holds')
-    .option('--work-dir <folder>', 'where the times are kept', '.bitbudget')
-    .option('--context <tokens>', 'tokens in the KV cache, default at most 256', wholeNumber(1, 2 ** 24));
+    .option('-c, --context <tokens>', 'tokens in the KV cache, default at most 256', wholeNumber(1, 2 ** 24));
+  addWorkDirOption(command);
   addThreadsOption(command);
+  addExamples(command, [['latency model/ --threads 1', 'times that quantize --max-latency plans by']]);
   addOutputOptions(command).action(latency);
 }
 
 async function latency(modelName: string, options: LatencyCommandOptions): Promise<void> {
   const { refuseUnusablePalette } = await import('../quantize/sensitivity.ts');
   const { Session } = await import('../pipeline/session.node.ts');
-  const model = await openModelArgument(modelName, options);
+  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
+  const { model, folder } = await openKept(modelName, options);
+  checkContext(model, options.context);
   const measured = await withProgress(options, async (work) => {
-    const session = await Session.open(
-      model,
-      { ...work, folder: options.workDir, threads: options.threads },
-      (magnitudes) => refuseUnusablePalette(model, magnitudes, options.palette),
+    const session = await Session.open(model, { ...work, folder, threads: options.threads }, (magnitudes) =>
+      refuseUnusablePalette(model, magnitudes, palette),
     );
     try {
-      return await session.latency(options.palette, options.context);
+      return await session.latency(palette, options.context);
     } finally {
       await session.close();
     }

@@ -1,16 +1,23 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import { addExamples } from './support/help.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
+import {
+  addOutputOptions,
+  addOverwriteOption,
+  addSeedOption,
+  addThreadsOption,
+  type OutputOptions,
+} from './support/options.ts';
 import { printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
 import { addCalibrationOptions, type CalibrationOptions, checkTexts } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface MeasureCommandOptions extends OutputOptions, CalibrationOptions {
+interface MeasureCommandOptions extends OutputOptions, KeptOptions, CalibrationOptions {
   readonly output?: string;
   readonly metric?: readonly string[];
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -28,12 +35,14 @@ export function register(program: Command): void {
     .option(
       '--metric <names...>',
       'print these metrics of some candidates of every matrix instead: kl,imatrix,… (metrics list)',
-    )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
-    .option('--yes', 'overwrite');
+    );
   addCalibrationOptions(command);
-  addThreadsOption(command);
+  addWorkDirOption(command);
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
+  addExamples(command, [
+    ['measure model/', 'measure now, plan and quantize later'],
+    ['measure model/ -o imatrix.gguf', 'an importance matrix for llama-quantize'],
+  ]);
   addOutputOptions(command).action(measure);
 }
 
@@ -43,9 +52,13 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
   if (output !== undefined) {
     if (!/\.(parquet|gguf)$/.test(output))
       throw new UsageError(`${output}: expected a name ending in .parquet or .gguf`);
-    refuseOverwrite(output, options.yes);
+    await checkOutputs([output], options.yes);
   }
-  const model = await openModelArgument(modelName, options);
+  const { model, path, folder } = await openKept(modelName, options, output);
+  if (output !== undefined) {
+    await refuseSource([output], path);
+    await makeFolders([output]);
+  }
   await checkTexts(model, options);
   const { Session } = await import('../pipeline/session.node.ts');
   const { calibrationTokens } = await import('../pipeline/texts.node.ts');
@@ -53,7 +66,7 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
   await withProgress(options, async (work) => {
     const session = await Session.open(model, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
     });
@@ -77,9 +90,9 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
         relativeError: relativeError(summaries, tensor),
       }));
       printResult(options, { key, scale, matrices: rows }, () => [
-        `${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${options.workDir}; Kronecker prices times ${scale.value.toFixed(3)} ± ${scale.standardError.toFixed(3)}`,
+        `measured on ${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${folder}`,
         ...table(
-          ['matrix', 'use', 'KL of the reference perturbation', '± %'],
+          ['matrix', 'use', 'KL if rounded coarsely', '± %'],
           rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),
         ),
       ]);
@@ -94,18 +107,18 @@ async function printScores(modelName: string, options: MeasureCommandOptions, na
     throw new UsageError('--metric prints scores; --output exports a measurement: give one');
   const { metricsNamed } = await import('../measure/metrics/table.ts');
   const metrics = metricsNamed(names.flatMap((name) => name.split(',')));
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options);
   const { scoreModel } = await import('../pipeline/truth/rank-model.node.ts');
   const rows = await withProgress(options, (work) =>
     scoreModel(model, metrics, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
       calibration: { files: options.calibration, tokens: options.calibrationTokens },
     }),
   );
-  printResult(options, rows, () =>
+  printResult(options, { scores: rows }, () =>
     table(
       ['metric', 'matrix', 'format', 'score', '± %'],
       rows.map(({ metric, tensor, format, value, standardError }) => {

@@ -1,8 +1,17 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
+import type { Metric } from '../measure/metrics/types.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
+import { addExamples } from './support/help.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { MODEL_ARGUMENT } from './support/model.ts';
+import {
+  addOutputOptions,
+  addSeedOption,
+  addThreadsOption,
+  type OutputOptions,
+  wholeNumber,
+} from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import {
   addCalibrationOptions,
@@ -12,10 +21,9 @@ import {
 } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
 
-interface RankOptions extends OutputOptions, CalibrationOptions, EvaluationOptions {
+interface RankOptions extends OutputOptions, KeptOptions, CalibrationOptions, EvaluationOptions {
   readonly metric?: readonly string[];
   readonly plans?: number;
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -28,6 +36,7 @@ export function register(program: Command): void {
     .command('metrics')
     .description('what metrics of sensitivity there are, and which tell the truth');
   const list = metrics.command('list').description('every metric with what it needs and costs');
+  addExamples(list, [['metrics list', 'what there is and what it costs']]);
   addOutputOptions(list).action(printMetrics);
   const rank = metrics
     .command('rank')
@@ -38,19 +47,19 @@ export function register(program: Command): void {
       '--plans <n>',
       `evaluate this many plans even where the package stores their truth; default ${PLANS} elsewhere`,
       wholeNumber(8, 1000),
-    )
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0);
+    );
   addCalibrationOptions(rank);
   addEvaluationOptions(rank);
-  addThreadsOption(rank);
+  addWorkDirOption(rank);
+  addThreadsOption(addSeedOption(rank));
+  addExamples(rank, [['metrics rank model/ --metric kl imatrix weight-mse --plans 24', 'three metrics, some minutes']]);
   addOutputOptions(rank).action(rankMetrics);
 }
 
 async function printMetrics(options: OutputOptions): Promise<void> {
   const { metrics } = await import('../measure/metrics/table.ts');
   const rows = metrics.map(({ name, needs, nats, source, equation }) => ({ name, needs, nats, source, equation }));
-  printResult(options, rows, () =>
+  printResult(options, { metrics: rows }, () =>
     table(
       ['metric', 'needs', 'unit', 'score'],
       rows.map((row) => [row.name, row.needs, row.nats ? 'nats' : '', row.equation]),
@@ -62,12 +71,13 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   const { metrics, metricsNamed } = await import('../measure/metrics/table.ts');
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
-  const model = await openModelArgument(modelName, options);
+  const { model, folder } = await openKept(modelName, options);
+  if (!options.quiet) console.error(announce(wanted, model.config.layers));
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>
     rankModel(model, wanted, {
       ...work,
-      folder: options.workDir,
+      folder,
       threads: options.threads,
       seed: options.seed,
       plans: options.plans,
@@ -76,7 +86,7 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
       evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
     }),
   );
-  printResult(options, result.ranked, () => [
+  printResult(options, result, () => [
     `${result.plans} plans on ${result.tokens} held-out tokens, true KL ${result.kl[0].toPrecision(2)} to ${result.kl[1].toPrecision(2)} nats per token`,
     ...table(
       [
@@ -93,6 +103,18 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
     ),
   ]);
   for (const line of result.notes) console.error(`bitbudget: ${line}`);
+}
+
+/** Candidates of a matrix that metrics are ranked on, about. */
+const CANDIDATES = 6;
+
+/** How long this will take, before it begins: passes of the model over the text, and what takes most of them. */
+function announce(metrics: readonly Metric[], layers: number): string {
+  const costs = metrics.map(({ name, cost }) => ({ name, passes: cost({ layers, candidates: CANDIDATES }) }));
+  const passes = costs.reduce((sum, cost) => sum + cost.passes, 0);
+  const dearest = costs.toSorted((a, b) => b.passes - a.passes).slice(0, 3);
+  const names = dearest.map(({ name, passes: own }) => `${name} ${own.toFixed(0)}`).join(', ');
+  return `bitbudget: ${metrics.length} metrics take about ${passes.toFixed(0)} passes of the model over the text (most: ${names}); choose some with --metric`;
 }
 
 function rankRow(row: RankedMetric): string[] {

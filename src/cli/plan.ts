@@ -1,10 +1,15 @@
-import { type Command, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
 import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import type { Solved } from '../pipeline/solve.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import { KL_SCALE_LINE, klWords } from '../report/scale.ts';
 import {
   type ActivationOptions,
   addActivationOptions,
@@ -13,18 +18,24 @@ import {
 } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
-import { groupDigits, printResult, table } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
+import { fileFacts } from './support/facts.ts';
+import { knownTypes } from './support/formats.ts';
+import { addExamples, GROUP } from './support/help.ts';
+import { PLAN_OUTLINE } from './support/job.ts';
+import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
+import { knee, landmarks } from './support/landmarks.ts';
+import { checkContext, MODEL_ARGUMENT } from './support/model.ts';
+import { shortBits, shortName } from './support/name.ts';
 import {
-  addSolverOptions,
-  checkSolver,
-  describeObjective,
-  describeSearch,
-  objectiveFor,
-  type SolverOptions,
-} from './support/solver.ts';
+  addOutputOptions,
+  addOverwriteOption,
+  addSeedOption,
+  addThreadsOption,
+  choiceOption,
+  type OutputOptions,
+} from './support/options.ts';
+import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
+import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
   addEvaluationOptions,
@@ -32,10 +43,12 @@ import {
   checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
+import { formatKl, measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
 interface PlanCommandOptions
   extends OutputOptions,
+    KeptOptions,
     BudgetOptions,
     ActivationOptions,
     SolverOptions,
@@ -48,7 +61,6 @@ interface PlanCommandOptions
   readonly tensorTypeFile?: string;
   readonly rounding: RoundingName;
   readonly palette?: readonly string[];
-  readonly workDir: string;
   readonly seed: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -60,62 +72,83 @@ export function register(program: Command): void {
     .description('choose the format of every matrix for a budget, without writing the model')
     .argument('<model>', MODEL_ARGUMENT)
     .option('--frontier', 'the best predicted loss at every size')
-    .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost')
-    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
-    .option('-o, --output <file>', 'save the plan, for quantize --plan')
-    .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file')
-    .addOption(
-      new Option('--rounding <method>', 'rounding that the prices are for')
-        .choices(roundingNames)
-        .default(roundingNames[0]),
-    )
-    .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
-    .option('--work-dir <folder>', 'where the measurement is kept', '.bitbudget')
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
-    .option('--yes', 'overwrite');
+    .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost');
   addBudgetOptions(command);
-  addActivationOptions(command);
   addSolverOptions(command);
+  addActivationOptions(command);
+  command
+    .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
+    .option('--metric <name>', 'choose by this metric of sensitivity (bitbudget metrics list); default predicted KL')
+    .addOption(
+      choiceOption('--rounding <method>', 'rounding that the prices are for', roundingNames).default(roundingNames[0]),
+    );
   addCalibrationOptions(command);
   addEvaluationOptions(command);
-  addThreadsOption(command);
+  command
+    .optionsGroup(GROUP.keep)
+    .option('-o, --output <path>', 'save the plan, for quantize --plan; with --frontier a folder for all of them')
+    .option('--tensor-type-file <file>', 'save the plan for llama-quantize --tensor-type-file');
+  addWorkDirOption(command);
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
+  addExamples(command, [
+    ['plan model/ --frontier', 'what every size would cost'],
+    ['plan model/ --target-size 60M -o plan.json', 'one plan, for quantize --plan'],
+    ['plan model/ --target-bpw 4.5 --max-latency 25ms', 'two budgets at once'],
+  ]);
   addOutputOptions(command).action(plan);
 }
 
 async function plan(modelName: string, options: PlanCommandOptions): Promise<void> {
   const wishes = readGoal(options);
-  const outputs = [options.output, options.tensorTypeFile].filter((path) => path !== undefined);
-  if (options.frontier && outputs.length > 0) throw new UsageError('--frontier is many plans; give a size to save one');
-  for (const path of outputs) refuseOverwrite(path, options.yes);
+  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
+  const outputs = await checkedOutputs(options);
   const metric = await readMetric(options);
-  const model = await openModelArgument(modelName, options);
-  await checkTexts(model, options.probe ? options : { ...options, evaluationTokens: undefined });
+  const { model, path, folder } = await openKept(modelName, options, outputs[0]);
+  checkContext(model, options.context);
+  await refuseSource(outputs, path);
+  const isEvaluated = options.probe || options.evaluation !== undefined;
+  await checkTexts(model, isEvaluated ? options : { ...options, evaluationTokens: undefined });
+  await makeFolders(outputs);
   const { solveFor } = await import('../pipeline/solve.node.ts');
+  const { weightCount } = await import('../pipeline/plan/wishes.ts');
   const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
-  const { writeWhole } = await import('../container/node.ts');
-  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
-  const plans = await withProgress(options, (work) =>
-    solveFor(model, wishes, {
-      ...work,
-      ...options,
-      objective: objectiveFor(options),
-      metric,
-      folder: options.workDir,
-      calibration: () =>
-        calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: options.probe ? heldOut : undefined,
-      searchText: async () => (await heldOut()).searched,
-    }),
+  const weights = weightCount(model);
+  const solved = await withProgress(
+    options,
+    async (work) =>
+      solveFor(model, wishes, {
+        ...work,
+        ...options,
+        palette,
+        objective: objectiveFor(options),
+        metric,
+        folder,
+        calibration: () =>
+          calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
+        evaluation: () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens }),
+        peers: true,
+        facts: await fileFacts(model, modelName, path, options.calibration),
+      }),
+    PLAN_OUTLINE,
   );
-  if (options.output) await writeWhole(options.output, `${JSON.stringify(plans[0], null, 1)}\n`);
-  if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(plans[0]));
-  if (options.frontier)
-    printResult(
-      options,
-      plans.map(({ prediction }) => prediction),
-      () => frontierTable(plans),
-    );
-  else printResult(options, plans[0], () => planTable(plans[0]));
+  if (options.frontier) await printFrontier(modelName, options, solved, weights);
+  else await printPlan(options, solved, weights);
+}
+
+/** Files to be written, checked; of `--frontier` a name in its folder stands for all. */
+async function checkedOutputs({ frontier, output, tensorTypeFile, yes }: PlanCommandOptions): Promise<string[]> {
+  if (!frontier) {
+    const files = [output, tensorTypeFile].filter((path) => path !== undefined);
+    await checkOutputs(files, yes);
+    return files;
+  }
+  if (tensorTypeFile !== undefined)
+    throw new UsageError('--frontier is many plans; give a size to save one for llama-quantize');
+  if (output === undefined) return [];
+  if (!yes && existsSync(output)) throw new UsageError(`${output}: already exists; give --yes to overwrite it`);
+  const files = [join(output, 'plan.json')];
+  await checkOutputs(files, true);
+  return files;
 }
 
 /** The budgets asked for; none with --frontier. */
@@ -144,6 +177,78 @@ async function readMetric(options: PlanCommandOptions): Promise<Metric | undefin
   return metric;
 }
 
+async function printFrontier(
+  modelName: string,
+  options: PlanCommandOptions,
+  { plans, peers }: Solved,
+  weights: number,
+): Promise<void> {
+  const shown = landmarks(plans, weights);
+  const bend = knee(shown);
+  const bits = ({ prediction }: BitPlan): number => (8 * prediction!.fileBytes) / weights;
+  const folder = options.output;
+  if (folder !== undefined) {
+    const { writeWhole } = await import('../container/node.ts');
+    for (const each of shown)
+      await writeWhole(join(folder, `${shortName(modelName)}-${shortBits(bits(each))}bpw.json`), planText(each));
+  }
+  const rows = shown.map((each, i) => ({
+    ...each.prediction!,
+    bitsPerWeight: bits(each),
+    knee: i === bend,
+  }));
+  printResult(options, { frontier: rows, peers }, () => [
+    ...table(
+      ['bits', 'bytes', 'MB', 'below 5 bits', 'KL', 'nine of ten lie in', 'what people see'],
+      rows.map(({ bitsPerWeight, fileBytes, quantizationRatio, kl, klInterval, knee }) => [
+        bitsPerWeight.toFixed(2),
+        groupDigits(fileBytes),
+        (fileBytes / 1e6).toFixed(2),
+        `${(100 * quantizationRatio!).toFixed(0)} %`,
+        formatKl(kl),
+        `${formatKl(klInterval!.low)} to ${formatKl(klInterval!.high)}`,
+        `${klWords(kl)}${knee ? ' ← knee: below it, bits cost more and more' : ''}`,
+      ]),
+    ),
+    ...rows.slice(0, 1).flatMap(({ corrected }) => (corrected ? [] : [UNCORRECTED])),
+    '',
+    ...peerTable(peers),
+    KL_SCALE_LINE,
+    folder === undefined
+      ? 'save one    bitbudget plan … --target-bpw BITS -o plan.json; all of them: --frontier -o FOLDER'
+      : `saved       ${folder}/`,
+  ]);
+}
+
+const UNCORRECTED =
+  'correct it by --probe, which rounds and evaluates eight plans; quantize evaluates what it makes of its own accord';
+
+function peerTable(peers: Solved['peers']): string[] {
+  const rows = peers
+    .filter(({ kind }) => kind === 'llama-quantize')
+    .map(({ name, fileBytes, bitsPerWeight, predicted }) => [
+      name,
+      bitsPerWeight.toFixed(2),
+      groupDigits(fileBytes),
+      (fileBytes / 1e6).toFixed(2),
+      formatKl(predicted!.kl),
+    ]);
+  return rows.length === 0 ? [] : [...table(['by llama-quantize', 'bits', 'bytes', 'MB', 'KL'], rows), ''];
+}
+
+async function printPlan(options: PlanCommandOptions, solved: Solved, weights: number): Promise<void> {
+  const [chosen] = solved.plans;
+  const { writeWhole } = await import('../container/node.ts');
+  if (options.output) await writeWhole(options.output, planText(chosen));
+  if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(chosen));
+  const { measured, peers } = solved;
+  printResult(options, { ...chosen, ...(measured && { measured }), peers }, () => planLines(options, solved, weights));
+}
+
+function planText(plan: BitPlan): string {
+  return `${JSON.stringify(plan, null, 1)}\n`;
+}
+
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
 function tensorTypes({ formats }: BitPlan): string {
   return Object.entries(formats)
@@ -151,28 +256,23 @@ function tensorTypes({ formats }: BitPlan): string {
     .join('');
 }
 
-function frontierTable(plans: readonly BitPlan[]): string[] {
-  const rows = plans.map(({ prediction }) => [
-    groupDigits(prediction!.fileBytes),
-    prediction!.kl.toFixed(5),
-    prediction!.klError.toFixed(5),
-    prediction!.quantizationRatio!.toFixed(2),
-  ]);
-  return table(['bytes', 'predicted KL', '±', 'ratio'], rows);
-}
-
-function planTable(plan: BitPlan): string[] {
+function planLines(options: PlanCommandOptions, { plans: [plan], measured, peers }: Solved, weights: number): string[] {
   const { formats, prediction, search } = plan;
-  const { fileBytes, kl, klError, status, bound, gap, objective, quantizationRatio } = prediction!;
-  const solved = objective ? '' : `; ${status}: bound ${bound.toFixed(5)}, gap ${gap.toExponential(1)}`;
+  const { fileBytes, kl, quantizationRatio } = prediction!;
+  const asked = describeCosts(prediction!, Object.keys(readWishes(options) ?? {}));
   return [
-    [`${groupDigits(fileBytes)} bytes`, ...describeCosts(prediction!)].join('; '),
-    `predicted KL ${kl.toFixed(5)} ± ${klError.toFixed(5)} nats per token${solved}`,
-    ...describeObjective(prediction!),
-    `${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
+    `${describeBytes(fileBytes)}, ${((8 * fileBytes) / weights).toFixed(3)} bits per weight`,
+    ...(asked.length > 0 ? [`takes      ${asked.join(', ')}`] : []),
+    solvedLine(prediction!),
+    predictedLine(prediction!),
+    ...(measured ? [measuredLine(measured.kl, measured.tokens)] : [`           ${klWords(kl)}`]),
+    `low bits   ${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
     ...describeSearch(search),
     ...describeCache(plan),
     ...describeActivations(plan),
+    ...peerLines(peers, { fileBytes, kl: measured?.kl.mean ?? kl }),
+    ...(measured || prediction!.corrected ? [] : [UNCORRECTED]),
+    '',
     ...table(
       ['matrix', 'format'],
       Object.entries(formats).map(([name, format]) => [name, inputName(format, plan.activations?.[name])]),

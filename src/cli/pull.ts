@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
+import { addExamples } from './support/help.ts';
 import { addOutputOptions, type OutputOptions } from './support/options.ts';
 import { printResult } from './support/output.ts';
 import { withProgress } from './support/work.ts';
@@ -9,6 +10,10 @@ export function register(program: Command): void {
     .command('pull')
     .description('fetch a model of the Hugging Face hub into the shared cache, and print its path')
     .argument('<model>', 'hf:user/repo, hf:user/repo:QUANT, hf:user/repo/file.gguf#branch or a URL of the hub');
+  addExamples(command, [
+    ['pull hf:user/repo', 'the original weights'],
+    ['pull hf:user/repo:Q4_K_M', 'one quantized file of them'],
+  ]);
   addOutputOptions(command).action(async (name: string, options: OutputOptions) => {
     const { parseModelId } = await import('../container/hub/model-id.ts');
     const { pullModel } = await import('../container/hub/pull.node.ts');

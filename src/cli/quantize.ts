@@ -1,135 +1,221 @@
-import { readFile } from 'node:fs/promises';
-import { type Command, Option } from 'commander';
-import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
-import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
-import type { MeasuredLatency, QuantizeResult, Target } from '../pipeline/quantize.node.ts';
-import type { Substitute } from '../quantize/stored-plan.ts';
-import { type RoundingName, roundingNames } from '../quantize/types.ts';
+import type { PeerModel } from '../pipeline/peers/types.ts';
+import { checkOutputs, makeFolders, recordPath, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import type { Forecast } from '../pipeline/preflight/types.ts';
+import type { QuantizeOptions, Target } from '../pipeline/quantize-options.ts';
+import { roundingNames } from '../quantize/types.ts';
+import type { ReportData } from '../report/types.ts';
+import { summary, type WrittenBeside } from './quantize-summary.ts';
+import { addActivationOptions, checkActivationOptions } from './support/activations.ts';
+import { addBudgetOptions, BUDGET_FLAGS, readWishes } from './support/budgets.ts';
+import { printDryRun } from './support/dry-run.ts';
+import { fileFacts } from './support/facts.ts';
+import { describeForecast } from './support/forecast.ts';
+import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
+import { addExamples, GROUP } from './support/help.ts';
+import { QUANTIZE_OUTLINE } from './support/job.ts';
+import { addWorkDirOption, openKept } from './support/kept.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { shortBits, shortName } from './support/name.ts';
 import {
-  type ActivationOptions,
-  addActivationOptions,
-  checkActivationOptions,
-  describeActivations,
-} from './support/activations.ts';
-import {
-  addBudgetOptions,
-  BUDGET_FLAGS,
-  type BudgetOptions,
-  describeCosts,
-  formatLatency,
-  readWishes,
-} from './support/budgets.ts';
-import { describeCache } from './support/cache.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
-import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
-import { groupDigits, printResult } from './support/output.ts';
-import { refuseOverwrite } from './support/overwrite.ts';
-import { formatDuration } from './support/progress.ts';
-import { formatSize } from './support/size.ts';
-import {
-  addSolverOptions,
-  checkSolver,
-  describeObjective,
-  describeSearch,
-  objectiveFor,
-  type SolverOptions,
-} from './support/solver.ts';
-import {
-  addCalibrationOptions,
-  addEvaluationOptions,
-  type CalibrationOptions,
-  checkTexts,
-  type EvaluationOptions,
-} from './support/texts.ts';
+  addOutputOptions,
+  addOverwriteOption,
+  addSeedOption,
+  addThreadsOption,
+  choiceOption,
+} from './support/options.ts';
+import { printResult } from './support/output.ts';
+import { isPlain, isVerified, type QuantizeCommandOptions } from './support/quantize-options.ts';
+import { addSolverOptions, checkSolver, objectiveFor } from './support/solver.ts';
+import { addCalibrationOptions, addEvaluationOptions, checkTexts } from './support/texts.ts';
 import { withProgress } from './support/work.ts';
-
-interface QuantizeCommandOptions
-  extends OutputOptions,
-    BudgetOptions,
-    ActivationOptions,
-    SolverOptions,
-    CalibrationOptions,
-    EvaluationOptions {
-  readonly output: string;
-  readonly type?: string;
-  readonly plan?: string;
-  readonly rounding: RoundingName;
-  readonly palette?: readonly string[];
-  readonly verify: boolean;
-  readonly workDir?: string;
-  readonly seed: number;
-  readonly threads: number;
-  readonly yes?: boolean;
-}
 
 export function register(program: Command): void {
   const command = program
     .command('quantize')
     .description('make the best GGUF file of a model that fits a budget, and prove it')
-    .argument('<model>', MODEL_ARGUMENT)
-    .requiredOption('-o, --output <file>', 'the .gguf file to write')
-    .option('--type <format>', 'one format everywhere, such as Q4_K; F32, F16 and BF16 convert')
-    .option('--plan <file>', 'a saved or hand-made plan')
-    .addOption(
-      new Option('--rounding <method>', 'how weights are rounded').choices(roundingNames).default(roundingNames[0]),
-    )
-    .option('--palette <formats...>', 'formats to choose from, default all that GGUF holds')
-    .option('--no-verify', 'do not measure the result against the original')
-    .option(
-      '--work-dir <folder>',
-      'where measurements and unfinished work are kept, default .bitbudget beside the output',
-    )
-    .option('--seed <n>', 'seed of every random draw', wholeNumber(0, 2 ** 32 - 1), 0)
-    .option('--yes', 'overwrite');
+    .argument('<model>', MODEL_ARGUMENT);
   addBudgetOptions(command);
-  addActivationOptions(command);
+  command
+    .optionsGroup('Instead of a budget:')
+    .option('--type <type>', 'one type everywhere, such as Q4_K; F32, F16 and BF16 convert')
+    .option('--plan <file>', 'a saved or hand-made plan')
+    .optionsGroup('Compare:')
+    .option('--peers', 'make and measure what llama-quantize makes (Q4_K_M, Q8_0); predicted they are always')
+    .option('--peer <files...>', 'GGUF files that you have: measured on the same text')
+    .option('--no-verify', 'do not measure the result against the original');
   addSolverOptions(command);
+  addActivationOptions(command);
+  command
+    .option('--palette <types...>', 'types to choose from, default all that GGUF holds')
+    .addOption(choiceOption('--rounding <method>', 'how weights are rounded', roundingNames).default(roundingNames[0]));
   addCalibrationOptions(command);
   addEvaluationOptions(command);
-  addThreadsOption(command);
+  command
+    .optionsGroup(GROUP.keep)
+    .option('-o, --output <file>', 'the .gguf file to write; default <model>-<bits>bpw.gguf here')
+    .option('--no-report', 'do not write the report beside it')
+    .option(
+      '--model-card <file>',
+      'write a README.md for a hub; the default output name then says the nearest known type',
+    )
+    .option('--dry-run', 'tell what the job takes and what the budget buys, and do nothing');
+  addWorkDirOption(command);
+  addThreadsOption(addOverwriteOption(addSeedOption(command)));
+  addExamples(command, [
+    ['quantize model/ --target-size 60M', 'the best file of at most 60 000 000 bytes'],
+    ['quantize hf:user/repo --target-bpw 4.5 --peers', 'compared with what llama-quantize makes'],
+    ['quantize model/ --target-size 1.8G --peer have.gguf', 'is it better than the file that I have?'],
+    ['quantize model/ --target-bpw 4.5 --dry-run', 'how long it takes and what it gives, before anything is done'],
+    ['quantize model/ --type Q4_K', 'one type everywhere'],
+  ]);
   addOutputOptions(command).action(quantize);
 }
 
 async function quantize(modelName: string, options: QuantizeCommandOptions): Promise<void> {
   const target = await readTarget(options);
-  refuseOverwrite(options.output, options.yes);
-  const model = await openModelArgument(modelName, options);
-  // Other targets may need no text, and the package's own is long enough.
-  if (target.kind === 'budgets' || options.calibration || options.evaluation)
-    await checkTexts(model, options.verify ? options : { ...options, evaluationTokens: undefined });
+  const palette = options.palette && (await knownTypes(options.palette, '--palette'));
+  if (!options.verify && (options.peers || options.peer))
+    throw new UsageError('--peers and --peer are measured where the result is: leave --no-verify out');
+  if (options.output !== undefined) await checkOutputs(outputsOf(options.output, options), options.yes);
+  const { model, path, folder } = await openKept(modelName, options, options.output);
+  checkContext(model, options.context);
+  const output = options.output ?? (await defaultOutput(modelName, model, options, target));
+  const outputs = outputsOf(output, options);
+  await checkOutputs(outputs, options.yes);
+  await refuseSource(outputs, path);
+  await checkTexts(model, usedTexts(options, target));
+  const facts = await fileFacts(model, modelName, path, options.calibration);
+  const job: QuantizeOptions = {
+    ...(await jobOf(model, options, target)),
+    output,
+    palette,
+    folder,
+    facts: isPlain(options) ? { ...facts, calibration: undefined } : facts,
+  };
+  if (options.dryRun) return await printDryRun(model, job, options);
+  await makeFolders(outputs);
+  const peers = { measure: options.peers ?? false, models: await openPeers(options) };
   const { quantizeModel } = await import('../pipeline/quantize.node.ts');
-  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
   const { saveRun } = await import('../pipeline/run-record.node.ts');
-  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
-  const result = await withProgress(options, async (work) =>
-    quantizeModel(model, {
-      ...work,
-      target,
-      output: options.output,
-      rounding: options.rounding,
-      palette: options.palette,
-      kvUniform: options.kvUniform,
-      activations: options.activations,
-      calibration: () =>
-        calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-      evaluation: options.verify ? heldOut : undefined,
-      searchText: async () => (await heldOut()).searched,
-      solver: options.solver,
-      evaluations: options.evaluations,
-      objective: objectiveFor(options),
-      mostFormats: options.mostFormats,
-      fuse: options.fuse,
-      context: options.context,
-      evaluationLength: sequenceLength(model),
-      folder: options.workDir,
-      seed: options.seed,
-      threads: options.threads,
-    }),
+  const onForecast = (forecast: Forecast) => {
+    if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
+  };
+  const result = await withProgress(
+    options,
+    (work) => quantizeModel(model, { ...work, ...job, peers, onForecast }),
+    QUANTIZE_OUTLINE,
   );
-  const record = await saveRun(model, modelName, options.output, result);
-  printResult(options, record, () => summary(model, options, result));
+  const record = await saveRun({ model, name: shortName(modelName), output, result, facts, command: commandLine() });
+  const written = await writeBeside(record, output, options);
+  const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
+  const closing = { ...written, lostWindow: windowLostInLlamaCpp(model.config) };
+  printResult(options, { ...record, ...written }, () => summary(record, model, options, result, closing));
+}
+
+/** The job as the options say it. */
+async function jobOf(
+  model: Model,
+  options: QuantizeCommandOptions,
+  target: Target,
+): Promise<Omit<QuantizeOptions, 'output'>> {
+  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
+  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
+  const calibration = () =>
+    calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
+  const { rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads } = options;
+  return {
+    target,
+    ...{ rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads },
+    calibration: isPlain(options) ? undefined : calibration,
+    evaluation: isVerified(options) ? heldOut : undefined,
+    searchText: async () => (await heldOut()).searched,
+    objective: objectiveFor(options),
+    evaluationLength: sequenceLength(model),
+  };
+}
+
+/** Texts that are used, as far as they can be other than they should: plans may need none, and the package's own are long enough. */
+function usedTexts(options: QuantizeCommandOptions, target: Target): Parameters<typeof checkTexts>[1] {
+  const isGiven = target.kind === 'budgets' || options.calibration !== undefined || options.evaluation !== undefined;
+  return {
+    ...options,
+    calibrationTokens: isGiven && !isPlain(options) ? options.calibrationTokens : undefined,
+    evaluationTokens: isGiven && isVerified(options) ? options.evaluationTokens : undefined,
+  };
+}
+
+/** All files that are written. */
+function outputsOf(output: string, { report, modelCard }: QuantizeCommandOptions): string[] {
+  return [
+    output,
+    recordPath(output),
+    ...(report ? [reportPath(output)] : []),
+    ...(modelCard === undefined ? [] : [modelCard]),
+  ];
+}
+
+function reportPath(output: string): string {
+  return `${output.replace(/\.gguf$/, '')}.report.html`;
+}
+
+/** What was typed, as it can be typed again. */
+function commandLine(): string {
+  const quoted = (word: string): string =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return ['bitbudget', ...process.argv.slice(2).map(quoted)].join(' ');
+}
+
+/** Files that are made from the record. */
+async function writeBeside(
+  record: ReportData,
+  output: string,
+  { report, modelCard }: QuantizeCommandOptions,
+): Promise<WrittenBeside> {
+  const { writeWhole } = await import('../container/node.ts');
+  const page = report ? reportPath(output) : undefined;
+  if (page !== undefined) {
+    const { reportHtml } = await import('../report/html.ts');
+    await writeWhole(page, reportHtml(record));
+  }
+  if (modelCard !== undefined) {
+    const { modelCardText } = await import('../report/model-card.ts');
+    await writeWhole(modelCard, modelCardText(record));
+  }
+  return { report: page, modelCard };
+}
+
+/** Files to compare with; a vocabulary that cannot be compared is told of before any work. */
+async function openPeers(options: QuantizeCommandOptions): Promise<PeerModel[]> {
+  const peers: PeerModel[] = [];
+  for (const name of options.peer ?? []) {
+    const model = await openModelArgument(name, options);
+    peers.push({ name: basename(name), fileBytes: (await stat(name)).size, model });
+  }
+  return peers;
+}
+
+/** `<model>-4.5bpw.gguf` in this folder, by the budget; `<model>-Q4_K.gguf` with --type. */
+async function defaultOutput(
+  modelName: string,
+  model: Model,
+  { modelCard }: QuantizeCommandOptions,
+  target: Target,
+): Promise<string> {
+  const { weightCount } = await import('../pipeline/plan/wishes.ts');
+  const ofBytes = (bytes: number | undefined) => bytes && (8 * bytes) / weightCount(model);
+  const bits =
+    target.kind === 'budgets'
+      ? (target.wishes.bitsPerWeight ?? ofBytes(target.wishes.bytes))
+      : ofBytes(target.plan.prediction?.fileBytes);
+  const type = target.kind === 'plan' ? target.plan.default : undefined;
+  const size = bits === undefined ? (type ?? 'bitbudget') : `${shortBits(bits)}bpw`;
+  const label = modelCard !== undefined && bits !== undefined ? `-${nearestLabel(bits)}` : '';
+  return `${shortName(modelName)}-${size}${label}.gguf`;
 }
 
 /** Exactly one of the three ways to say what is wanted: budgets, a format, a plan. */
@@ -139,12 +225,14 @@ async function readTarget(options: QuantizeCommandOptions): Promise<Target> {
   const wishes = readWishes(options);
   if ([wishes, type, plan].filter((value) => value !== undefined).length !== 1)
     throw new UsageError(`target: give either budgets (${BUDGET_FLAGS}), or --type, or --plan`);
+  const mix = type === undefined ? undefined : mixBits(type);
+  if (mix !== undefined) return { kind: 'budgets', wishes: { bitsPerWeight: mix } };
   if (options.fuse && wishes === undefined)
     throw new UsageError('--fuse is for budgets: --type gives all one format, and a --plan is carried out as it is');
   checkSolver(options, wishes);
   if (wishes !== undefined) return { kind: 'budgets', wishes };
   const { readPlan, uniformPlan } = await import('../pipeline/plan/plan-file.ts');
-  if (type !== undefined) return { kind: 'plan', plan: uniformPlan(type, rounding) };
+  if (type !== undefined) return { kind: 'plan', plan: uniformPlan((await knownTypes([type], '--type'))[0], rounding) };
   return { kind: 'plan', plan: readPlan(await readText(plan!), plan!) };
 }
 
@@ -152,73 +240,4 @@ async function readText(path: string): Promise<string> {
   return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${path}: cannot be read (${error.code}); give a plan.json`);
   });
-}
-
-function summary(model: Model, options: QuantizeCommandOptions, result: QuantizeResult): string[] {
-  const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings } = result;
-  const lines = [
-    `${options.output}: ${groupDigits(fileBytes)} bytes (${formatSize(fileBytes)}), ${bitsPerWeight.toFixed(3)} bits per weight`,
-    `formats    ${formatShares(model, plan)}`,
-    ...describeSubstitutes(result.substitutes ?? []),
-  ];
-  lines.push(...describeCache(plan), ...describeActivations(plan));
-  const { prediction } = plan;
-  if (prediction) {
-    lines.push(`solved     ${prediction.status}: loss within ${prediction.gap.toExponential(1)} of the lower bound`);
-    lines.push(...describeObjective(prediction));
-    const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
-    if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
-    lines.push(`predicted  KL ${prediction.kl.toFixed(5)} ± ${prediction.klError.toFixed(5)} nats per token`);
-  }
-  lines.push(...describeSearch(plan.search));
-  if (evaluation) {
-    const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
-    lines.push(`measured   KL ${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)} on ${tokens} held-out tokens`);
-    lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
-    );
-  }
-  if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
-  if (options.calibration === undefined && result.measurement)
-    lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  const { window } = model.config;
-  if (window !== undefined)
-    lines.push(
-      `window     llama.cpp ignores the model's sliding window of ${window.tokens} tokens: its answers differ on longer texts`,
-    );
-  const seconds = Object.entries(timings).map(([step, time]) => `${step} ${formatDuration(1000 * time)}`);
-  lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
-  lines.push(`run it     bitbudget run ${options.output} -p "Once upon a time"`);
-  return lines;
-}
-
-function describeLatency({ milliseconds, spread, threads, context }: MeasuredLatency, plan: PlanPrediction): string {
-  const [predicted] = describeCosts(plan, ['latency']);
-  const setting = `${threads} thread${threads > 1 ? 's' : ''}, context ${context}`;
-  return `${formatLatency(milliseconds, spread)} measured with the file, ${predicted} predicted; ${setting}`;
-}
-
-/** A line for every format asked for that is not what all matrices are stored in. */
-function describeSubstitutes(substitutes: readonly Substitute[]): string[] {
-  const kinds = Map.groupBy(substitutes, ({ asked, stored }) => `${stored} instead of ${asked}`);
-  return [...kinds].map(([kind, members]) => {
-    const reasons = [...new Set(members.map(({ reason }) => reason))].slice(0, 3).join(', ');
-    const where = members.length === 1 ? members[0].tensor : `${members.length} matrices`;
-    return `           ${kind} in ${where}: ${reasons}`;
-  });
-}
-
-/** `Q4_K 61 %, Q6_K 39 %` by weights. */
-function formatShares(model: Model, plan: BitPlan): string {
-  const weights = new Map<string, number>();
-  let total = 0;
-  for (const { name, shape } of model.tensors.values()) {
-    const format = plan.formats[name] ?? (shape.length === 2 ? plan.default : undefined);
-    if (format === undefined) continue;
-    const count = shape[0] * shape[1];
-    weights.set(format, (weights.get(format) ?? 0) + count);
-    total += count;
-  }
-  const shares = [...weights].sort((a, b) => b[1] - a[1]);
-  return shares.map(([format, count]) => `${format} ${((100 * count) / total).toFixed(0)} %`).join(', ');
 }

@@ -5,8 +5,9 @@ import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
+import { addExamples } from './support/help.ts';
 import { interruptSignal } from './support/interrupt.ts';
-import { MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printJson } from './support/output.ts';
 
@@ -30,18 +31,26 @@ export function register(program: Command): void {
     .command('run')
     .description('continue a prompt, or answer it with --chat; the text streams to stdout')
     .argument('<model>', MODEL_ARGUMENT)
+    .optionsGroup('Text:')
     .option('-p, --prompt <text>', 'what to continue; default: standard input')
     .option('-n, --max-tokens <n>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--chat', "put the prompt into the model's chat template")
     .option('--system <text>', 'system message, with --chat')
-    .option('--context <tokens>', 'context length, default at most 4096', wholeNumber(1))
-    .option('--temperature <x>', '0 takes the most probable token; default 0.8', decimal(0))
+    .option('-c, --context <tokens>', 'context length, default at most 4096', wholeNumber(1))
+    .optionsGroup('Choice of tokens:')
+    .option('--temp, --temperature <x>', '0 takes the most probable token; default 0.8', decimal(0))
     .option('--top-k <n>', 'keep the k most probable tokens; default 40, 0 keeps all', wholeNumber(0))
     .option('--top-p <x>', 'keep tokens up to this probability together; default 0.95', decimal(0, 1))
     .option('--min-p <x>', 'drop tokens below this share of the best; default 0.05', decimal(0, 1))
     .option('--repeat-penalty <x>', 'penalty of recent tokens; default 1, which is none', decimal(1))
     .option('--seed <n>', 'seed of the sampler', wholeNumber(0), 0);
-  addOutputOptions(addThreadsOption(addCacheOptions(command))).action(runModel);
+  command.optionsGroup('How the model runs:');
+  addCacheOptions(command);
+  addExamples(command, [
+    ['run model-4.5bpw.gguf -p "Once upon a time"', 'continue a text'],
+    ['run model-4.5bpw.gguf --chat -p "Hello" --temp 0', 'answer, always the same'],
+  ]);
+  addOutputOptions(addThreadsOption(command)).action(runModel);
 }
 
 async function runModel(name: string, options: RunOptions): Promise<void> {
@@ -52,6 +61,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
   const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
+  checkContext(model, options.context);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);

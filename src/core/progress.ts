@@ -20,6 +20,24 @@ export interface WorkOptions {
 }
 
 /**
+ * Options for one of several like parts of a stage: whatever the part reports counts as its share of the whole.
+ * @param part number of the part, from 0
+ */
+export function partOf<T extends WorkOptions>(work: T, stage: string, part: number, parts: number, detail?: string): T {
+  const { onProgress } = work;
+  if (onProgress === undefined) return work;
+  let share = 0;
+  return {
+    ...work,
+    onProgress: ({ done, total }: ProgressEvent) => {
+      // A part may have stages of its own: it never goes backwards.
+      share = Math.max(share, total > 0 ? Math.min(1, done / total) : 0);
+      onProgress({ stage, done: part + share, total: parts, detail });
+    },
+  };
+}
+
+/**
  * Check point of long work: lets timers, signals and I/O run, then throws if the work was aborted.
  * Kernels are synchronous, so loops around them call this every few tens of milliseconds.
  */

@@ -107,6 +107,11 @@ export async function scoredStates(
   return scoredRows(windows, await hiddenStates(kernels.device, model, batchOf(windows), options), model.config.hidden);
 }
 
+/** Rows of logits of both models that are held at once. */
+export function comparedAtOnce(count: number, vocabulary: number): number {
+  return Math.max(1, Math.min(count, Math.floor(logitBytes / (8 * vocabulary))));
+}
+
 async function compare(
   kernels: Kernels,
   heads: readonly Head[],
@@ -117,7 +122,7 @@ async function compare(
 ): Promise<TokenScores> {
   const count = labels.length;
   const scores = emptyScores(count);
-  const step = Math.max(1, Math.min(count, Math.floor(logitBytes / (8 * vocabulary))));
+  const step = comparedAtOnce(count, vocabulary);
   for (let first = 0; first < count; first += step) {
     await checkpoint(signal);
     const m = Math.min(step, count - first);

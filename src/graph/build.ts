@@ -57,8 +57,9 @@ export class GraphBuilder implements Builder {
     return value;
   }
 
+  /** What has been made so far; nodes added later are not part of it. */
   finish(outputs: readonly ValueId[]): Graph {
-    return { values: this.#values, nodes: this.#nodes, outputs, cuts: this.#cuts };
+    return { values: [...this.#values], nodes: [...this.#nodes], outputs, cuts: [...this.#cuts] };
   }
 
   #once(value: Value): ValueId {
@@ -85,17 +86,33 @@ function keyOf(value: Value): string | undefined {
   }
 }
 
-/** Which node makes each value; −1 for values from outside. */
-export function producers({ values, nodes }: Graph): Int32Array {
-  const producer = new Int32Array(values.length).fill(-1);
-  for (const [index, { outputs }] of nodes.entries()) for (const id of outputs) producer[id] = index;
+/** A reader of a value: a node, and which of its inputs the value is. */
+export interface Reader {
+  readonly node: number;
+  readonly input: number;
+}
+
+// Graphs do not change, and deep ones are asked for these by every segment.
+const knownProducers = new WeakMap<Graph, Int32Array>();
+const knownConsumers = new WeakMap<Graph, readonly (readonly Reader[])[]>();
+
+/** Which node makes each value; −1 for values from outside. Not to be written into. */
+export function producers(graph: Graph): Int32Array {
+  const known = knownProducers.get(graph);
+  if (known !== undefined) return known;
+  const producer = new Int32Array(graph.values.length).fill(-1);
+  for (const [index, { outputs }] of graph.nodes.entries()) for (const id of outputs) producer[id] = index;
+  knownProducers.set(graph, producer);
   return producer;
 }
 
 /** Which nodes read each value, ascending; once for each of their inputs. */
-export function consumers({ values, nodes }: Graph): { readonly node: number; readonly input: number }[][] {
-  const found: { node: number; input: number }[][] = values.map(() => []);
-  for (const [node, { inputs }] of nodes.entries())
+export function consumers(graph: Graph): readonly (readonly Reader[])[] {
+  const known = knownConsumers.get(graph);
+  if (known !== undefined) return known;
+  const found: Reader[][] = graph.values.map(() => []);
+  for (const [node, { inputs }] of graph.nodes.entries())
     for (const [input, id] of inputs.entries()) if (id !== null) found[id].push({ node, input });
+  knownConsumers.set(graph, found);
   return found;
 }

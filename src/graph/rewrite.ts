@@ -20,8 +20,9 @@ export function rewrite(
     moved.set(id, made);
     return made;
   };
+  const cuts = new Set(graph.cuts);
   for (const [index, node] of graph.nodes.entries()) {
-    if (graph.cuts.includes(index)) build.cut();
+    if (cuts.has(index)) build.cut();
     const inputs = node.inputs.map((id) => (id === null ? null : movedTo(id)));
     const outputs = change(node, inputs, build) ?? build.nodes(node.op, inputs, node.attributes);
     for (const [i, id] of node.outputs.entries()) moved.set(id, outputs[i]);

@@ -66,10 +66,26 @@ export function weightsOf({ values, nodes }: Graph): string[] {
   return [...names];
 }
 
+/** The segment that a node stands in. */
+export function segmentOf({ cuts }: Graph, node: number): number {
+  const next = cuts.findIndex((cut) => cut > node);
+  return next === -1 ? cuts.length : next;
+}
+
 /** First segment that reads the input of this name; the number of segments where none does. */
 export function segmentReading(graph: Graph, name: string): number {
-  const count = segmentCount(graph);
-  for (let index = 0; index < count; index++)
-    if (inputNamed(segment(graph, index, index + 1), name) !== undefined) return index;
-  return count;
+  const id = graph.values.findIndex((value) => value.source === 'input' && value.name === name);
+  return id === -1 ? segmentCount(graph) : firstReader(graph, id);
+}
+
+/** First segment that reads a value; the number of segments where none does. */
+export function firstReader(graph: Graph, value: ValueId): number {
+  const [first] = consumers(graph)[value];
+  return first === undefined ? segmentCount(graph) : segmentOf(graph, first.node);
+}
+
+/** Last segment that reads a value; −1 where none does. */
+export function lastReader(graph: Graph, value: ValueId): number {
+  const last = consumers(graph)[value].at(-1);
+  return last === undefined ? -1 : segmentOf(graph, last.node);
 }

@@ -42,6 +42,27 @@ export function fusedGroups(graph: Graph): string[][] {
     .filter((tensors) => tensors.length > 1);
 }
 
+/** How rows came to the experts of a grouped use. */
+export interface Dispatch {
+  /** Where each expert's rows begin, int32 [experts + 1]; slots in the order of rows, int32. */
+  readonly offsets: ValueId;
+  readonly slots: ValueId;
+  readonly experts: number;
+  /** Slots of a token. */
+  readonly used: number;
+}
+
+/** @throws RangeError for a use that is not one of experts */
+export function dispatchOf({ values, nodes }: Graph, { node }: Use): Dispatch {
+  const offsets = nodes[node].inputs[2];
+  const dispatch = nodes.find(({ op, outputs }) => op === 'dispatch' && outputs[1] === offsets);
+  const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch?.outputs[0]);
+  if (dispatch === undefined || gather === undefined || offsets === null)
+    throw new RangeError(`node ${node} does not work on rows of experts`);
+  const used = gather.attributes['k'] as number;
+  return { offsets, slots: dispatch.outputs[0], experts: (values[offsets].shape[0] as number) - 1, used };
+}
+
 const multiplied = new WeakMap<Graph, ReadonlySet<string>>();
 
 /** Tensors that every token is multiplied with; of others, rows are looked up. Asked for often, so remembered. */

@@ -52,28 +52,33 @@ export async function priceActivations(
   }));
 }
 
-/** sums[width][sequence] += Σ over tokens of ⟨Wᵀg, δx⟩². */
+/** sums[width][sequence] += Σ over tokens of ⟨Wᵀg, δx⟩²; of experts over all slots of a token. */
 function addLayer(
   kernels: Kernels,
-  { inputs, gradients, weight, width, order, length }: Layer,
+  { inputs, gradients, weight, width, order, length, slots }: Layer,
   bits: readonly number[],
   first: number,
   sums: readonly Float64Array[],
 ): void {
   const x = inputs!;
-  const columns = weight.length / width;
-  const tokens = order.length * length;
+  const g = gradients.sampled!;
+  const rows = g.length / width;
+  const columns = x.length / rows;
   kernels.scope(() => {
-    const slope = kernels.f32(tokens * columns);
-    kernels.matmulNN(gradients.sampled!, weight, slope, tokens, columns, width);
-    const rounded = kernels.f32(tokens * columns);
+    const slope = kernels.f32(rows * columns);
+    if (slots === undefined) kernels.matmulNN(g, weight, slope, rows, columns, width);
+    else kernels.groupedMatmulNN(g, weight, slots.offsets, slope, columns, width);
+    const rounded = kernels.f32(rows * columns);
     for (const [i, each] of bits.entries()) {
       kernels.roundToBits(x.subarray(0, rounded.length), each, rounded);
-      for (let t = 0, at = 0; t < tokens; t++) {
+      const products = new Float64Array(order.length * length);
+      for (let row = 0, at = 0; row < rows; row++) {
         let product = 0;
         for (let c = 0; c < columns; c++, at++) product += slope[at] * (rounded[at] - x[at]);
-        sums[i][first + order[Math.floor(t / length)]] += product * product;
+        products[slots === undefined ? row : Math.floor(slots.order[row] / slots.used)] += product;
       }
+      for (const [t, product] of products.entries())
+        sums[i][first + order[Math.floor(t / length)]] += product * product;
     }
   });
 }

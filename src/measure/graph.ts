@@ -2,7 +2,7 @@ import { GraphBuilder, producers } from '../graph/build.ts';
 import { differentiate, pruned } from '../graph/differentiate.ts';
 import { boundaryInputs } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
-import { type Use, usesOf } from '../graph/uses.ts';
+import { type Dispatch, dispatchOf, type Use, usesOf } from '../graph/uses.ts';
 import type { Objective } from '../objective/types.ts';
 import { sketchStride } from './sketch.ts';
 
@@ -37,17 +37,12 @@ export interface LookedUp {
 }
 
 /** Stacked matrices whose rows stand in the order of experts. */
-export interface GroupedNode {
+export interface GroupedNode extends Dispatch {
   readonly use: Use;
-  readonly experts: number;
+  /** Rows of one expert's matrix. */
   readonly rows: number;
   readonly columns: number;
   readonly gradient: ValueId;
-  /** Slots in their order, int32 [slots], and where each expert's begin, int32 [experts + 1]. */
-  readonly order: ValueId;
-  readonly offsets: ValueId;
-  /** Slots of a token. */
-  readonly used: number;
 }
 
 /** A segment forwards and backwards, with the sums of its matrices. */
@@ -99,7 +94,7 @@ export function measuringGraph(
   const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => groupedNode(part, use, at(use.output)));
   const outputs = [
     ...gradients.values(),
-    ...grouped.flatMap(({ use, gradient, order, offsets }) => [use.input, gradient, order, offsets]),
+    ...grouped.flatMap(({ use, gradient, slots, offsets }) => [use.input, gradient, slots, offsets]),
     ...lookups.map(({ gradient }) => gradient),
     ...linear.flatMap(({ energy, sketch }) => [energy, sketch]),
   ];
@@ -107,16 +102,9 @@ export function measuringGraph(
 }
 
 function groupedNode(part: Graph, use: Use, gradient: ValueId): GroupedNode {
-  const offsets = part.nodes[use.node].inputs[2]!;
-  const dispatch = part.nodes.find(({ outputs }) => outputs.includes(offsets))!;
-  const gather = part.nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch.outputs[0])!;
-  const experts = (part.values[offsets].shape[0] as number) - 1;
+  const dispatch = dispatchOf(part, use);
   const [all, columns] = part.values[use.weight].shape as number[];
-  return {
-    ...{ use, experts, rows: all / experts, columns, gradient, offsets },
-    order: dispatch.outputs[0],
-    used: gather.attributes['k'] as number,
-  };
+  return { ...dispatch, use, rows: all / dispatch.experts, columns, gradient };
 }
 
 /** The segment with labels drawn at its output. Nodes that only sum are kept apart, since nothing reads them. */

@@ -114,7 +114,9 @@ function seenPrice(
   rows: TableRows,
   perturbation: ReferencePerturbation,
 ): number {
-  const error = rowErrors(kernels, a, kernels.upload(perturbation.delta), perturbation.rows, perturbation.columns);
+  const error = kernels.scope(() =>
+    rowErrors(kernels, a, kernels.upload(perturbation.delta), perturbation.rows, perturbation.columns),
+  );
   const total = energy.reduce((sum, value) => sum + value, 0);
   return error.reduce((sum, value, i) => sum + (total > 0 ? (value * energy[rows.ids[i]]) / total : 0), 0);
 }

@@ -1,6 +1,6 @@
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { allRows } from '../graph/rewrite.ts';
-import { boundaryInputs, segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import { boundaryInputs, firstReader, segment, segmentCount, segmentOf, segmentReading } from '../graph/segments.ts';
 import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
@@ -8,7 +8,6 @@ import type { Network } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
 import type { Objective } from '../objective/types.ts';
 import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
-import { lastReader } from '../run/forward.ts';
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
 import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
@@ -49,13 +48,12 @@ export async function measureModel(
   tokens: TokenBatch,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const digest = await textDigest(tokens);
-  return await measureNetwork(
-    kernels,
-    model,
-    { sequences: textSequences(tokens), digest, objective: categorical },
-    options,
-  );
+  return await measureNetwork(kernels, model, await textData(tokens), options);
+}
+
+/** Text as a language model is measured on it. */
+export async function textData(tokens: TokenBatch): Promise<MeasuredData> {
+  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective: categorical };
 }
 
 /**
@@ -72,7 +70,7 @@ export async function measureNetwork(
   options: MeasureOptions,
 ): Promise<Measurement> {
   const batches = planBatches(data.sequences, options.batchTokens);
-  const key = await measurementKey(network, data, options.seed ?? 0);
+  const key = await measurementKey(kernels, network, data, options.seed ?? 0);
   const found = await options.store.find(key);
   if (found) return found;
   const resume = await options.store.resume(key);
@@ -103,6 +101,8 @@ class Work {
   readonly #boundaries: BoundaryStore;
   /** First of the last segments, which give the output. */
   readonly #tail: number;
+  /** Work of every segment before the last ones, and of those together, in tokens through an average segment. */
+  readonly #costs: readonly number[];
   readonly #gradients: Gradients = new Map();
   readonly #report: (cost: number, detail: string) => Promise<void>;
 
@@ -117,6 +117,7 @@ class Work {
     const last = segmentCount(this.#graph) - 1;
     this.#tail = Math.min(last, segmentReading(model.graph, 'wanted'));
     this.#boundaries = (task.options.boundaries ?? memoryBoundaries)(this.#run.boundaryShape());
+    this.#costs = relativeCosts(this.#graph, this.#tail).map((cost) => cost * sequences.length);
     this.#report = this.#reporter();
   }
 
@@ -140,7 +141,7 @@ class Work {
   async #forward(to: number): Promise<void> {
     await this.#run.forward(0, to, this.#boundaries, {
       batches: this.#task.batches,
-      report: (index, { order }) => this.#report(this.#cost(index) * order.length, this.#name(index, 'forward')),
+      report: (index, { order }) => this.#report(this.#costs[index] * order.length, this.#name(index, 'forward')),
     });
   }
 
@@ -148,7 +149,10 @@ class Work {
   async #measureTail(): Promise<Float32Array> {
     const part = segment(this.#graph, this.#tail, segmentCount(this.#graph));
     const rowwise = segmentReading(this.#model.graph, 'wanted') < segmentCount(this.#graph);
-    const { run, pieces } = tailPieces(this.#run, part, this.#task.batches, rowwise);
+    const { sequences, pieces } = tailPieces(this.#sequences, part, this.#task.batches, rowwise);
+    const { device, target } = this.#run;
+    const run =
+      sequences === this.#sequences ? this.#run : new SegmentedRun(device, this.#model, this.#graph, sequences, target);
     const summed = this.#openGradients(part);
     const all = pieces.flatMap(({ parts }) => parts);
     const objective = this.#objective;
@@ -168,12 +172,12 @@ class Work {
           const own = draws.subarray(at, at + piece.order.length * each);
           await measured.batch(piece, this.#boundaries, this.#gradients, { draws: own, owners: piece.owners });
           const share = (piece.order.length * run.sequences.length) / this.#sequences.length;
-          await this.#report(this.#tailCost() * share, 'output head');
+          await this.#report(TAIL_COST * this.#costs[this.#tail] * share, 'output head');
         }
         if (batch.last) await measured.finishHalf();
       }
       const probability = meanPrediction(measured.outputSums, this.#sequences.sequences * rows);
-      for (const value of boundaryInputs(part)) this.#boundaries.drop(value);
+      this.#dropFrom(this.#tail, part);
       await this.#save(this.#tail, measured.uses(), probability);
       return probability;
     } finally {
@@ -193,11 +197,10 @@ class Work {
       for (const batch of batches) {
         await measured.batch(batch, this.#boundaries, this.#gradients);
         if (batch.last) await measured.finishHalf();
-        await this.#report(this.#cost(index) * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
+        await this.#report(this.#costs[index] * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
       for (const value of part.outputs) this.#gradients.delete(value);
-      for (const value of boundaryInputs(part))
-        if (lastReader(this.#graph, value) === index) this.#boundaries.drop(value);
+      this.#dropFrom(index, part);
       const tables = measured.tables().map((table) => this.#measureTable(table, probability));
       return [...measured.uses(), ...tables];
     } finally {
@@ -214,6 +217,12 @@ class Work {
     const ids = this.#sequences.input(name, [...Array(sequences).keys()]) as Int32Array;
     const tokens = { sequences, length, ids };
     return measureLookup({ kernels: this.#kernels, tensor, tokens, batches, rows, gradient, probability });
+  }
+
+  /** Forgets what a segment reads and none before it: on the way back, those come later. */
+  #dropFrom(index: number, part: Graph): void {
+    for (const value of boundaryInputs(part))
+      if (firstReader(this.#graph, value) >= index) this.#boundaries.drop(value);
   }
 
   /**
@@ -256,16 +265,6 @@ class Work {
     return boundaryInputs(rest).filter((value) => rest.values[value].type === 'f32');
   }
 
-  /** Multiply-adds of a segment per sequence, in those of an average one. */
-  #cost(index: number): number {
-    return relativeCost(this.#graph, index, index + 1, this.#tail) * this.#sequences.length;
-  }
-
-  #tailCost(): number {
-    const last = segmentCount(this.#graph);
-    return TAIL_COST * relativeCost(this.#graph, this.#tail, last, this.#tail) * this.#sequences.length;
-  }
-
   #name(index: number, direction: string): string {
     return `segment ${index} of ${this.#tail}, ${direction}`;
   }
@@ -274,11 +273,10 @@ class Work {
   #reporter(): (cost: number, detail: string) => Promise<void> {
     const { resume, options } = this.#task;
     const { sequences } = this.#sequences;
-    const sum = (to: number): number =>
-      Array.from({ length: Math.max(0, to) }, (_, index) => this.#cost(index)).reduce((a, b) => a + b, 0);
+    const sum = (to: number): number => this.#costs.slice(0, Math.max(0, to)).reduce((a, b) => a + b, 0);
     const total =
       resume === undefined
-        ? sequences * (sum(this.#tail) * (1 + BACKWARD_COST) + this.#tailCost())
+        ? sequences * (sum(this.#tail) * (1 + BACKWARD_COST) + TAIL_COST * this.#costs[this.#tail])
         : sequences * (sum(resume.layer - 1) + sum(resume.layer) * BACKWARD_COST);
     let done = 0;
     return async (cost, detail) => {
@@ -295,14 +293,15 @@ class Work {
   }
 }
 
-/** Multiply-adds of segments [from, to) in those of an average one before `tail`. */
-function relativeCost(graph: Graph, from: number, to: number, tail: number): number {
-  const multiplyAdds = (first: number, last: number): number =>
-    usesOf(segment(graph, first, last)).reduce((sum, { weight, kind }) => {
-      const [rows, columns] = graph.values[weight].shape as number[];
-      return kind === 'lookup' ? sum : sum + rows * columns;
-    }, 0);
-  return multiplyAdds(from, to) / Math.max(1, multiplyAdds(0, tail) / Math.max(1, tail));
+/** Multiply-adds of every segment before `tail`, and of all from it on, in those of an average one before it. */
+function relativeCosts(graph: Graph, tail: number): number[] {
+  const costs = new Array<number>(tail + 1).fill(0);
+  for (const { weight, kind, node } of usesOf(graph)) {
+    const [rows, columns] = graph.values[weight].shape as number[];
+    if (kind !== 'lookup') costs[Math.min(tail, segmentOf(graph, node))] += rows * columns;
+  }
+  const average = costs.slice(0, tail).reduce((sum, cost) => sum + cost, 0) / Math.max(1, tail);
+  return costs.map((cost) => cost / Math.max(1, average));
 }
 
 /** How often each output was predicted on average; empty where the objective does not tell. */

@@ -203,7 +203,7 @@ export class SegmentMeasurement {
       const offsets = new Int32Array(experts + 1);
       await this.#program.read(node.use.input, x);
       await this.#program.read(node.gradient, g);
-      await this.#program.read(node.order, order);
+      await this.#program.read(node.slots, order);
       await this.#program.read(node.offsets, offsets);
       const perSequence = this.#run.sequences.length * used;
       const sequence = order.map((slot) => Math.floor(slot / perSequence));

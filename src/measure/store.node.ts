@@ -1,10 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
-import { openDatabase } from '../core/database.node.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { keyText, measurementOf, summaryOf } from './store.ts';
-import { packTriangle, unpackTriangle } from './triangle.ts';
+import type { Entry } from '../store/types.ts';
+import { packArrays, unpackArrays } from './arrays.ts';
+import { packHalves, unpackHalves } from './halves.ts';
+import { measurementOf, summaryOf } from './store.ts';
 import type {
   MatrixUse,
   Measurement,
@@ -16,235 +14,151 @@ import type {
   UseSummary,
 } from './types.ts';
 
-/** `bbms`: tells our files from other SQLite files. */
-const APPLICATION_ID = 0x62626d73;
-/** Layout of the tables; a file of another layout is refused. */
-const SCHEMA_VERSION = 1;
-/** SQLite's longest blob is 10⁹ bytes: arrays are cut into parts. */
-const PART_BYTES = 2 ** 26;
+/** Names of one use of a matrix: what finds its two records. */
+interface UseName {
+  readonly tensor: string;
+  readonly use: MatrixUse;
+}
 
-const SCHEMA = `
-  CREATE TABLE measurement (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
-    finished INTEGER NOT NULL DEFAULT 0, layer INTEGER);
-  CREATE TABLE matrix (
-    id INTEGER PRIMARY KEY, measurement INTEGER NOT NULL REFERENCES measurement (id) ON DELETE CASCADE,
-    tensor TEXT NOT NULL, usage TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL,
-    sketch_rows INTEGER NOT NULL, sketch_kronecker REAL NOT NULL, UNIQUE (measurement, tensor, usage));
-  CREATE TABLE matrix_array (
-    matrix INTEGER NOT NULL REFERENCES matrix (id) ON DELETE CASCADE,
-    name TEXT NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (matrix, name, part));
-  CREATE TABLE resume_array (
-    measurement INTEGER NOT NULL REFERENCES measurement (id) ON DELETE CASCADE,
-    name TEXT NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (measurement, name, part));
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+/** The measurement's table of contents, replaced whole: what it names is there. */
+interface Progress {
+  /** In the order they were measured. */
+  readonly uses: readonly UseName[];
+  /** Where it goes on; absent once it is finished. */
+  readonly layer?: number;
+}
 
-type ArrayTable = 'matrix_array' | 'resume_array';
-interface MatrixRow {
-  id: number;
-  tensor: string;
-  usage: MatrixUse;
-  rows: number;
-  columns: number;
-  sketch_rows: number;
-  sketch_kronecker: number;
+const PROGRESS = 'progress';
+const summaryRecord = ({ tensor, use }: UseName): string => `summary ${tensor} ${use}`;
+const factorsRecord = ({ tensor, use }: UseName): string => `factors ${tensor} ${use}`;
+
+interface SummaryHeader {
+  readonly rows: number;
+  readonly columns: number;
+  readonly sketch: Pick<Sketch, 'kronecker' | 'rows'>;
 }
 
 /**
- * Measurements in an SQLite file, made when absent. Every save is one transaction: a process may be killed at any
- * moment and the file holds all finished blocks.
- * @throws BitbudgetError when the file is something else
+ * One measurement as records of an entry. What is saved is written before the table of contents that names it, so that a
+ * process may be killed at any moment and all finished blocks are kept. Factors are kept in 24 bits for a pair of values
+ * (halves.ts), and read back so in the run that measured them too: results do not depend on interruptions.
+ * @param entry of the measurement's own key; the caller closes it
  */
-export async function openMeasurementStore(path: string): Promise<MeasurementStore> {
-  mkdirSync(dirname(path), { recursive: true });
-  const database = openDatabase(path);
-  try {
-    prepare(database, path);
-  } catch (error) {
-    database.close();
-    if (error instanceof BitbudgetError) throw error;
-    throw new BitbudgetError(`${path}: ${(error as Error).message}, expected a measurement file: name another`);
-  }
-  return new FileStore(database);
+export function entryMeasurementStore(entry: Entry): MeasurementStore {
+  return new EntryStore(entry);
 }
 
-function prepare(database: DatabaseSync, path: string): void {
-  database.exec(
-    'PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL',
-  );
-  transaction(database, () => {
-    const { application_id: id } = database.prepare('PRAGMA application_id').get() as { application_id: number };
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number };
-    if (tables === 0) database.exec(SCHEMA);
-    else if (id !== APPLICATION_ID || version !== SCHEMA_VERSION)
-      throw new BitbudgetError(
-        `${path}: database ${id.toString(16)} of layout ${version}, expected a measurement file of layout ${SCHEMA_VERSION}: remove it or name another`,
-      );
-  });
-}
+class EntryStore implements MeasurementStore {
+  readonly #entry: Entry;
+  /** All uses saved so far, once they were read or written. */
+  #uses: readonly UseName[] | undefined;
 
-function transaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    database.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-class FileStore implements MeasurementStore {
-  readonly #database: DatabaseSync;
-
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+  constructor(entry: Entry) {
+    this.#entry = entry;
   }
 
   async find(key: MeasurementKey): Promise<Measurement | undefined> {
-    const row = this.#row(key);
-    return row?.finished === 1 ? this.#measurement(key, row.id) : undefined;
+    const progress = await this.#progress();
+    if (progress === undefined || progress.value.layer !== undefined) return undefined;
+    return await this.#measurement(key, progress.value.uses);
   }
 
-  async resume(key: MeasurementKey): Promise<ResumePoint | undefined> {
-    const row = this.#row(key);
-    if (row === undefined || row.layer === null) return undefined;
-    return {
-      layer: row.layer,
-      gradient: new Float32Array(this.#readArray('resume_array', row.id, 'gradient')),
-      probability: new Float32Array(this.#readArray('resume_array', row.id, 'probability')),
-    };
+  async resume(): Promise<ResumePoint | undefined> {
+    const progress = await this.#progress();
+    if (progress?.value.layer === undefined) return undefined;
+    const { gradient, probability } = progress.arrays as Record<string, Float32Array>;
+    return { layer: progress.value.layer, gradient, probability };
   }
 
-  async save(key: MeasurementKey, uses: readonly UseMeasurement[], point: ResumePoint): Promise<void> {
-    transaction(this.#database, () => {
-      const id = this.#begin(key);
-      for (const use of uses) this.#insert(id, use);
-      this.#database.prepare('UPDATE measurement SET layer = ? WHERE id = ?').run(point.layer, id);
-      this.#writeArray('resume_array', id, 'gradient', point.gradient);
-      this.#writeArray('resume_array', id, 'probability', point.probability);
-    });
+  async save(_key: MeasurementKey, uses: readonly UseMeasurement[], point: ResumePoint): Promise<void> {
+    const known = await this.#write(uses);
+    const { layer, gradient, probability } = point;
+    const value: Progress = { uses: known, layer };
+    await this.#entry.put(PROGRESS, packArrays({ value, arrays: { gradient, probability } }));
   }
 
   async finish(key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<Measurement> {
-    const id = transaction(this.#database, () => {
-      const found = this.#begin(key);
-      for (const use of uses) this.#insert(found, use);
-      this.#database.prepare('DELETE FROM resume_array WHERE measurement = ?').run(found);
-      this.#database.prepare('UPDATE measurement SET finished = 1, layer = NULL WHERE id = ?').run(found);
-      return found;
-    });
-    return this.#measurement(key, id);
+    const value: Progress = { uses: await this.#write(uses) };
+    await this.#entry.put(PROGRESS, packArrays({ value, arrays: {} }));
+    const finished = await this.#measurement(key, value.uses);
+    if (finished === undefined) throw this.#damaged('the measurement');
+    return finished;
   }
 
-  async close(): Promise<void> {
-    this.#database.close();
+  async close(): Promise<void> {}
+
+  async #progress() {
+    const bytes = await this.#entry.get(PROGRESS);
+    return bytes && unpackArrays<Progress>(bytes);
   }
 
-  #row(key: MeasurementKey): { id: number; finished: number; layer: number | null } | undefined {
-    const statement = this.#database.prepare('SELECT id, finished, layer FROM measurement WHERE key = ?');
-    return statement.get(keyText(key)) as { id: number; finished: number; layer: number | null } | undefined;
-  }
-
-  #begin(key: MeasurementKey): number {
-    this.#database
-      .prepare('INSERT INTO measurement (key, description) VALUES (?, ?) ON CONFLICT DO NOTHING')
-      .run(keyText(key), JSON.stringify(key));
-    return this.#row(key)!.id;
-  }
-
-  #insert(measurement: number, use: UseMeasurement): void {
-    const { sketch, rounding, pricing } = use;
-    const { rows, columns } = summaryOf(use);
-    const { lastInsertRowid } = this.#database
-      .prepare(
-        'INSERT INTO matrix (measurement, tensor, usage, rows, columns, sketch_rows, sketch_kronecker) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      )
-      .run(measurement, use.tensor, use.use, rows, columns, sketch.rows, sketch.kronecker);
-    const write = (name: string, values: Float32Array | Float64Array): void =>
-      this.#writeArray('matrix_array', Number(lastInsertRowid), name, values);
-    write('rounding.a', packTriangle(rounding.a, columns));
-    write('rounding.b', rounding.b);
-    write('pricing.a', packTriangle(pricing.a, columns));
-    write('pricing.b', pricing.b);
-    write('importance', use.importance);
-    write('sketch.inner', sketch.innerProducts);
-    write('sketch.squares', sketch.squares);
-    write('sketch.rows', sketch.rowProducts);
-    write('sketch.tokens', sketch.tokenProducts);
-  }
-
-  #measurement(key: MeasurementKey, id: number): Measurement {
-    const rows = this.#database
-      .prepare('SELECT * FROM matrix WHERE measurement = ? ORDER BY id')
-      .all(id) as unknown as MatrixRow[];
-    const summaries: UseSummary[] = rows.map((row) => ({
-      tensor: row.tensor,
-      use: row.usage,
-      rows: row.rows,
-      columns: row.columns,
-      importance: new Float32Array(this.#readArray('matrix_array', row.id, 'importance')),
-      factor: { value: 1, standardError: 0 },
-      sketch: this.#sketch(row),
-    }));
-    return measurementOf(key, summaries, async (tensor) =>
-      rows.filter((row) => row.tensor === tensor).map((row) => this.#use(row)),
-    );
-  }
-
-  #sketch(row: MatrixRow): Sketch {
-    const read = (name: string) => new Float64Array(this.#readArray('matrix_array', row.id, name));
-    return {
-      innerProducts: read('sketch.inner'),
-      squares: read('sketch.squares'),
-      rowProducts: read('sketch.rows'),
-      tokenProducts: read('sketch.tokens'),
-      kronecker: row.sketch_kronecker,
-      rows: row.sketch_rows,
-    };
-  }
-
-  #use(row: MatrixRow): UseMeasurement {
-    const read = (name: string) => new Float32Array(this.#readArray('matrix_array', row.id, name));
-    const term = (half: 'rounding' | 'pricing') => ({
-      a: unpackTriangle(read(`${half}.a`), row.columns),
-      b: read(`${half}.b`),
-    });
-    return {
-      tensor: row.tensor,
-      use: row.usage,
-      rounding: term('rounding'),
-      pricing: term('pricing'),
-      importance: read('importance'),
-      sketch: this.#sketch(row),
-    };
-  }
-
-  /** Replaces the array `name` of `owner`. */
-  #writeArray(table: ArrayTable, owner: number, name: string, values: Float32Array | Float64Array): void {
-    const column = table === 'matrix_array' ? 'matrix' : 'measurement';
-    this.#database.prepare(`DELETE FROM ${table} WHERE ${column} = ? AND name = ?`).run(owner, name);
-    const insert = this.#database.prepare(`INSERT INTO ${table} (${column}, name, part, data) VALUES (?, ?, ?, ?)`);
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    for (let part = 0; part * PART_BYTES < bytes.length; part++)
-      insert.run(owner, name, part, bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES));
-  }
-
-  #readArray(table: ArrayTable, owner: number, name: string): ArrayBuffer {
-    const column = table === 'matrix_array' ? 'matrix' : 'measurement';
-    const parts = this.#database
-      .prepare(`SELECT data FROM ${table} WHERE ${column} = ? AND name = ? ORDER BY part`)
-      .all(owner, name) as unknown as { data: Uint8Array }[];
-    const bytes = new Uint8Array(parts.reduce((sum, { data }) => sum + data.length, 0));
-    let at = 0;
-    for (const { data } of parts) {
-      bytes.set(data, at);
-      at += data.length;
+  /** @returns all uses known now */
+  async #write(uses: readonly UseMeasurement[]): Promise<readonly UseName[]> {
+    for (const use of uses) {
+      await this.#entry.put(factorsRecord(use), packFactors(use));
+      await this.#entry.put(summaryRecord(use), packSummary(use));
     }
-    return bytes.buffer;
+    const before = this.#uses ?? (await this.#progress())?.value.uses ?? [];
+    const added = uses.map(({ tensor, use }) => ({ tensor, use }));
+    const isNew = (name: UseName): boolean => !added.some((use) => summaryRecord(use) === summaryRecord(name));
+    this.#uses = [...before.filter(isNew), ...added];
+    return this.#uses;
   }
+
+  /** undefined when a record of it is damaged: it is measured again. */
+  async #measurement(key: MeasurementKey, uses: readonly UseName[]): Promise<Measurement | undefined> {
+    const summaries: UseSummary[] = [];
+    for (const use of uses) {
+      const bytes = await this.#entry.get(summaryRecord(use));
+      if (bytes === undefined || !(await this.#entry.has(factorsRecord(use)))) return undefined;
+      summaries.push(unpackSummary(use, bytes));
+    }
+    return measurementOf(key, summaries, async (tensor) => {
+      const wanted = summaries.filter((summary) => summary.tensor === tensor);
+      return await Promise.all(wanted.map((summary) => this.#use(summary)));
+    });
+  }
+
+  async #use(summary: UseSummary): Promise<UseMeasurement> {
+    const bytes = await this.#entry.get(factorsRecord(summary));
+    if (bytes === undefined) throw this.#damaged(`${summary.tensor}`);
+    return { ...unpackFactors(bytes, summary.columns), ...summary };
+  }
+
+  #damaged(what: string): BitbudgetError {
+    return new BitbudgetError(`${what}: what was kept of it is damaged or was removed; run the same command again`);
+  }
+}
+
+function packFactors({ rounding, pricing, importance }: UseMeasurement): Uint8Array {
+  const a = packHalves(rounding.a, pricing.a, importance.length);
+  return packArrays({ value: null, arrays: { a, roundingB: rounding.b, pricingB: pricing.b } });
+}
+
+function unpackFactors(bytes: Uint8Array, columns: number): Pick<UseMeasurement, 'rounding' | 'pricing'> {
+  const { a, roundingB, pricingB } = unpackArrays(bytes).arrays;
+  const [one, other] = unpackHalves(a as Uint8Array, columns);
+  return { rounding: { a: one, b: roundingB as Float32Array }, pricing: { a: other, b: pricingB as Float32Array } };
+}
+
+function packSummary(measured: UseMeasurement): Uint8Array {
+  const { rows, columns, importance, sketch } = summaryOf(measured);
+  const { innerProducts, squares, rowProducts, tokenProducts, ...numbers } = sketch;
+  const value: SummaryHeader = { rows, columns, sketch: numbers };
+  return packArrays({ value, arrays: { importance, innerProducts, squares, rowProducts, tokenProducts } });
+}
+
+function unpackSummary({ tensor, use }: UseName, bytes: Uint8Array): UseSummary {
+  const { value, arrays } = unpackArrays<SummaryHeader>(bytes);
+  const { rows, columns, sketch } = value;
+  const { innerProducts, squares, rowProducts, tokenProducts } = arrays as Record<string, Float64Array>;
+  return {
+    tensor,
+    use,
+    rows,
+    columns,
+    importance: arrays.importance as Float32Array,
+    factor: { value: 1, standardError: 0 },
+    sketch: { ...sketch, innerProducts, squares, rowProducts, tokenProducts },
+  };
 }

@@ -13,10 +13,10 @@ import type {
 } from './types.ts';
 
 /** Changes whenever the meaning of what is stored changes; older files are measured anew. */
-export const MEASUREMENT_VERSION = 2;
+export const MEASUREMENT_VERSION = 3;
 
 export function keyText(key: MeasurementKey): string {
-  return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed].join('/');
+  return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed, key.arithmetic].join('/');
 }
 
 /** Before calibration: the factor is 1. */

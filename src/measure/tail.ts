@@ -1,5 +1,5 @@
 import type { Graph } from '../graph/types.ts';
-import { SegmentedRun, type SequenceRange } from '../run/segments.ts';
+import type { SequenceRange } from '../run/segments.ts';
 import type { Sequences } from '../run/sequences.ts';
 import type { SequenceBatch } from './plan.ts';
 
@@ -13,8 +13,8 @@ export interface TailPart extends SequenceRange {
 }
 
 export interface TailPieces {
-  /** The run whose sequences the parts count in. */
-  readonly run: SegmentedRun;
+  /** What the parts count in: the sequences given, or equal parts of them. */
+  readonly sequences: Sequences;
   readonly pieces: readonly { readonly batch: SequenceBatch; readonly parts: readonly TailPart[] }[];
 }
 
@@ -23,17 +23,15 @@ export interface TailPieces {
  * independent of each other, into equal parts of sequences.
  */
 export function tailPieces(
-  run: SegmentedRun,
+  sequences: Sequences,
   part: Graph,
   batches: readonly SequenceBatch[],
   rowwise: boolean,
 ): TailPieces {
-  const { length } = run.sequences;
+  const { length } = sequences;
   const width = part.values[part.outputs[0]].shape[1] as number;
   const rows = Math.max(1, Math.floor(OUTPUT_NUMBERS / width));
   const cuts = rowwise ? smallestDivisor(length, rows) : 1;
-  const cut =
-    cuts === 1 ? run : new SegmentedRun(run.device, run.model, run.graph, cutUp(run.sequences, cuts), run.target);
   const together = Math.max(1, Math.floor((rows * cuts) / length));
   const pieces = batches.map((batch) => {
     const owners = batch.order.flatMap((sequence) => new Array<number>(cuts).fill(sequence));
@@ -44,7 +42,7 @@ export function tailPieces(
     });
     return { batch, parts };
   });
-  return { run: cut, pieces };
+  return { sequences: cuts === 1 ? sequences : cutUp(sequences, cuts), pieces };
 }
 
 /** Parts of equal length that a sequence is cut into so that one has at most `rows` tokens. */

@@ -98,6 +98,8 @@ export interface MeasurementKey {
   readonly sequences: number;
   readonly sequenceLength: number;
   readonly seed: number;
+  /** `Kernels.name`: other kernels round sums otherwise. */
+  readonly arithmetic: string;
 }
 
 /** A finished measurement. Factors are read tensor by tensor: all of them together are larger than the model. */

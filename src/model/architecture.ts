@@ -18,6 +18,11 @@ export function architectureByName(name: string, subject: string): Architecture 
   throw new FormatError(`${subject}: architecture ${name} is not supported (known: ${known})`);
 }
 
+/** Width of a sliding window that llama.cpp will not keep to, in tokens; undefined where it does as the model does. */
+export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): number | undefined {
+  return architectureByName(architecture, 'model').slidesInLlamaCpp ? undefined : window?.tokens;
+}
+
 /** Every tensor that a model has, in GGUF's order. */
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
   const { graph, names, ropeFactors } = architectureByName(config.architecture, 'model');

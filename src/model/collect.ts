@@ -71,23 +71,22 @@ function collect(
     else if (!spec.optional) missing.push(name);
     for (const each of expertNames(spec, name)) read.add(each);
   }
-  if (missing.length > 0) throw new FormatError(`model: ${listed(missing)} missing in the file`);
+  if (missing.length > 0)
+    throw new FormatError(
+      `model: ${listed(missing)} missing in the file; fetch all of its files again, config.json among them`,
+    );
   const rest = [...file.tensors.keys()].filter((name) => !read.has(name) && !IGNORED.test(name));
   const unknown = rest.filter((name) => !isAllowed(name));
-  if (unknown.length > 0) throw new FormatError(`model: ${listed(unknown)} not known to this architecture`);
+  if (unknown.length > 0)
+    throw new FormatError(`model: ${listed(unknown)} not known to this architecture${hintOf(unknown, file)}`);
   const left = rest.filter(isOther);
-  const parts = [
-    ...new Set(
-      left.map((name) =>
-        name
-          .split('.')
-          .slice(0, name.startsWith('model.') ? 2 : 1)
-          .join('.'),
-      ),
-    ),
-  ];
-  const remarks = left.length > 0 ? [`the language model is read alone, without ${parts.join(', ')}`] : [];
-  return { tensors, remarks };
+  return { tensors, remarks: remarksOn(left) };
+}
+
+/** @param left names of tensors of other parts, told by their first word: `vision_tower`, `model.vision_tower` */
+function remarksOn(left: readonly string[]): string[] {
+  const parts = new Set(left.map((name) => /^(?:model\.)?[^.]+/.exec(name)![0]));
+  return parts.size > 0 ? [`the language model is read alone, without ${[...parts].join(', ')}`] : [];
 }
 
 /** Names of the matrices that a tensor is stacked from; its own where it stands whole. */
@@ -110,6 +109,13 @@ function tensorOf(file: TensorFile, spec: TensorSpec, name: string, fromCheckpoi
           entries.map((entry) => tensorFromEntry(entry, one, fromCheckpoint)),
         );
   return fromCheckpoint && spec.addend !== undefined ? withAddend(tensor, spec.addend) : tensor;
+}
+
+/** Why tensors may be unknown. */
+function hintOf(unknown: readonly string[], { container }: TensorFile): string {
+  return container === 'safetensors' && unknown.every((name) => name.endsWith('.bias'))
+    ? '; config.json does not ask for biases (attention_bias, mlp_bias): take it from where the weights came from'
+    : '; the weights may be of another model or a newer version of it';
 }
 
 function listed(names: string[]): string {

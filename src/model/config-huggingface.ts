@@ -64,6 +64,11 @@ export function configFromHuggingFace(
   return { ...config, ...hfClass.read?.(fields, config, subject) };
 }
 
+/** Called before anything else is opened. @throws FormatError when the architecture is unknown, with the known ones */
+export function requireKnownArchitecture(json: object, subject: string): void {
+  textModel(asObject(json, subject), subject);
+}
+
 /** The fields that describe a language model, which may stand inside those of a larger one, and its architecture. */
 function textModel(config: ConfigFields, subject: string): { fields: ConfigFields; found: FoundArchitecture } {
   const outer = architectureOf(config);

@@ -3,15 +3,29 @@ import type { Model, ModelTensor } from './types.ts';
 /** Rows are hashed by chunks of about this many values, so that no tensor is held whole. */
 const chunkValues = 4 * 2 ** 20;
 
-/** SHA-256 over config and tensors: the digest of the list of names, shapes, formats and digests of the data's chunks. */
-export async function fingerprintOf(model: Model): Promise<string> {
+/** Digests of tensors' data by name, where they are known already. */
+export type TensorDigests = ReadonlyMap<string, string>;
+
+/**
+ * SHA-256 over config and tensors: the digest of the list of names, shapes, formats and digests of the data's chunks. What
+ * the model is called is no part of it: copies under other names are the same model.
+ */
+export async function fingerprintOf(model: Model, known?: TensorDigests): Promise<string> {
+  const digests = known ?? (await tensorDigests(model));
+  const { name: _, ...config } = model.config;
   const lines = [
-    JSON.stringify(model.config, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value)),
+    JSON.stringify(config, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value)),
   ];
-  for (const tensor of model.tensors.values()) {
-    lines.push(`${tensor.name} ${tensor.shape.join('x')} ${tensor.format} ${await chunkDigests(tensor)}`);
-  }
+  for (const { name, shape, format } of model.tensors.values())
+    lines.push(`${name} ${shape.join('x')} ${format} ${digests.get(name)}`);
   return sha256(new TextEncoder().encode(lines.join('\n')));
+}
+
+/** Reads all the data: seconds for each gigabyte. */
+export async function tensorDigests(model: Model): Promise<TensorDigests> {
+  const digests = new Map<string, string>();
+  for (const tensor of model.tensors.values()) digests.set(tensor.name, await chunkDigests(tensor));
+  return digests;
 }
 
 async function chunkDigests(tensor: ModelTensor): Promise<string> {

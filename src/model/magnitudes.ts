@@ -1,5 +1,7 @@
 import { FormatError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { largestIn, largestOfValues } from '../numeric/largest.ts';
+import { format } from '../numeric/table.ts';
 import type { Model, ModelTensor } from './types.ts';
 
 /** Largest magnitude among the values of every tensor, by name: what decides which formats hold it. */
@@ -32,19 +34,20 @@ async function magnitudeOf(tensor: ModelTensor, signal?: AbortSignal): Promise<n
   let largest = 0;
   for (let row = 0; row < rows; row += step) {
     if (row > 0) await checkpoint(signal);
-    const values = await tensor.load(row, Math.min(rows, row + step));
-    for (let i = 0; i < values.length; i++) {
-      const magnitude = Math.abs(values[i]);
-      if (magnitude <= largest) continue;
-      if (!Number.isFinite(magnitude)) throw notFinite(tensor, values, i, row * columns);
-      largest = magnitude;
-    }
+    const end = Math.min(rows, row + step);
+    const magnitude = tensor.loadBlocks
+      ? largestIn(format(tensor.format), await tensor.loadBlocks(row, end))
+      : largestOfValues(await tensor.load(row, end));
+    if (!Number.isFinite(magnitude)) throw notFinite(tensor, await tensor.load(row, end), row * columns);
+    largest = Math.max(largest, magnitude);
   }
   return largest;
 }
 
-function notFinite(tensor: ModelTensor, values: Float32Array, first: number, before: number): FormatError {
+/** @param before values of the tensor in front of these */
+function notFinite(tensor: ModelTensor, values: Float32Array, before: number): FormatError {
   const [, columns = 1] = tensor.shape;
+  const first = values.findIndex((value) => !Number.isFinite(value));
   const at = before + first;
   const place = tensor.shape.length > 1 ? `row ${Math.floor(at / columns)}, column ${at % columns}` : `place ${at}`;
   const more = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), -1);

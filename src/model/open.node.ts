@@ -8,7 +8,9 @@ import { FormatError } from '../core/errors.ts';
 import { parsePythonJson } from '../core/json.ts';
 import { tokenizerFromFolder } from '../text/folder.ts';
 import { tokenizerFromGguf } from '../text/gguf.ts';
+import { architectureByName } from './architecture.ts';
 import { baseModelOfFolder } from './base-model.ts';
+import { requireKnownArchitecture } from './config-huggingface.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { type Located, locateModel } from './locate.node.ts';
 import { modelFromTensorFile } from './model.ts';
@@ -32,6 +34,8 @@ async function openGgufModel(path: string): Promise<Model> {
     if (file.container !== 'gguf')
       throw new FormatError(`${path}: is a safetensors file; name it .safetensors, beside its config.json`);
     refuseCompanions(path, file);
+    // Told before a tokenizer that only such a model has.
+    architectureByName(String(file.metadata.get('general.architecture') ?? '(none named)'), path);
     const name = file.metadata.has('general.name') ? undefined : basename(path, '.gguf');
     return await modelFromTensorFile(file, { tokenizer: tokenizerFromGguf(file.metadata), name });
   } catch (error) {
@@ -43,6 +47,7 @@ async function openGgufModel(path: string): Promise<Model> {
 async function openFolder({ path, weights }: Extract<Located, { kind: 'folder' }>): Promise<Model> {
   const config = await readJson(path, 'config.json');
   if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has; fetch it too`);
+  requireKnownArchitecture(config, join(path, 'config.json'));
   const file = await openWeights(path, weights);
   try {
     const card = await readIfThere(join(path, 'README.md'));

@@ -12,7 +12,10 @@ import type { ModelTensor } from './types.ts';
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = false): ModelTensor {
   if (!isShape(entry.shape, spec)) {
-    throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]`);
+    throw new FormatError(
+      `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]; ` +
+        'configuration and weights are of two models or versions: take both from one place',
+    );
   }
   if (entry.format === 'F64') return tensorFromDoubles(entry, spec, permute);
   const format = formats.get(entry.format);

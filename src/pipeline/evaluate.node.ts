@@ -7,7 +7,7 @@ import { evaluateAgainstBase, writeKlBase } from '../evaluate/kl-base.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import type { Model } from '../model/types.ts';
-import { evaluationTokens, sequenceLength, type TextChoice } from './texts.node.ts';
+import { heldOutTokens, sequenceLength, type TextChoice } from './texts.node.ts';
 
 export interface EvaluateFilesOptions extends WorkOptions {
   /** The original, when it is at hand. */
@@ -36,7 +36,8 @@ export async function evaluateFiles(model: Model, options: EvaluateFilesOptions)
         await source.close();
       }
     }
-    const tokens = await evaluationTokens(model, options.text, length);
+    // Those that `quantize` measures its results on.
+    const { judged: tokens } = await heldOutTokens(model, options.text, length);
     if (original !== undefined)
       return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
     await writeKlBase(kernels, model, tokens, await fileSink(saveBase!), { length, signal, onProgress });

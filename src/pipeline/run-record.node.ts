@@ -1,60 +1,80 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
+import { packageVersion } from '../core/version.node.ts';
+import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
 import { plannedFormat } from '../quantize/encode.ts';
 import { matrices, type SensitivityTable } from '../quantize/sensitivity.ts';
-import type { Assignment, FrontierSample, MeasuredPoint, ReportData, ReportLatency } from '../report/types.ts';
+import { describeSubstitutes } from '../quantize/substitutes.ts';
+import type {
+  Assignment,
+  FrontierSample,
+  MeasuredPoint,
+  ReportData,
+  ReportLatency,
+  ReportPeer,
+} from '../report/types.ts';
+import type { Peer } from './peers/types.ts';
+import { TYPICAL_CORRECTION } from './plan/corrections.ts';
 import { groupsOf } from './plan/groups.ts';
+import type { FileFacts } from './plan/notes.node.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
+import { recordPath } from './preflight/outputs.node.ts';
 import type { QuantizeResult } from './quantize.node.ts';
 import { storedBytes } from './resources/bytes.ts';
 
-/** Standard errors on each side of a 95 % interval. */
-const INTERVAL = 1.96;
 /** Width at which reports compare sensitivities. */
 const COMMON_FORMATS = ['Q4_K', 'Q4_0'];
 
+/** A run that is over. */
+export interface FinishedRun {
+  readonly model: Model;
+  /** Short name of the model, where its own is not known. */
+  readonly name: string;
+  readonly output: string;
+  readonly result: QuantizeResult;
+  readonly facts?: FileFacts;
+  /** As it was typed. */
+  readonly command?: string;
+}
+
 /** Saves what a run did as OUTPUT.bitbudget.json, which `bitbudget report` turns into a page. */
-export async function saveRun(model: Model, name: string, output: string, result: QuantizeResult): Promise<ReportData> {
-  const record = reportData(model, name, output, result);
-  const path = `${output.replace(/\.gguf$/, '')}.bitbudget.json`;
-  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
+export async function saveRun(run: FinishedRun): Promise<ReportData> {
+  const record = reportData(run);
+  await writeWhole(recordPath(run.output), `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
 
-function reportData(model: Model, name: string, output: string, result: QuantizeResult): ReportData {
-  const { plan, table, evaluation, timings } = result;
-  const { prediction } = plan;
+function reportData({ model, name, output, result, facts, command }: FinishedRun): ReportData {
+  const { plan, table, evaluation, timings, bitsPerWeight } = result;
   const { architecture, layers, hidden, vocabulary } = model.config;
+  const called = model.config.name ?? name;
   return {
     version: 1,
-    title: `${model.config.name ?? name} in ${result.fileBytes} bytes`,
+    title: `${called} in ${(result.fileBytes / 1e6).toFixed(result.fileBytes < 1e8 ? 2 : 0)} MB, ${bitsPerWeight.toFixed(2)} bits per weight`,
+    date: new Date().toISOString(),
+    command,
+    versions: { bitbudget: packageVersion(), node: process.versions.node },
+    calibration: facts?.calibration,
     model: {
-      name: model.config.name ?? name,
+      name: called,
       architecture,
       layers,
       hidden,
       vocabulary,
       parameters: weightCount(model),
       originalBytes: originalBytes(model),
+      baseModel: facts?.baseModel,
+      license: facts?.license,
     },
-    result: {
-      file: output,
-      fileBytes: result.fileBytes,
-      targetBytes: result.targetBytes,
-      bitsPerWeight: result.bitsPerWeight,
-      rounding: plan.rounding,
-      predictedKl: prediction?.kl,
-      predictedKlError: prediction?.klError,
-      latency: reportLatency(result),
-      solver: prediction && { status: prediction.status, bound: prediction.bound, gap: prediction.gap },
-    },
+    result: resultData(output, result),
     assignments: assignments(model, plan, table),
-    frontier: table ? frontier(model, table) : [],
+    frontier: table ? frontier(model, table, result) : [],
     measured: measuredPoints(result),
+    peers: (result.peers ?? []).map(peerData),
     evaluation,
     timings: Object.entries(timings).map(([step, seconds]) => ({ step, seconds })),
     commands: [
@@ -62,6 +82,33 @@ function reportData(model: Model, name: string, output: string, result: Quantize
       { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
     ],
     notes: [...sourceNotes(model), ...notes(result)],
+  };
+}
+
+function resultData(output: string, result: QuantizeResult): ReportData['result'] {
+  const { plan } = result;
+  const { prediction } = plan;
+  return {
+    file: output,
+    fileBytes: result.fileBytes,
+    targetBytes: result.targetBytes,
+    bitsPerWeight: result.bitsPerWeight,
+    rounding: plan.rounding,
+    predictedKl: prediction?.kl,
+    predictedKlError: prediction?.klError,
+    predictedInterval: prediction?.klInterval,
+    corrected: prediction?.corrected,
+    latency: reportLatency(result),
+    solver: prediction && { status: prediction.status, bound: prediction.bound, gap: prediction.gap },
+  };
+}
+
+function peerData({ name, kind, fileBytes, predicted, measured }: Peer): ReportPeer {
+  return {
+    label: kind === 'llama-quantize' ? `${name} (llama-quantize)` : name,
+    bytes: fileBytes,
+    kl: measured?.mean ?? predicted!.kl,
+    standardError: measured?.standardError,
   };
 }
 
@@ -106,52 +153,58 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
       format: chosen,
       bitsPerWeight: bitsPerWeight(format(chosen)),
       bytes: storedBytes(chosen, rows, columns),
-      loss: option?.loss ?? 0,
-      lossError: option?.lossError ?? 0,
+      ...(option && { loss: option.loss, lossError: option.lossError ?? 0 }),
       sensitivity: common && { format: common.id, loss: common.loss, lossError: common.lossError ?? 0 },
     };
   });
 }
 
-function frontier(model: Model, table: SensitivityTable): FrontierSample[] {
-  return new Planner({ model, table }).frontier().map(({ prediction }) => {
-    const { fileBytes, kl, klError, quantizationRatio } = prediction!;
-    return {
-      bytes: fileBytes,
-      predictedKl: kl,
-      low: Math.max(0, kl - INTERVAL * klError),
-      high: kl + INTERVAL * klError,
-      quantizationRatio,
-    };
+/** Where people decide: 2 to 8 bits per weight. */
+const CHART_RANGE = { least: 2, most: 8, step: 0.125 };
+
+/** Predicted as the result is: corrected by what its verification taught. */
+function frontier(model: Model, table: SensitivityTable, { verification }: QuantizeResult): FrontierSample[] {
+  const planner = new Planner({ model, table });
+  const corrections = verification?.corrections ?? TYPICAL_CORRECTION;
+  return planner.frontier(corrections, { range: CHART_RANGE }).map(({ prediction }) => {
+    const { fileBytes, kl, klInterval, quantizationRatio } = prediction!;
+    return { bytes: fileBytes, predictedKl: kl, ...klInterval!, quantizationRatio };
   });
 }
 
 function measuredPoints({ verification, evaluation, fileBytes }: QuantizeResult): MeasuredPoint[] {
   if (verification) {
     return verification.tried.map(({ plan, evaluation: { kl } }, i) => ({
-      label: i === 0 ? 'solved' : `corrected ${i}`,
+      label: i === 0 ? 'first plan' : 'corrected plan',
       bytes: plan.prediction!.fileBytes,
       kl: kl.mean,
       standardError: kl.standardError,
     }));
   }
   return evaluation
-    ? [{ label: 'plan', bytes: fileBytes, kl: evaluation.kl.mean, standardError: evaluation.kl.standardError }]
+    ? [{ label: 'this file', bytes: fileBytes, kl: evaluation.kl.mean, standardError: evaluation.kl.standardError }]
     : [];
 }
 
 /** What a reader of the figures should know of the model that they compare with. */
 function sourceNotes(model: Model): string[] {
-  const { window } = model.config;
+  const window = windowLostInLlamaCpp(model.config);
   const quantized = quantizedRemark(model);
   return [
     ...(quantized === undefined ? [] : [`the source ${quantized}`]),
-    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window.tokens} tokens`]),
+    ...(window === undefined ? [] : [`llama.cpp ignores the model's sliding window of ${window} tokens`]),
   ];
 }
 
-function notes({ plan, measurement, verification, table, latency }: QuantizeResult): string[] {
-  const lines: string[] = [];
+const KIND_WORDS: Readonly<Record<string, string>> = {
+  embedding: 'embedding',
+  head: 'output head',
+  attention: 'attention',
+  feedForward: 'feed-forward',
+};
+
+function notes({ plan, substitutes = [], measurement, verification, latency }: QuantizeResult): string[] {
+  const lines = describeSubstitutes(substitutes);
   if (measurement) {
     const { sequences, sequenceLength, text, seed } = measurement.key;
     lines.push(
@@ -159,14 +212,15 @@ function notes({ plan, measurement, verification, table, latency }: QuantizeResu
     );
   }
   if (plan.cache) lines.push(`KV cache: keys ${plan.cache.k.join(' ')}; values ${plan.cache.v.join(' ')}`);
-  if (table)
-    lines.push(`Kronecker prices times ${table.scale.value.toFixed(3)} ± ${table.scale.standardError.toFixed(3)}`);
-  if (verification && verification.tried.length > 1) {
+  if (verification?.corrections.learned) {
     const { kinds, spread } = verification.corrections;
     const factors = Object.entries(kinds).map(
-      ([kind, { level, coarse }]) => `${kind} ${level.toFixed(2)}, at 2.6 bits ${(level + coarse).toFixed(2)}`,
+      ([kind, { level, coarse }]) =>
+        `${KIND_WORDS[kind]} ${level.toFixed(2)} (${(level + coarse).toFixed(2)} at 2.6 bits)`,
     );
-    lines.push(`predictions times (${factors.join('; ')}), ± ${(100 * spread).toFixed(0)} %, and solved again`);
+    lines.push(
+      `predictions are corrected by parts of the plan evaluated on other text: measured prices times ${factors.join(', ')}; ± ${(100 * spread).toFixed(0)} % is left`,
+    );
   }
   if (latency) {
     const { milliseconds, spread, threads, context } = latency;

@@ -1,32 +1,46 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import type { BitPlan } from '../allocate/types.ts';
+import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
+import { segmentCount } from '../graph/segments.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
-import { measureModel } from '../measure/measure.ts';
+import { measurementKey } from '../measure/key.ts';
+import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { openMeasurementStore } from '../measure/store.node.ts';
-import type { Measurement } from '../measure/types.ts';
+
+import { entryMeasurementStore } from '../measure/store.node.ts';
+import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
+import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
 import { workerPool } from '../quantize/pool.node.ts';
-import { matrices, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { matrices, type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import { boundaryStore } from '../run/boundaries.node.ts';
-import { measureLatency } from './latency/measure.ts';
-import { latencyFiles } from './latency/store.node.ts';
+import type { BoundaryShape } from '../run/boundaries.ts';
+import { storePlace } from '../store/place.node.ts';
+import { evict } from '../store/prune.node.ts';
+import { WorkStore } from '../store/store.node.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
+import { latencyKey, measureLatency } from './latency/measure.ts';
+import { latencyEntry } from './latency/store.node.ts';
 import type { LatencyTable } from './latency/types.ts';
+import { measuringRoom } from './preflight/measuring.node.ts';
+import { boundaryLimit, checkRoom } from './preflight/room.node.ts';
+import { MachineSpeed } from './preflight/speed.node.ts';
+import type { Forecast } from './preflight/types.ts';
 import type { RunPrices } from './resources/types.ts';
-import { Workspace } from './workspace.node.ts';
+import { Workspace, type WorkspaceKey } from './workspace.node.ts';
 
 export interface SessionOptions extends WorkOptions {
-  /** Where measurements and unfinished work are kept. */
-  readonly folder: string;
+  /** Where measurements and unfinished work are kept; default the user's own folder (store/place.node.ts). */
+  readonly folder?: string;
   /** Default: the machine's. */
   readonly threads?: number;
   /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
@@ -40,25 +54,41 @@ const ACTIVATION_TOKENS = 4096;
 /** Changes whenever their prices would come out otherwise. */
 const ACTIVATION_VERSION = 1;
 
-/** A model with everything long work on it needs: kernels, workers, and files that remember what was done. */
+/** What earlier runs have left of one measurement. */
+export interface KeptWork {
+  /** When it is finished. */
+  readonly measurement?: Measurement;
+  /** Share of the segments that are still to be measured, 0 to 1. */
+  readonly unmeasured: number;
+  /** Prices and evaluations, to be read by `resultsOf`. */
+  readonly results: Pick<Records, 'get' | 'put'>;
+}
+
+/** A model with everything long work on it needs: kernels, workers, and the store that remembers what was done. */
 export class Session {
   readonly model: Model;
   readonly magnitudes: Magnitudes;
   readonly kernels: Kernels;
   readonly runner: JobRunner;
+  readonly store: WorkStore;
   readonly options: SessionOptions;
+  /** In use until the session ends: measurements are read from theirs bit by bit. */
+  readonly #entries: Entry[] = [];
+  #hasGrown = false;
 
   private constructor(
     model: Model,
     magnitudes: Magnitudes,
     kernels: Kernels,
     runner: JobRunner,
+    store: WorkStore,
     options: SessionOptions,
   ) {
     this.model = model;
     this.magnitudes = magnitudes;
     this.kernels = kernels;
     this.runner = runner;
+    this.store = store;
     this.options = options;
   }
 
@@ -78,33 +108,72 @@ export class Session {
       refuse?.(new Map());
       const magnitudes = await magnitudesOf(model, options);
       refuse?.(magnitudes);
+      const store = new WorkStore(options.folder ?? (await storePlace({})).folder);
       const kernels = options.kernels ?? (await createWasmKernels({ threads }));
-      return new Session(model, magnitudes, kernels, workerPool(threads), options);
+      return new Session(model, magnitudes, kernels, workerPool(threads), store, options);
     } catch (error) {
       await model.close();
       throw error;
     }
   }
 
-  /** Measures the model on calibration text, or finds that it was done. */
+  /** Measures the model on calibration text, or finds that it was done, also by another process meanwhile. */
   async measure(tokens: TokenBatch): Promise<Measurement> {
-    const store = await openMeasurementStore(join(this.options.folder, `${await this.#name()}.measurement.sqlite`));
-    return await measureModel(this.kernels, this.model, tokens, {
-      store,
-      seed: this.options.seed,
-      boundaries: boundaryStore,
-      signal: this.options.signal,
-      onProgress: this.options.onProgress,
-    });
+    const { kernels, model } = this;
+    const { seed, signal, onProgress } = this.options;
+    const key = await this.#measurementKey(tokens);
+    const entry = await this.#open({ step: 'measurement', of: key });
+    const store = entryMeasurementStore(entry);
+    const boundaries = (shape: BoundaryShape) => boundaryStore(shape, boundaryLimit(), entry.scratch);
+    const work = () => measureModel(kernels, model, tokens, { store, seed, boundaries, signal, onProgress });
+    const found = await store.find(key);
+    if (found !== undefined) return found;
+    this.#hasGrown = true;
+    await checkRoom(measuringRoom(model, tokens, kernels.threads), this.store.folder, this.store.folder);
+    return await entry.exclusively('measure', work, this.waiting());
+  }
+
+  async #measurementKey(tokens: TokenBatch): Promise<MeasurementKey> {
+    return await measurementKey(this.kernels, this.model, await textData(tokens), this.options.seed ?? 0);
+  }
+
+  /** What is kept of this model and text already; makes nothing. */
+  async kept(tokens: TokenBatch): Promise<KeptWork> {
+    const key = await this.#measurementKey(tokens);
+    const [measured, results] = [
+      await this.store.find({ step: 'measurement', of: key }),
+      await this.store.find(Workspace.resultsKey({ of: key, purpose: 'work' })),
+    ];
+    for (const entry of [measured, results]) if (entry !== undefined) this.#entries.push(entry);
+    const store = measured && entryMeasurementStore(measured);
+    const measurement = await store?.find(key);
+    const segments = segmentCount(this.model.graph);
+    const left = measurement === undefined ? ((await store?.resume(key))?.layer ?? segments) : 0;
+    return {
+      measurement,
+      unmeasured: left / segments,
+      results: results ?? { get: async () => undefined, put: async () => {} },
+    };
+  }
+
+  /** How this session waits for others, who do what it needs. */
+  waiting(): LockOptions {
+    const { signal, onProgress } = this.options;
+    const onWait = () =>
+      onProgress?.({ stage: 'waiting', done: 0, total: 1, unit: 'other run', detail: 'another run does this work' });
+    return { signal, onWait };
   }
 
   /**
-   * Files of one measurement: prices and blocks made from it.
-   * @param purpose blocks of the truth bench are kept apart from those of a file being made
+   * What is kept of one measurement: prices and blocks made from it.
+   * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
-  async workspace(measurement: Measurement | undefined, purpose: 'work' | 'truth' = 'work'): Promise<Workspace> {
-    const suffix = measurement === undefined ? 'plain' : `${measurement.key.text.slice(0, 8)}-${measurement.key.seed}`;
-    return new Workspace(join(this.options.folder, `${await this.#name()}.${suffix}.${purpose}.sqlite`));
+  async workspace(
+    measurement: Measurement | undefined,
+    { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
+  ): Promise<Workspace> {
+    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
   }
 
   async price(
@@ -114,24 +183,35 @@ export class Session {
     palette?: readonly string[],
   ): Promise<SensitivityTable> {
     const { signal, onProgress } = this.options;
-    return await priceModel(this.model, measurement, this.runner, {
-      rounding,
-      palette,
-      memory: workspace.memory(),
-      magnitudes: this.magnitudes,
-      signal,
-      onProgress,
-    });
+    const memory = workspace.memory<PricedTensor>();
+    const { magnitudes } = this;
+    const options = { rounding, palette, memory, magnitudes, signal, onProgress };
+    const price = () => priceModel(this.model, measurement, this.runner, options);
+    return await workspace.exclusively(JSON.stringify(['price', rounding, palette]), price, this.waiting());
+  }
+
+  /** Rounds what a plan asks for and is not rounded yet, one process at a time: they find each other's blocks. */
+  async encode(
+    model: Model,
+    plan: BitPlan,
+    measurement: CurvatureSource | undefined,
+    workspace: Workspace,
+    work: WorkOptions = this.options,
+  ): Promise<void> {
+    const encode = () => encodePlan(model, plan, measurement, this.runner, workspace.blocks(), work);
+    await workspace.exclusively('round', encode, this.waiting());
   }
 
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
   async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
-    const { folder, signal, onProgress } = this.options;
+    const { signal, onProgress } = this.options;
     const formats = matrices(this.model).flatMap((tensor) =>
       candidates(matrixFacts(tensor, this.magnitudes), palette).map(({ name }) => name),
     );
-    const store = latencyFiles(folder);
-    return await measureLatency(this.kernels, this.model, { formats, context, store, signal, onProgress });
+    const entry = await this.#open({ step: 'latency', of: await latencyKey(this.kernels, this.model, context) });
+    const options = { formats, context, store: latencyEntry(entry), signal, onProgress };
+    // Alone, since two that time one device at once time each other.
+    return await entry.exclusively('time', () => measureLatency(this.kernels, this.model, options), this.waiting());
   }
 
   /**
@@ -173,20 +253,44 @@ export class Session {
     const ids = tokens.ids.subarray(0, sequences * tokens.length);
     const memory = workspace.memory<T>();
     const key = JSON.stringify([ACTIVATION_VERSION, ...what, sequences, seed]);
-    const known = await memory.get(key);
-    if (known !== undefined) return known;
-    const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
-    await memory.put(key, prices);
-    return prices;
+    const find = async (): Promise<T> => {
+      const known = await memory.get(key);
+      if (known !== undefined) return known;
+      const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
+      await memory.put(key, prices);
+      return prices;
+    };
+    return await workspace.exclusively(key, find, this.waiting());
+  }
+
+  /**
+   * Learns what this machine takes from a job that was forecast. The job is done: where this cannot be kept, it is learned
+   * from another.
+   * @param seconds by step
+   */
+  async learn({ basis }: Forecast, seconds: Readonly<Record<string, number>>): Promise<void> {
+    const learned = new MachineSpeed(this.store, this.kernels).learn(basis.speed, basis.amounts, seconds);
+    await learned.catch((error) => {
+      if (!(error instanceof BitbudgetError)) throw error;
+    });
   }
 
   async close(): Promise<void> {
     await this.runner.close();
     if (this.options.kernels === undefined) this.kernels.close();
     await this.model.close();
+    for (const entry of this.#entries) await entry.close();
+    // Looking at all entries takes a while in a large store.
+    if (this.#hasGrown) await evict(this.store);
   }
 
-  async #name(): Promise<string> {
-    return (await this.model.fingerprint()).slice(0, 16);
+  async #open(key: EntryKey): Promise<Entry> {
+    const entry = await this.store.open(key, this.#label);
+    this.#entries.push(entry);
+    return entry;
+  }
+
+  get #label(): EntryLabel {
+    return { model: this.model.config.name ?? 'model' };
   }
 }

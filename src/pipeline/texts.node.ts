@@ -67,12 +67,16 @@ export async function evaluationTokens(
   choice: TextChoice,
   length = sequenceLength(model),
 ): Promise<Int32Array> {
+  return (await enoughEvaluationText(model, choice, length)).subarray(0, choice.tokens);
+}
+
+/** All of the evaluation text, of which there is enough for the choice. */
+async function enoughEvaluationText(model: Model, choice: TextChoice, length: number): Promise<Int32Array> {
   const tokens = await wholeText(model.tokenizer, evaluationFiles(choice), true);
   refuseShort('evaluation', tokens.length, length);
-  if (choice.tokens < length) {
+  if (choice.tokens < length)
     throw new UsageError(`--evaluation-tokens: found ${choice.tokens}, expected at least one window of ${length}`);
-  }
-  return tokens.subarray(0, choice.tokens);
+  return tokens;
 }
 
 function refuseShort(what: 'calibration' | 'evaluation', tokens: number, length: number): void {
@@ -119,32 +123,52 @@ export async function textNotices(
 export interface HeldOut {
   /** What results are measured on. */
   readonly judged: Int32Array;
-  /** What predictions learn from; the same as `judged` where the text has one window. */
+  /** What predictions learn from; the same as `judged` where the text has no window left. */
   readonly probed: Int32Array;
   /** What searches decide on: those windows and the others that are not judged. */
   readonly searched: Int32Array;
 }
 
-/** The first tokens of the evaluation text, of which about `choice.tokens` are judged, as many searched on, and half as many probed. */
-export async function heldOutTokens(model: Model, choice: TextChoice): Promise<HeldOut> {
-  return holdOut(await evaluationTokens(model, { ...choice, tokens: 2 * choice.tokens }), sequenceLength(model));
+/**
+ * The first tokens of the evaluation text, of which about `choice.tokens` are judged, as many searched on, and half as many probed.
+ * @param length tokens per window
+ * @throws UsageError when the text is shorter than one window
+ */
+export async function heldOutTokens(
+  model: Model,
+  choice: TextChoice,
+  length = sequenceLength(model),
+): Promise<HeldOut> {
+  const tokens = (await enoughEvaluationText(model, choice, length)).subarray(0, 2 * choice.tokens);
+  return holdOut(tokens, length, Math.floor(choice.tokens / length));
 }
 
+/** Tokens of a stretch of text: some pages, so that neighbouring stretches are alike, as chapters are not. */
+const STRETCH = 1024;
+
 /**
- * Even windows are judged, those between them searched on, and every second one of those probed: neighbouring pages are alike, chapters are not.
+ * Stretches of text take turns: one is judged, the next searched on, and every second window of that probed. A text with too few
+ * windows for that is judged as far as asked, what is left of it serves the others, and where nothing is left they see what is judged.
  * @param length tokens per window
+ * @param most windows to judge, default half of them
  */
-export function holdOut(tokens: Int32Array, length: number): HeldOut {
-  const windows = Array.from({ length: Math.floor(tokens.length / length) }, (_, w) => w);
-  if (windows.length < 2) return { judged: tokens, probed: tokens, searched: tokens };
+export function holdOut(tokens: Int32Array, length: number, most?: number): HeldOut {
+  const available = Math.floor(tokens.length / length);
+  const count = Math.min(most ?? Math.ceil(available / 2), available);
+  if (available < 2 || count === available) return { judged: tokens, probed: tokens, searched: tokens };
+  const stretch = Math.max(1, Math.round(STRETCH / length));
+  const spare = Math.min(available, 2 * count) - count;
+  const judged: number[] = [];
+  const others: number[] = [];
+  for (let w = 0; w < count + spare; w++) {
+    const isTurn = Math.floor(w / stretch) % 2 === 0;
+    const isJudged = isTurn ? judged.length < count : others.length >= spare;
+    (isJudged ? judged : others).push(w);
+  }
   const joined = (chosen: readonly number[]): Int32Array => {
     const part = new Int32Array(chosen.length * length);
     for (const [i, w] of chosen.entries()) part.set(tokens.subarray(w * length, (w + 1) * length), i * length);
     return part;
   };
-  return {
-    judged: joined(windows.filter((w) => w % 2 === 0)),
-    probed: joined(windows.filter((w) => w % 4 === 1)),
-    searched: joined(windows.filter((w) => w % 2 === 1)),
-  };
+  return { judged: joined(judged), probed: joined(others.filter((_, i) => i % 2 === 0)), searched: joined(others) };
 }

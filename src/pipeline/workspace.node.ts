@@ -1,64 +1,99 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
-import { openDatabase } from '../core/database.node.ts';
 import type { Memory } from '../core/memory.ts';
-import { MEASUREMENT_VERSION } from '../measure/store.ts';
 import type { BlockStore } from '../quantize/encode.ts';
+import type { WorkStore } from '../store/store.node.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
 
-/** Changes whenever prices or blocks would come out otherwise: here with rounding and pricing, there with measuring. */
-const WORK_VERSION = 1000 * MEASUREMENT_VERSION + 8;
+/** Changes whenever prices or blocks would come out otherwise, with rounding and pricing; entries of others stay. */
+const WORK_VERSION = 9;
+
+/** What a workspace is for. */
+export interface WorkspaceKey {
+  /** All that prices and blocks depend on, beside the code. */
+  readonly of: unknown;
+  /** Blocks of the truth bench are kept apart from those of files being made. */
+  readonly purpose: 'work' | 'truth';
+  /** What is being made: interrupted, it finds its blocks again, and no other job removes them. */
+  readonly job: unknown;
+}
+
+/** A result as its record holds it: with its key, for people who look. */
+interface KeptResult<T> {
+  readonly key: string;
+  readonly value: T;
+}
 
 /**
- * Unfinished and reusable work of one model and one measurement: prices, which serve every budget, and blocks of the
- * plan being carried out. A file that survives being killed at any moment; each entry is written whole or not at all.
+ * Reusable and unfinished work of one model and one measurement: results such as prices, which serve every budget and
+ * every process, and rounded blocks, which belong to a job and are shared with the others of the measurement.
  */
 export class Workspace {
-  readonly #database: DatabaseSync;
+  readonly #results: Entry;
+  readonly #openJob: () => Promise<Entry>;
+  /** Opened when blocks are asked for: many runs round nothing. */
+  #job: Promise<Entry> | undefined;
+  #isFinished = false;
 
-  /** @param path created when absent; one of another version is emptied, since everything in it can be computed again */
-  constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.#database = openDatabase(path);
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version !== WORK_VERSION) this.#database.exec('DROP TABLE IF EXISTS prices; DROP TABLE IF EXISTS blocks');
-    this.#database.exec(`
-      CREATE TABLE IF NOT EXISTS prices (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS blocks (key TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-      PRAGMA user_version = ${WORK_VERSION};`);
+  private constructor(results: Entry, openJob: () => Promise<Entry>) {
+    this.#results = results;
+    this.#openJob = openJob;
+  }
+
+  /** Name of the entry of results. */
+  static resultsKey({ of, purpose }: Pick<WorkspaceKey, 'of' | 'purpose'>): EntryKey {
+    return { step: 'prices', of: [WORK_VERSION, purpose, of] };
+  }
+
+  static async open(store: WorkStore, { of, purpose, job }: WorkspaceKey, label: EntryLabel): Promise<Workspace> {
+    const key = [WORK_VERSION, purpose, of];
+    const results = await store.open(Workspace.resultsKey({ of, purpose }), label);
+    return new Workspace(results, () => store.openJob({ step: 'rounding', of: key }, job, label));
   }
 
   /** Results that JSON can hold, prices above all; keys name what they are. */
   memory<T>(): Memory<T> {
-    const get = this.#database.prepare('SELECT value FROM prices WHERE key = ?');
-    const put = this.#database.prepare('INSERT OR REPLACE INTO prices VALUES (?, ?)');
-    return {
-      get: async (key) => {
-        const row = get.get(key) as { value: string } | undefined;
-        return row === undefined ? undefined : (JSON.parse(row.value) as T);
-      },
-      put: async (key, value) => void put.run(key, JSON.stringify(value)),
-    };
+    return resultsOf<T>(this.#results);
   }
 
   blocks(): BlockStore {
-    const has = this.#database.prepare('SELECT 1 FROM blocks WHERE key = ?');
-    const get = this.#database.prepare('SELECT bytes FROM blocks WHERE key = ?');
-    const put = this.#database.prepare('INSERT OR REPLACE INTO blocks VALUES (?, ?)');
+    const job = (): Promise<Entry> => {
+      this.#job ??= this.#openJob();
+      return this.#job;
+    };
     return {
-      has: async (key) => has.get(key) !== undefined,
-      get: async (key) => (get.get(key) as { bytes: Uint8Array } | undefined)?.bytes,
-      put: async (key, bytes) => void put.run(key, bytes),
+      has: async (key) => (await job()).has(key),
+      get: async (key) => (await job()).get(key),
+      put: async (key, bytes) => (await job()).put(key, bytes),
     };
   }
 
-  /** Drops the blocks once the file they belong to is whole; prices stay for the next budget. */
-  forgetBlocks(): void {
-    this.#database.exec('DELETE FROM blocks; VACUUM');
+  /** Runs `work` while no other process works on the same: what it makes is there when the others come to it. */
+  async exclusively<T>(what: string, work: () => Promise<T>, options?: LockOptions): Promise<T> {
+    return await this.#results.exclusively(what, work, options);
   }
 
-  close(): void {
-    this.#database.close();
+  /** Lets the blocks go when it is closed, the file that they belong to being whole; results stay for the next budget. */
+  forgetBlocks(): void {
+    this.#isFinished = true;
   }
+
+  async close(): Promise<void> {
+    const job = await this.#job?.catch(() => undefined);
+    if (this.#isFinished) await job?.discard();
+    else await job?.close();
+    await this.#results.close();
+  }
+}
+
+/** Results as JSON in an entry's records. */
+export function resultsOf<T>(records: Pick<Records, 'get' | 'put'>): Memory<T> {
+  return {
+    get: async (key) => {
+      const bytes = await records.get(key);
+      return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptResult<T>).value;
+    },
+    put: async (key, value) => {
+      const result: KeptResult<T> = { key, value };
+      await records.put(key, new TextEncoder().encode(JSON.stringify(result)));
+    },
+  };
 }

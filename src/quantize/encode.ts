@@ -1,6 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { partsOf } from '../measure/parts.ts';
 import type { TensorMeasurement } from '../measure/types.ts';
 import type { ModelTensor, Network } from '../model/types.ts';
 import { format } from '../numeric/table.ts';
@@ -8,7 +9,6 @@ import { storable } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { diagonalCurvature, fullCurvature } from './curvature.ts';
 import type { JobRunner } from './jobs.ts';
-import { partsOf } from './parts.ts';
 import { matrices } from './sensitivity.ts';
 import type { Curvature, RoundingName } from './types.ts';
 
@@ -63,7 +63,10 @@ export function slices(model: Network, plan: BitPlan): Slice[] {
 
 /** Where rounding learns what errors cost; plans that need none (F32, F16, BF16) have no such source. */
 export interface CurvatureSource {
-  read(tensor: string): Promise<TensorMeasurement>;
+  /** @param name of a measured matrix */
+  read(name: string): Promise<TensorMeasurement>;
+  /** Default what is measured. */
+  curvature?(name: string, columns: number): Promise<Curvature>;
 }
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
@@ -130,7 +133,7 @@ class CurvatureCache {
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
     if (this.#last?.name !== name) {
-      const curvature = measured.read(name).then(fullCurvature);
+      const curvature = measured.curvature?.(name, columns) ?? measured.read(name).then(fullCurvature);
       this.#last = { name, curvature };
     }
     return this.#last.curvature;

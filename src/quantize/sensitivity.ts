@@ -1,7 +1,9 @@
 import { UsageError } from '../core/errors.ts';
 import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
+import { type MatrixKind, matrixKinds } from '../graph/kinds.ts';
 import { calibration, type Factor, relativeError } from '../measure/calibrate.ts';
+import { partsOf } from '../measure/parts.ts';
 import { sampleRows } from '../measure/price.ts';
 import type { Measurement } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
@@ -12,8 +14,7 @@ import { candidates, matrixFacts } from './candidates.ts';
 import { concurrently } from './concurrent.ts';
 import { halfCurvature } from './curvature.ts';
 import type { JobRunner, Price } from './jobs.ts';
-import { partsOf } from './parts.ts';
-import type { RoundingName } from './types.ts';
+import type { Curvature, RoundingName } from './types.ts';
 
 /** What every candidate of every matrix is predicted to cost: all that planning needs, for any budget. */
 export interface SensitivityTable {
@@ -29,6 +30,8 @@ export interface SensitivityTable {
 export interface PricedTensor {
   readonly tensor: string;
   readonly role: TensorRole;
+  /** What it is in the network. */
+  readonly kind: MatrixKind;
   /** Block number, -1 outside blocks. */
   readonly layer: number;
   readonly rows: number;
@@ -48,6 +51,11 @@ export interface PriceOptions extends WorkOptions {
   readonly memory?: Memory<PricedTensor>;
   /** Largest weights, when they are known; default: they are looked for. */
   readonly magnitudes?: Magnitudes;
+  /**
+   * What rounding takes for the cost of errors; default the curvature of half of the text.
+   * @param name of a measured matrix
+   */
+  curvatureOf?(name: string, columns: number): Curvature;
 }
 
 /** Rows a price is estimated from: sampling error about 5 % of a tensor's price, which sums average out. */
@@ -88,18 +96,17 @@ export async function priceModel(
   options: PriceOptions,
 ): Promise<SensitivityTable> {
   const tensors = matrices(model);
+  const kinds = matrixKinds(model.graph);
   const magnitudes = options.magnitudes ?? (await magnitudesOf(model, options));
-  const jobs = tensors.map((tensor) => {
-    const formats = candidates(matrixFacts(tensor, magnitudes), options.palette).map(({ name }) => name);
-    return { tensor, formats, key: JSON.stringify([tensor.name, options.rounding, formats]) };
-  });
+  const jobs = tensors.map((tensor) => ({ tensor, ...pricedFormats(tensor, magnitudes, options) }));
   const remembered = await Promise.all(jobs.map(({ key }) => options.memory?.get(key)));
   const total = remembered.filter((prices) => prices === undefined).length;
   let done = 0;
   const priced = await concurrently(jobs, runner.concurrency + 1, async ({ tensor, formats, key }, i) => {
-    if (remembered[i] !== undefined) return remembered[i];
+    const kind = kinds.get(tensor.name)!;
+    if (remembered[i] !== undefined) return { ...remembered[i], kind };
     await checkpoint(options.signal);
-    const result = await priceTensor(tensor, formats, measured, runner, options);
+    const result = await priceTensor(tensor, kind, formats, measured, runner, options);
     await options.memory?.put(key, result);
     options.onProgress?.({ stage: 'pricing', done: ++done, total, unit: 'tensors', detail: tensor.name });
     return result;
@@ -113,8 +120,19 @@ export async function priceModel(
   };
 }
 
+/** Formats that a matrix is priced in, and what their prices are remembered under. */
+export function pricedFormats(
+  tensor: ModelTensor,
+  magnitudes: Magnitudes,
+  { rounding, palette }: Pick<PriceOptions, 'rounding' | 'palette'>,
+): { readonly formats: readonly string[]; readonly key: string } {
+  const formats = candidates(matrixFacts(tensor, magnitudes), palette).map(({ name }) => name);
+  return { formats, key: JSON.stringify([tensor.name, rounding, formats]) };
+}
+
 async function priceTensor(
   tensor: ModelTensor,
+  kind: MatrixKind,
   formats: readonly string[],
   measured: Measurement,
   runner: JobRunner,
@@ -134,7 +152,7 @@ async function priceTensor(
           rounding: options.rounding,
           sample,
           weight: await loadRows(tensor, sample.index, part.startRow),
-          curvature: halfCurvature(measurement),
+          curvature: options.curvatureOf?.(part.name, columns) ?? halfCurvature(measurement),
           seen: measurement.rounding,
           unseen: measurement.pricing,
         },
@@ -146,6 +164,7 @@ async function priceTensor(
   return {
     tensor: tensor.name,
     role: tensor.role,
+    kind,
     layer: tensor.layer,
     rows,
     columns,

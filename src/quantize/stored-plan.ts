@@ -6,16 +6,7 @@ import { format } from '../numeric/table.ts';
 import { matrixFacts, storable } from './candidates.ts';
 import { askedFormat } from './encode.ts';
 import { matrices } from './sensitivity.ts';
-
-/** A matrix that the format a plan names cannot hold. */
-export interface Substitute {
-  readonly tensor: string;
-  readonly asked: string;
-  /** What it is stored in: the smallest format that holds it and has at least the bits asked for. */
-  readonly stored: string;
-  /** Why, in words: `rows of 64 are no multiple of 256`. */
-  readonly reason: string;
-}
+import type { Substitute } from './substitutes.ts';
 
 /** A plan that names what every matrix is stored in, and what that is instead of. */
 export interface StoredPlan {

@@ -25,6 +25,7 @@ export interface RoundingMethod {
 /** Rounds any rows of the matrix: weight [rows, columns] to blocks [rows, columns / blockSize] of `format`. */
 export type Rounder = (format: NumberFormat, weight: Float32Array, blocks: Uint8Array) => void;
 
-/** The first is the default. */
+/** What files are made with; the first is the default. */
 export const roundingNames = ['gptq', 'nearest'] as const;
-export type RoundingName = (typeof roundingNames)[number];
+/** Beside those, another tool's, so that its files can be compared with. */
+export type RoundingName = (typeof roundingNames)[number] | 'llama-quantize';

@@ -1,100 +1,7 @@
 import * as Plot from '@observablehq/plot';
-import { draw, logTicks, MEASURED, PEER, PREDICTED } from './drawing.ts';
-import { bits, klText, megabytes, withError } from './format.ts';
-import type { Assignment, FrontierSample, MeasuredPoint, ReportData } from './types.ts';
-
-/** Predicted KL over file size with its band, and what was measured. KL on a logarithmic axis. */
-export function frontierChart({ frontier, measured, peers = [], result }: ReportData): string {
-  const line = frontier.filter((point) => point.predictedKl > 0);
-  const points = [...measured, ...peers].filter((point) => point.kl > 0);
-  if (line.length + points.length === 0) return '';
-  const kls = [...line.map((point) => point.predictedKl), ...points.map((point) => point.kl)];
-  const floor = Math.min(...kls) / 1.5;
-  const ceiling = Math.max(...kls) * 1.5;
-  const atLeast = (value: number) => Math.max(value, floor);
-  const own = points.filter((point) => !peers.includes(point));
-  const others = points.filter((point) => peers.includes(point));
-  const ticks = logTicks(floor, ceiling);
-  const marks: Plot.Markish[] = [
-    Plot.gridY(ticks),
-    // Given as text, because a logarithmic axis drops labels of its own accord.
-    Plot.axisY(ticks, { text: (tick: number) => klText(tick), label: 'KL, nats per token' }),
-    Plot.areaY(line, {
-      x: size,
-      y1: (p: FrontierSample) => atLeast(p.low),
-      y2: (p: FrontierSample) => atLeast(p.high),
-      fill: PREDICTED,
-      fillOpacity: 0.15,
-    }),
-    Plot.lineY(line, { x: size, y: 'predictedKl', stroke: PREDICTED, strokeWidth: 2 }),
-    ...pointMarks(others, PEER, 'square', atLeast),
-    ...pointMarks(own, MEASURED, 'circle', atLeast),
-    labels(others, 'start'),
-    // Files of one run lie close together: the last, which is the result, is labelled on the other side.
-    labels(own.slice(0, -1), 'end'),
-    labels(own.slice(-1), 'start'),
-  ];
-  if (result.targetBytes !== undefined)
-    marks.unshift(Plot.ruleX([result.targetBytes / 1e6], { stroke: 'var(--muted)', strokeDasharray: '4 3' }));
-  return draw('Predicted and measured KL over file size', {
-    width: 860,
-    height: 410,
-    marginBottom: 44,
-    marginLeft: 60,
-    marginRight: 30,
-    x: { label: 'file size, MB', grid: true, nice: true },
-    y: { type: 'log', label: 'KL, nats per token', domain: [floor, ceiling], axis: null },
-    marks,
-  });
-}
-
-function size({ bytes }: { bytes: number }): number {
-  return bytes / 1e6;
-}
-
-function pointMarks(
-  points: MeasuredPoint[],
-  color: string,
-  symbol: 'circle' | 'square',
-  atLeast: (value: number) => number,
-): Plot.Markish[] {
-  const title = ({ label, bytes, kl, standardError }: MeasuredPoint) =>
-    `${label}: ${megabytes(bytes)}, KL ${withError(kl, standardError)}`;
-  return [
-    Plot.ruleX(points, {
-      x: size,
-      y1: (p: MeasuredPoint) => atLeast(p.kl - 1.96 * p.standardError),
-      y2: (p: MeasuredPoint) => p.kl + 1.96 * p.standardError,
-      stroke: color,
-      strokeWidth: 1.5,
-    }),
-    Plot.dot(points, {
-      x: size,
-      y: 'kl',
-      r: 5,
-      symbol,
-      fill: color,
-      stroke: 'var(--surface)',
-      strokeWidth: 1.5,
-      title,
-    }),
-  ];
-}
-
-/** @param anchor side of the point that the label begins at */
-function labels(points: MeasuredPoint[], anchor: 'start' | 'end'): Plot.Markish {
-  return Plot.text(points, {
-    x: size,
-    y: 'kl',
-    text: 'label',
-    dx: anchor === 'start' ? 9 : -9,
-    dy: -7,
-    textAnchor: anchor,
-    fill: 'var(--ink-2)',
-    stroke: 'var(--surface)',
-    strokeWidth: 3,
-  });
-}
+import { bothWidths, draw, PREDICTED } from './drawing.ts';
+import { bits, klText } from './format.ts';
+import type { Assignment } from './types.ts';
 
 /** Upper limits of the heat map's steps in bits per weight; each has a colour `--heat-1` … in the stylesheet. */
 export const HEAT_STEPS = [2.7, 3.5, 4.3, 5.2, 6.3, 8.6, Infinity] as const;
@@ -103,14 +10,19 @@ export function heatStep(bitsPerWeight: number): number {
   return HEAT_STEPS.findIndex((limit) => bitsPerWeight <= limit) + 1;
 }
 
-/** Bits per weight of every matrix inside the blocks: roles down, layers across. */
+/** Least side of a cell whose number can be read. */
+const READABLE = 22;
+
+/** Bits per weight of every matrix inside the blocks: roles down and layers across, or on phones the other way round. */
 export function bitsChart(assignments: readonly Assignment[]): string {
   const inBlocks = assignments.filter(({ layer }) => layer >= 0);
   if (inBlocks.length === 0) return '';
-  const roles = [...new Set(inBlocks.map(({ role }) => role))];
-  const layers = Math.max(...inBlocks.map(({ layer }) => layer)) + 1;
+  return bothWidths((width) => (width === 'wide' ? bitsAcross(inBlocks) : bitsDown(inBlocks)));
+}
+
+function bitsAcross(inBlocks: readonly Assignment[]): string {
+  const { roles, layers } = extent(inBlocks);
   const cell = Math.max(9, Math.min(64, Math.floor(760 / layers)));
-  const labels = cell >= 26;
   return draw('Bits per weight by role and layer', {
     width: 100 + cell * layers,
     height: 40 + 28 * roles.length,
@@ -119,38 +31,65 @@ export function bitsChart(assignments: readonly Assignment[]): string {
     marginTop: 4,
     marginBottom: 36,
     padding: 0.06,
-    x: {
-      type: 'band',
-      label: 'layer',
-      domain: Array.from({ length: layers }, (_, i) => i),
-      tickSize: 0,
-      ticks: layerTicks(layers, cell),
-    },
+    x: { type: 'band', label: 'layer', domain: layerNumbers(layers), tickSize: 0, ticks: layerTicks(layers, cell) },
     y: { type: 'band', label: null, domain: roles, tickSize: 0 },
     color: { type: 'identity' },
-    marks: [
-      Plot.cell(inBlocks, {
-        x: 'layer',
-        y: 'role',
-        fill: ({ bitsPerWeight }: Assignment) => `var(--heat-${heatStep(bitsPerWeight)})`,
-        rx: 3,
-        title: ({ tensor, format, bitsPerWeight }: Assignment) =>
-          `${tensor}: ${format}, ${bits(bitsPerWeight)} bits per weight`,
-      }),
-      ...(labels
-        ? [
-            Plot.text(inBlocks, {
-              x: 'layer',
-              y: 'role',
-              text: ({ bitsPerWeight }: Assignment) => bitsPerWeight.toFixed(1),
-              fill: ({ bitsPerWeight }: Assignment) => `var(--on-heat-${heatStep(bitsPerWeight)})`,
-              fontSize: 11,
-              pointerEvents: 'none',
-            }),
-          ]
-        : []),
-    ],
+    marks: cells(inBlocks, { x: 'layer', y: 'role' }, cell >= READABLE ? Math.min(11, 0.4 * cell) : undefined),
   });
+}
+
+function bitsDown(inBlocks: readonly Assignment[]): string {
+  const { roles, layers } = extent(inBlocks);
+  return draw('Bits per weight by layer and role', {
+    width: 340,
+    height: 84 + 19 * layers,
+    marginLeft: 30,
+    marginRight: 4,
+    marginTop: 80,
+    marginBottom: 4,
+    padding: 0.06,
+    x: { type: 'band', label: null, domain: roles, tickSize: 0, axis: 'top', tickRotate: -60 },
+    y: { type: 'band', label: null, domain: layerNumbers(layers), tickSize: 0 },
+    color: { type: 'identity' },
+    marks: cells(inBlocks, { x: 'role', y: 'layer' }, roles.length <= 14 ? 10 : undefined),
+  });
+}
+
+function extent(inBlocks: readonly Assignment[]): { readonly roles: string[]; readonly layers: number } {
+  const roles = [...new Set(inBlocks.map(({ role }) => role))];
+  return { roles, layers: Math.max(...inBlocks.map(({ layer }) => layer)) + 1 };
+}
+
+function layerNumbers(layers: number): number[] {
+  return Array.from({ length: layers }, (_, i) => i);
+}
+
+/** @param fontSize of the numbers in the cells; undefined where they would not fit */
+function cells(
+  inBlocks: readonly Assignment[],
+  channels: { readonly x: string; readonly y: string },
+  fontSize: number | undefined,
+): Plot.Markish[] {
+  const marks: Plot.Markish[] = [
+    Plot.cell(inBlocks, {
+      ...channels,
+      fill: ({ bitsPerWeight }: Assignment) => `var(--heat-${heatStep(bitsPerWeight)})`,
+      rx: 3,
+      title: ({ tensor, format, bitsPerWeight }: Assignment) =>
+        `${tensor}: ${format}, ${bits(bitsPerWeight)} bits per weight`,
+    }),
+  ];
+  if (fontSize !== undefined)
+    marks.push(
+      Plot.text(inBlocks, {
+        ...channels,
+        text: ({ bitsPerWeight }: Assignment) => bitsPerWeight.toFixed(1),
+        fill: ({ bitsPerWeight }: Assignment) => `var(--on-heat-${heatStep(bitsPerWeight)})`,
+        fontSize,
+        pointerEvents: 'none',
+      }),
+    );
+  return marks;
 }
 
 function layerTicks(layers: number, cell: number): number[] {
@@ -192,7 +131,7 @@ export function roleChart(assignments: readonly Assignment[]): string {
   );
 }
 
-function sensitivity({ sensitivity: common, loss, lossError }: Assignment): { loss: number; error: number } {
+function sensitivity({ sensitivity: common, loss = 0, lossError = 0 }: Assignment): { loss: number; error: number } {
   return common ? { loss: common.loss, error: common.lossError } : { loss, error: lossError };
 }
 
@@ -211,7 +150,7 @@ function barChart(label: string, bars: readonly Bar[]): string {
       label: 'predicted KL, nats per token',
       grid: true,
       ticks: 4,
-      domain: [0, Math.max(...data.map((bar) => bar.loss + 1.96 * bar.error))],
+      domain: [0, Math.max(...data.map((bar) => bar.loss + 1.645 * bar.error))],
     },
     y: { label: null, domain: data.map(({ name }) => name), tickSize: 0, padding: 0.3 },
     marks: [
@@ -224,8 +163,8 @@ function barChart(label: string, bars: readonly Bar[]): string {
       }),
       Plot.ruleY(data, {
         y: 'name',
-        x1: (bar: Bar) => Math.max(0, bar.loss - 1.96 * bar.error),
-        x2: (bar: Bar) => bar.loss + 1.96 * bar.error,
+        x1: (bar: Bar) => Math.max(0, bar.loss - 1.645 * bar.error),
+        x2: (bar: Bar) => bar.loss + 1.645 * bar.error,
         stroke: 'var(--ink)',
         strokeWidth: 1.25,
       }),

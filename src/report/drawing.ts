@@ -12,7 +12,7 @@ export const PREDICTED = 'var(--predicted)';
 export const MEASURED = 'var(--measured)';
 export const PEER = 'var(--peer)';
 
-/** A chart as inline SVG. @param label what it shows, for those who do not see it */
+/** A drawing as inline SVG. @param label what it shows, for those who do not see it */
 export function draw(label: string, options: Plot.PlotOptions): string {
   const chart = Plot.plot({
     document,
@@ -26,10 +26,19 @@ export function draw(label: string, options: Plot.PlotOptions): string {
   return chart.outerHTML.replace(/ xmlns(:\w+)?="[^"]*"/g, '');
 }
 
-/** 1, 2 and 5 of each decade in [least, most]. */
-export function logTicks(least: number, most: number): number[] {
+/** Digits of each decade in [least, most]; default 1, 2 and 5. */
+export function logTicks(least: number, most: number, digits: readonly number[] = [1, 2, 5]): number[] {
   const ticks: number[] = [];
   for (let decade = Math.floor(Math.log10(least)); decade <= Math.log10(most); decade++)
-    for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${decade}`));
+    for (const digit of digits) ticks.push(Number(`${digit}e${decade}`));
   return ticks.filter((tick) => tick >= least && tick <= most);
+}
+
+/** How wide a drawing is: for desktops, and for a phone's 390 px less the page's margins. */
+export type Width = 'wide' | 'narrow';
+
+/** Both drawings; the stylesheet shows the one that fits. */
+export function bothWidths(chart: (width: Width) => string): string {
+  const wide = chart('wide');
+  return wide === '' ? '' : `<div class="wide">${wide}</div><div class="narrow">${chart('narrow')}</div>`;
 }

@@ -30,7 +30,9 @@ export function familyHtml({ members, best }: FamilyData): string {
   ]);
   return page(
     `${members.map(({ model }) => model).join(', ')}: which model, in how many bits`,
-    'Cross-entropy on held-out text, in bits per byte of text: lower is better. Every point is the best plan of its size.',
+    [
+      'Cross-entropy on held-out text, in bits per byte of text: lower is better. Every point is the best plan of its size.',
+    ],
     [
       section(
         'Loss over file size',

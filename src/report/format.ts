@@ -1,11 +1,21 @@
-/** KL in nats per token: four significant digits at any magnitude. */
+/** KL in nats per token: three significant digits as a decimal, so that sizes can be compared by eye; powers of ten only far below what can be measured. */
 export function klText(value: number): string {
   if (value === 0) return '0';
-  return Math.abs(value) < 1e-4 ? value.toExponential(2) : value.toPrecision(3).replace(/^0\.(\d*?)0+$/, '0.$1');
+  if (Math.abs(value) < 1e-7) return value.toExponential(1);
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(9, digits)).replace(/^(-?0\.\d*?)0+$/, '$1');
 }
 
 export function withError(value: number, error: number | undefined, text: (value: number) => string = klText): string {
-  return error === undefined ? text(value) : `${text(value)} ± ${text(error)}`;
+  return error === undefined ? text(value) : `${text(value)} ± ${errorText(value, error, text)}`;
+}
+
+/** An error with as many decimals as its value shows, where it has a digit there. */
+export function errorText(value: number, error: number, text: (value: number) => string = klText): string {
+  const shown = text(value);
+  const decimals = /^\d+\.(\d+)$/.exec(shown)?.[1].length;
+  const rounded = decimals === undefined ? 0 : Number(error.toFixed(decimals));
+  return rounded > 0 ? error.toFixed(decimals) : text(error);
 }
 
 /** Megabytes of 10⁶ bytes. */

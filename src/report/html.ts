@@ -1,7 +1,10 @@
-import { bitsChart, frontierChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
-import { bits, grouped } from './format.ts';
+import { bitsChart, HEAT_STEPS, heatStep, roleChart, tensorChart } from './charts.ts';
+import { bothWidths } from './drawing.ts';
+import { bits, grouped, klText } from './format.ts';
+import { frontierChart } from './frontier-chart.ts';
 import { escapeHtml, page, section, table } from './page.ts';
 import { ratioChart } from './ratio-chart.ts';
+import { KL_SCALE, KL_SCALE_LINE, klWords } from './scale.ts';
 import {
   assignmentTable,
   evaluationTable,
@@ -21,7 +24,7 @@ import type { Assignment, ReportData } from './types.ts';
 export function reportHtml(data: ReportData): string {
   return page(
     data.title,
-    modelFacts(data),
+    [scaleLead(data), modelFacts(data)],
     `<div class="tiles">${tiles(data).map(tile).join('')}</div>
 ${frontierSection(data)}
 ${ratioSection(data)}
@@ -30,10 +33,18 @@ ${sensitivitySection(data.assignments)}
 <div class="columns stack">${tableSection('Predicted and measured', evaluationTable(data))}${tableSection('Solver', solverTable(data))}</div>
 ${tableSection('Where the bytes go', formatTable(data))}
 ${commandSection(data)}
+${scaleSection(data)}
 <div class="columns stack">${tableSection('Measured files', measuredTable(data))}${tableSection('Time', timingTable(data))}</div>
 <section><details><summary>Every matrix</summary>${table(assignmentTable(data))}</details></section>
 ${footer(data)}`,
   );
+}
+
+/** The answer in one sentence. */
+function scaleLead({ evaluation, result }: ReportData): string {
+  const kl = evaluation?.kl.mean ?? result.predictedKl;
+  if (kl === undefined) return '';
+  return `KL ${klText(kl)}: ${klWords(kl)}. (${KL_SCALE_LINE}.)`;
 }
 
 function modelFacts({ model }: ReportData): string {
@@ -50,25 +61,25 @@ function frontierSection(data: ReportData): string {
   if (chart === '') return '';
   const legend = [
     data.frontier.length > 0
-      ? '<span><i style="background:var(--predicted)"></i>predicted, with 95 % interval</span>'
+      ? '<span><i style="background:var(--predicted)"></i>best plan of every size, predicted, with what nine of ten lie in</span>'
       : '',
     data.measured.length > 0
       ? '<span><i class="dot" style="background:var(--measured)"></i>measured on held-out text</span>'
       : '',
     data.peers?.length
-      ? '<span><i style="background:var(--peer)"></i>other tools, measured in the same way</span>'
+      ? '<span><i style="background:var(--peer)"></i>what one would take otherwise: measured in the same way, or hollow where predicted</span>'
       : '',
     data.result.targetBytes === undefined ? '' : '<span><i class="rule"></i>budget</span>',
   ];
   return section(
     'Size against quality',
-    'The best plan for every size; lower is closer to the original.',
+    'Bits per weight of the whole file, and its size; lower is closer to the original.',
     `<div class="legend">${legend.join('')}</div>${chart}`,
   );
 }
 
 function ratioSection({ frontier }: ReportData): string {
-  const chart = ratioChart(frontier);
+  const chart = bothWidths((width) => ratioChart(frontier, width));
   if (chart === '') return '';
   const lead = 'Share of the weights in formats below 5 bits (quantization ratio) in the best plan of every size.';
   return section('How much can be in low precision', lead, chart);
@@ -93,7 +104,7 @@ function sensitivitySection(assignments: readonly Assignment[]): string {
   if (tensors === '') return '';
   const common = [...new Set(assignments.flatMap(({ sensitivity }) => (sensitivity ? [sensitivity.format] : [])))];
   const at = common.length > 0 ? `if it alone were stored in ${common.join(' or ')}` : 'as stored';
-  const part = (title: string, chart: string) => section(title, `KL that each would cost ${at}; bars of 95 %.`, chart);
+  const part = (title: string, chart: string) => section(title, `KL that each would cost ${at}; lines of 90 %.`, chart);
   return `<div class="columns stack">${part('Most sensitive tensors', tensors)}${part('Sensitivity by role', roleChart(assignments))}</div>`;
 }
 
@@ -106,8 +117,28 @@ function commandSection({ commands }: ReportData): string {
   );
 }
 
-function footer({ notes = [], date }: ReportData): string {
-  const lines = [...notes, `bitbudget${date === undefined ? '' : `, ${date}`}`];
+/** What a KL means, with the step that this file stands on. */
+function scaleSection({ evaluation, result }: ReportData): string {
+  const kl = evaluation?.kl.mean ?? result.predictedKl;
+  if (kl === undefined) return '';
+  const here = KL_SCALE.findLast(({ from }) => kl >= from);
+  const rows = KL_SCALE.map((step) => {
+    const range = step.from === 0 ? `below ${KL_SCALE[1].from}` : `from ${step.from}`;
+    return [range, step.words, step === here ? 'this file' : ''];
+  });
+  const lead =
+    'KL divergence says how far the file’s probabilities for the next token are from the original’s, in nats per token, on average over text.';
+  return section('What KL means', lead, table({ head: ['KL', 'what people see', ''], rows }));
+}
+
+function footer({ notes = [], date, command, versions = {}, calibration }: ReportData): string {
+  const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const lines = [
+    ...(calibration ? [`measured on ${calibration.name}, SHA-256 ${calibration.sha256}`] : []),
+    ...notes,
+    ...(command === undefined ? [] : [command]),
+    [...made, ...(date === undefined ? [] : [date])].join(', ') || 'bitbudget',
+  ];
   return `<footer>${lines.map((line) => `<div>${escapeHtml(line)}</div>`).join('')}</footer>`;
 }
 

@@ -5,7 +5,7 @@ import type { TextTable } from './summary.ts';
 const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 /** One self-contained page: no scripts, no requests, light and dark. @param body HTML, escaped where it must be */
-export function page(title: string, lead: string, body: string): string {
+export function page(title: string, leads: readonly string[], body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -19,7 +19,10 @@ export function page(title: string, lead: string, body: string): string {
 <main>
 <header>
 <h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(lead)}</p>
+${leads
+  .filter((lead) => lead !== '')
+  .map((lead) => `<p>${escapeHtml(lead)}</p>`)
+  .join('\n')}
 </header>
 ${body}
 </main>

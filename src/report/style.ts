@@ -36,6 +36,8 @@ section{background:var(--surface);border:1px solid var(--line);border-radius:10p
 .legend i{display:inline-block;width:14px;height:14px;border-radius:3px;margin-right:6px;vertical-align:-2px}
 .legend i.dot{border-radius:50%}
 .legend i.rule{height:0;border-top:2px dashed var(--muted);border-radius:0;vertical-align:4px}
+code,footer{overflow-wrap:anywhere}
+.narrow{display:none}
 svg{display:block;max-width:100%;height:auto;color:var(--ink-2);--plot-background:var(--surface)}
 svg text{white-space:pre;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
@@ -47,6 +49,6 @@ pre{background:var(--page);border:1px solid var(--line);border-radius:8px;paddin
 summary{cursor:pointer;font-weight:600}
 details table{margin-top:12px}
 footer{margin-top:20px;font-size:13px;color:var(--muted)}
-@media (max-width:480px){.columns{grid-template-columns:1fr}}
+@media (max-width:640px){.wide{display:none}.narrow{display:block}main{padding:20px 12px 48px}section{padding:14px 12px}h1{font-size:21px}.columns{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:18px}}
 @media print{section,.tile{break-inside:avoid}}
 `;

@@ -1,4 +1,4 @@
-import { bits, grouped, klText, megabytes, percent, seconds, withError } from './format.ts';
+import { bits, errorText, grouped, klText, megabytes, percent, seconds, withError } from './format.ts';
 import type { Assignment, ReportData } from './types.ts';
 
 /** A table as both HTML and Markdown show it: a head and rows of plain text. */
@@ -24,10 +24,14 @@ export function tiles({ result, evaluation, model }: ReportData): Tile[] {
     },
   ];
   if (result.predictedKl !== undefined)
-    tiles.push({ label: 'Predicted KL', value: klText(result.predictedKl), note: errorNote(result.predictedKlError) });
+    tiles.push({ label: 'Predicted KL', value: klText(result.predictedKl), note: predictionNote(result) });
   if (evaluation) {
     tiles.push(
-      { label: 'Measured KL', value: klText(evaluation.kl.mean), note: errorNote(evaluation.kl.standardError) },
+      {
+        label: 'Measured KL',
+        value: klText(evaluation.kl.mean),
+        note: `± ${errorText(evaluation.kl.mean, evaluation.kl.standardError)} nats per token`,
+      },
       {
         label: 'Same top token',
         value: percent(evaluation.topAgreement.mean),
@@ -48,6 +52,12 @@ function budgetNote({ fileBytes, targetBytes }: ReportData['result']): string {
   return `${percent(fileBytes / targetBytes)} of a budget of ${megabytes(targetBytes)}`;
 }
 
+function predictionNote({ predictedInterval, predictedKlError, corrected }: ReportData['result']): string {
+  if (predictedInterval === undefined) return errorNote(predictedKlError);
+  const range = `${klText(predictedInterval.low)} to ${klText(predictedInterval.high)} in nine of ten`;
+  return corrected === false ? `${range}; not yet corrected` : range;
+}
+
 function errorNote(error: number | undefined): string {
   return error === undefined ? 'nats per token' : `± ${klText(error)} nats per token`;
 }
@@ -57,6 +67,10 @@ export function evaluationTable({ result, evaluation }: ReportData): TextTable {
   const rows: string[][] = [];
   if (result.predictedKl !== undefined)
     rows.push(['KL, predicted', withError(result.predictedKl, result.predictedKlError)]);
+  if (result.predictedInterval) {
+    const { low, high } = result.predictedInterval;
+    rows.push(['nine of ten lie in', `${klText(low)} to ${klText(high)}`]);
+  }
   if (evaluation) {
     const { kl, klQuantiles: quantiles, perplexity, referencePerplexity, topAgreement } = evaluation;
     rows.push(['KL, measured', withError(kl.mean, kl.standardError)]);
@@ -90,7 +104,7 @@ export function solverTable({ result }: ReportData): TextTable {
       ['status', solver.status],
       ['predicted KL', klText(result.predictedKl ?? 0)],
       ['proven lower bound', klText(solver.bound)],
-      ['gap', klText(solver.gap)],
+      ...(solver.gap > 0 ? [['distance from it', klText(solver.gap)]] : []),
       ['rounding', result.rounding],
     ],
   };
@@ -107,9 +121,10 @@ export function formatTable({ assignments }: ReportData): TextTable {
       grouped(weights),
       percent(weights / all.weights),
       grouped(bytes),
+      megabytes(bytes),
       bits((8 * bytes) / weights),
     ]);
-  return { head: ['format', 'matrices', 'weights', 'share', 'bytes', 'bits/weight'], rows };
+  return { head: ['format', 'matrices', 'weights', 'share', 'bytes', 'size', 'bits/weight'], rows };
 }
 
 export function total(assignments: readonly Assignment[]): { weights: number; bytes: number } {
@@ -128,7 +143,7 @@ export function assignmentTable({ assignments }: ReportData): TextTable {
       format,
       bits(bitsPerWeight),
       grouped(bytes),
-      withError(loss, lossError),
+      loss === undefined ? '–' : withError(loss, lossError ?? 0),
     ]),
   };
 }
@@ -137,9 +152,10 @@ export function measuredTable({ measured, peers = [] }: ReportData): TextTable {
   const rows = [...measured, ...peers].map(({ label, bytes, kl, standardError }) => [
     label,
     grouped(bytes),
-    withError(kl, standardError),
+    megabytes(bytes),
+    standardError === undefined ? `${klText(kl)} predicted` : withError(kl, standardError),
   ]);
-  return { head: ['file', 'bytes', 'measured KL'], rows };
+  return { head: ['file', 'bytes', 'size', 'KL'], rows };
 }
 
 export function timingTable({ timings }: ReportData): TextTable {

@@ -7,6 +7,12 @@ export interface ReportData {
   readonly title: string;
   /** When the run ended, ISO 8601. */
   readonly date?: string;
+  /** The command that made it. */
+  readonly command?: string;
+  /** What it was made by: `bitbudget` and `node`, with their versions. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** Text that was measured on: base name of its file, SHA-256 of its contents. */
+  readonly calibration?: { readonly name: string; readonly sha256: string };
   readonly model: ReportModel;
   readonly result: ReportResult;
   /** Every matrix of the plan. */
@@ -15,8 +21,8 @@ export interface ReportData {
   readonly frontier: readonly FrontierSample[];
   /** Files of this run whose KL was measured, such as the plans that verification tried. */
   readonly measured: readonly MeasuredPoint[];
-  /** Other tools' files of the same model, judged in the same way. */
-  readonly peers?: readonly MeasuredPoint[];
+  /** What one would take otherwise: other tools' files, one type everywhere, files of the user's. */
+  readonly peers?: readonly ReportPeer[];
   readonly evaluation?: ReportEvaluation;
   readonly timings: readonly Timing[];
   /** How to use the file. */
@@ -34,6 +40,10 @@ export interface ReportModel {
   readonly parameters: number;
   /** Of the original model's tensors. */
   readonly originalBytes: number;
+  /** The original: `user/repo` of a hub, or a name. */
+  readonly baseModel?: string;
+  /** As the source says it. */
+  readonly license?: string;
 }
 
 /** The file that was made. */
@@ -46,6 +56,10 @@ export interface ReportResult {
   readonly rounding: string;
   readonly predictedKl?: number;
   readonly predictedKlError?: number;
+  /** What the KL lies in nine of ten times. */
+  readonly predictedInterval?: { readonly low: number; readonly high: number };
+  /** Whether predictions were corrected by true evaluations of this model. */
+  readonly corrected?: boolean;
   /** Of one decoded token on the device of the run, where latency was budgeted. */
   readonly latency?: ReportLatency;
   /** The solver's answer about the predicted KL; absent when the plan was given. */
@@ -73,9 +87,9 @@ export interface Assignment {
   readonly format: string;
   readonly bitsPerWeight: number;
   readonly bytes: number;
-  /** Predicted KL that the choice costs, with its standard error. */
-  readonly loss: number;
-  readonly lossError: number;
+  /** Predicted KL that the choice costs, with its standard error; absent where nothing was priced. */
+  readonly loss?: number;
+  readonly lossError?: number;
   /** What the matrix would cost at one common width, for comparing sensitivities; default `loss`. */
   readonly sensitivity?: { readonly format: string; readonly loss: number; readonly lossError: number };
 }
@@ -83,7 +97,7 @@ export interface Assignment {
 export interface FrontierSample {
   readonly bytes: number;
   readonly predictedKl: number;
-  /** 95 % interval. */
+  /** 90 % interval. */
   readonly low: number;
   readonly high: number;
   /** Share of the weights in formats below 5 bits, 0 to 1; runs saved by older versions have none. */
@@ -117,6 +131,15 @@ export interface MeasuredPoint {
   readonly bytes: number;
   readonly kl: number;
   readonly standardError: number;
+}
+
+/** A file that one would take otherwise. */
+export interface ReportPeer {
+  readonly label: string;
+  readonly bytes: number;
+  readonly kl: number;
+  /** Absent where the KL is predicted. */
+  readonly standardError?: number;
 }
 
 interface Mean {

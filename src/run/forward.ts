@@ -1,7 +1,7 @@
 import type { WorkOptions } from '../core/progress.ts';
 import { allRows } from '../graph/rewrite.ts';
-import { boundaryInputs, inputsOf, segment, segmentCount } from '../graph/segments.ts';
-import type { Graph, ValueId } from '../graph/types.ts';
+import { boundaryInputs, inputsOf, lastReader, segment, segmentCount } from '../graph/segments.ts';
+import type { Graph } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { memoryBoundaries } from './boundaries.ts';
@@ -30,7 +30,9 @@ export async function hiddenStates(
   const graph = allRows(model.graph);
   const run = new SegmentedRun(device, model, graph, textSequences(tokens), wholeTarget(model));
   const head = segmentCount(graph) - 1;
-  const [value] = boundaryInputs(segment(graph, head, head + 1));
+  const [value, ...others] = boundaryInputs(segment(graph, head, head + 1));
+  if (others.length > 0)
+    throw new RangeError(`the last segment reads ${others.length + 1} values of earlier ones, expected one`);
   const shape = run.boundaryShape();
   const boundaries = memoryBoundaries(shape);
   try {
@@ -49,12 +51,8 @@ export async function hiddenStates(
   }
 }
 
-/** Last segment that reads a value. */
-export function lastReader(graph: Graph, value: ValueId): number {
-  for (let index = segmentCount(graph) - 1; index >= 0; index--)
-    if (boundaryInputs(segment(graph, index, index + 1)).includes(value)) return index;
-  return -1;
-}
+/** Most bytes of an output head that are kept. */
+const RESIDENT_BYTES = 2 ** 30;
 
 /** The output head, kept in the device's memory when it fits, streamed by rows of the vocabulary otherwise. */
 export interface Head {
@@ -64,15 +62,28 @@ export interface Head {
 }
 
 /** @param residentBytes most bytes of float32 weights to keep, default 1 GiB */
-export async function openHead(device: Device, model: Model, residentBytes = 2 ** 30): Promise<Head> {
+export async function openHead(device: Device, model: Model, residentBytes = RESIDENT_BYTES): Promise<Head> {
+  return new TiledHead(device, model, headTiles(model, residentBytes));
+}
+
+/** An output head that is run in tiles. */
+export interface HeadTiles {
+  /** The last segment, its matrix as tall as a tile. */
+  readonly part: Graph;
+  readonly tensor: ModelTensor;
+  /** Rows of a tile. */
+  readonly step: number;
+}
+
+/** @param residentBytes as in `openHead` */
+export function headTiles(model: Pick<Model, 'graph' | 'tensors'>, residentBytes = RESIDENT_BYTES): HeadTiles {
   const graph = allRows(model.graph);
   const last = segmentCount(graph) - 1;
-  const part = segment(graph, last, last + 1);
   const tensor = headTensor(model);
   const [vocabulary, hidden] = tensor.shape;
   const rows = Math.floor(residentBytes / (4 * hidden));
   const step = rows >= vocabulary ? vocabulary : Math.max(1, Math.min(rows, Math.floor(CHUNK_VALUES / hidden)));
-  return new TiledHead(device, model, part, tensor, step);
+  return { part: tiled(segment(graph, last, last + 1), tensor.name, step), tensor, step };
 }
 
 /** The output head in tiles of some rows of its matrix; all of them are one tile where they fit. */
@@ -85,10 +96,10 @@ class TiledHead implements Head {
   /** First row of the tile in memory. */
   #loaded = -1;
 
-  constructor(device: Device, model: Model, part: Graph, tensor: ModelTensor, step: number) {
+  constructor(device: Device, model: Model, { part, tensor, step }: HeadTiles) {
     this.#memory = new SharedMemory(device);
     this.#model = model;
-    this.#part = tiled(part, tensor.name, step);
+    this.#part = part;
     this.#tensor = tensor;
     this.#step = step;
   }

@@ -45,8 +45,7 @@ export async function loadSegment({ memory, model, sequences }: LoadTask, part: 
       const input = lookedUpBy(part, name);
       if (input === undefined) await memory.load(tensorOf(model, name));
       else {
-        const order = Array.from({ length: sequences.sequences }, (_, i) => i);
-        const table = await tableRows(tensorOf(model, name), sequences.input(input, order) as Int32Array);
+        const table = await tableRows(tensorOf(model, name), tableIds(sequences, input));
         memory.set(name, table.values);
         rows.set(name, table);
         byInput.set(input, table);
@@ -68,7 +67,7 @@ export async function loadSegment({ memory, model, sequences }: LoadTask, part: 
 }
 
 /** The input whose ids a weight is looked up by, where that is all that is done with it. */
-function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefined {
+export function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefined {
   const readers = nodes.filter(({ inputs }) =>
     inputs.some((id) => {
       const value = id === null ? undefined : values[id];
@@ -82,10 +81,18 @@ function lookedUpBy({ values, nodes }: Graph, tensor: string): string | undefine
   return ids.size === 1 && value.source === 'input' ? value.name : undefined;
 }
 
-/** Reads the rows that `ids` name, chunk by chunk: the whole table is never in memory. Throws RangeError for ids outside it. */
-export async function tableRows(tensor: ModelTensor, named: Int32Array): Promise<TableRows> {
+/** Ids that an input holds in all sequences: ascending, each once. */
+export function tableIds(sequences: Sequences, input: string): Int32Array {
+  const order = Array.from({ length: sequences.sequences }, (_, i) => i);
+  return Int32Array.from(new Set(sequences.input(input, order) as Int32Array)).sort();
+}
+
+/**
+ * Reads the rows that `ids` name, chunk by chunk: the whole table is never in memory. Throws RangeError for ids outside it.
+ * @param ids ascending, each once
+ */
+export async function tableRows(tensor: ModelTensor, ids: Int32Array): Promise<TableRows> {
   const [rows, columns] = tensor.shape;
-  const ids = Int32Array.from(new Set(named)).sort();
   if (ids[0] < 0 || ids[ids.length - 1] >= rows)
     throw new RangeError(`token ids run from ${ids[0]} to ${ids[ids.length - 1]}, the vocabulary has ${rows} tokens`);
   const values = new Float32Array(ids.length * columns);

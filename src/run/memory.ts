@@ -54,7 +54,7 @@ export class SharedMemory {
 
   constant(recipe: Recipe, shape: Shape, capacities: Sizes): Buffer {
     const bound = shape.map((size) => sizeOf(size, capacities));
-    const key = JSON.stringify([recipe, bound]);
+    const key = constantKey(recipe, shape, capacities);
     let found = this.#constants.get(key);
     if (found === undefined) {
       const values = constantValues(recipe, bound);
@@ -88,6 +88,16 @@ export class SharedMemory {
   }
 }
 
+/** What makes two constants the same. */
+export function constantKey(recipe: Recipe, shape: Shape, capacities: Sizes): string {
+  return JSON.stringify([recipe, shape.map((size) => sizeOf(size, capacities))]);
+}
+
+/** Rows that are read and decoded at a time. */
+export function rowsAtOnce(columns: number): number {
+  return Math.max(1, Math.floor(CHUNK_VALUES / columns));
+}
+
 async function loadBlocks(device: Device, tensor: ModelTensor): Promise<Buffer> {
   const blocks = await tensor.loadBlocks!();
   const buffer = device.allocate(blocks.byteLength);
@@ -115,7 +125,7 @@ export async function loadRowsInto(
   buffer: Buffer,
 ): Promise<void> {
   const columns = tensor.shape.length > 1 ? tensor.shape[1] : 1;
-  const step = Math.max(1, Math.floor(CHUNK_VALUES / columns));
+  const step = rowsAtOnce(columns);
   for (let row = start; row < end; row += step) {
     const last = Math.min(end, row + step);
     const slot = { buffer, offset: 4 * (row - start) * columns };

@@ -1,5 +1,5 @@
 import { aligned, type Schedule, schedule } from '../graph/schedule.ts';
-import { inputNamed, weightsOf } from '../graph/segments.ts';
+import { inputsOf, weightsOf } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Buffer, Device, Executable, Slot } from '../kernels/device.ts';
 import { bytesOfType, countOf, type Sizes } from '../kernels/program.ts';
@@ -16,6 +16,26 @@ export interface ProgramOptions {
   readonly lent?: ReadonlyMap<ValueId, Slot>;
 }
 
+/** Schedules made for a target: a prompt's program is opened again for every prompt. */
+const made = new WeakMap<Target, WeakMap<Graph, Map<string, Schedule>>>();
+
+function scheduled(
+  graph: Graph,
+  target: Target,
+  capacities: Sizes,
+  kept?: readonly ValueId[],
+  lent?: readonly ValueId[],
+): Schedule {
+  const byGraph = made.get(target) ?? new WeakMap<Graph, Map<string, Schedule>>();
+  made.set(target, byGraph);
+  const known = byGraph.get(graph) ?? new Map<string, Schedule>();
+  byGraph.set(graph, known);
+  const key = JSON.stringify([capacities, kept ?? [], lent ?? []]);
+  const found = known.get(key) ?? schedule(graph, target, capacities, kept, lent);
+  known.set(key, found);
+  return found;
+}
+
 /** A graph on a device: its schedule, its arena, and the shared memory that it reads. */
 export class RunningProgram {
   readonly graph: Graph;
@@ -24,12 +44,15 @@ export class RunningProgram {
   readonly #arena: Buffer;
   readonly #slots: readonly Slot[];
   readonly #executable: Executable;
+  /** Inputs by name: they are written token by token. */
+  readonly #inputs: ReadonlyMap<string, ValueId>;
 
   /** Weights must be loaded; constants and states are made where they are not there yet. */
   constructor(memory: SharedMemory, graph: Graph, { target, capacities, kept, lent = new Map() }: ProgramOptions) {
     this.graph = graph;
+    this.#inputs = new Map(inputsOf(graph).map((id) => [(graph.values[id] as { name: string }).name, id]));
     this.#device = memory.device;
-    this.#schedule = schedule(graph, target, capacities, kept, [...lent.keys()]);
+    this.#schedule = scheduled(graph, target, capacities, kept, [...lent.keys()]);
     const { program } = this.#schedule;
     const given = constantSlots(memory, graph, this.#schedule);
     for (const [value, slot] of lent) given.set(this.#schedule.operandOf(value)!, slot);
@@ -60,7 +83,7 @@ export class RunningProgram {
 
   /** Memory of a value. @throws RangeError for one that no node reads or makes */
   slot(value: ValueId | string): Slot {
-    const id = typeof value === 'string' ? inputNamed(this.graph, value) : value;
+    const id = typeof value === 'string' ? this.#inputs.get(value) : value;
     const operand = id === undefined ? undefined : this.#schedule.operandOf(id);
     if (operand === undefined) throw new RangeError(`value ${value} is not in this program`);
     return this.#slots[operand];

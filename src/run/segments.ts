@@ -58,9 +58,15 @@ export class SegmentedRun {
       const part = segment(this.graph, index, index + 1);
       const tables = await loadSegment(this, part);
       try {
-        await this.#forwardSegment(part, tables, boundaries, options.batches ?? this.batches(part), async (batch) => {
-          await (options.report?.(index, batch) ?? checkpoint(options.signal));
-        });
+        await this.#forwardSegment(
+          part,
+          tables,
+          boundaries,
+          options.batches ?? batchesOf(part, this.target, this.sequences),
+          async (batch) => {
+            await (options.report?.(index, batch) ?? checkpoint(options.signal));
+          },
+        );
       } finally {
         this.memory.drop(...tables.loaded);
       }
@@ -90,8 +96,7 @@ export class SegmentedRun {
 
   /** A program for the largest of some batches. */
   open(part: Graph, batches: readonly SequenceRange[], kept?: readonly ValueId[]): RunningProgram {
-    const most = Math.max(...batches.map(({ order }) => order.length));
-    const capacities = { ...sizesOf(this.sequences, most), context: this.sequences.length };
+    const capacities = { ...sizesOf(this.sequences, largest(batches)), context: this.sequences.length };
     return new RunningProgram(this.memory, part, { target: this.target, capacities, kept });
   }
 
@@ -130,19 +135,6 @@ export class SegmentedRun {
     boundaries.write(as, batch.start * each, numbers);
   }
 
-  /** All sequences in order, as many together as fit. */
-  batches(part: Graph): SequenceRange[] {
-    const { sequences } = this.sequences;
-    const capacities = { ...sizesOf(this.sequences, 1), context: this.sequences.length };
-    const bytes = schedule(part, this.target, capacities).program.arenaBytes;
-    const step = Math.min(sequences, Math.max(1, Math.floor(BATCH_BYTES / bytes)));
-    return Array.from({ length: Math.ceil(sequences / step) }, (_, i) => {
-      const start = i * step;
-      const count = Math.min(step, sequences - start);
-      return { start, order: Array.from({ length: count }, (__, s) => start + s) };
-    });
-  }
-
   /** Numbers of every value that crosses a cut. */
   boundaryShape(): Map<ValueId, number> {
     const shape = new Map<ValueId, number>();
@@ -155,4 +147,22 @@ export class SegmentedRun {
   close(): void {
     this.memory.close();
   }
+}
+
+/** Sequences of the largest batch. */
+export function largest(batches: readonly SequenceRange[]): number {
+  return Math.max(...batches.map(({ order }) => order.length));
+}
+
+/** All sequences in order, as many together as fit. */
+export function batchesOf(part: Graph, target: Target, all: Sequences): SequenceRange[] {
+  const { sequences } = all;
+  const capacities = { ...sizesOf(all, 1), context: all.length };
+  const bytes = schedule(part, target, capacities).program.arenaBytes;
+  const step = Math.min(sequences, Math.max(1, Math.floor(BATCH_BYTES / bytes)));
+  return Array.from({ length: Math.ceil(sequences / step) }, (_, i) => {
+    const start = i * step;
+    const count = Math.min(step, sequences - start);
+    return { start, order: Array.from({ length: count }, (__, s) => start + s) };
+  });
 }

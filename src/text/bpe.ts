@@ -5,6 +5,8 @@ import type { TextEncoding } from './vocabulary-tokenizer.ts';
 const chunkLength = 1 << 16;
 /** Words remembered with their ids; natural text repeats most of its words. About 10 MB. */
 const cacheLimit = 100_000;
+/** Longer words, whole lines of some vocabularies, hardly come again. */
+const longestRemembered = 64;
 
 export interface BpeOptions {
   /** Normalizer object as in tokenizer.json. */
@@ -21,6 +23,19 @@ export interface BpeOptions {
   readonly unknownToken?: string;
   /** Whether the words of a text stay the same when it is cut between a letter and a line end. */
   readonly cuttable: boolean;
+  /** How text is prepared and words are spelt in the vocabulary; default the byte alphabet. */
+  readonly spelling?: Spelling;
+}
+
+/** Spelling of a vocabulary without the byte alphabet: characters as they are, bytes `<0xNN>` for those it lacks. */
+export interface Spelling {
+  /** Spaces are `▁`. */
+  readonly escapesSpaces?: boolean;
+  /** White space separates words and is in none; text may be put into small letters. */
+  readonly dropsSpaces?: boolean;
+  readonly lowercase?: boolean;
+  /** A run of line feeds that is a token is taken whole, without merging. */
+  readonly wholeNewlines?: boolean;
 }
 
 /**
@@ -32,17 +47,28 @@ export class BpeEncoding implements TextEncoding {
   /** Words of a text, when the splitting is known. */
   readonly #split: ((text: string) => string[]) | undefined;
   readonly #cuttable: boolean;
+  readonly #spelling: Spelling | undefined;
+  readonly #vocab: Readonly<Record<string, number>>;
   readonly #cache = new Map<string, readonly number[]>();
 
   constructor(options: BpeOptions) {
-    const { words, vocab, merges, ignoreMerges, unknownToken } = options;
-    const model = { type: 'BPE', vocab, merges, ignore_merges: ignoreMerges, unk_token: unknownToken ?? null };
+    const { words, vocab, merges, ignoreMerges, unknownToken, spelling } = options;
+    this.#spelling = spelling;
+    this.#vocab = vocab;
+    const model = {
+      type: 'BPE',
+      vocab,
+      merges,
+      ignore_merges: ignoreMerges,
+      unk_token: unknownToken ?? null,
+      byte_fallback: spelling !== undefined,
+    };
     const splits = Array.isArray(words) ? words : undefined;
     this.#cuttable = options.cuttable;
     if (splits === undefined) {
       this.#library = library(options.normalizer, words, model);
     } else {
-      this.#library = library(null, byteAlphabet, model);
+      this.#library = library(null, spelling === undefined ? byteAlphabet : null, model);
       const splitter = library(options.normalizer, splitting(splits), { type: 'BPE', vocab: {}, merges: [] });
       this.#split = (text) => splitter.pre_tokenizer(splitter.normalizer?.(text) ?? text);
     }
@@ -50,7 +76,7 @@ export class BpeEncoding implements TextEncoding {
 
   encode(text: string): Int32Array {
     // A lone surrogate is no text; UTF-8 makes it U+FFFD.
-    text = text.toWellFormed();
+    text = this.#spelt(text.toWellFormed());
     const parts: Int32Array[] = [];
     let length = 0;
     for (let start = 0; start < text.length; ) {
@@ -69,18 +95,28 @@ export class BpeEncoding implements TextEncoding {
     return ids;
   }
 
+  #spelt(text: string): string {
+    const lower = this.#spelling?.lowercase === true ? text.toLowerCase() : text;
+    return this.#spelling?.escapesSpaces === true ? lower.replaceAll(' ', '▁') : lower;
+  }
+
   #encodeChunk(text: string): Int32Array {
     if (this.#split === undefined) return Int32Array.from(this.#idsOf(text));
     const ids: number[] = [];
-    for (const word of this.#split(text)) for (const id of this.#idsOfWord(word)) ids.push(id);
+    for (const word of this.#split(text)) {
+      if (this.#spelling?.dropsSpaces === true && /^\s*$/u.test(word)) continue;
+      for (const id of this.#idsOfWord(word)) ids.push(id);
+    }
     return Int32Array.from(ids);
   }
 
   #idsOfWord(word: string): readonly number[] {
     const known = this.#cache.get(word);
     if (known !== undefined) return known;
-    const ids = this.#idsOf(word);
+    const whole = this.#spelling?.wholeNewlines === true && /^\n+$/.test(word) ? this.#vocab[word] : undefined;
+    const ids = whole === undefined ? this.#idsOf(word) : [whole];
     // Starting afresh costs less than keeping the order of use.
+    if (word.length > longestRemembered) return ids;
     if (this.#cache.size >= cacheLimit) this.#cache.clear();
     this.#cache.set(word, ids);
     return ids;

@@ -7,13 +7,14 @@ export type ReadFile = (name: string) => Promise<Uint8Array | undefined>;
 
 /**
  * Files that a Hugging Face folder carries its tokens and template in, all that `tokenizerFromFolder` reads. One of the
- * vocabularies is needed: tokenizer.json, tokenizer.model, or vocab.json with merges.txt.
+ * vocabularies is needed: tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt.
  */
 export const tokenFiles = [
   'tokenizer.json',
   'tokenizer.model',
   'vocab.json',
   'merges.txt',
+  'vocab.txt',
   'tokenizer_config.json',
   'special_tokens_map.json',
   'added_tokens.json',
@@ -60,17 +61,19 @@ async function readVocabulary(
   read: ReadFile,
   text: (file: string) => Promise<string | undefined>,
   json: (file: string) => Promise<object | undefined>,
-): Promise<Pick<HfTokenizerFiles, 'tokenizer' | 'sentencePiece' | 'merges'>> {
+): Promise<Pick<HfTokenizerFiles, 'tokenizer' | 'sentencePiece' | 'merges' | 'words'>> {
   const tokenizer = await json('tokenizer.json');
   if (tokenizer !== undefined) return { tokenizer };
   const sentencePiece = await read('tokenizer.model');
   if (sentencePiece !== undefined) return { sentencePiece: notPointer(`${name}/tokenizer.model`, sentencePiece) };
   const [vocab, merges] = [await json('vocab.json'), await text('merges.txt')];
   if (vocab !== undefined && merges !== undefined) return { merges: { vocab, merges } };
+  const words = vocab === undefined && merges === undefined ? await text('vocab.txt') : undefined;
+  if (words !== undefined) return { words };
   const half = vocab === undefined ? merges && 'merges.txt without vocab.json' : 'vocab.json without merges.txt';
   const tekken = (await read('tekken.json')) === undefined ? undefined : 'tekken.json alone';
   throw new FormatError(
-    `${name}: ${half ?? tekken ?? 'holds no tokenizer'}; expected tokenizer.json, tokenizer.model, or vocab.json with merges.txt: fetch it from where the model came from`,
+    `${name}: ${half ?? tekken ?? 'holds no tokenizer'}; expected tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt: fetch it from where the model came from`,
   );
 }
 

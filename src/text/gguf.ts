@@ -1,37 +1,85 @@
 import type { MetadataValue } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { BpeEncoding } from './bpe.ts';
+import type { PreTokenizer } from './pre-tokenizers.ts';
 import { preTokenizerByName, preTokenizers } from './pre-tokenizers.ts';
 import { SpmEncoding } from './spm.ts';
 import type { Tokenizer, TypedMetadata } from './types.ts';
-import type { SpecialName, Vocabulary } from './vocabulary.ts';
-import { endsKey, specialKeys, specialNames, TokenType } from './vocabulary.ts';
+import { UnigramEncoding } from './unigram.ts';
+import type { SpecialName, Strip, TokenizerModel, Vocabulary } from './vocabulary.ts';
+import { endsKey, specialKeys, specialNames, TokenType, tokenizerModels, tokenTypes } from './vocabulary.ts';
+import type { TextEncoding } from './vocabulary-tokenizer.ts';
 import { typed, VocabularyTokenizer } from './vocabulary-tokenizer.ts';
+import { WordPieceEncoding } from './wordpiece.ts';
 
 type Metadata = ReadonlyMap<string, MetadataValue>;
 
+/** What llama.cpp takes where a file of a tokenizer model does not say. */
+interface Defaults {
+  readonly special: Readonly<Partial<Record<SpecialName, number>>>;
+  readonly addBos: boolean;
+  readonly addEos?: boolean;
+  readonly addSep?: boolean;
+  readonly addSpacePrefix?: boolean;
+}
+
 /**
- * The tokenizer inside a GGUF file: `gpt2` (byte-level BPE) and `llama` (SentencePiece-like) models.
+ * The tokenizer inside a GGUF file.
  * @param metadata key-values of the file
  * @throws FormatError for other tokenizer models, unknown pre-tokenizers and missing or ill-typed entries
  * @see llama.cpp src/llama-vocab.cpp for defaults of absent keys
  */
 export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
   const model = metadata.get('tokenizer.ggml.model');
-  if (model !== 'gpt2' && model !== 'llama') {
+  if (!tokenizerModels.includes(model as TokenizerModel)) {
     throw new FormatError(
-      `tokenizer.ggml.model: found ${String(model ?? 'nothing')}, expected gpt2 (BPE) or llama (SPM); other tokenizers are not supported`,
+      `tokenizer.ggml.model: found ${String(model ?? 'nothing')}, expected one of ${tokenizerModels.join(', ')}; other tokenizers are not supported`,
     );
   }
+  const { vocabulary, encoding } = readers[model as TokenizerModel](metadata);
   const toGguf = (vocabularySize?: number): Map<string, TypedMetadata> => carried(metadata, vocabularySize);
-  if (model === 'llama') {
-    const vocabulary = readVocabulary(metadata, model, { bos: 1, eos: 2, unk: 0 }, true);
-    const scores =
-      numbers(metadata, 'tokenizer.ggml.scores', vocabulary.tokens.length) ??
-      new Float32Array(vocabulary.tokens.length);
-    return new VocabularyTokenizer(vocabulary, new SpmEncoding(vocabulary, scores), toGguf);
-  }
-  const name = metadata.get('tokenizer.ggml.pre') ?? 'default';
+  return new VocabularyTokenizer(vocabulary, encoding, toGguf);
+}
+
+interface Read {
+  readonly vocabulary: Vocabulary;
+  readonly encoding: TextEncoding;
+}
+
+const readers: Readonly<Record<TokenizerModel, (metadata: Metadata) => Read>> = {
+  gpt2: (metadata) => readBpe(metadata, 'gpt2', metadata.get('tokenizer.ggml.pre') ?? 'default'),
+  // llama.cpp always puts BOS before Gemma 4's text, whatever the file says.
+  gemma4(metadata) {
+    const { vocabulary, encoding } = readBpe(metadata, 'gemma4', 'gemma4');
+    return { vocabulary: { ...vocabulary, addBos: true }, encoding };
+  },
+  whitespace: (metadata) => readBpe(metadata, 'whitespace', 'whitespace'),
+  llama(metadata) {
+    const special = { bos: 1, eos: 2, unk: 0 };
+    const vocabulary = readVocabulary(metadata, 'llama', { special, addBos: true, addSpacePrefix: true });
+    return { vocabulary, encoding: new SpmEncoding(vocabulary, readScores(metadata, vocabulary)) };
+  },
+  t5(metadata) {
+    const special = { eos: 1, unk: 2, pad: 0 };
+    const vocabulary = readVocabulary(metadata, 't5', { special, addBos: false, addEos: true });
+    const encoding = new UnigramEncoding(vocabulary, readScores(metadata, vocabulary), tokenTypes(vocabulary), {
+      charsMap: Uint8Array.from(numbers(metadata, 'tokenizer.ggml.precompiled_charsmap', 0) ?? []),
+      removeExtraSpaces: flag(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false),
+    });
+    return { vocabulary, encoding };
+  },
+  bert(metadata) {
+    const special = { bos: 101, unk: 100, sep: 102, pad: 0, mask: 103 };
+    const vocabulary = readVocabulary(metadata, 'bert', { special, addBos: true, addSep: true });
+    const lowercase = flag(metadata, 'tokenizer.ggml.normalizer.lowercase', true);
+    const stripAccents = flag(metadata, 'tokenizer.ggml.normalizer.strip_accents', lowercase);
+    // Its first word has the space that every word has; llama.cpp frames text whatever the file says.
+    const spaced = { ...vocabulary, addBos: true, addSpacePrefix: true };
+    return { vocabulary: spaced, encoding: new WordPieceEncoding(vocabulary, { lowercase, stripAccents }) };
+  },
+};
+
+function readBpe(metadata: Metadata, model: TokenizerModel, name: MetadataValue): Read {
   const pre = typeof name === 'string' ? preTokenizerByName(name) : undefined;
   if (pre === undefined) {
     const known = preTokenizers.map((candidate) => candidate.names[0]).join(', ');
@@ -40,26 +88,32 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
     );
   }
   // llama.cpp takes 11 for absent BOS and EOS ids, Falcon's; in any other vocabulary that is a comma or so.
-  const vocabulary = readVocabulary(metadata, model, {}, pre.addBos ?? false);
+  const vocabulary = readVocabulary(metadata, model, { special: {}, addBos: pre.addBos ?? false }, pre);
   const vocab: Record<string, number> = Object.create(null);
   for (const [id, token] of vocabulary.tokens.entries()) vocab[token] = id;
+  const lowercase = flag(metadata, 'tokenizer.ggml.normalizer.lowercase', false);
   const encoding = new BpeEncoding({
     normalizer: null,
     words: pre.splits,
     vocab,
     merges: strings(metadata, 'tokenizer.ggml.merges').map(splitMerge),
     ignoreMerges: pre.ignoreMerges ?? false,
-    cuttable: true,
+    cuttable: pre.spansLines !== true,
+    spelling: model === 'whitespace' ? { ...pre.spelling, dropsSpaces: true, lowercase } : pre.spelling,
   });
-  return new VocabularyTokenizer(vocabulary, encoding, toGguf);
+  return { vocabulary, encoding };
 }
 
-function readVocabulary(
-  metadata: Metadata,
-  model: Vocabulary['model'],
-  defaults: Partial<Record<SpecialName, number>>,
-  addBos: boolean,
-): Vocabulary {
+function readScores(metadata: Metadata, { tokens }: Vocabulary): ArrayLike<number> {
+  return numbers(metadata, 'tokenizer.ggml.scores', tokens.length) ?? new Float32Array(tokens.length);
+}
+
+function flag(metadata: Metadata, key: string, fallback: boolean): boolean {
+  const value = metadata.get(key);
+  return typeof value === 'boolean' ? value : fallback;
+}
+
+function readVocabulary(metadata: Metadata, model: TokenizerModel, defaults: Defaults, pre?: PreTokenizer): Vocabulary {
   // An empty text would match everywhere; llama.cpp renames it so.
   const tokens = strings(metadata, 'tokenizer.ggml.tokens').map((token, id) =>
     token === '' ? `[EMPTY_${id}]` : token,
@@ -67,27 +121,56 @@ function readVocabulary(
   const special: Partial<Record<SpecialName, number>> = {};
   for (const name of specialNames) {
     const declared = metadata.get(specialKeys[name]);
-    const id = typeof declared === 'number' && declared < tokens.length ? declared : defaults[name];
+    const id = typeof declared === 'number' && declared < tokens.length ? declared : defaults.special[name];
     if (id !== undefined && id < tokens.length) special[name] = id;
   }
-  const flag = (key: string, fallback: boolean): boolean => {
-    const value = metadata.get(key);
-    return typeof value === 'boolean' ? value : fallback;
-  };
   const template = metadata.get('tokenizer.chat_template');
+  const types =
+    numbers(metadata, 'tokenizer.ggml.token_type', tokens.length) ??
+    new Uint8Array(tokens.length).fill(TokenType.normal);
   return {
     model,
     tokens,
-    types:
-      numbers(metadata, 'tokenizer.ggml.token_type', tokens.length) ??
-      new Uint8Array(tokens.length).fill(TokenType.normal),
+    byteLevel: model === 'gpt2' && pre?.spelling === undefined,
+    types,
     special,
+    strips: stripsByName(metadata, tokens, types),
     ends: [...(numbers(metadata, endsKey, 0) ?? []), ...fillInMiddleEnds(metadata)],
-    addBos: flag('tokenizer.ggml.add_bos_token', addBos),
-    addEos: flag('tokenizer.ggml.add_eos_token', false),
-    addSpacePrefix: model === 'llama' && flag('tokenizer.ggml.add_space_prefix', true),
+    addBos: flag(metadata, 'tokenizer.ggml.add_bos_token', defaults.addBos),
+    addEos: flag(metadata, 'tokenizer.ggml.add_eos_token', defaults.addEos ?? false),
+    addSep: defaults.addSep,
+    addSpacePrefix:
+      (model === 'llama' || model === 't5') &&
+      flag(metadata, 'tokenizer.ggml.add_space_prefix', defaults.addSpacePrefix ?? false),
     chatTemplate: typeof template === 'string' ? template : undefined,
   };
+}
+
+/**
+ * Special tokens that take white space beside them: GGUF has no place for it, and llama.cpp goes by names.
+ * @see llama.cpp src/llama-vocab.cpp, "Handle per token attributes"
+ */
+function stripsByName(metadata: Metadata, tokens: readonly string[], types: ArrayLike<number>): Map<number, Strip> {
+  const text = (key: string): string => String(metadata.get(key) ?? '');
+  const [name, pre, architecture] = [
+    text('general.name').toLowerCase(),
+    text('tokenizer.ggml.pre'),
+    text('general.architecture'),
+  ];
+  const left = (token: string): Map<number, Strip> => {
+    const id = tokens.indexOf(token);
+    return new Map(id < 0 ? [] : [[id, { left: true, right: false }]]);
+  };
+  if (/jina-v2-(?:de|es|code)/.test(pre) || /nomic-bert-moe|jina-bert-v3/.test(architecture)) return left('<mask>');
+  if (/phi-?3/.test(name)) {
+    const kinds: readonly number[] = [TokenType.control, TokenType.userDefined, TokenType.unknown];
+    const kept = ['<unk>', '<s>', '<|endoftext|>'];
+    const taking = tokens.flatMap((token, id) =>
+      (kinds.includes(types[id]) || token === '</s>') && !kept.includes(token) ? [id] : [],
+    );
+    return new Map(taking.map((id) => [id, { left: false, right: true }]));
+  }
+  return name.includes('modern-bert') ? left('[MASK]') : new Map();
 }
 
 /** Fill-in-the-middle tokens that stand between files: llama.cpp stops at them. */

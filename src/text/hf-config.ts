@@ -97,8 +97,10 @@ function addedTokens(
   const decoder = config.added_tokens_decoder;
   if (typeof decoder === 'object' && decoder !== null) {
     for (const [key, entry] of Object.entries(decoder)) {
-      const { content, special } = record(entry, 'tokenizer_config.json added_tokens_decoder');
-      if (typeof content === 'string') added.set(Number(key), { id: Number(key), content, special: special === true });
+      const { content, special, lstrip, rstrip } = record(entry, 'tokenizer_config.json added_tokens_decoder');
+      const strips = { lstrip: lstrip === true, rstrip: rstrip === true };
+      if (typeof content === 'string')
+        added.set(Number(key), { id: Number(key), content, special: special === true, ...strips });
     }
   }
   return [...added.values()].sort((a, b) => a.id - b.id);

@@ -1,20 +1,27 @@
 import { FormatError } from '../core/errors.ts';
 import type { HfTokens } from './hf-config.ts';
 import type { TypedMetadata } from './types.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import type { UnigramOptions } from './unigram.ts';
+import type { TokenizerModel, Vocabulary } from './vocabulary.ts';
 import { endIdsByText, endsKey, specialKeys, specialNames, TokenType } from './vocabulary.ts';
 import { typed } from './vocabulary-tokenizer.ts';
+import type { WordPieceOptions } from './wordpiece.ts';
 
 interface HfVocabulary {
   readonly vocabulary: Vocabulary;
   /** What the folder's other files say. */
   readonly tokens: HfTokens;
-  /** Name for `tokenizer.ggml.pre` of a byte-level tokenizer; undefined when llama.cpp has none like it. */
+  /** Name for `tokenizer.ggml.pre`; undefined when llama.cpp has no byte-level pre-tokenizer like it. */
   readonly pre?: string;
   readonly merges?: readonly (readonly [string, string])[];
   /** By id, of a SentencePiece-like tokenizer. */
   readonly scores?: Float32Array;
+  readonly unigram?: UnigramOptions;
+  readonly wordPiece?: WordPieceOptions;
 }
+
+/** Models whose text may get a leading space. */
+const spaced: readonly TokenizerModel[] = ['llama', 't5', 'gemma4'];
 
 /**
  * Writes a Hugging Face tokenizer as GGUF key-values, in the order of llama.cpp's converter. `add_bos_token` is always
@@ -23,9 +30,8 @@ interface HfVocabulary {
  */
 export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map<string, TypedMetadata> {
   return (vocabularySize = source.vocabulary.tokens.length) => {
-    const { vocabulary, tokens: hf, pre, merges, scores } = source;
-    const spm = vocabulary.model === 'llama';
-    if (!spm && pre === undefined) {
+    const { vocabulary, tokens: hf, pre, merges, scores, unigram, wordPiece } = source;
+    if (pre === undefined) {
       throw new FormatError(
         'tokenizer.json: its pre-tokenizer is none of those that llama.cpp knows, so no GGUF can carry this tokenizer',
       );
@@ -38,17 +44,17 @@ export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map
     }
     const missing = Array.from({ length: vocabularySize - tokens.length }, (_, i) => tokens.length + i);
     const out = new Map<string, TypedMetadata>();
-    const spacePrefix = spm ? vocabulary.addSpacePrefix : hf.config.add_prefix_space;
+    const spacePrefix = spaced.includes(vocabulary.model) ? vocabulary.addSpacePrefix : hf.config.add_prefix_space;
     if (typeof spacePrefix === 'boolean') out.set('tokenizer.ggml.add_space_prefix', typed('bool', spacePrefix));
     out.set('tokenizer.ggml.model', typed('string', vocabulary.model));
-    out.set('tokenizer.ggml.pre', typed('string', spm ? 'default' : pre!));
+    out.set('tokenizer.ggml.pre', typed('string', pre));
     out.set('tokenizer.ggml.tokens', typed('array:string', [...tokens, ...missing.map((id) => `[PAD${id}]`)]));
     if (scores !== undefined) {
       out.set('tokenizer.ggml.scores', typed('array:float32', [...scores, ...missing.map(() => -10000)]));
     }
     const types = [...Array.from(vocabulary.types), ...missing.map(() => TokenType.unused)];
     out.set('tokenizer.ggml.token_type', typed('array:int32', types));
-    if (!spm && merges !== undefined) {
+    if (merges !== undefined) {
       out.set(
         'tokenizer.ggml.merges',
         typed(
@@ -57,10 +63,21 @@ export function hfToGguf(source: HfVocabulary): (vocabularySize?: number) => Map
         ),
       );
     }
+    if (unigram !== undefined) {
+      out.set('tokenizer.ggml.remove_extra_whitespaces', typed('bool', unigram.removeExtraSpaces));
+      if (unigram.charsMap.length > 0)
+        out.set('tokenizer.ggml.precompiled_charsmap', typed('array:uint8', Array.from(unigram.charsMap)));
+    }
+    if (wordPiece !== undefined) {
+      out.set('tokenizer.ggml.normalizer.lowercase', typed('bool', wordPiece.lowercase ?? true));
+      out.set('tokenizer.ggml.normalizer.strip_accents', typed('bool', wordPiece.stripAccents ?? true));
+    }
     writeSpecialIds(vocabulary, vocabularySize, out);
     out.set('tokenizer.ggml.add_bos_token', typed('bool', vocabulary.addBos));
     // A model that continues text would end every prompt with it, and llama.cpp's tools refuse such files.
-    if (vocabulary.addEos && !hf.generates) out.set('tokenizer.ggml.add_eos_token', typed('bool', true));
+    const isEncoder = vocabulary.model === 't5' || !hf.generates;
+    if (isEncoder && (vocabulary.addEos || vocabulary.model === 't5'))
+      out.set('tokenizer.ggml.add_eos_token', typed('bool', vocabulary.addEos));
     if (vocabulary.chatTemplate !== undefined) {
       out.set('tokenizer.chat_template', typed('string', vocabulary.chatTemplate));
     }

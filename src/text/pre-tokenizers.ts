@@ -1,3 +1,5 @@
+import type { Spelling } from './bpe.ts';
+
 /**
  * How text is split into words before byte-level BPE merges run inside each word. GGUF names the way in
  * `tokenizer.ggml.pre`; tokenizer.json spells it out. Expressions apply one after the other: each splits the pieces
@@ -15,6 +17,10 @@ export interface PreTokenizer {
   readonly ignoreMerges?: boolean;
   /** llama.cpp's `add_bos_token` when the file does not say. */
   readonly addBos?: boolean;
+  /** How the vocabulary is spelt where it has not the byte alphabet. */
+  readonly spelling?: Spelling;
+  /** Words may span a letter and a line end. */
+  readonly spansLines?: boolean;
 }
 
 /** GPT-2's own split, which tokenizer.json's ByteLevel applies by `use_regex`. */
@@ -51,6 +57,16 @@ const deepseekLetters =
   '\u2ceb-\u2cee\u2cf2\u2cf3\ua640-\ua66d\ua680-\ua69b\ua722-\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf' +
   '\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a\u{10400}-\u{1044f}\u{104b0}-\u{104d3}' +
   '\u{104d8}-\u{104fb}\u{10c80}-\u{10cb2}\u{10cc0}-\u{10cf2}\u{118a0}-\u{118df}\u{1e900}-\u{1e943}';
+// llama.cpp's ranges of Han characters, for Kimi.
+const han =
+  '\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}' +
+  '\u{2ceb0}-\u{2ebef}\uf900-\ufaff\u{2f800}-\u{2fa1f}';
+// AFMoE's scripts without spaces, as llama.cpp spells them: the third range was normalized and begins too early.
+const unspacedScripts =
+  '[\u4e00-\u9fff\u3400-\u4dbf\u8c48-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdf' +
+  '\u0e40-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff\u1100-\u11ff]+';
+// llama.cpp takes digits in threes from the right, together with what stands before their first group.
+const digitsFromRight = String.raw`\P{N}*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))|\P{N}+`;
 const cjk = '[一-龥぀-ゟ゠-ヿ]+';
 const youtuScripts = `[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|${cjk}`;
 const bloom = ' ?[^(\\s|.,!?…。，、।۔،)]+';
@@ -171,6 +187,46 @@ export const preTokenizers: readonly PreTokenizer[] = [
     ],
   },
   {
+    names: ['kimi-k2'],
+    splits: [String.raw`[${han}]+|[^\r\n\p{L}\p{N}]?(?:(?![${han}])\p{L})+${contraction}?|\p{N}{1,3}|${tail}`],
+  },
+  {
+    names: ['afmoe'],
+    splits: [digitsFromRight, unspacedScripts, String.raw`${deepseekWords}[\r\n]*|${spaces}`],
+  },
+  {
+    names: ['tiny_aya', 'cohere2moe'],
+    splits: [digitsFromRight, String.raw`[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+${contraction}?|\p{N}{1,3}|${slashTail}`],
+    original: [
+      String.raw`\d{1,3}(?=(?:\d{3})*\b)`,
+      String.raw`${camelOriginal(`${contraction}?`)}|\p{N}{1,3}|${slashTail}`,
+    ],
+  },
+  {
+    names: ['superbpe'],
+    splits: ['\\p{N}+', '(?=(?:[0-9]{3})+(?![0-9]))'],
+    spansLines: true,
+  },
+  {
+    names: ['chameleon'],
+    splits: [
+      '<sentinel:[0-9]+>',
+      'IMGIMG[A-I]{1,4}Z',
+      '[\\t\\n]|    |  ',
+      '\\p{N}',
+      '[\\p{P}!-/:-@\\[-`{-~]',
+      gpt2Split,
+    ],
+    addBos: true,
+  },
+  {
+    names: ['gemma4', 'granite-embed-multi-311m'],
+    splits: ['[^\\n]+|[\\n]+'],
+    spelling: { escapesSpaces: true, wholeNewlines: true },
+  },
+  { names: ['sarvam-moe'], splits: ['[^\\n]+|[\\n]+'], spelling: { escapesSpaces: true } },
+  { names: ['whitespace'], splits: ['\\S+'], spelling: {} },
+  {
     names: ['default'],
     splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', gpt2Split, '\\p{N}+', '[0-9][0-9][0-9]'],
   },
@@ -181,13 +237,14 @@ export function preTokenizerByName(name: string): PreTokenizer | undefined {
   return preTokenizers.find((candidate) => candidate.names.includes(name));
 }
 
-/** The pre-tokenizer with these expressions, as tokenizer.json spells them; undefined when it is not in the table. */
+/** The byte-level pre-tokenizer with these expressions, as tokenizer.json spells them; undefined when it is not in the table. */
 export function preTokenizerBySplits(splits: readonly string[], ignoreMerges: boolean): PreTokenizer | undefined {
   const same = (other: readonly string[] | undefined): boolean =>
     other !== undefined &&
     other.length === splits.length &&
     other.every((split, i) => canonical(split) === canonical(splits[i]));
-  const matches = preTokenizers.filter((candidate) => same(candidate.splits) || same(candidate.original));
+  const byteLevel = preTokenizers.filter(({ spelling }) => spelling === undefined);
+  const matches = byteLevel.filter((candidate) => same(candidate.splits) || same(candidate.original));
   return matches.find((candidate) => (candidate.ignoreMerges ?? false) === ignoreMerges);
 }
 

@@ -61,3 +61,25 @@ export function tokenizerJsonOfMerges(vocab: object, merges: string, tokens: HfT
     model: { type: 'BPE', vocab, merges: lines },
   };
 }
+
+/**
+ * tokenizer.json of a folder that holds a WordPiece vocabulary alone, vocab.txt, as transformers makes it: letters are
+ * put into small ones unless `do_lower_case` is false.
+ */
+export function tokenizerJsonOfWords(words: string, { config, added }: HfTokens): object {
+  const tokens = words.replace(/\r?\n$/, '').split(/\r?\n/);
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  const framing = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'].filter((token) => Object.hasOwn(vocab, token));
+  const usual = framing.map((content) => ({ id: vocab[content], content, special: true }));
+  return {
+    added_tokens: added.length > 0 ? added : usual,
+    normalizer: {
+      type: 'BertNormalizer',
+      lowercase: config.do_lower_case !== false,
+      strip_accents: typeof config.strip_accents === 'boolean' ? config.strip_accents : null,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: null,
+    model: { type: 'WordPiece', vocab, unk_token: '[UNK]', continuing_subword_prefix: '##' },
+  };
+}

@@ -1,4 +1,4 @@
-import type { Vocabulary } from './vocabulary.ts';
+import type { Strip, Vocabulary } from './vocabulary.ts';
 import { TokenType } from './vocabulary.ts';
 
 /** A token that is found in text before the tokenizer's own algorithm runs. */
@@ -7,6 +7,7 @@ interface SpecialToken {
   readonly text: string;
   /** Only with `parseSpecial`; user-defined tokens are always found. */
   readonly control: boolean;
+  readonly strip?: Strip;
 }
 
 /**
@@ -21,7 +22,9 @@ export class SpecialTokens {
     for (const [id, text] of vocabulary.tokens.entries()) {
       const type = types[id];
       const control = type === TokenType.control || type === TokenType.unknown;
-      if ((control || type === TokenType.userDefined) && text !== '') this.#tokens.push({ id, text, control });
+      if ((control || type === TokenType.userDefined) && text !== '') {
+        this.#tokens.push({ id, text, control, strip: vocabulary.strips?.get(id) });
+      }
     }
     const utf8Length = (token: SpecialToken): number => new TextEncoder().encode(token.text).length;
     this.#tokens.sort((a, b) => utf8Length(b) - utf8Length(a) || a.id - b.id);
@@ -39,9 +42,18 @@ export class SpecialTokens {
   }
 }
 
-function cut(text: string, token: SpecialToken): (string | number)[] {
-  return text
-    .split(token.text)
-    .flatMap((part, i): (string | number)[] => (i === 0 ? [part] : [token.id, part]))
+/** White space as C knows it, which llama.cpp strips. */
+const spaceAtStart = /^[ \t\n\v\f\r]+/;
+const spaceAtEnd = /[ \t\n\v\f\r]+$/;
+
+function cut(text: string, { id, text: mark, strip }: SpecialToken): (string | number)[] {
+  const parts = text.split(mark);
+  const last = parts.length - 1;
+  return parts
+    .flatMap((part, i): (string | number)[] => {
+      const behind = strip?.right && i > 0 ? part.replace(spaceAtStart, '') : part;
+      const before = strip?.left && i < last ? behind.replace(spaceAtEnd, '') : behind;
+      return i === 0 ? [before] : [id, before];
+    })
     .filter((piece) => piece !== '');
 }

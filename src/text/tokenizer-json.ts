@@ -2,6 +2,8 @@ import { FormatError } from '../core/errors.ts';
 
 /** The parts of tokenizer.json that are read here. @see huggingface/tokenizers, tokenizers/src/tokenizer/serialization.rs */
 export interface TokenizerJson {
+  /** The model's type. */
+  readonly kind: (typeof kinds)[number];
   readonly addedTokens: readonly AddedToken[];
   readonly normalizer: Component | null;
   readonly preTokenizer: Component | null;
@@ -11,12 +13,21 @@ export interface TokenizerJson {
   readonly ignoreMerges: boolean;
   readonly byteFallback: boolean;
   readonly unknownToken?: string;
+  /** Id of the unknown token of a Unigram model. */
+  readonly unknownId?: number;
+  /** Log probabilities of a Unigram model, by id. */
+  readonly scores: readonly number[];
+  /** What pieces inside of words start with in a WordPiece vocabulary. */
+  readonly innerPrefix: string;
 }
 
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
+  /** Whether it takes the white space before, or behind it. */
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
 }
 
 /** A normalizer, pre-tokenizer or post-processor: `type` and its own fields. */
@@ -25,32 +36,64 @@ export interface Component {
   readonly [field: string]: unknown;
 }
 
-/** Checks a parsed tokenizer.json. @throws FormatError when it is not a BPE tokenizer or ill-formed */
+const kinds = ['BPE', 'Unigram', 'WordPiece'] as const;
+
+/** Checks a parsed tokenizer.json. @throws FormatError when its model is of another type, or it is ill-formed */
 export function readTokenizerJson(json: unknown): TokenizerJson {
   const root = record(json, 'tokenizer.json');
   const model = record(root.model, 'tokenizer.json model');
-  if (model.type !== undefined && model.type !== 'BPE') {
+  // Before 2021 the library wrote no type, and BPE alone was common.
+  const kind = kinds.find((name) => name === (model.type ?? 'BPE'));
+  if (kind === undefined) {
     throw new FormatError(
-      `tokenizer.json: found a ${String(model.type)} model, expected BPE; other tokenizers are not supported`,
+      `tokenizer.json: found a ${String(model.type)} model, expected ${kinds.join(', ')}; other tokenizers are not supported`,
     );
   }
-  const vocab = record(model.vocab, 'tokenizer.json model.vocab');
-  for (const [token, id] of Object.entries(vocab)) checkId(id, token);
+  const { vocab, scores } = kind === 'Unigram' ? readPieces(model.vocab) : { vocab: readIds(model.vocab), scores: [] };
   const added = Array.isArray(root.added_tokens) ? root.added_tokens : [];
   return {
+    kind,
     addedTokens: added.map((entry: unknown) => {
-      const { id, content, special } = record(entry, 'tokenizer.json added_tokens');
-      return { id: checkId(id, String(content)), content: String(content), special: special === true };
+      const { id, content, special, lstrip, rstrip } = record(entry, 'tokenizer.json added_tokens');
+      const text = String(content);
+      const strips = { lstrip: lstrip === true, rstrip: rstrip === true };
+      return { id: checkId(id, text), content: text, special: special === true, ...strips };
     }),
     normalizer: component(root.normalizer),
     preTokenizer: component(root.pre_tokenizer),
     postProcessor: component(root.post_processor),
-    vocab: vocab as Readonly<Record<string, number>>,
-    merges: readMerges(model.merges),
+    vocab,
+    scores,
+    merges: kind === 'BPE' ? readMerges(model.merges) : [],
     ignoreMerges: model.ignore_merges === true,
     byteFallback: model.byte_fallback === true,
     unknownToken: typeof model.unk_token === 'string' ? model.unk_token : undefined,
+    unknownId: typeof model.unk_id === 'number' ? model.unk_id : undefined,
+    innerPrefix: typeof model.continuing_subword_prefix === 'string' ? model.continuing_subword_prefix : '##',
   };
+}
+
+/** Ids by token. */
+function readIds(value: unknown): Readonly<Record<string, number>> {
+  const vocab = record(value, 'tokenizer.json model.vocab');
+  for (const [token, id] of Object.entries(vocab)) checkId(id, token);
+  return vocab as Readonly<Record<string, number>>;
+}
+
+/** Pieces of a Unigram model with their log probabilities, in the order of their ids. */
+function readPieces(value: unknown): { vocab: Readonly<Record<string, number>>; scores: number[] } {
+  if (!Array.isArray(value))
+    throw new FormatError('tokenizer.json model.vocab: expected an array of pieces and scores');
+  const vocab: Record<string, number> = Object.create(null);
+  const scores = value.map((entry: unknown, id): number => {
+    const [piece, score] = Array.isArray(entry) ? entry : [];
+    if (typeof piece !== 'string' || typeof score !== 'number') {
+      throw new FormatError(`tokenizer.json piece ${id}: found ${JSON.stringify(entry)}, expected a text and a score`);
+    }
+    vocab[piece] = id;
+    return score;
+  });
+  return { vocab, scores };
 }
 
 /** The list in a `Sequence`'s field, or the component itself as the only member; none for null. */

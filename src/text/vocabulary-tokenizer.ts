@@ -54,6 +54,8 @@ export class VocabularyTokenizer implements Tokenizer {
     }
     if (options.special === true && this.#vocabulary.addEos && this.eos !== undefined)
       parts.push(Int32Array.of(this.eos));
+    const { sep } = this.#vocabulary.special;
+    if (options.special === true && this.#vocabulary.addSep && sep !== undefined) parts.push(Int32Array.of(sep));
     return concatenate(parts);
   }
 
@@ -88,7 +90,7 @@ export class VocabularyTokenizer implements Tokenizer {
       case TokenType.userDefined:
         return new TextEncoder().encode(text);
       default:
-        if (this.#vocabulary.model === 'gpt2') return bytesOfByteLevel(text);
+        if (this.#vocabulary.byteLevel) return bytesOfByteLevel(text);
         return new TextEncoder().encode(text.replaceAll('▁', ' '));
     }
   }

@@ -21,20 +21,38 @@ export const specialKeys: Readonly<Record<SpecialName, string>> = {
 /** Key of further ids that end generation, where GGUF's own places do not suffice. */
 export const endsKey = 'bitbudget.end_token_ids';
 
+/**
+ * `gpt2`: BPE with merges, byte-level but for some pre-tokenizers; `gemma4`, `whitespace`: BPE of characters with merges;
+ * `llama`: SentencePiece-like merging by score; `t5`: SentencePiece's unigram model; `bert`: WordPiece.
+ */
+export const tokenizerModels = ['gpt2', 'gemma4', 'whitespace', 'llama', 't5', 'bert'] as const;
+export type TokenizerModel = (typeof tokenizerModels)[number];
+
+/** On which sides a special token takes white space that stands beside it. */
+export interface Strip {
+  readonly left: boolean;
+  readonly right: boolean;
+}
+
 /** Everything a tokenizer knows besides its algorithm; read from GGUF metadata or from Hugging Face files. */
 export interface Vocabulary {
-  /** `gpt2`: byte-level BPE with merges; `llama`: SentencePiece-like merging by score. GGUF's names. */
-  readonly model: 'gpt2' | 'llama';
-  /** Text by id: byte-level alphabet for `gpt2`, `▁` for spaces in `llama`. */
+  /** GGUF's name of the algorithm, see `TokenizerModel`. */
+  readonly model: TokenizerModel;
+  /** Text by id: in GPT-2's byte alphabet where `byteLevel`, else with `▁` for spaces. */
   readonly tokens: readonly string[];
+  readonly byteLevel: boolean;
   /** TokenType by id. */
   readonly types: ArrayLike<number>;
   readonly special: Readonly<Partial<Record<SpecialName, number>>>;
   /** Ids that the model's files declare to end generation, beside `special`'s. */
   readonly ends: readonly number[];
+  /** Special tokens that take the white space before or behind them, by id. */
+  readonly strips?: ReadonlyMap<number, Strip>;
   readonly addBos: boolean;
   readonly addEos: boolean;
-  /** Whether text gets a leading space (`llama` only). */
+  /** Whether a separator (`[SEP]`) stands behind text. */
+  readonly addSep?: boolean;
+  /** Whether text gets a leading space. */
   readonly addSpacePrefix: boolean;
   readonly chatTemplate?: string;
 }

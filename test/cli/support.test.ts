@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { formatLatency } from '../../src/cli/support/budgets.ts';
 import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
+import { Job, stepWords } from '../../src/cli/support/job.ts';
 import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
-import { refuseOverwrite } from '../../src/cli/support/overwrite.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from '../../src/cli/support/size.ts';
+import { closest } from '../../src/cli/support/suggest.ts';
 import { FormatError, UsageError } from '../../src/core/errors.ts';
 
 test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
@@ -24,13 +22,16 @@ test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
     ['0.5KiB', 512],
     ['2TB', 2e12],
     [' 7kB ', 7000],
+    ['60M', 60_000_000],
+    ['1.8G', 1_800_000_000],
+    ['512k', 512_000],
   ];
   for (const [text, bytes] of cases) assert.equal(parseSize(text), bytes, text);
-  assert.equal(cases.length, 9);
+  assert.equal(cases.length, 12);
 });
 
 test('parseSize rejects what is no size', () => {
-  const cases = ['', 'MB', '60M', '-5MB', '1e9', '0', '1.5', '1.5B', '60MBit', '99999999TB', 'Infinity', '1,5GB'];
+  const cases = ['', 'MB', '60MM', '-5MB', '1e9', '0', '1.5', '1.5B', '60MBit', '99999999TB', 'Infinity', '1,5GB'];
   for (const text of cases) assert.throws(() => parseSize(text), UsageError, text);
   assert.equal(cases.length, 12);
 });
@@ -78,31 +79,42 @@ test('errors become one line and an exit code', () => {
   assert.deepEqual([new UsageError('x'), new FormatError('x'), new Error('x')].map(exitCodeOf), [2, 1, 1]);
 });
 
-test('refuseOverwrite lets only --yes replace a file', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'bitbudget-'));
-  const path = join(folder, 'out.gguf');
-  refuseOverwrite(path, undefined);
-  writeFileSync(path, '');
-  refuseOverwrite(path, true);
-  assert.throws(() => refuseOverwrite(path, undefined), /out\.gguf: already exists; give --yes/);
-  rmSync(folder, { recursive: true });
-});
-
 test('without a terminal, progress is one line per finished step and one every 15 s of a long one', async () => {
   let time = 0;
   const stream = new PassThrough();
-  const progress = await createProgress({}, { stream, interactive: false, now: () => time });
+  const outline = { measuring: 3, writing: 1 };
+  const progress = await createProgress({}, { stream, interactive: false, now: () => time }, outline);
   for (let done = 0; done <= 4; done++, time += 10_000)
     progress.report({ stage: 'measuring', done, total: 4, unit: 'blocks' });
   progress.report({ stage: 'writing', done: 1, total: 1 });
   time += 200;
   progress.finish();
+  const measuring = 'measuring what the precision of every matrix is worth';
   assert.deepEqual(String(stream.read()).trim().split('\n'), [
-    'measuring: 50 %, ETA 20 s',
-    'measuring: 100 %, ETA 0.0 s',
-    'measuring: 4 blocks in 50 s',
-    'writing: 1 steps in 0.2 s',
+    `${measuring}: 37 % of the job, 33 s left`,
+    `${measuring}: 75 % of the job, 13 s left`,
+    `${measuring}: done in 50 s`,
+    'writing the file: done in 0.2 s',
   ]);
+});
+
+test('a job has one share and one remaining time: known steps take none, and what comes twice does not turn it back', () => {
+  let time = 0;
+  const job = new Job({ measuring: 40, pricing: 20, verifying: 40 }, () => time);
+  const at = (stage: string, done: number, total: number, seconds: number) => {
+    time = 1000 * seconds;
+    return job.update({ stage, done, total });
+  };
+  assert.deepEqual(at('pricing', 0, 10, 0), { words: stepWords('pricing'), share: 0, remaining: undefined });
+  assert.ok(Math.abs(at('pricing', 5, 10, 5).share - 10 / 60) < 1e-9);
+  assert.equal(Math.round(at('pricing', 5, 10, 5).remaining!), 25_000);
+  const half = at('verifying', 1, 4, 10);
+  assert.ok(Math.abs(half.share - 30 / 60) < 1e-9);
+  assert.equal(at('pricing', 1, 10, 11).share, half.share);
+  assert.deepEqual(at('something else', 3, 3, 12), { words: 'something else', share: 0.5, remaining: 12_000 });
+  for (let i = 0; i < 5; i++) at('verifying', 1, 4, 13);
+  assert.equal(at('verifying', 1, 4, 14).share, half.share, 'a step that comes again counts once');
+  assert.equal(at('verifying', 4, 4, 20).share, 1);
 });
 
 test('on a terminal, progress is a bar; with --quiet there is none', async () => {
@@ -110,7 +122,7 @@ test('on a terminal, progress is a bar; with --quiet there is none', async () =>
   const progress = await createProgress({}, { stream, interactive: true });
   progress.report({ stage: 'measuring', done: 1, total: 4, unit: 'blocks', detail: 'blk.3' });
   progress.finish();
-  assert.match(String(stream.read()), /measuring .*25 % · 1\/4 blocks · ETA .* blk\.3/);
+  assert.match(String(stream.read()), /25 % .*measuring what the precision of every matrix is worth/);
   const silent = new PassThrough();
   (await createProgress({ quiet: true }, { stream: silent })).report({ stage: 'x', done: 1, total: 1 });
   assert.equal(silent.read(), null);
@@ -144,4 +156,19 @@ test('parseCount and formatCount', () => {
   for (const text of ['', '0', '-1', '4GB', '1e9', '99999999P'])
     assert.throws(() => parseCount(text), { name: 'UsageError', message: /expected a number such as/ });
   assert.deepEqual([999, 1234, 40e9].map(formatCount), ['999', '1.23 k', '40.0 G']);
+});
+
+test('closest finds one slip, whatever the case and separators, and nothing where two names have little in common', () => {
+  const types = ['Q4_K', 'Q5_K', 'Q8_0', 'IQ4_XS', 'TQ1_0'];
+  const cases: [string, string | undefined][] = [
+    ['q4k', 'Q4_K'],
+    ['Q4-K', 'Q4_K'],
+    ['IQ4XS', 'IQ4_XS'],
+    ['Q80', 'Q8_0'],
+    ['IQ4_SX', 'IQ4_XS'],
+    ['banana', undefined],
+    ['', undefined],
+  ];
+  for (const [text, expected] of cases) assert.equal(closest(text, types), expected, text);
+  assert.equal(cases.length, 7);
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { assetPath, evaluationText } from '../../src/text/assets.node.ts';
 import { cli } from '../support/cli.ts';
 import { tinyPath } from '../support/synthetic.ts';
@@ -49,12 +50,16 @@ test('texts that cannot be used end a job before any work, with one line and not
       assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
     }),
   );
-  assert.deepEqual(readdirSync(folder), before);
+  // The folder for work that was named is made to see whether it can be written.
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name !== 'work'),
+    before,
+  );
+  assert.deepEqual(readdirSync(join(folder, 'work')), []);
   assert.equal(existsSync(output), false);
 });
 
 test('evaluation text that is short, or was calibrated on, is warned of', async () => {
-  const { gunzipSync } = await import('node:zlib');
   const book = gunzipSync(readFileSync(assetPath(evaluationText))).toString();
   const two = file('two.txt', book.slice(0, 4000));
   const evaluation = ['eval', tinyPath, '--reference', tinyPath, '--threads', '1'];
@@ -78,5 +83,31 @@ test('evaluation text that is short, or was calibrated on, is warned of', async 
   assert.match(
     both.stderr,
     /evaluation text: 100 % of it is in the calibration text, so results look better than they are/,
+  );
+});
+
+test('folders without a tokenizer that can be read end in one line, and are left as they are', async () => {
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n';
+  const cases: [name: string, files: Record<string, string>, line: RegExp][] = [
+    ['none', {}, /none: holds no tokenizer; expected tokenizer\.json, .*: fetch it from where the model came from/],
+    ['half', { 'vocab.json': '{}' }, /half: vocab\.json without merges\.txt/],
+    ['pointer', { 'tokenizer.json': pointer }, /git lfs pull/],
+    ['tiktoken', { 'tokenizer.model': 'IQ== 0\nIg== 1\n' }, /tiktoken.*add the tokenizer\.json/],
+    ['broken', { 'tokenizer.json': '{"model":' }, /tokenizer\.json: is not valid JSON; fetch it again/],
+  ];
+  await Promise.all(
+    cases.map(async ([name, files, line]) => {
+      const model = join(folder, name);
+      mkdirSync(model);
+      for (const kept of ['config.json', 'model.safetensors']) cpSync(join(tinyPath, kept), join(model, kept));
+      for (const [file, content] of Object.entries(files)) writeFileSync(join(model, file), content);
+      const before = readdirSync(model);
+      const result = await cli(['run', model, '-p', 'hi', '-n', '1']);
+      assert.equal(result.code, 1, result.stderr);
+      assert.equal(result.stdout, '');
+      assert.match(result.stderr, line);
+      assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
+      assert.deepEqual(readdirSync(model), before);
+    }),
   );
 });

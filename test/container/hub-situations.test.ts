@@ -286,7 +286,7 @@ test('what a model needs is checked before its weights are fetched', async () =>
   const cases: [files: Record<string, string | Uint8Array>, message: RegExp][] = [
     [
       { 'config.json': '{}', 'model.safetensors': weights },
-      /user\/model: has weights but no tokenizer; expected tokenizer\.json, tokenizer\.model, vocab\.json with merges\.txt: take the repository/,
+      /user\/model: has weights but no tokenizer; expected tokenizer\.json, tokenizer\.model, vocab\.json with merges\.txt, vocab\.txt: take the repository/,
     ],
     [{ 'config.json': '{}', 'vocab.json': '{}', 'model.safetensors': weights }, /no tokenizer/],
     [{ 'tokenizer.json': '{}', 'model.safetensors': weights }, /no model that can be read/],

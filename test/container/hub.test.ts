@@ -78,14 +78,14 @@ test('variants by their label, whatever the files are called', () => {
 
 test('where an original is wanted the most exact source is chosen, or a choice is asked for', () => {
   const folder = ['config.json', 'tokenizer.json', 'model.safetensors'];
-  const sharded = ['config.json', 'model.safetensors.index.json', 'model-00001-of-00002.safetensors'];
+  const sharded = ['config.json', 'tokenizer.json', 'model.safetensors.index.json', 'model-00001-of-00002.safetensors'];
   const original = (paths: string[], quant?: string) =>
     chooseFiles({ repo: 'a/b', explicit: true, quant }, paths, 'original');
   const chosen: [paths: string[], files: string[]][] = [
     [[...folder, 'm-Q4_K_M.gguf'], folder],
     [
       [...sharded, 'm-Q4_K_M.gguf', 'm-F16.gguf'],
-      ['config.json', 'model.safetensors.index.json'],
+      ['config.json', 'tokenizer.json', 'model.safetensors.index.json'],
     ],
     [['config.json', 'm-Q4_K_M.gguf', 'm-Q8_0.gguf', 'm-Q6_K.gguf'], ['m-Q8_0.gguf']],
     [

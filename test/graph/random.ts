@@ -3,7 +3,6 @@ import { Random } from '../../src/core/random.ts';
 import { GraphBuilder } from '../../src/graph/build.ts';
 import type { Attributes, Graph, Target, ValueId } from '../../src/graph/types.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
-import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 
 /** A node of a random graph: what it does, and which of the values there are it reads. */
 interface Step {
@@ -133,7 +132,7 @@ export function evaluated(
     else if (op === 'select') made = x!.map((_, i) => x![y![Math.floor(i / width)] * width + (i % width)]);
     else if (op === 'linear') {
       const weight = graph.values[inputs[1]!];
-      if (weight.source === 'weight' && weight.tensor === 'w0') createReferenceKernels().roundToBits(x!, BITS, x!);
+      if (weight.source === 'weight' && weight.tensor === 'w0') kernels.roundToBits(x!, BITS, x!);
       kernels.matmulNT(x!, y!, fresh, rows, width, width);
     } else if (op === 'linearTransposed') {
       made = x ?? fresh;

@@ -40,15 +40,20 @@ test('memory starts at zero, keeps what was written when it was written, and is 
 test('answers overtake each other', async (context) => {
   const device = opened(context);
   const buffer = device.allocate(4);
-  const order: number[] = [];
-  await Promise.all(
-    Array.from({ length: 20 }, async (_, i) => {
-      await device.read({ buffer }, new Float32Array(1));
-      order.push(i);
-    }),
-  );
-  assert.equal(new Set(order).size, 20);
-  assert.ok(order.some((number, i) => number !== i));
+  // On a busy machine answers may come so far apart that each is given before the next arrives.
+  let overtaken = false;
+  for (let round = 0; round < 100 && !overtaken; round++) {
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => {
+        await device.read({ buffer }, new Float32Array(1));
+        order.push(i);
+      }),
+    );
+    assert.equal(new Set(order).size, 20);
+    overtaken = order.some((number, i) => number !== i);
+  }
+  assert.ok(overtaken);
 });
 
 test('programs are data: they run where their memory lies, and not once it was given back', async (context) => {

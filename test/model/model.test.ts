@@ -111,7 +111,10 @@ test('permuted rows under interleaved RoPE are HF rows under RoPE by halves', as
 test('rejects missing, unexpected and misshapen tensors by name', async () => {
   const cases: [Record<string, number[] | undefined>, RegExp][] = [
     [{ 'model.norm.weight': undefined }, /model\.norm\.weight is missing/],
-    [{ 'model.layers.0.self_attn.o_proj.bias': [64] }, /o_proj\.bias is not known/],
+    [
+      { 'model.layers.0.self_attn.o_proj.bias': [64] },
+      /o_proj\.bias is not known to this architecture; config\.json does not ask for biases \(attention_bias/,
+    ],
     [{ 'model.layers.1.mlp.up_proj.weight': [96, 32] }, /up_proj\.weight: shape is \[96, 32\], expected \[96, 64\]/],
     [{ 'model.norm.weight': [64, 1] }, /model\.norm\.weight: shape is \[64, 1\], expected \[64\]/],
   ];

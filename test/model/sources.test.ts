@@ -139,6 +139,15 @@ const folders: [what: string, options: FolderOptions, found: RegExp, todo: RegEx
     /give its base model/,
   ],
   [
+    'another architecture',
+    {
+      overrides: { architectures: ['T5ForConditionalGeneration'] },
+      files: { 'tokenizer.json': null, 'model.safetensors': pointer },
+    },
+    /config\.json: architecture T5ForConditionalGeneration is not supported/,
+    /known: LlamaForCausalLM/,
+  ],
+  [
     'ONNX',
     { files: { 'model.safetensors': null, 'model.onnx': 'x' } },
     /ONNX model \(model\.onnx\)/,
@@ -154,6 +163,12 @@ test(`${folders.length} folders that hold no readable model are told`, async () 
 });
 
 const companions: [keys: Record<string, string>, tensor: string | undefined, found: RegExp, todo: RegExp][] = [
+  [
+    { 'general.architecture': 'bert', 'tokenizer.ggml.model': 'bert' },
+    'token_embd.weight',
+    /architecture bert is not supported/,
+    /known: llama,/,
+  ],
   [
     {
       'general.type': 'adapter',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { largestOf } from '../../src/numeric/largest.ts';
+import { Random } from '../../src/core/random.ts';
+import { largestIn, largestOf, largestOfValues } from '../../src/numeric/largest.ts';
 import { decodeRows, encodeRows, formats } from '../../src/numeric/table.ts';
 import type { NumberFormat } from '../../src/numeric/types.ts';
 
@@ -32,6 +33,31 @@ test('every format holds its largest value of either sign within 5 %, and no val
     assert.ok(lost || cut || format.name === 'F32', `${format.name}: ${beyond[0][0]}`);
   }
   assert.equal(checked, 2 * formats.size);
+});
+
+test('the largest magnitude in blocks is that of their values, in every format, at any alignment', () => {
+  const random = new Random(3);
+  let checked = 0;
+  for (const format of formats.values()) {
+    for (const scale of [1e-30, 1e-3, 1, 300]) {
+      const values = Float32Array.from({ length: 2 * format.blockSize }, () => scale * random.normal());
+      const blocks = encodeRows(format, values, format.blockSize);
+      const shifted = new Uint8Array(blocks.length + 1);
+      shifted.set(blocks, 1);
+      const expected = decodeRows(format, blocks, format.blockSize).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+      assert.equal(largestIn(format, blocks), expected, `${format.name} ${scale}`);
+      assert.equal(largestIn(format, shifted.subarray(1)), expected, format.name);
+      checked++;
+    }
+  }
+  assert.equal(checked, 4 * formats.size);
+  for (const values of [
+    [1, Number.NaN, 2],
+    [Number.NEGATIVE_INFINITY, 3],
+  ])
+    assert.ok(!Number.isFinite(largestOfValues(Float32Array.from(values))));
+  assert.equal(largestOfValues(Float32Array.of(-0, 0)), 0);
+  assert.equal(largestOfValues(new Float32Array(0)), 0);
 });
 
 test('floats state the largest value of IEEE 754, bfloat16 and OFP8', () => {

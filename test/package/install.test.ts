@@ -34,7 +34,7 @@ test('the tarball holds what users need and nothing else', () => {
   );
   const paths = own.files.map(({ path }) => path);
   const expected =
-    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|assets\/text\/\w+\.txt\.gz|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|assets\/text\/\w+\.txt\.gz|assets\/tasks\/\w+\.jsonl|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
@@ -75,7 +75,7 @@ test('installed, the main job makes a file that runs and has a report', async ()
     '--no-verify',
     '--quiet',
     '--palette',
-    'Q4_0',
+    'Q3_K',
     'Q4_K',
     'Q6_K',
   ];
@@ -85,8 +85,36 @@ test('installed, the main job makes a file that runs and has a report', async ()
   assert.ok(size > 4.6e6 && size <= (4.5 * 8_392_960) / 8, `${size} bytes`);
   const { stdout } = await run(bin, 'run', 'tiny.gguf', '-p', 'Once upon a time', '-n', '8', '--quiet');
   assert.ok(stdout.trim().length > 10, stdout);
-  await run(bin, 'report', 'tiny.bitbudget.json');
+  await run(bin, 'report', 'tiny.bitbudget.json', '--yes');
   assert.match(readFileSync(join(folder, 'tiny.report.html'), 'utf8'), /^<!doctype html>/);
+});
+
+test('the README’s example for Node runs as it stands there, on less text; the one for browsers is bundled', async () => {
+  const { run, folder } = installed;
+  const readme = readFileSync(join(folder, 'node_modules/bitbudget/README.md'), 'utf8');
+  const [node, browser] = [...readme.matchAll(/^```js\n([\s\S]+?)^```$/gm)].map(([, code]) => code);
+  assert.ok(node.includes('tokens: 16384') && browser.includes("'bitbudget/browser'"));
+  const quick = node.replace('tokens: 16384', 'tokens: 1024').replace("rounding: 'gptq'", "rounding: 'nearest'");
+  write(
+    folder,
+    'example.js',
+    quick.replace("output: 'tiny.gguf'", "output: 'example.gguf', palette: ['Q3_K', 'Q4_K', 'Q6_K']"),
+  );
+  const { stdout } = await run(process.execPath, 'example.js');
+  assert.match(stdout, /^4 ?\d{6} bytes, KL 0\.\d{5} predicted$/m);
+  write(folder, 'browser.js', browser);
+  const esbuild = join(root, 'node_modules/.bin/esbuild');
+  await run(
+    esbuild,
+    'browser.js',
+    '--bundle',
+    '--format=esm',
+    '--external:node:*',
+    '--conditions=browser',
+    '--outfile=bundle.js',
+    '--log-level=error',
+  );
+  assert.ok(statSync(join(folder, 'bundle.js')).size > 1e5);
 });
 
 test('types compile under strict with both kinds of module resolution, declarations checked', async () => {

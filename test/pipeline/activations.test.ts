@@ -5,7 +5,8 @@ import { activationMetadata, activationsFromGguf, withActivationBits } from '../
 import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { type QuantizeOptions, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 

@@ -12,7 +12,9 @@ test('several budgets at once are kept, cost loss, and contradictions say what c
   const plan = async (wishes: Wishes, solver?: string) => {
     const model = await openModel(source);
     const calibration = async () => randomTokens(8, 32, 1);
-    const [found] = await solveFor(model, wishes, { folder, rounding: 'gptq', calibration, threads: 1, solver });
+    const {
+      plans: [found],
+    } = await solveFor(model, wishes, { folder, rounding: 'gptq', calibration, threads: 1, solver });
     return found.prediction!;
   };
   const free = await plan({ bitsPerWeight: 7 });
@@ -35,14 +37,16 @@ test('several budgets at once are kept, cost loss, and contradictions say what c
 test('matrices that runtimes fuse share a format, for a budget and over all sizes', async (context) => {
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
-  const plans = async (wishes: Wishes | undefined, fuse: boolean) =>
-    await solveFor(await openModel(source), wishes, {
+  const plans = async (wishes: Wishes | undefined, fuse: boolean) => {
+    const solved = await solveFor(await openModel(source), wishes, {
       folder,
       rounding: 'gptq',
       calibration: async () => randomTokens(8, 32, 1),
       threads: 1,
       fuse,
     });
+    return solved.plans;
+  };
   const [free] = await plans({ bitsPerWeight: 7 }, false);
   const [fused] = await plans({ bitsPerWeight: 7 }, true);
   const apart = ({ formats }: BitPlan): number =>

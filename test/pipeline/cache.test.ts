@@ -6,7 +6,8 @@ import { cacheBytes } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { type QuantizeOptions, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 
 const CONTEXT = 100;

@@ -11,7 +11,6 @@ import {
   coarseness,
   correctionFactor,
   learnCorrections,
-  matrixKind,
   NO_CORRECTION,
   type Probe,
 } from '../../src/pipeline/plan/corrections.ts';
@@ -24,7 +23,15 @@ import type { PricedTensor, SensitivityTable } from '../../src/quantize/sensitiv
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 const FORMATS = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_0'];
-const ROLES = ['token_embd', 'attn_q', 'attn_v', 'ffn_up', 'ffn_down', 'output'] as const;
+/** Roles and kinds: two roles of a kind have choices of their own. */
+const ROLES = [
+  ['token_embd', 'embedding'],
+  ['attn_q', 'attention'],
+  ['attn_v', 'attention'],
+  ['ffn_up', 'feedForward'],
+  ['ffn_down', 'feedForward'],
+  ['output', 'head'],
+] as const;
 
 /** What the planted truth multiplies predictions with: another text, and a second order that fails at few bits. */
 const PLANTED: Corrections = {
@@ -35,19 +42,20 @@ const PLANTED: Corrections = {
     feedForward: { level: 1.25, coarse: 0.05 },
   },
   spread: 0,
+  learned: true,
 };
 
 function plantedTable(): SensitivityTable {
   const random = new Random(11);
   const tensors = Array.from({ length: 24 }, (_, i): PricedTensor => {
-    const role = ROLES[i % ROLES.length];
+    const [role, kind] = ROLES[i % ROLES.length];
     const size = 10 ** (random.uniform() - 3);
     const prices = FORMATS.map((name) => ({
       format: name,
       loss: size * 4 ** -(bitsPerWeight(format(name)) - 2),
       samplingError: 0,
     }));
-    return { tensor: `${role} ${i}`, role, layer: i, rows: 256, columns: 256, relativeError: 0.02, prices };
+    return { tensor: `${role} ${i}`, role, kind, layer: i, rows: 256, columns: 256, relativeError: 0.02, prices };
   });
   return { version: 1, model: 'planted', rounding: 'gptq', scale: { value: 1, standardError: 0 }, tensors };
 }
@@ -62,16 +70,16 @@ function losses(formats: Readonly<Record<string, string>>, corrections: Correcti
 }
 
 function probeOf(formats: Readonly<Record<string, string>>, noise = 1): Probe {
-  const matrices = table.tensors.flatMap(({ tensor, role, prices }) => {
+  const matrices = table.tensors.flatMap(({ tensor, kind, prices }) => {
     const loss = prices.find((price) => price.format === formats[tensor])?.loss;
-    return loss === undefined ? [] : [{ role, format: formats[tensor], loss }];
+    return loss === undefined ? [] : [{ kind, format: formats[tensor], loss }];
   });
   const mean = noise * losses(formats, PLANTED);
   return { matrices, kl: { mean, standardError: 0.01 * mean } };
 }
 
 function randomFormats(random: Random): Record<string, string> {
-  const byRole = new Map(ROLES.map((role) => [role as string, FORMATS[random.integer(FORMATS.length)]]));
+  const byRole = new Map(ROLES.map(([role]) => [role as string, FORMATS[random.integer(FORMATS.length)]]));
   return Object.fromEntries(table.tensors.map(({ tensor, role }) => [tensor, byRole.get(role)!]));
 }
 
@@ -105,9 +113,9 @@ test('factors stay positive where probes contradict each other, at every format'
   const formats = (name: string) => Object.fromEntries(table.tensors.map(({ tensor }) => [tensor, name]));
   const learned = learnCorrections([probeOf(formats('Q2_K'), 0.01), probeOf(formats('Q8_0'), 10)]);
   let checked = 0;
-  for (const role of ROLES)
+  for (const [role, kind] of ROLES)
     for (const name of FORMATS) {
-      assert.ok(correctionFactor(learned, role, name) > 0, `${role} ${name}`);
+      assert.ok(correctionFactor(learned, kind, name) > 0, `${role} ${name}`);
       checked++;
     }
   assert.equal(checked, 36);
@@ -145,7 +153,7 @@ test('verification learns from parts of the solved plan, and its corrected plan 
       const part = Object.fromEntries(Object.entries(formats).filter(([name]) => only({ name })));
       probed.push(Object.keys(part).length);
       const mean = losses(part, PLANTED);
-      return { mean, standardError: 0.01 * mean };
+      return { kl: { mean, standardError: 0.01 * mean } };
     },
   });
   assert.equal(tried.length, 2);
@@ -158,12 +166,12 @@ test('verification learns from parts of the solved plan, and its corrected plan 
 });
 
 test('probes: eight plans of two formats a matrix, each kind coarse in four, all pairs of kinds and of levels in two', () => {
-  const matrices = table.tensors.map(({ tensor, role }) => ({ name: tensor, role, formats: FORMATS }));
+  const matrices = table.tensors.map(({ tensor, kind }) => ({ name: tensor, kind, formats: FORMATS }));
   const plans = probePlans(matrices);
   assert.equal(plans.length, 8);
   for (const { name } of matrices)
     assert.deepEqual(new Set(plans.map((plan) => plan[name])), new Set(['Q2_K', 'Q4_K']));
-  const byKind = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
+  const byKind = [...Map.groupBy(matrices, ({ kind }) => kind).values()];
   const isFine = byKind.map((members) => plans.map((plan) => plan[members[0].name] === 'Q4_K'));
   let pairs = 0;
   for (const [i, a] of isFine.entries()) {
@@ -184,8 +192,8 @@ test('plan with probes: predictions are corrected, told with the error that is l
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
   let asked = 0;
-  const solved = async (probe: boolean) =>
-    await solveFor(
+  const solved = async (probe: boolean) => {
+    const { plans } = await solveFor(
       await openModel(source),
       { bitsPerWeight: 7 },
       {
@@ -193,30 +201,46 @@ test('plan with probes: predictions are corrected, told with the error that is l
         rounding: 'gptq',
         palette: ['Q4_0', 'Q5_0', 'Q8_0'],
         calibration: async () => randomTokens(8, 32, 1),
-        evaluation: probe ? async () => holdOut(randomTokens(4, 128, 2).ids, 128) : undefined,
+        evaluation: async () => holdOut(randomTokens(4, 128, 2).ids, 128),
+        probe,
         threads: 1,
         onProgress: ({ stage }) => {
-          if (stage === 'quantizing') asked++;
+          if (stage === 'probing') asked++;
         },
       },
     );
+    return plans;
+  };
   const [[priced], [probed]] = [await solved(false), await solved(true)];
   assert.ok(asked > 0);
   assert.notEqual(probed.prediction!.kl, priced.prediction!.kl);
   assert.ok(probed.prediction!.klError > 0);
+  assert.ok(!priced.prediction!.corrected && probed.prediction!.corrected);
   asked = 0;
   assert.deepEqual(await solved(true), [probed]);
   assert.equal(asked, 0);
+  assert.deepEqual(await solved(false), [probed], 'what was learned once corrects every later plan');
 });
 
-test('held-out text: even windows are judged, some between them probed, and no window is both', () => {
-  const tokens = Int32Array.from({ length: 10 * 4 + 3 }, (_, i) => i);
-  const { judged, probed } = holdOut(tokens, 4);
-  assert.deepEqual(
-    [...judged].filter((_, i) => i % 4 === 0),
-    [0, 8, 16, 24, 32],
-  );
-  assert.deepEqual([...probed], [4, 5, 6, 7, 20, 21, 22, 23, 36, 37, 38, 39]);
-  const short = holdOut(tokens.subarray(0, 7), 4);
+test('held-out text: stretches of 1024 tokens take turns, and no window is judged and probed', () => {
+  const tokens = Int32Array.from({ length: 9 * 512 + 3 }, (_, i) => i);
+  const starts = (part: Int32Array) => [...part].filter((_, i) => i % 512 === 0).map((token) => token / 512);
+  const { judged, probed, searched } = holdOut(tokens, 512);
+  assert.deepEqual(starts(judged), [0, 1, 4, 5, 8]);
+  assert.deepEqual(starts(searched), [2, 3, 6, 7]);
+  assert.deepEqual(starts(probed), [2, 6]);
+});
+
+test('held-out text: as many windows are judged as asked for, the first where they are few, and all of a short text', () => {
+  const tokens = Int32Array.from({ length: 10 * 256 }, (_, i) => i);
+  const starts = (part: Int32Array) => [...part].filter((_, i) => i % 256 === 0).map((token) => token / 256);
+  assert.deepEqual(starts(holdOut(tokens, 256, 2).judged), [0, 1]);
+  const most = holdOut(tokens, 256, 8);
+  assert.deepEqual(starts(most.judged), [0, 1, 2, 3, 6, 7, 8, 9]);
+  assert.deepEqual(starts(most.searched), [4, 5]);
+  const all = holdOut(tokens, 256, 12);
+  assert.deepEqual(all.judged, tokens);
+  assert.deepEqual(all.probed, all.judged);
+  const short = holdOut(tokens.subarray(0, 300), 256);
   assert.deepEqual(short.probed, short.judged);
 });

@@ -23,7 +23,7 @@ const FLOAT = 'F32';
 function tableOf(model: Model): SensitivityTable {
   const tensors = matrices(model).map(({ name, role, layer, shape: [rows, columns], format }) => {
     const prices = [{ format, loss: 0, samplingError: 0 }];
-    return { tensor: name, role, layer, rows, columns, relativeError: 0, prices };
+    return { tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0, prices };
   });
   return { version: 1, model: '', rounding: 'gptq', scale: { value: 1, standardError: 0 }, tensors };
 }
@@ -73,7 +73,9 @@ test('--max-memory at a context: a longer one leaves less for weights', async (c
   const source = await smallModelFile(folder);
   const plan = async (wishes: { memory?: number; bitsPerWeight?: number }, tokens: number) => {
     const options = { folder, rounding: 'gptq', calibration: async () => randomTokens(8, 32, 1), threads: 1 } as const;
-    const [found] = await solveFor(await openModel(source), wishes, { ...options, context: tokens });
+    const {
+      plans: [found],
+    } = await solveFor(await openModel(source), wishes, { ...options, context: tokens });
     return found.prediction!;
   };
   const most = (await plan({ bitsPerWeight: 8 }, 128)).costs!['memory'];

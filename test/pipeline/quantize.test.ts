@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { BitbudgetError } from '../../src/core/errors.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { readPlan, uniformPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { type QuantizeResult, quantizeModel, type Target } from '../../src/pipeline/quantize.node.ts';
+import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import type { Target } from '../../src/pipeline/quantize-options.ts';
 import { holdOut } from '../../src/pipeline/texts.node.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 

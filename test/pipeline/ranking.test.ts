@@ -21,12 +21,12 @@ test('every metric’s plan is made for the same bytes, and predicts more KL tha
   const plan = async (choice: Choice): Promise<BitPlan> => {
     const options = { folder, rounding: 'nearest', palette: PALETTE, threads: 1 } as const;
     const calibration = async () => randomTokens(8, 32, 1);
-    const [found] = await solveFor(
+    const { plans } = await solveFor(
       await openModel(source),
       { bitsPerWeight: 6.5 },
       { ...options, calibration, ...choice },
     );
-    return found;
+    return plans[0];
   };
   const byKl = await plan({});
   assert.equal(byKl.prediction!.objective, undefined);
@@ -50,7 +50,7 @@ async function madeUp(precious: string) {
   const model = await syntheticModel('LlamaForCausalLM');
   const tensors: SensitivityTable['tensors'] = matrices(model).map(
     ({ name, role, layer, shape: [rows, columns] }, t) => ({
-      ...{ tensor: name, role, layer, rows, columns, relativeError: 0 },
+      ...{ tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0 },
       prices: ['Q4_0', 'Q5_0', 'Q8_0'].map((format, i) => ({
         format,
         loss: 64 ** (t % 3) * 4 ** -i * rows * columns,

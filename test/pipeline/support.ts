@@ -6,7 +6,7 @@ import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
-import type { QuantizeOptions } from '../../src/pipeline/quantize.node.ts';
+import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { holdOut } from '../../src/pipeline/texts.node.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 

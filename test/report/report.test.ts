@@ -32,17 +32,38 @@ test('the page shows every part and draws only finite numbers', () => {
     'Solver',
     'Where the bytes go',
     'Run it',
+    'What KL means',
     'Measured files',
     'Time',
   ]);
-  assert.equal(document.querySelectorAll('svg[role=img]').length, 5);
-  assert.equal(document.querySelectorAll('svg [aria-label=cell] rect').length, 30 * 7);
+  assert.equal(document.querySelectorAll('.wide svg[role=img]').length, 3);
+  assert.equal(document.querySelectorAll('.narrow svg[role=img]').length, 3);
+  assert.equal(document.querySelectorAll('svg[role=img]').length, 8);
+  for (const drawing of ['.wide', '.narrow'])
+    assert.equal(document.querySelectorAll(`${drawing} svg [aria-label=cell] rect`).length, 30 * 7);
   assert.equal(document.querySelectorAll('.tile').length, 6);
   assert.match(html, /bitbudget run out\.gguf -p &#34;Once upon a time&#34;/);
   const numbers = drawnNumbers(html);
   assert.ok(numbers.length > 1000, `${numbers.length} numbers`);
   assert.ok(numbers.every(Number.isFinite));
   assert.doesNotMatch(html, /NaN|undefined|Infinity/);
+});
+
+test('numbers of 30 layers stand in their cells, in both drawings', () => {
+  const { document } = parseHTML(reportHtml(sampleReport(30)));
+  const numbers = (drawing: string) =>
+    [...document.querySelectorAll(`${drawing} svg [aria-label=text] text`)].filter((text) =>
+      /^\d+\.\d$/.test(text.textContent),
+    );
+  assert.equal(numbers('.wide').length, 30 * 7);
+  assert.equal(numbers('.narrow').length, 30 * 7);
+});
+
+test('no drawing of the narrow page is wider than a phone', () => {
+  const { document } = parseHTML(reportHtml(sampleReport(30)));
+  const widths = [...document.querySelectorAll('.narrow svg')].map((svg) => Number(svg.getAttribute('width')));
+  assert.equal(widths.length, 3);
+  for (const width of widths) assert.ok(width <= 366, `${width}`);
 });
 
 test('the page asks for nothing and runs nothing', () => {

@@ -8,6 +8,7 @@ import { openModel } from '../../src/model/open.node.ts';
 import type { Model, TensorRole } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { createSession } from '../../src/run/session.ts';
+import { gemma3, qwen2moe } from '../support/configs.ts';
 import { testKernels } from '../support/kernels.ts';
 import { openPeer, type Peer } from '../support/peer.ts';
 import { syntheticModel, tinyPath } from '../support/synthetic.ts';
@@ -45,24 +46,6 @@ const yarnAttention = {
     attention_factor: 1.3,
     original_max_position_embeddings: 64,
   },
-};
-export const gemma3 = {
-  hidden_activation: 'gelu_pytorch_tanh',
-  hidden_act: undefined,
-  head_dim: 32,
-  num_hidden_layers: 7,
-  num_key_value_heads: 1,
-  sliding_window: 16,
-  query_pre_attn_scalar: 32,
-  rope_theta: 1000000,
-  tie_word_embeddings: true,
-};
-const qwen2moe = {
-  num_experts: 6,
-  num_experts_per_tok: 2,
-  moe_intermediate_size: 48,
-  shared_expert_intermediate_size: 64,
-  norm_topk_prob: false,
 };
 const cases: [string, () => Promise<Model>][] = [
   ['tiny', () => openModel(tinyPath)],

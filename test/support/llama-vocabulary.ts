@@ -21,8 +21,16 @@ export async function llamaIds(
   texts: readonly string[],
   parseSpecial = false,
 ): Promise<number[][]> {
+  return (await llamaIdsOf(metadata, [{ texts, parseSpecial }]))[0];
+}
+
+/** The same for several lists of texts, the vocabulary loaded once. */
+export async function llamaIdsOf(
+  metadata: ReadonlyMap<string, TypedMetadata>,
+  lists: readonly { readonly texts: readonly string[]; readonly parseSpecial: boolean }[],
+): Promise<number[][][]> {
   return withLlamaVocabulary(metadata, (model) =>
-    texts.map((text) => Array.from(model.tokenize(text, parseSpecial), Number)),
+    lists.map(({ texts, parseSpecial }) => texts.map((text) => Array.from(model.tokenize(text, parseSpecial), Number))),
   );
 }
 

@@ -147,7 +147,7 @@ test('folders: what is no tokenizer is told in one line, with what to do', async
   const cases: [Files, RegExp][] = [
     [
       {},
-      /folder: holds no tokenizer; expected tokenizer\.json, tokenizer\.model, or vocab\.json with merges\.txt: fetch/,
+      /folder: holds no tokenizer; expected tokenizer\.json, tokenizer\.model, vocab\.json with merges\.txt, or vocab\.txt: fetch/,
     ],
     [{ 'vocab.json': {} }, /vocab\.json without merges\.txt/],
     [{ 'merges.txt': 'a b' }, /merges\.txt without vocab\.json/],

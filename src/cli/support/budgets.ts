@@ -3,8 +3,9 @@ import type { PlanPrediction } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Wishes } from '../../pipeline/plan/wishes.ts';
 import type { ResourceName } from '../../pipeline/resources/table.ts';
+import { GROUP } from './help.ts';
 import { decimal, wholeNumber } from './options.ts';
-import { groupDigits } from './output.ts';
+import { describeBytes } from './output.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from './size.ts';
 
 /** How a budget is asked for and how a plan's share of it is told: a further resource's budget is one more entry. */
@@ -21,14 +22,14 @@ const BUDGETS = {
     wish: 'bytes',
     resource: 'bytes',
     flags: '--target-size <size>',
-    help: 'most bytes of the finished file: 61234567, 60MB or 57MiB',
+    help: 'most bytes of the finished file: 61234567, 60MB or 60M, 1.8G, 57MiB',
     parse: parseSize,
   },
   targetBpw: {
     wish: 'bitsPerWeight',
     resource: 'bytes',
     flags: '--target-bpw <bits>',
-    help: 'most bits per weight of the finished file',
+    help: 'most bits per weight: 8 × bytes of the finished file ÷ weights of the model',
     parse: decimal(0.5, 40),
   },
   maxBops: {
@@ -79,11 +80,12 @@ export const BUDGET_FLAGS = Object.values(BUDGETS)
   .join(', ');
 
 export function addBudgetOptions(command: Command): Command {
+  command.optionsGroup(GROUP.budget);
   for (const { flags, help, parse } of Object.values(BUDGETS)) command.option(flags, help, parse);
   return command
     .option(
-      '--context <tokens>',
-      'context that memory and KV cache (default the model’s, at most 4096), latency and bytes moved (default 256) are told for',
+      '-c, --context <tokens>',
+      'context that memory and KV cache (default the model’s, at most 4096), latency and bytes moved (default 256) are for',
       wholeNumber(1, 2 ** 24),
     )
     .option('--kv-uniform', 'one format for all keys and one for all values, as llama.cpp takes them');
@@ -108,7 +110,7 @@ export function readWishes(options: BudgetOptions): Wishes | undefined {
 
 /** How amounts of each resource are told. */
 const AMOUNTS: Record<Exclude<ResourceName, 'bytes'>, (amount: number, error?: number) => string> = {
-  kv: (amount) => `${groupDigits(amount)} bytes of KV cache`,
+  kv: (amount) => `${describeBytes(amount)} of KV cache`,
   bops: (amount) => `${formatCount(amount)} bit operations per token`,
   memory: (amount) => `${formatSize(amount)} of memory to run`,
   moved: (amount) => `${formatSize(amount)} read per decoded token`,

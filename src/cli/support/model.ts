@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import type { ModelPurpose } from '../../container/variants.ts';
+import { UsageError } from '../../core/errors.ts';
 import type { Model } from '../../model/types.ts';
 import type { OutputOptions } from './options.ts';
 import { withProgress } from './work.ts';
@@ -12,6 +14,14 @@ export async function modelPath(name: string, options: OutputOptions, purpose: M
   return withProgress(options, (work) => resolveModel(name, { ...work, purpose }));
 }
 
+/** @throws UsageError for a context that the model was not made for */
+export function checkContext({ config }: Model, context: number | undefined): void {
+  if (context !== undefined && context > config.contextLength)
+    throw new UsageError(
+      `context ${context}: the model is made for at most ${config.contextLength} tokens; give --context ${config.contextLength} or less`,
+    );
+}
+
 /**
  * Opens a `<model>` argument, and says on stderr what a user should know of it. The caller closes it.
  * @param purpose which of several files of a repository or folder is meant; default the most exact, as an original
@@ -21,6 +31,15 @@ export async function openModelArgument(
   options: OutputOptions,
   purpose: ModelPurpose = 'original',
 ): Promise<Model> {
+  return (await openWithPath(name, options, purpose)).model;
+}
+
+/** The same, with the file or folder that it is read from. */
+export async function openWithPath(
+  name: string,
+  options: OutputOptions,
+  purpose: ModelPurpose = 'original',
+): Promise<{ readonly model: Model; readonly path: string }> {
   const path = await modelPath(name, options, purpose);
   const { openModel } = await import('../../model/open.node.ts');
   const model = await openModel(path, purpose);
@@ -28,5 +47,12 @@ export async function openModelArgument(
   const quantized = purpose === 'original' ? quantizedRemark(model) : undefined;
   for (const remark of [...(model.remarks ?? []), quantized])
     if (remark !== undefined) console.error(`bitbudget: ${name}: ${remark}`);
-  return model;
+  return { model, path: await sourcePath(path, purpose) };
+}
+
+/** Of a folder with several models, the one that is meant. */
+async function sourcePath(path: string, purpose: ModelPurpose): Promise<string> {
+  const { locateModel } = await import('../../model/locate.node.ts');
+  const located = await locateModel(path, purpose);
+  return located.kind === 'gguf' || located.weights === undefined ? located.path : join(located.path, located.weights);
 }

@@ -1,11 +1,16 @@
 import type { OutputOptions } from './options.ts';
+import { formatSize } from './size.ts';
 
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`);
+/** Version of what `--json` prints: raised when a field changes its meaning or goes away, not when one is added. */
+export const SCHEMA_VERSION = 1;
+
+/** @param value an object: lists stand in a named field of one */
+export function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...value }, jsonValue, 2)}\n`);
 }
 
 /** Prints the result on stdout: `value` as JSON with --json, else the lines for people. */
-export function printResult(options: OutputOptions, value: unknown, lines: () => string[]): void {
+export function printResult(options: OutputOptions, value: object, lines: () => string[]): void {
   if (options.json) printJson(value);
   else process.stdout.write(`${lines().join('\n')}\n`);
 }
@@ -37,4 +42,9 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 /** `134 515 008` with thin groups that terminals can show. */
 export function groupDigits(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ' ');
+}
+
+/** `4 720 544 bytes (4.72 MB)`. */
+export function describeBytes(bytes: number): string {
+  return `${groupDigits(bytes)} bytes (${formatSize(bytes)})`;
 }

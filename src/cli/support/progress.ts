@@ -1,5 +1,6 @@
 import type { SingleBar } from 'cli-progress';
 import type { ProgressEvent } from '../../core/progress.ts';
+import { Job, type JobState, type Outline, stepWords } from './job.ts';
 import type { OutputOptions } from './options.ts';
 
 /** Shows the progress of long work on stderr. */
@@ -22,59 +23,63 @@ export interface ProgressTarget {
 const LINE_INTERVAL_MS = 15_000;
 
 /**
- * A bar with the remaining time on a terminal; where there is none, or `CI` is set, one line per step when it is done and one every
+ * One line for the whole job, with one remaining time, on a terminal; where there is none, or `CI` is set, one line per step when it is done and one every
  * 15 seconds of a long one. Nothing with --quiet.
+ * @param outline steps that the job is expected to have
  */
-export async function createProgress(options: OutputOptions = {}, target: ProgressTarget = {}): Promise<Progress> {
+export async function createProgress(
+  options: OutputOptions = {},
+  target: ProgressTarget = {},
+  outline: Outline = {},
+): Promise<Progress> {
   const stream = target.stream ?? process.stderr;
   const interactive = target.interactive ?? (process.stderr.isTTY === true && !process.env.CI);
   if (options.quiet) return { report() {}, finish() {} };
-  if (interactive) return barProgress(stream, (await import('cli-progress')).SingleBar);
-  return lineProgress(stream, target.now ?? (() => performance.now()));
+  const now = target.now ?? (() => performance.now());
+  const job = new Job(outline, now);
+  if (interactive) return barProgress(stream, job, (await import('cli-progress')).SingleBar);
+  return lineProgress(stream, job, now);
 }
 
-function barProgress(stream: NodeJS.WritableStream, Bar: typeof SingleBar): Progress {
+/** Steps of the bar: finer than any terminal shows. */
+const BAR_STEPS = 1000;
+
+function barProgress(stream: NodeJS.WritableStream, job: Job, Bar: typeof SingleBar): Progress {
   let bar: SingleBar | undefined;
-  let stage = '';
-  const finish = () => {
-    bar?.stop();
-    bar = undefined;
-    stage = '';
-  };
+  const payload = ({ words, remaining }: JobState): Record<string, string> => ({
+    words,
+    left: remaining === undefined ? '' : `· ${formatDuration(remaining)} left`,
+  });
   return {
     report(event) {
-      if (event.stage !== stage) {
-        finish();
-        stage = event.stage;
+      const state = job.update(event);
+      if (bar === undefined) {
         bar = new Bar({
           stream: stream as NodeJS.WritableStream,
-          format: `{stage} {bar} {percentage} % · {value}/{total} {unit} · ETA {eta_formatted} {detail}`,
+          format: '{percentage} % {bar} {words} {left}',
           barsize: 24,
           barCompleteChar: '█',
           barIncompleteChar: '░',
           hideCursor: null,
-          etaBuffer: 50,
-          clearOnComplete: false,
+          clearOnComplete: true,
         });
-        bar.start(event.total, 0, payload(event));
+        bar.start(BAR_STEPS, 0, payload(state));
       }
-      bar?.setTotal(event.total);
-      bar?.update(event.done, payload(event));
+      bar.update(Math.floor(BAR_STEPS * state.share), payload(state));
     },
-    finish,
+    finish() {
+      bar?.stop();
+      bar = undefined;
+    },
   };
 }
 
-function payload({ stage, unit, detail }: ProgressEvent): Record<string, string> {
-  return { stage: stage.padEnd(10), unit: unit ?? '', detail: detail ?? '' };
-}
-
-function lineProgress(stream: NodeJS.WritableStream, now: () => number): Progress {
+function lineProgress(stream: NodeJS.WritableStream, job: Job, now: () => number): Progress {
   let last: ProgressEvent | undefined;
   let began = 0;
   let printed = 0;
   const finish = () => {
-    if (last) stream.write(`${last.stage}: ${amount(last)} in ${formatDuration(now() - began)}\n`);
+    if (last) stream.write(`${stepWords(last.stage)}: done in ${formatDuration(now() - began)}\n`);
     last = undefined;
   };
   return {
@@ -85,18 +90,13 @@ function lineProgress(stream: NodeJS.WritableStream, now: () => number): Progres
         printed = began;
       }
       last = event;
-      if (now() - printed < LINE_INTERVAL_MS || event.done === 0) return;
+      const { words, share, remaining } = job.update(event);
+      if (now() - printed < LINE_INTERVAL_MS || remaining === undefined) return;
       printed = now();
-      const remaining = ((printed - began) * (event.total - event.done)) / event.done;
-      const percent = Math.floor((100 * event.done) / event.total);
-      stream.write(`${event.stage}: ${percent} %, ETA ${formatDuration(remaining)}\n`);
+      stream.write(`${words}: ${Math.floor(100 * share)} % of the job, ${formatDuration(remaining)} left\n`);
     },
     finish,
   };
-}
-
-function amount({ done, total, unit }: ProgressEvent): string {
-  return `${done === total ? total : `${done} of ${total}`} ${unit ?? 'steps'}`;
 }
 
 /** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`. */

@@ -3,6 +3,10 @@ import { UsageError } from '../../core/errors.ts';
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
   kb: 1e3,
   mb: 1e6,
   gb: 1e9,
@@ -14,7 +18,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Bytes of `61234567`, `60MB` (10⁶) or `57MiB` (2²⁰); decimals allowed with a unit, case ignored, rounded down.
+ * Bytes of `61234567`, `60MB` or `60M` (10⁶), or `57MiB` (2²⁰); decimals allowed with a unit, case ignored, rounded down.
  * @throws UsageError
  */
 export function parseSize(text: string): number {
@@ -22,7 +26,7 @@ export function parseSize(text: string): number {
   const unit = match && UNITS[match[2].toLowerCase()];
   const bytes = match && unit !== undefined ? Math.floor(Number(match[1]) * (unit ?? 1)) : Number.NaN;
   if (!Number.isSafeInteger(bytes) || bytes <= 0 || (unit === 1 && match?.[1].includes('.')))
-    throw new UsageError(`size ${text}: expected bytes (61234567), 60MB (10^6) or 57MiB (2^20)`);
+    throw new UsageError(`size ${text}: expected bytes (61234567), 60MB or 60M (10^6), 1.8G (10^9) or 57MiB (2^20)`);
   return bytes;
 }
 

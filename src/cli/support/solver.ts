@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { solvers } from '../../allocate/solvers/table.ts';
-import type { Objective, PlanPrediction, PlanSearch } from '../../allocate/types.ts';
+import type { Objective, PlanSearch } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Wishes } from '../../pipeline/plan/wishes.ts';
-import { wholeNumber } from './options.ts';
+import { GROUP } from './help.ts';
+import { choiceOption, wholeNumber } from './options.ts';
 
 /** How a plan within budgets is found. */
 export interface SolverOptions {
@@ -22,11 +23,13 @@ const SEARCHES = searches.map(({ name }) => name);
 
 export function addSolverOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.search)
     .addOption(
-      new Option(
+      choiceOption(
         '--solver <name>',
         `how to solve; default exact: knapsack for one budget, milp for several; ${SEARCHES.join(' and ')} search by true KL on held-out text`,
-      ).choices([...solvers.keys()]),
+        [...solvers.keys()],
+      ),
     )
     .option(
       '--objective <kind>',
@@ -92,21 +95,6 @@ export function checkSolver(
     );
   if (Object.keys(wishes ?? {}).length > 1 && chosen?.budgets === 'one')
     throw new UsageError(`--solver ${solver} takes one budget; give one, or another solver such as milp`);
-}
-
-/** One line about what was made least, where that is not the sum of predicted KL. */
-export function describeObjective({ objective: chosen, status, bound, gap }: PlanPrediction): string[] {
-  if (chosen === undefined) return [];
-  const { metric, objective, value } = chosen;
-  const what = {
-    sum: 'sum',
-    max: 'largest score of a matrix',
-    worst: objective.kind === 'worst' ? `sum of the ${objective.count} largest` : '',
-    quadratic: 'sum with all pairs',
-  }[objective.kind];
-  return [
-    `chosen by ${metric}, ${what}: ${value.toPrecision(5)}; ${status}: bound ${bound.toPrecision(5)}, gap ${gap.toExponential(1)}`,
-  ];
 }
 
 /** One line about a search; none without. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Model } from '../../model/types.ts';
+import { GROUP } from './help.ts';
 import { type OutputOptions, wholeNumber } from './options.ts';
 
 /** Text that verbs measure on. */
@@ -21,6 +22,7 @@ const EVALUATION_TOKENS = 8192;
 
 export function addCalibrationOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.text)
     .option(
       '--calibration <files...>',
       'text to measure on: .txt, .jsonl of chats or texts, .parquet, each also .gz, or folders; default the package’s own public-domain books',
@@ -30,6 +32,7 @@ export function addCalibrationOptions(command: Command): Command {
 
 export function addEvaluationOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUP.text)
     .option(
       '--evaluation <files...>',
       'text to verify on, like --calibration; default the package’s own, other public-domain books',

@@ -1,14 +1,19 @@
 import type { WorkOptions } from '../../core/progress.ts';
 import { interruptSignal } from './interrupt.ts';
+import type { Outline } from './job.ts';
 import type { OutputOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 
-/** Runs long work with progress on stderr, stopped by Ctrl-C. Spread what `work` is given into the library's options. */
+/**
+ * Runs long work with progress on stderr, stopped by Ctrl-C. Spread what `work` is given into the library's options.
+ * @param outline steps that are expected, so that they have one remaining time together
+ */
 export async function withProgress<T>(
   options: OutputOptions,
   work: (work: Required<WorkOptions>) => Promise<T>,
+  outline: Outline = {},
 ): Promise<T> {
-  const progress = await createProgress(options);
+  const progress = await createProgress(options, {}, outline);
   try {
     return await work({ signal: interruptSignal(), onProgress: progress.report });
   } finally {

@@ -26,7 +26,7 @@ const folderFiles = [
 ];
 
 /** Files that hold a vocabulary: the first set that is whole is fetched. */
-const vocabularies = [['tokenizer.json'], ['tokenizer.model'], ['vocab.json', 'merges.txt']];
+const vocabularies = [['tokenizer.json'], ['tokenizer.model'], ['vocab.json', 'merges.txt'], ['vocab.txt']];
 
 /**
  * Chooses what makes the model out of a repository's files. What runs is a small variant where there is one; what stands

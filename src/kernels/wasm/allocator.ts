@@ -1,4 +1,5 @@
-const ALIGNMENT = 64;
+/** Allocations begin and end at multiples of this many bytes. */
+export const ALIGNMENT = 64;
 const PAGE = 65536;
 /** Memory grows by at least this much at a time, because every growth makes a new buffer object. */
 const GROWTH = 16 * 2 ** 20;

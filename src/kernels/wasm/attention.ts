@@ -14,7 +14,7 @@ function scoreRow(keys: number): number {
   return row % 1024 === 0 ? row + 16 : row;
 }
 
-/** Bytes of the scores that causal attention over `keys` tokens works on. */
+/** Bytes of the scores that attention works on where one tile's queries see `keys` tokens together. */
 export function attentionScratch(threads: number, keys: number): number {
   return threads * QUERIES * scoreRow(keys) * 4;
 }
@@ -26,12 +26,22 @@ function windowOf({ window, past, length }: AttentionShape): number {
   return window === undefined || window >= past + length ? NO_WINDOW : window;
 }
 
-/** Most keys that the queries of one tile see together. */
-function tileKeys(shape: AttentionShape): number {
+/** Most keys that the queries of one tile see together: what `attentionScratch` takes. */
+export function tileKeys(shape: AttentionShape): number {
   const { past, length, causal = true } = shape;
   const window = windowOf(shape);
   const rows = Math.min(QUERIES, length);
   return Math.min(past + length, rows + (causal ? 1 : 2) * (window - 1));
+}
+
+/** Bytes of one tile of scores on every thread. */
+export function scratchOf(shape: AttentionShape, threads: number): number {
+  return attentionScratch(threads, tileKeys(shape));
+}
+
+/** Tiles of scores that the gradients work on: probabilities, their gradients, and slopes of the cap. */
+export function backwardTiles({ softcap }: AttentionShape): number {
+  return softcap === undefined ? 2 : 3;
 }
 
 /** Keys that a query sees on average, about. */
@@ -62,7 +72,7 @@ export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'atten
   const run = (name: string, matrices: number, shape: AttentionShape, args: number[], work: number) => {
     const { causal = true, headDim, scale = 1 / Math.sqrt(headDim), softcap = 0 } = shape;
     const keys = tileKeys(shape);
-    const scores = team.allocate(matrices * attentionScratch(team.threads, keys));
+    const scores = team.allocate(matrices * scratchOf(shape, team.threads));
     try {
       const options = [windowOf(shape), causal ? 1 : 0, scale, softcap];
       team.dispatch(name, [...args, ...options, scores, scoreRow(keys)], work);
@@ -85,9 +95,14 @@ export function attentionKernels(team: Team): Pick<Kernels, 'attention' | 'atten
       }
       check(shape, [q, dOut, dq], [k, v, dk, dv]);
       const arrays = [q, k, v, dOut, dq, dk, dv].map(at);
-      const matrices = shape.softcap === undefined ? 2 : 3;
       const work = sequences * heads * length * meanKeys(shape) * 5 * headDim;
-      run('attentionBackward', matrices, shape, [...arrays, sequences, length, heads, kvHeads, headDim], work);
+      run(
+        'attentionBackward',
+        backwardTiles(shape),
+        shape,
+        [...arrays, sequences, length, heads, kvHeads, headDim],
+        work,
+      );
     },
   };
 }

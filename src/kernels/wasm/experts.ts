@@ -129,10 +129,8 @@ function groupedPacked(team: Team, x: Float32Array, w: PackedMatrix, offsets: In
     team.dispatch(`packedRuns${w.format}`, [from, ...rest], work);
     return;
   }
-  const rowBytes = Math.ceil(roundedActivationBytes(4, k) / 64) * 16;
-  // Runs are rounded in whole tiles of four rows.
-  const places = rows + 3 * Math.min(experts, Math.floor(rows / TOGETHER_FROM));
-  const rounded = team.allocate(places * rowBytes);
+  const rowBytes = roundedRowBytes(k);
+  const rounded = team.allocate(roundedRunBytes(rows, experts, k));
   try {
     const runs = [team.address(offsets), experts, k, TOGETHER_FROM, rowBytes];
     team.dispatch(`roundRuns${w.format}`, [from, rounded, ...runs], rows * k);
@@ -140,6 +138,16 @@ function groupedPacked(team: Team, x: Float32Array, w: PackedMatrix, offsets: In
   } finally {
     team.release(rounded);
   }
+}
+
+/** Bytes of one row of a run that was rounded, as it lies in a tile of four. */
+function roundedRowBytes(k: number): number {
+  return Math.ceil(roundedActivationBytes(4, k) / 64) * 16;
+}
+
+/** Most bytes that `groupedPacked` takes for x[rows, k] rounded: runs of experts are whole tiles of four rows. */
+export function roundedRunBytes(rows: number, experts: number, k: number): number {
+  return (rows + 3 * Math.min(experts, Math.floor(rows / TOGETHER_FROM))) * roundedRowBytes(k);
 }
 
 /** Tokens of the logits. */

@@ -17,8 +17,8 @@ export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'mat
         multiply(team, w, team.address(x), team.address(y), m);
         return;
       }
-      const rowsAtOnce = m < TOGETHER_FROM ? 1 : m;
-      const rounded = team.allocate(roundedActivationBytes(rowsAtOnce, w.columns));
+      const rowsAtOnce = roundedTogether(m);
+      const rounded = team.allocate(packedScratch(m, w.columns));
       try {
         for (let row = 0; row < m; row += rowsAtOnce) {
           const from = team.address(x) + 4 * row * w.columns;
@@ -38,6 +38,15 @@ export function packedKernels(team: Team): Pick<Kernels, 'supportsPacked' | 'mat
 function multiply(team: Team, w: PackedMatrix, x: number, y: number, m: number): void {
   const args = [x, team.address(w.blocks), y, m, w.rows, w.columns];
   team.dispatch(`packed${w.format}`, args, m * w.rows * w.columns);
+}
+
+function roundedTogether(m: number): number {
+  return m < TOGETHER_FROM ? 1 : m;
+}
+
+/** Bytes that a product of x[m, k] with a packed matrix takes while it runs, where activations are rounded. */
+export function packedScratch(m: number, k: number): number {
+  return roundedActivationBytes(roundedTogether(m), k);
 }
 
 /** Most bytes that x[m, k] rounded takes in any layout of assembly/packed/activations.ts. */

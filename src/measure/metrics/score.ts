@@ -1,3 +1,4 @@
+import { UsageError } from '../../core/errors.ts';
 import type { Memory } from '../../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../../core/progress.ts';
 import { normBefore, usesOf } from '../../graph/uses.ts';
@@ -5,6 +6,7 @@ import type { Kernels } from '../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { bitsPerWeight, format } from '../../numeric/table.ts';
 import { calibration, relativeError } from '../calibrate.ts';
+import { partsOf } from '../parts.ts';
 import type { TokenBatch } from '../plan.ts';
 import type { Measurement } from '../types.ts';
 import { squares } from './output-error.ts';
@@ -130,7 +132,7 @@ async function scoreMatrices(
   task: ScoreTask,
   scores: PartialScores,
 ): Promise<void> {
-  const { candidates, kernels, signal, onProgress } = task;
+  const { candidates, signal, onProgress } = task;
   for (const [i, tensor] of candidates.tensors.entries()) {
     await checkpoint(signal);
     const wanted = [...scores.missing(byWeight, tensor), ...scores.missing(byFactors, tensor)];
@@ -148,12 +150,7 @@ async function scoreMatrices(
         );
         continue;
       }
-      const facts = await factorFacts(task, tensor);
-      await scores.add(
-        metric,
-        tensor,
-        kernels.scope(() => changes.map(metric.open(kernels, facts))),
-      );
+      await scores.add(metric, tensor, await factorScores(metric, task, tensor, changes));
     }
     onProgress?.({
       stage: 'scoring',
@@ -165,10 +162,31 @@ async function scoreMatrices(
   }
 }
 
-async function factorFacts({ measurement }: ScoreTask, tensor: ModelTensor) {
+/** Scores of a matrix; of stacked ones the sums over all. */
+async function factorScores(
+  metric: FactorMetric,
+  task: ScoreTask,
+  tensor: ModelTensor,
+  changes: readonly Change[],
+): Promise<Score[]> {
+  const { kernels } = task;
+  const columns = tensor.shape[1];
+  const parts: Score[][] = [];
+  for (const { name, startRow, endRow } of partsOf(tensor)) {
+    const facts = await factorFacts(task, tensor, name);
+    const rowsOf = (values: Float32Array): Float32Array => values.subarray(startRow * columns, endRow * columns);
+    const own = changes.map((change) => ({ ...change, weight: rowsOf(change.weight), delta: rowsOf(change.delta) }));
+    parts.push(kernels.scope(() => own.map(metric.open(kernels, facts))));
+  }
+  if (parts.length === 1) return parts[0];
+  return changes.map((_, i) => ({ value: parts.reduce((sum, scores) => sum + scores[i].value, 0) }));
+}
+
+/** @param part name of the measurement */
+async function factorFacts({ measurement }: ScoreTask, tensor: ModelTensor, part: string) {
   const { summaries, key } = measurement;
   return {
-    measurement: await measurement.read(tensor.name),
+    measurement: await measurement.read(part),
     calibration: calibration(summaries, key.sequenceLength).value,
     relativeError: relativeError(summaries, tensor.name),
   };
@@ -191,6 +209,12 @@ async function scoreLayers(metrics: readonly LayerMetric[], task: ScoreTask, sco
   const { candidates, tokens, seed, signal, onProgress, kernels, model } = task;
   const wanted = metrics.filter((metric) => candidates.tensors.some((t) => scores.missing([metric], t).length > 0));
   if (wanted.length === 0) return;
+  const stacked = candidates.tensors.find(({ experts }) => experts !== undefined);
+  if (stacked !== undefined)
+    throw new UsageError(
+      `metric ${wanted[0].name} does not see experts, and ${stacked.name} is a matrix of them: ` +
+        'choose a metric of weights or of factors, such as kl-kronecker',
+    );
   const open = new Map<string, Collected>();
   const finish = async (tensor: ModelTensor): Promise<void> => {
     const { metrics: collectors, norms } = open.get(tensor.name)!;

@@ -42,6 +42,7 @@ export const gemma3: Architecture = {
   name: 'gemma3',
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
+  slidesInLlamaCpp: true,
   ropeFactors: false,
   ropeBase: 1e6,
   names: {

@@ -13,6 +13,8 @@ export interface Architecture {
   readonly ropeStyle: RopeConfig['style'];
   /** Whether llama.cpp reads `rope_freqs.weight` for it, which carries llama3 scaling. */
   readonly ropeFactors: boolean;
+  /** Whether llama.cpp keeps to the sliding windows of such models; default no: there every token sees all before it. */
+  readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
   /** Names of the network's weights. */

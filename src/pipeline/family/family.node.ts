@@ -1,20 +1,24 @@
 import type { BitPlan } from '../../allocate/types.ts';
-import { UsageError } from '../../core/errors.ts';
+import { BitbudgetError, UsageError } from '../../core/errors.ts';
 import { checkpoint } from '../../core/progress.ts';
 import type { Estimate } from '../../evaluate/types.ts';
+import type { Measurement } from '../../measure/types.ts';
 import type { Model } from '../../model/types.ts';
-import { refuseUnusablePalette } from '../../quantize/sensitivity.ts';
+import { refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import { assetPath, evaluationText } from '../../text/assets.node.ts';
 import { loadCorpus } from '../../text/corpus.node.ts';
 import { type Corpus, encodeCorpus, firstCharacters } from '../../text/corpus.ts';
-import { fileNotes } from '../plan/notes.ts';
+import { type Corrections, NO_CORRECTION } from '../plan/corrections.ts';
+import { fileNotes } from '../plan/notes.node.ts';
 import { Planner } from '../plan/planner.ts';
 import { quantizationRatio } from '../plan/ratio.ts';
 import { weightCount } from '../plan/wishes.ts';
 import { Session, type SessionOptions } from '../session.node.ts';
-import { calibrationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
+import { calibrationTokens, heldOutTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
 import { PlanJudge } from '../verify/judge.node.ts';
+import { RememberedRuns } from '../verify/remembered.node.ts';
+import type { Workspace } from '../workspace.node.ts';
 import { type FamilyPoint, jointFrontier } from './family.ts';
 
 export interface FamilyOptions extends SessionOptions {
@@ -25,12 +29,16 @@ export interface FamilyOptions extends SessionOptions {
   readonly evaluation: TextChoice;
   /** Plans of each model whose true loss is measured, spread over its frontier. */
   readonly measured: number;
+  /** Most bytes of the file that one model is to be chosen for. */
+  readonly targetBytes?: number;
 }
 
 /** A plan whose loss was measured beside its prediction. */
 export interface MeasuredPoint extends FamilyPoint {
   /** Cross-entropy of the quantized model on the same text, bits per byte. */
   readonly measured: number;
+  /** True KL against the member's own original, nats per token. */
+  readonly measuredKl: number;
   /** Standard error of `measured` less the original's loss: both are of the same tokens. */
   readonly differenceError: number;
 }
@@ -45,12 +53,16 @@ export interface FamilyMember {
   /** Best plans, smallest first. */
   readonly frontier: readonly FamilyPoint[];
   readonly measured: readonly MeasuredPoint[];
+  /** The best plan within `targetBytes`; absent where the smallest file is larger, or none was asked for. */
+  readonly atTarget?: FamilyPoint;
 }
 
 export interface Family {
   readonly members: readonly FamilyMember[];
   /** The best of all models at every size. */
   readonly frontier: readonly FamilyPoint[];
+  /** The best of all models within `targetBytes`. */
+  readonly best?: FamilyPoint;
 }
 
 /** Characters of text per token that is asked for: about that of English in common vocabularies. */
@@ -77,7 +89,14 @@ export async function planFamily(
       await session.close();
     }
   }
-  return { members, frontier: jointFrontier(members.flatMap(({ frontier }) => frontier)) };
+  const within = members.flatMap(({ atTarget }) => atTarget ?? []);
+  const best = within.reduce((a, b) => (b.loss < a.loss ? b : a), within[0]);
+  if (options.targetBytes !== undefined && best === undefined)
+    throw new BitbudgetError(
+      `budget: no model of these fits ${options.targetBytes} bytes; the smallest file takes ${Math.min(...members.map(({ frontier: [point] }) => point.fileBytes))}`,
+      { code: 'budget' },
+    );
+  return { members, frontier: jointFrontier(members.flatMap(({ frontier }) => frontier)), best };
 }
 
 class MemberPlanner {
@@ -95,10 +114,12 @@ class MemberPlanner {
     const { model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
     const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
-    const workspace = await this.#session.workspace(measurement);
+    const workspace = await this.#session.workspace(measurement, { job: ['family', rounding, palette, measured] });
     try {
       const table = await this.#session.price(measurement, workspace, rounding, palette);
-      const plans = new Planner({ model, table, notes: fileNotes(rounding) }).frontier();
+      const planner = new Planner({ model, table, notes: fileNotes({ rounding }) });
+      const corrections = await this.#corrections(measurement, workspace, table);
+      const plans = planner.frontier(corrections);
       const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
       const tokens = encodeCorpus(model.tokenizer, heldOut, { special: true });
       const judge = await PlanJudge.open(setting, tokens);
@@ -109,14 +130,22 @@ class MemberPlanner {
         fileBytes: plan.prediction!.fileBytes,
         bitsPerWeight: (8 * plan.prediction!.fileBytes) / weightCount(model),
         quantizationRatio: quantizationRatio(model, plan),
+        kl: plan.prediction!.kl,
+        klInterval: plan.prediction!.klInterval,
+        corrected: plan.prediction!.corrected,
         loss: bits(original.mean + plan.prediction!.kl),
         lossError: bits(plan.prediction!.klError),
       });
       const checked: MeasuredPoint[] = [];
       for (const plan of spread(plans, measured)) {
-        const { nll } = await judge.judge(plan, undefined, this.#options);
+        const { nll, evaluation } = await judge.judge(plan, undefined, this.#options);
         const differenceError = bits(nll.difference.standardError);
-        checked.push({ ...point(plan), measured: bits(nll.reference.mean + nll.difference.mean), differenceError });
+        checked.push({
+          ...point(plan),
+          measured: bits(nll.reference.mean + nll.difference.mean),
+          measuredKl: evaluation.kl.mean,
+          differenceError,
+        });
       }
       workspace.forgetBlocks();
       return {
@@ -126,10 +155,33 @@ class MemberPlanner {
         bytesPerToken: judge.bytesPerToken,
         frontier: plans.map(point),
         measured: checked,
+        atTarget: await this.#atTarget(planner, corrections, plans[0], point),
       };
     } finally {
-      workspace.close();
+      await workspace.close();
     }
+  }
+
+  /** What quantize and plan learned of this model on the same text, if they did. */
+  async #corrections(measurement: Measurement, workspace: Workspace, table: SensitivityTable): Promise<Corrections> {
+    const { model } = this.#session;
+    const { probed } = await heldOutTokens(model, this.#options.evaluation);
+    const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
+    const { text } = await PlanJudge.open(setting, probed);
+    return await new RememberedRuns(workspace, table).corrections(text);
+  }
+
+  async #atTarget(
+    planner: Planner,
+    corrections: Corrections,
+    smallest: BitPlan,
+    point: (plan: BitPlan) => FamilyPoint,
+  ): Promise<FamilyPoint | undefined> {
+    const { targetBytes } = this.#options;
+    if (targetBytes === undefined || smallest.prediction!.fileBytes > targetBytes) return undefined;
+    const solving = corrections.learned ? corrections : NO_CORRECTION;
+    const plan = await planner.plan({ bytes: targetBytes }, { corrections: solving, seed: this.#options.seed });
+    return point(planner.predict(plan, corrections));
   }
 }
 

@@ -6,6 +6,11 @@ export interface FamilyPoint {
   readonly bitsPerWeight: number;
   /** Share of the model's weights in low precision. */
   readonly quantizationRatio: number;
+  /** Predicted KL against the member's own original, nats per token, and what it lies in nine of ten times. */
+  readonly kl?: number;
+  readonly klInterval?: { readonly low: number; readonly high: number };
+  /** Whether the prediction was corrected by evaluations that are known of this model. */
+  readonly corrected?: boolean;
   /** Predicted cross-entropy on held-out text, bits per byte of text: the original's, and the predicted KL. */
   readonly loss: number;
   /** Standard error of the predicted KL in it. */

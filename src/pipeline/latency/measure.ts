@@ -1,7 +1,7 @@
 import type { WorkOptions } from '../../core/progress.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import { describeDevice } from '../../kernels/wasm/device.ts';
-import type { Model, ModelConfig } from '../../model/types.ts';
+import type { Model } from '../../model/types.ts';
 import { contextOf } from './decode.ts';
 import { kernelOf } from './predict.ts';
 import type { LatencyKey, LatencyStore, LatencyTable, ModelSizes } from './types.ts';
@@ -30,7 +30,7 @@ export async function measureLatency(kernels: Kernels, model: Model, options: La
   const { rounds = ROUNDS, store, signal, onProgress } = options;
   const context = contextOf(model, options.context);
   const names = [...new Set(options.formats.map(kernelOf))].sort();
-  const key = await latencyKey(kernels, model.config, context);
+  const key = await latencyKey(kernels, model, context);
   let table = (await store?.read(key)) ?? { version: 1, key, rounds: {} };
   const missing = names.reduce((sum, name) => sum + Math.max(0, rounds - (table.rounds[name]?.length ?? 0)), 0);
   let done = 0;
@@ -48,8 +48,10 @@ export async function measureLatency(kernels: Kernels, model: Model, options: La
   return table;
 }
 
-async function latencyKey(kernels: Kernels, config: ModelConfig, context: number): Promise<LatencyKey> {
+/** What times belong to: this device, this many threads, these sizes. @param context default 256 */
+export async function latencyKey(kernels: Kernels, model: Model, context?: number): Promise<LatencyKey> {
+  const { config } = model;
   const { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied } = config;
   const sizes: ModelSizes = { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied };
-  return { device: await describeDevice(kernels), threads: kernels.threads, context, sizes };
+  return { device: await describeDevice(kernels), threads: kernels.threads, context: contextOf(model, context), sizes };
 }

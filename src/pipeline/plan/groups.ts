@@ -10,11 +10,11 @@ export function groupsOf(
   corrections: Corrections = NO_CORRECTION,
 ): Group[] {
   return table.tensors.map((tensor) => {
-    const { role, relativeError, prices } = tensor;
+    const { kind, relativeError, prices } = tensor;
     return {
       id: tensor.tensor,
       options: prices.map((price) => {
-        const factor = table.scale.value * correctionFactor(corrections, role, price.format);
+        const factor = table.scale.value * correctionFactor(corrections, kind, price.format);
         return {
           id: price.format,
           costs: Object.fromEntries(resources.map(({ name, cost }) => [name, cost(tensor, price.format)])),

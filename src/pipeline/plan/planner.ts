@@ -10,17 +10,16 @@ import { type Budgets, resources } from '../resources/table.ts';
 import type { Resource, Setting } from '../resources/types.ts';
 import { activationLoss, pairActivations, pairIds, splitPair } from './activation-groups.ts';
 import { cacheGroups, cacheIds, chosenCache, uniformCache } from './cache-groups.ts';
-import { type Corrections, NO_CORRECTION } from './corrections.ts';
+import { type Corrections, NO_CORRECTION, openError, type ProbedMatrix } from './corrections.ts';
 import { fusedMatrices } from './fused.ts';
 import { groupsOf } from './groups.ts';
+import { klInterval } from './interval.ts';
 import { defaultObjective, type Ranking, rankedGroups } from './ranking.ts';
 import { quantizationRatio } from './ratio.ts';
+import { weightCount } from './wishes.ts';
 
 /** A proof may take this long: little beside the measurement that came before. */
 const PATIENCE_MS = 60_000;
-
-/** Sizes at which the whole frontier is shown. */
-const FRONTIER_POINTS = 40;
 
 export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   /** Learned from true evaluations; default none. */
@@ -36,6 +35,15 @@ export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   /** What options are chosen by; default their predicted KL. */
   readonly ranking?: Ranking;
 }
+
+/** Bits per weight at which there are plans: from the least to the most, so far apart. */
+export interface FrontierRange {
+  readonly least: number;
+  readonly most: number;
+  readonly step: number;
+}
+
+const FRONTIER_RANGE: FrontierRange = { least: 1, most: 17, step: 0.25 };
 
 /** Makes plans for one model out of its prices. */
 export class Planner {
@@ -78,7 +86,8 @@ export class Planner {
       ...options,
       evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
     });
-    const plan = this.#plan(groups, possible(solution, this.#units(budgets)), corrections);
+    const units = [...this.#sizes(solution, budgets), ...this.#units(budgets)];
+    const plan = { ...this.#plan(groups, possible(solution, units), corrections), budgets };
     return withObjective(plan, options, lossOf(problem, solution.choice));
   }
 
@@ -106,30 +115,77 @@ export class Planner {
     };
   }
 
-  /** Best plans at sizes spread evenly over what the table can reach, smallest first. */
-  frontier(corrections: Corrections = NO_CORRECTION, ranking?: Ranking): BitPlan[] {
+  /**
+   * Best plans at sizes spaced evenly in bits per weight, smallest first; the first is the smallest that there is.
+   * @param options sizes, default every quarter from 1 to 17, and what options are chosen by, default their predicted KL
+   */
+  frontier(
+    corrections: Corrections = NO_CORRECTION,
+    { range = FRONTIER_RANGE, ranking }: { readonly range?: FrontierRange; readonly ranking?: Ranking } = {},
+  ): BitPlan[] {
     const groups = this.groups(corrections);
     const ranked = ranking ? rankedGroups(groups, ranking) : groups;
     const merged = mergeAgreeing({ groups: ranked, budgets: {}, couplings: this.#couplings });
     const { groups: deciding } = merged.problem;
     const { least, most } = costRange(deciding, 'bytes');
-    const budgets = Array.from({ length: FRONTIER_POINTS }, (_, i) =>
-      Math.ceil(least + ((most - least) * i) / (FRONTIER_POINTS - 1)),
-    );
-    const solutions = solveMany(deciding, 'bytes', budgets);
+    const fixed = this.#resources.find(({ name }) => name === 'bytes')!.fixed;
+    const weights = weightCount(this.#setting.model);
+    const count = Math.floor((range.most - range.least) / range.step + 1e-9) + 1;
+    const sizes = Array.from({ length: count }, (_, i) => ((range.least + i * range.step) * weights) / 8);
+    const within = sizes.map((bytes) => Math.floor(bytes) - fixed).filter((bytes) => bytes > least && bytes < most);
+    const solutions = solveMany(deciding, 'bytes', [least, ...within]);
     return solutions.map((solution) => {
       const plan = this.#plan(groups, expandSolution(merged, solution), corrections);
       return withObjective(plan, { ranking }, solution.loss);
     });
   }
 
-  /** The same plan with what corrected prices predict of it. */
+  /** The same plan with what corrected prices predict of it; what it takes is added where it is not known. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan {
     const groups = this.groups(corrections);
     const ids = new Map([...pairIds(plan), ...cacheIds(plan)]);
     const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
     const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
-    return { ...plan, prediction: { ...plan.prediction!, ...this.#expected(groups, choice, loss, corrections) } };
+    const known = plan.prediction ?? this.#taken(groups, choice, loss, plan);
+    const expected = this.#expected(groups, choice, loss, corrections);
+    // The bound of another objective stays what it is; one of the prices that were solved for is the same share of these.
+    if (known.objective !== undefined) return { ...plan, prediction: { ...known, ...expected } };
+    const bound = known.gap === 0 ? loss : loss * (known.bound / (known.bound + known.gap));
+    // Of another objective than predicted KL, both stay what they are.
+    const proof = plan.prediction?.objective === undefined ? { bound, gap: loss - bound } : {};
+    return { ...plan, prediction: { ...known, ...expected, ...proof } };
+  }
+
+  /** What a choice that nobody solved for takes. */
+  #taken(groups: readonly Group[], choice: readonly number[], loss: number, plan: BitPlan): PlanPrediction {
+    const costs = Object.fromEntries(
+      this.#resources.map(({ name, fixed }) => [
+        name,
+        groups.reduce((sum, { options }, i) => sum + options[choice[i]].costs[name], fixed),
+      ]),
+    );
+    const ratio = quantizationRatio(this.#setting.model, plan);
+    return {
+      fileBytes: costs['bytes'],
+      costs,
+      quantizationRatio: ratio,
+      status: 'feasible',
+      bound: 0,
+      gap: loss,
+      kl: loss,
+      klError: 0,
+    };
+  }
+
+  /** What can be had of bytes, in the units that people ask in. */
+  #sizes({ ranges }: Solution, budgets: Budgets): string[] {
+    const range = ranges['bytes'];
+    if (range === undefined || budgets.bytes === undefined) return [];
+    const weights = weightCount(this.#setting.model);
+    const [least, most] = [range.least, range.most].map((bytes) => [bytes / 1e6, (8 * bytes) / weights]);
+    return [
+      `that is ${least[0].toPrecision(3)} to ${most[0].toPrecision(3)} MB, ${least[1].toFixed(2)} to ${most[1].toFixed(2)} bits per weight`,
+    ];
   }
 
   /** What budgets are told in, where their names do not say it. */
@@ -178,10 +234,22 @@ export class Planner {
     };
   }
 
-  #expected(groups: readonly Group[], choice: readonly number[], kl: number, { spread }: Corrections) {
+  #expected(groups: readonly Group[], choice: readonly number[], kl: number, corrections: Corrections) {
+    const { spread, learned } = corrections;
     const { scale } = this.#setting.table;
+    const open = openError(corrections, this.#uncorrected(groups, choice));
     const independent = Math.hypot(...groups.map(({ options }, i) => options[choice[i]].lossError ?? 0));
-    return { kl, klError: Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread) };
+    const klError = Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread, open);
+    return { kl, klError, klInterval: klInterval(kl, klError), corrected: learned };
+  }
+
+  /** What the chosen formats of matrices are priced at. */
+  #uncorrected(groups: readonly Group[], choice: readonly number[]): ProbedMatrix[] {
+    const { scale, tensors } = this.#setting.table;
+    return tensors.map(({ kind, prices }, i) => {
+      const { format } = splitPair(groups[i].options[choice[i]].id);
+      return { kind, format, loss: scale.value * prices.find((price) => price.format === format)!.loss };
+    });
   }
 
   /** A choice as a plan. */
@@ -216,6 +284,7 @@ function withObjective(plan: BitPlan, { ranking, objective }: PlanOptions, value
 /** @throws BitbudgetError when there is no choice, with what can be had */
 function possible(solution: Solution, units: readonly string[]): Solution {
   if (solution.choice.length > 0) return solution;
-  if (solution.status === 'infeasible') throw new BitbudgetError([`budget: ${solution.reason}`, ...units].join('; '));
-  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver');
+  if (solution.status === 'infeasible')
+    throw new BitbudgetError([`budget: ${solution.reason}`, ...units].join('; '), { code: 'budget' });
+  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver', { code: 'budget' });
 }

@@ -23,13 +23,13 @@ export class TruthBench {
   /** Rounds the candidates, or finds that it was done. */
   static async open(session: Session, measurement: Measurement, choice: CandidateChoice): Promise<TruthBench> {
     const { model, runner, options } = session;
-    const workspace = await session.workspace(measurement, 'truth');
+    const workspace = await session.workspace(measurement, { purpose: 'truth' });
     try {
       const store = workspace.blocks();
       const made = await RoundedCandidates.round(model, measurement, runner, choice, store, options);
       return new TruthBench(session, measurement, made, workspace);
     } catch (error) {
-      workspace.close();
+      await workspace.close();
       throw error;
     }
   }
@@ -51,6 +51,6 @@ export class TruthBench {
   }
 
   async close(): Promise<void> {
-    this.workspace.close();
+    await this.workspace.close();
   }
 }

@@ -1,4 +1,5 @@
 import { checkpoint, type WorkOptions } from '../../core/progress.ts';
+import { partsOf } from '../../measure/parts.ts';
 import type { Measurement } from '../../measure/types.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { decodeRows, format, rowBytes } from '../../numeric/table.ts';
@@ -61,17 +62,26 @@ export class RoundedCandidates {
     const made = new RoundedCandidates(model, choice, store);
     const { rounding } = made;
     let done = 0;
+    const roundedWhole = async (tensor: ModelTensor, name: string): Promise<Uint8Array> => {
+      const stride = rowBytes(format(name), tensor.shape[1]);
+      const blocks = new Uint8Array(tensor.shape[0] * stride);
+      for (const part of partsOf(tensor)) {
+        const curvature = halfCurvature(await measurement.read(part.name));
+        const weight = await tensor.load(part.startRow, part.endRow);
+        const rows = part.endRow - part.startRow;
+        const job = { kind: 'round', format: name, rounding, rows, weight, curvature } as const;
+        blocks.set(await runner.round(job, options.signal), part.startRow * stride);
+      }
+      return blocks;
+    };
     await concurrently(made.tensors, runner.concurrency + 1, async (tensor) => {
       const palette = made.formats(tensor);
       const kept = await Promise.all(palette.map((name) => store.has(made.#key(tensor.name, name))));
       const missing = palette.filter((_, i) => !kept[i]);
       if (missing.length > 0) {
-        const curvature = halfCurvature(await measurement.read(tensor.name));
-        const weight = await tensor.load();
         for (const name of missing) {
           await checkpoint(options.signal);
-          const job = { kind: 'round', format: name, rounding, rows: tensor.shape[0], weight, curvature } as const;
-          await store.put(made.#key(tensor.name, name), await runner.round(job, options.signal));
+          await store.put(made.#key(tensor.name, name), await roundedWhole(tensor, name));
         }
       }
       const total = made.tensors.length;

@@ -6,9 +6,8 @@ import { evaluationWindows, type ReferenceStates, referenceStates, scoreModels }
 import { estimate, summarize } from '../../evaluate/summary.ts';
 import type { Estimate, Evaluation } from '../../evaluate/types.ts';
 import { labelsOf, type ScoredWindows } from '../../evaluate/windows.ts';
-import type { Measurement } from '../../measure/types.ts';
-import type { ModelTensor } from '../../model/types.ts';
-import { encodePlan, plannedFormat } from '../../quantize/encode.ts';
+import type { Model, ModelTensor } from '../../model/types.ts';
+import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
 import { quantizedModel } from '../../quantize/quantized.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.node.ts';
@@ -26,7 +25,8 @@ export interface Judgement {
 /** What a judge works with. */
 export interface JudgeSetting {
   readonly session: Session;
-  readonly measurement: Measurement;
+  /** What rounding learns from; none rounds to the nearest. */
+  readonly measurement: CurvatureSource | undefined;
   readonly workspace: Workspace;
   /** Tokens per window. */
   readonly length?: number;
@@ -73,25 +73,68 @@ export class PlanJudge {
     return labels.reduce((sum, id) => sum + tokenizer.tokenBytes(id).length, 0) / labels.length;
   }
 
+  /** Which text, cut how: what is kept of it is kept under this name. */
+  get text(): string {
+    return JSON.stringify([this.#text, this.#windows.length]);
+  }
+
   /** @param only matrices that are rounded; the others stay the original's. Default all */
   async judge(plan: BitPlan, only?: (tensor: ModelTensor) => boolean, work: WorkOptions = {}): Promise<Judgement> {
-    const { session, measurement, workspace } = this.#setting;
-    const { model, kernels, runner } = session;
-    const rounded = matrices(model).filter((tensor) => only === undefined || only(tensor));
-    const formats = rounded.map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
-    const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
-    const key = JSON.stringify(['kl', plan.rounding, this.#text, this.#windows.length, formats, ...run]);
-    const known = await this.#memory.get(key);
+    const known = await this.known(plan, only);
     if (known !== undefined) return known;
-    const store = workspace.blocks();
-    const needed = { ...model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
-    await encodePlan(needed, plan, measurement, runner, store, work);
-    const candidate = quantizedModel(model, plan, store, only);
+    const { session, measurement, workspace } = this.#setting;
+    const rounded = this.#rounded(only);
+    const needed = { ...session.model, tensors: new Map(rounded.map((tensor) => [tensor.name, tensor])) };
+    return await this.#once(this.#key(plan, only), async () => {
+      await session.encode(needed, plan, measurement, workspace, work);
+      return await this.#compare(quantizedModel(session.model, plan, workspace.blocks(), only), work);
+    });
+  }
+
+  /** What was judged before, without any work. */
+  async known(plan: BitPlan, only?: (tensor: ModelTensor) => boolean): Promise<Judgement | undefined> {
+    return await this.#memory.get(this.#key(plan, only));
+  }
+
+  /**
+   * Any other model against the original, such as a file of another tool.
+   * @throws UsageError when its vocabulary is another
+   */
+  async judgeModel(candidate: Model, work: WorkOptions = {}): Promise<Judgement> {
+    const key = JSON.stringify(['kl', 'model', await candidate.fingerprint(), this.#text, this.#windows.length]);
+    return await this.#once(key, () => this.#compare(candidate, work));
+  }
+
+  /** Judges what nobody has judged, one process at a time. */
+  async #once(key: string, judge: () => Promise<Judgement>): Promise<Judgement> {
+    const find = async (): Promise<Judgement> => {
+      const known = await this.#memory.get(key);
+      if (known !== undefined) return known;
+      const judgement = await judge();
+      await this.#memory.put(key, judgement);
+      return judgement;
+    };
+    const { session, workspace } = this.#setting;
+    return await workspace.exclusively(key, find, session.waiting());
+  }
+
+  #rounded(only?: (tensor: ModelTensor) => boolean): ModelTensor[] {
+    return matrices(this.#setting.session.model).filter((tensor) => only === undefined || only(tensor));
+  }
+
+  #key(plan: BitPlan, only?: (tensor: ModelTensor) => boolean): string {
+    const formats = this.#rounded(only).map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
+    const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
+    return JSON.stringify(['kl', plan.rounding, this.#text, this.#windows.length, formats, ...run]);
+  }
+
+  async #compare(candidate: Model, work: WorkOptions): Promise<Judgement> {
+    const { kernels, model } = this.#setting.session;
     const { length, scoredPerWindow } = this.#windows;
     this.#states ??= referenceStates(kernels, model, this.#tokens, { ...work, length });
     const options = { ...work, length, referenceStates: await this.#states };
     const scores = await scoreModels(kernels, model, candidate, this.#tokens, options);
-    const judgement: Judgement = {
+    return {
       evaluation: summarize(scores),
       nll: {
         reference: estimate(scores.nllReference),
@@ -102,7 +145,5 @@ export class PlanJudge {
         (_, w) => estimate(scores.kl.subarray(w * scoredPerWindow, (w + 1) * scoredPerWindow)).mean,
       ),
     };
-    await this.#memory.put(key, judgement);
-    return judgement;
   }
 }

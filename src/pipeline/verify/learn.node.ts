@@ -1,39 +1,43 @@
-import type { WorkOptions } from '../../core/progress.ts';
+import { partOf, type WorkOptions } from '../../core/progress.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
-import { type Corrections, learnCorrections, type Probe } from '../plan/corrections.ts';
+import type { Probe } from '../plan/corrections.ts';
 import { groupsOf } from '../plan/groups.ts';
-import type { PlanJudge } from './judge.node.ts';
+import type { Judgement, PlanJudge } from './judge.node.ts';
 import { probePlans } from './probes.ts';
 
 /**
- * What predictions of any plan are corrected by: eight plans are rounded, evaluated and compared with their predictions.
+ * What predictions of any plan are corrected by: eight plans that are rounded and evaluated.
  * The judge remembers them, so the next budget costs none.
  * @param judge of held-out text, none of which later results are judged on
  */
-export async function learnFromProbes(
+export async function evaluateProbes(
   judge: PlanJudge,
   table: SensitivityTable,
   work: WorkOptions = {},
-): Promise<Corrections> {
+): Promise<Probe[]> {
   const matrices = groupsOf(table).map(({ id, options }, i) => ({
     name: id,
-    role: table.tensors[i].role,
+    kind: table.tensors[i].kind,
     formats: options.map((option) => option.id),
     losses: new Map(options.map((option) => [option.id, option.loss])),
   }));
   const probes: Probe[] = [];
   const plans = probePlans(matrices);
-  for (const formats of plans) {
+  for (const [part, formats] of plans.entries()) {
     const plan = { version: 1, model: table.model, rounding: table.rounding, formats } as const;
-    const { evaluation } = await judge.judge(plan, undefined, work);
+    const judgement = await judge.judge(plan, undefined, partOf(work, 'probing', part, plans.length));
     probes.push({
-      matrices: matrices.map(({ name, role, losses }) => {
+      matrices: matrices.map(({ name, kind, losses }) => {
         const format = formats[name];
-        return { role, format, loss: losses.get(format)! };
+        return { kind, format, loss: losses.get(format)! };
       }),
-      kl: evaluation.kl,
+      ...probeResult(judgement),
     });
-    work.onProgress?.({ stage: 'probing', done: probes.length, total: plans.length, unit: 'plans' });
   }
-  return learnCorrections(probes);
+  return probes;
+}
+
+/** What predictions learn from a judgement. */
+export function probeResult({ evaluation, windows }: Judgement): Pick<Probe, 'kl' | 'windows'> {
+  return { kl: evaluation.kl, windows };
 }

@@ -1,12 +1,11 @@
+import type { MatrixKind } from '../../graph/kinds.ts';
 import { hasOddParity } from '../../numeric/bits.ts';
 import { bitsPerWeight, format } from '../../numeric/table.ts';
-import type { PricedTensor } from '../../quantize/sensitivity.ts';
-import { type MatrixKind, matrixKind } from '../plan/corrections.ts';
 
 /** A matrix and the formats that it may get. */
 export interface ProbeMatrix {
   readonly name: string;
-  readonly role: PricedTensor['role'];
+  readonly kind: MatrixKind;
   readonly formats: readonly string[];
 }
 
@@ -29,8 +28,8 @@ const COLUMNS: Readonly<Record<MatrixKind, number>> = { embedding: 1, head: 2, a
 export function probePlans(matrices: readonly ProbeMatrix[]): Record<string, string>[] {
   return Array.from({ length: RUNS }, (_, run) =>
     Object.fromEntries(
-      matrices.map(({ name, role, formats }) => {
-        const isFine = hasOddParity(run & COLUMNS[matrixKind(role)]);
+      matrices.map(({ name, kind, formats }) => {
+        const isFine = hasOddParity(run & COLUMNS[kind]);
         return [name, nearest(formats, isFine ? FINE_BITS : COARSE_BITS)];
       }),
     ),

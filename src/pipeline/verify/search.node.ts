@@ -5,6 +5,7 @@ import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Planner } from '../plan/planner.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Judgement, PlanJudge } from './judge.node.ts';
+import { probeResult } from './learn.node.ts';
 import { choiceKey, verify } from './verify.ts';
 
 /** Which solver makes the plan, and how many true evaluations it may spend if it searches by them. */
@@ -45,7 +46,7 @@ export async function searchPlan(
     solve: (found) => planner.plan(budgets, { corrections: found, seed, mostFormats }),
     predict: (plan, found) => planner.predict(plan, found),
     measure: async (plan) => (await judge.judge(plan, undefined, work)).evaluation,
-    probe: async (plan, only) => (await judge.judge(plan, only, silent)).evaluation.kl,
+    probe: async (plan, only) => probeResult(await judge.judge(plan, only, silent)),
   });
   const judged = new Map<string, Judgement>();
   const total = evaluationsOf(choice)!;

@@ -1,14 +1,15 @@
 import type { BitPlan } from '../../allocate/types.ts';
-import type { Estimate, Evaluation } from '../../evaluate/types.ts';
+import type { Evaluation } from '../../evaluate/types.ts';
 import type { ModelTensor } from '../../model/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import {
   type Corrections,
   coarseness,
   learnCorrections,
-  matrixKind,
   NO_CORRECTION,
   type Probe,
+  type ProbedMatrix,
+  TYPICAL_CORRECTION,
 } from '../plan/corrections.ts';
 import { groupsOf } from '../plan/groups.ts';
 
@@ -25,6 +26,8 @@ export interface VerifyResult {
   readonly tried: readonly VerifiedPlan[];
   /** What all predictions are corrected by. */
   readonly corrections: Corrections;
+  /** What they were learned from. */
+  readonly probes: readonly Probe[];
 }
 
 /** What verification needs to do; the pipeline supplies it. */
@@ -34,9 +37,15 @@ export interface Verifier {
   /** The same plan, priced by corrected prices. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan;
   /** Rounds what is not rounded yet and compares the whole model with the original. */
-  measure(plan: BitPlan): Promise<Evaluation>;
+  measure(plan: BitPlan, part: Part): Promise<Evaluation>;
   /** KL with only some of the plan's matrices rounded, on text that `measure` does not see. */
-  probe(plan: BitPlan, only: (tensor: Named) => boolean): Promise<Estimate>;
+  probe(plan: BitPlan, only: (tensor: Named) => boolean, part: Part): Promise<Pick<Probe, 'kl' | 'windows'>>;
+}
+
+/** Which of how many evaluations, for progress. */
+export interface Part {
+  readonly part: number;
+  readonly parts: number;
 }
 
 type Named = Pick<ModelTensor, 'name'>;
@@ -51,12 +60,23 @@ const NEGLIGIBLE = 1e-4;
 export async function verify(table: SensitivityTable, verifier: Verifier): Promise<VerifyResult> {
   const first = await verifier.solve(NO_CORRECTION);
   const worth = first.prediction!.kl >= NEGLIGIBLE;
-  const corrections = worth ? learnCorrections(await probes(table, first, verifier)) : NO_CORRECTION;
-  const tried = [{ plan: verifier.predict(first, corrections), evaluation: await verifier.measure(first) }];
+  const chosen = worth ? probedParts(table, first) : [];
+  const parts = chosen.length + (worth ? 2 : 1);
+  const probes: Probe[] = [];
+  for (const [part, matrices] of chosen.entries()) {
+    const names = new Set(matrices.map(({ name }) => name));
+    probes.push({ matrices, ...(await verifier.probe(first, ({ name }) => names.has(name), { part, parts })) });
+  }
+  const corrections = worth ? learnCorrections(probes) : TYPICAL_CORRECTION;
+  const measure = async (plan: BitPlan, part: number): Promise<VerifiedPlan> => ({
+    plan: verifier.predict(plan, corrections),
+    evaluation: await verifier.measure(plan, { part, parts }),
+  });
+  const tried = [await measure(first, chosen.length)];
   const next = worth ? await verifier.solve(corrections) : first;
-  if (choiceKey(next) !== choiceKey(first)) tried.push({ plan: next, evaluation: await verifier.measure(next) });
+  if (choiceKey(next) !== choiceKey(first)) tried.push(await measure(next, chosen.length + 1));
   const best = tried.reduce((a, b) => (b.evaluation.kl.mean < a.evaluation.kl.mean ? b : a));
-  return { best, tried, corrections };
+  return { best, tried, corrections, probes };
 }
 
 /** All that a plan has chosen. */
@@ -70,25 +90,24 @@ const COARSE = 0.25;
 /** Shares of a kind's loss between which its coarse matrices are probed by themselves: outside there is nothing to tell apart. */
 const TELLING = [0.1, 0.9] as const;
 
+/** A matrix of a probe by name. */
+interface NamedMatrix extends ProbedMatrix {
+  readonly name: string;
+}
+
 /** The whole plan, every kind of matrix alone, and of a kind with coarse and fine matrices the coarse ones alone. */
-async function probes(table: SensitivityTable, plan: BitPlan, verifier: Verifier): Promise<Probe[]> {
-  const matrices = groupsOf(table).map(({ id, options }, i) => {
-    const { role } = table.tensors[i];
+function probedParts(table: SensitivityTable, plan: BitPlan): NamedMatrix[][] {
+  const matrices: NamedMatrix[] = groupsOf(table).map(({ id, options }, i) => {
+    const { kind } = table.tensors[i];
     const format = plan.formats[id];
-    return { name: id, role, format, loss: options.find((option) => option.id === format)!.loss };
+    return { name: id, kind, format, loss: options.find((option) => option.id === format)!.loss };
   });
   const isCoarse = ({ format }: { format: string }): boolean => coarseness(format) >= COARSE;
-  const kinds = [...Map.groupBy(matrices, ({ role }) => matrixKind(role)).values()];
+  const kinds = [...Map.groupBy(matrices, ({ kind }) => kind).values()];
   const lossOf = (part: typeof matrices): number => part.reduce((sum, { loss }) => sum + loss, 0);
   const isTelling = (kind: typeof matrices): boolean => {
     const share = lossOf(kind.filter(isCoarse)) / lossOf(kind);
     return share > TELLING[0] && share < TELLING[1];
   };
-  const parts = [matrices, ...kinds, ...kinds.filter(isTelling).map((kind) => kind.filter(isCoarse))];
-  const found: Probe[] = [];
-  for (const part of parts) {
-    const names = new Set(part.map(({ name }) => name));
-    found.push({ matrices: part, kl: await verifier.probe(plan, ({ name }) => names.has(name)) });
-  }
-  return found;
+  return [matrices, ...kinds, ...kinds.filter(isTelling).map((kind) => kind.filter(isCoarse))];
 }

@@ -4,7 +4,7 @@ import { differentiate } from '../../../graph/differentiate.ts';
 import { allRows } from '../../../graph/rewrite.ts';
 import { boundaryInputs, segment, segmentCount, segmentReading } from '../../../graph/segments.ts';
 import type { Graph, Node, ValueId } from '../../../graph/types.ts';
-import { type Use, usesOf } from '../../../graph/uses.ts';
+import { dispatchOf, type Use, usesOf } from '../../../graph/uses.ts';
 import type { Kernels } from '../../../kernels/contract.ts';
 import type { Model, ModelTensor } from '../../../model/types.ts';
 import { type BoundaryStore, memoryBoundaries } from '../../../run/boundaries.ts';
@@ -23,7 +23,9 @@ const OUTPUT_NUMBERS = 16 * 2 ** 20;
 /** One matrix at work on some whole sequences. Arrays lie in the backend's memory and are valid during the visit. */
 export interface Layer {
   readonly tensor: ModelTensor;
-  readonly use: 'linear' | 'head' | 'lookup';
+  readonly use: 'linear' | 'head' | 'lookup' | 'experts';
+  /** Of stacked experts: rows are slots in the order of their experts, and `width` is one expert's. */
+  readonly slots?: Slots;
   /** Number of each sequence. */
   readonly order: readonly number[];
   readonly length: number;
@@ -39,6 +41,16 @@ export interface Layer {
   readonly ids: Int32Array;
   /** y = x·Wᵀ for any matrix of W's shape: outputs of W, changes by δW. The caller frees it. [tokens, width] */
   outputs(matrix: Float32Array): Float32Array;
+}
+
+/** Where rows of experts come from. */
+export interface Slots {
+  /** Slot of every row: token · used + choice. [rows] */
+  readonly order: Int32Array;
+  /** First row of every expert, in the backend's memory. [experts + 1] */
+  readonly offsets: Int32Array;
+  /** Slots of a token. */
+  readonly used: number;
 }
 
 /** A state at work on all sequences: what is kept of each token, and the gradient there. In the backend's memory. */
@@ -218,21 +230,18 @@ class LayerPass {
         sampled: await kept(measured.gradients.get('sampled')?.get(use.output)),
         text: await kept(measured.gradients.get('text')?.get(use.output)),
       };
-      const layer =
+      const isHead = isOutput && use.output === part.outputs[0];
+      const dense =
         use.kind === 'lookup'
           ? await this.#lookup(use, gradients, range)
-          : await this.#linear(
-              use,
-              await kept(use.input),
-              gradients,
-              range,
-              isOutput && use.output === part.outputs[0],
-            );
+          : await this.#linear(use, await kept(use.input), gradients, range, isHead);
+      const layer = use.kind === 'grouped' ? { ...dense, ...(await this.#slots(program, part, use, range)) } : dense;
       try {
         await this.#visit(layer);
       } finally {
         this.#kernels.free(...arrays);
         if (use.kind !== 'lookup') this.#kernels.free(layer.weight);
+        if (layer.slots) this.#kernels.free(layer.slots.offsets);
       }
     }
   }
@@ -268,6 +277,22 @@ class LayerPass {
       ...{ gradients, inputs, weight, ids: this.#ids(order) },
       outputs: (matrix) => products(kernels, inputs!, matrix, rows, columns),
     };
+  }
+
+  /** What a layer of experts has beyond a dense one. */
+  async #slots(
+    program: RunningProgram,
+    part: Graph,
+    use: Use,
+    { order }: SequenceRange,
+  ): Promise<Pick<Layer, 'use' | 'width' | 'slots'>> {
+    const { offsets, slots, used, experts } = dispatchOf(part, use);
+    const rows = new Int32Array(order.length * this.#tokens.length * used);
+    await program.read(slots, rows);
+    const first = this.#kernels.i32(experts + 1);
+    await program.read(offsets, first);
+    const width = tensorOf(this.#model, use.tensor).shape[0] / experts;
+    return { use: 'experts', width, slots: { order: rows, offsets: first, used } };
   }
 
   /** A table: outputs are rows. */
@@ -341,7 +366,12 @@ function backwardGraph(part: Graph, kinds: readonly Labels[]): BackwardGraph {
     seeds.set(labels, given);
     gradients.set(labels, new Map(wanted.map((id) => [id, made.gradientOf(id)!])));
   }
-  const kept = [...uses.flatMap(({ kind, input }) => (kind === 'lookup' ? [] : [input])), ...states];
+  const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => dispatchOf(part, use));
+  const kept = [
+    ...uses.flatMap(({ kind, input }) => (kind === 'lookup' ? [] : [input])),
+    ...grouped.flatMap(({ offsets, slots }) => [offsets, slots]),
+    ...states,
+  ];
   return { graph, uses, seeds, gradients, kept };
 }
 

@@ -1,5 +1,5 @@
-import { expertName } from '../measure/experts.ts';
 import type { ModelTensor } from '../model/types.ts';
+import { expertName } from './experts.ts';
 
 /** A run of rows that has been measured by itself. */
 export interface MatrixPart {

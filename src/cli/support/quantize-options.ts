@@ -1,0 +1,46 @@
+import type { RoundingName } from '../../quantize/types.ts';
+import type { ActivationOptions } from './activations.ts';
+import type { BudgetOptions } from './budgets.ts';
+import { mixBits } from './formats.ts';
+import type { KeptOptions } from './kept.ts';
+import type { OutputOptions } from './options.ts';
+import type { SolverOptions } from './solver.ts';
+import type { CalibrationOptions, EvaluationOptions } from './texts.ts';
+
+export interface QuantizeCommandOptions
+  extends OutputOptions,
+    KeptOptions,
+    BudgetOptions,
+    ActivationOptions,
+    SolverOptions,
+    CalibrationOptions,
+    EvaluationOptions {
+  readonly output?: string;
+  readonly type?: string;
+  readonly plan?: string;
+  readonly rounding: RoundingName;
+  readonly palette?: readonly string[];
+  readonly verify: boolean;
+  readonly peers?: boolean;
+  readonly peer?: readonly string[];
+  readonly report: boolean;
+  readonly modelCard?: string;
+  readonly seed: number;
+  readonly threads: number;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** One type everywhere, rounded to the nearest without any text: nothing is measured for it. */
+export function isPlain({
+  type,
+  rounding,
+  calibration,
+}: Pick<QuantizeCommandOptions, 'type' | 'rounding' | 'calibration'>): boolean {
+  return type !== undefined && mixBits(type) === undefined && rounding === 'nearest' && calibration === undefined;
+}
+
+/** Plain files are verified where text to verify on is given. */
+export function isVerified(options: QuantizeCommandOptions): boolean {
+  return options.verify && (!isPlain(options) || options.evaluation !== undefined);
+}
