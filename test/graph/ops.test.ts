@@ -95,13 +95,16 @@ const widened = (given: Prepared['given']): Map<ValueId, Numbers> =>
 
 const isFloat = (graph: Graph, id: ValueId): boolean => graph.values[id].type === 'f32';
 
-/** A graph with gradients at all float inputs, its seeds, and values of everything that it reads. */
+/**
+ * A graph with gradients at all float inputs, its seeds, and values of everything that it reads. Odd seeds give the
+ * inputs gradients of their own too, as those of values that several nodes read: shares are added to them.
+ */
 function withGradients({ graph, given, fixed, sizes }: Prepared, seed: number) {
   const random = new Random(seed);
   const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
   const outputs = graph.outputs.filter((id) => isFloat(graph, id));
   const wanted = [...given.keys()].filter((id) => isFloat(graph, id) && !fixed.has(id));
-  const gradients = differentiate(graph, outputs, wanted);
+  const gradients = differentiate(graph, seed % 2 === 0 ? outputs : [...outputs, ...wanted], wanted);
   const all = new Map(given);
   const seeds = new Map<ValueId, Float32Array>();
   for (const [id, value] of gradients.graph.values.entries()) {
@@ -187,7 +190,7 @@ test("the gradients of every op are slopes of the reference's outputs within 1e-
     const values = evaluate64(whole.graph, widened(whole.given), whole.sizes);
     for (const [input, direction] of directions) {
       const slope = straightThrough.includes(op.name)
-        ? inner([...seeds.values()][0], direction)
+        ? [...seeds.values()].reduce((sum, seed) => sum + inner(seed, direction), 0)
         : slopeAlong(plain, seeds, input, direction);
       const gradient = gradientOf(input);
       const predicted = gradient === undefined ? 0 : inner(values.get(gradient)!, direction);

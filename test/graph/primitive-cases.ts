@@ -27,6 +27,14 @@ function partCase({ a, b, index }: Dimensions, draw: Draw, from: 'whole' | 'part
   return { inputs: [draw.rows(...sizes)], attributes: { starts, steps, shape } };
 }
 
+/** Rows, in every third case with two equal ones that are the largest. */
+function maximumCase({ a, b, index }: Dimensions, draw: Draw): OpCase {
+  const n = Math.max(1, b);
+  const x = index % 2 === 0 ? draw.rows(a, n) : draw.rows(2, Math.min(a, 5), n);
+  if (index % 3 === 0 && n > 1) for (let end = n; end <= x.values.length; end += n) x.values.fill(9, end - 2, end);
+  return { inputs: [x] };
+}
+
 const any: CaseOf = ({ a, b, c, index }, draw) => ({
   inputs: [index % 2 === 0 ? draw.rows(a, b) : draw.rows(a, Math.min(b, 5), Math.min(c, 3))],
 });
@@ -34,9 +42,7 @@ const any: CaseOf = ({ a, b, c, index }, draw) => ({
 export const primitiveCases: Readonly<Record<string, CaseOf>> = {
   einsum: einsumCase,
   where: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, b), draw.rows(a, b)] }),
-  maximum: ({ a, b, index }, draw) => ({
-    inputs: [index % 2 === 0 ? draw.rows(a, Math.max(1, b)) : draw.rows(2, Math.min(a, 5), Math.max(1, b))],
-  }),
+  maximum: maximumCase,
   topK: ({ a, b }, draw) => {
     const n = Math.max(1, b);
     return { inputs: [draw.rows(a, n)], attributes: { k: Math.min(n, draw.pick(1, 2, 4)) } };

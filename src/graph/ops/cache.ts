@@ -1,5 +1,6 @@
 import type { Op } from '../types.ts';
 import { matrixOf, numberOf, textOf } from './checks.ts';
+import { reshaped, shapeIn } from './primitives/algebra.ts';
 
 /**
  * Rows that are kept for later tokens: `state` names them, `headDim` is what blocks of their format must not straddle.
@@ -36,7 +37,8 @@ export const cache: Op = {
       { kernel: 'appendBlocks', operands: [rows!, blocks, tile], sizes: { columns: width }, attributes: { format } },
     ];
   },
-  expand: ({ inputs: [rows] }) => [rows!],
+  // A value of its own, so that gradients at what is stored are told from those at what goes in.
+  expand: ({ inputs: [rows] }, build) => [reshaped(build, rows!, shapeIn(build, rows!))],
   // What a format makes of rows is taken as it is: gradients pass straight through.
   vjp: (_, [dy], build) => [(addend) => (addend === undefined ? dy! : build.node('add', [dy!, addend]))],
 };
