@@ -47,11 +47,12 @@ export interface Library {
 }
 
 type Model = { close(): Promise<void> };
-type Kernels = { readonly threads: number };
+/** Since programs run on devices, kernels have one. */
+type Kernels = { readonly threads: number; readonly device?: object };
 
 interface WorkSession {
   measure(tokens: MeasureJob['tokens']): Promise<Measurement>;
-  workspace(measurement: Measurement): Promise<{ close(): void }>;
+  workspace(measurement: Measurement): Promise<{ close(): void | Promise<void> }>;
   price(measurement: Measurement, workspace: object, rounding: string, palette: readonly string[]): Promise<unknown>;
   priceRun(
     tokens: () => Promise<MeasureJob['tokens']>,
@@ -66,7 +67,7 @@ interface NodeEntry {
   openModel(path: string): Promise<Model>;
   createWasmKernels(options: { threads: number }): Promise<Kernels>;
   createSession(
-    kernels: Kernels,
+    kernels: object,
     model: Model,
     options: { contextLength: number; exact: boolean },
   ): Promise<Omit<RunSession, 'close'> & { close(): void }>;
@@ -96,7 +97,8 @@ export async function loadLibrary(root: string): Promise<Library> {
   return {
     async openSession({ file, threads, exact }, contextLength) {
       const model = await entry.openModel(file);
-      const session = await entry.createSession(await kernelsOf(threads), model, { contextLength, exact });
+      const kernels = await kernelsOf(threads);
+      const session = await entry.createSession(kernels.device ?? kernels, model, { contextLength, exact });
       return {
         prefill: (tokens) => session.prefill(tokens),
         decode: (token) => session.decode(token),
@@ -125,7 +127,7 @@ async function measure(entry: NodeEntry, job: MeasureJob): Promise<Measured> {
   const workspace = await session.workspace(measurement);
   const weights = (await session.price(measurement, workspace, 'gptq', palette)) as Measured['weights'];
   const run = await session.priceRun(async () => tokens, workspace, { cache: true, activations });
-  workspace.close();
+  await workspace.close();
   await session.close();
   return { measurement, weights, cache: run.cache, activations: run.activations };
 }
