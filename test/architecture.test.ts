@@ -164,6 +164,22 @@ test('every folder of src is a room with a rule', () => {
   assert.ok(rooms.size >= 14, `${rooms.size} rooms`);
 });
 
+test('no architecture is named outside its file', () => {
+  const own = 'model/architectures/';
+  const names = files
+    .filter((file) => file.startsWith(own))
+    .flatMap((file) => [...readFileSync(join(root, 'src', file), 'utf8').matchAll(/^ {2}name: '([^']+)',$/gm)])
+    .map(([, name]) => name);
+  assert.ok(names.length >= 5, names.join(', '));
+  // Vocabularies and pre-tokenizers bear names of models.
+  const others = files.filter((file) => !file.startsWith(own) && !file.startsWith('text/'));
+  const naming = others.flatMap((file) => {
+    const source = readFileSync(join(root, 'src', file), 'utf8');
+    return names.filter((name) => source.includes(`'${name}'`)).map((name) => `${file} names ${name}`);
+  });
+  assert.deepEqual(naming, []);
+});
+
 test('joints are files, and need what they are allowed', () => {
   for (const [file, rules] of Object.entries(JOINTS)) {
     const targets = imports.filter(({ from }) => from === file).map(({ to }) => to);

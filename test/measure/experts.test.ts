@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../src/core/random.ts';
+import { expertName } from '../../src/measure/experts.ts';
+import { measureModel } from '../../src/measure/measure.ts';
+import { visitLayers } from '../../src/measure/metrics/passes/layers.ts';
+import { memoryStore } from '../../src/measure/store.ts';
+import type { Model, ModelTensor } from '../../src/model/types.ts';
+import { testKernels } from '../support/kernels.ts';
+import { syntheticModel } from '../support/synthetic.ts';
+import { relativeDistance } from './support.ts';
+
+const EXPERTS = 6;
+const config = {
+  num_experts: EXPERTS,
+  num_experts_per_tok: 2,
+  moe_intermediate_size: 32,
+  shared_expert_intermediate_size: 32,
+};
+const SEED = 3;
+const KINDS = ['ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'];
+
+function text(sequences: number, length: number) {
+  const random = new Random(1);
+  return { sequences, length, ids: Int32Array.from({ length: sequences * length }, () => random.integer(4096)) };
+}
+
+/** The model with its experts, and the routers' rows, in another order. */
+function permuted(model: Model, order: readonly number[]): Model {
+  const tensors = new Map(model.tensors);
+  for (const tensor of model.tensors.values()) {
+    if (!/_exps|ffn_gate_inp\.weight/.test(tensor.name)) continue;
+    const [rows, columns] = tensor.shape;
+    const each = rows / EXPERTS;
+    const load: ModelTensor['load'] = async (start = 0, end = rows) => {
+      const whole = await tensor.load();
+      const moved = new Float32Array(whole.length);
+      for (const [to, from] of order.entries())
+        moved.set(whole.subarray(from * each * columns, (from + 1) * each * columns), to * each * columns);
+      return moved.slice(start * columns, end * columns);
+    };
+    tensors.set(tensor.name, { ...tensor, load, loadBlocks: undefined });
+  }
+  return { ...model, tensors, fingerprint: async () => `permuted ${order.join()}` };
+}
+
+test('experts in another order, routers with them, have the same factors to 1e-5', async () => {
+  const kernels = await testKernels();
+  const model = await syntheticModel('Qwen2MoeForCausalLM', config);
+  const order = [3, 0, 5, 1, 4, 2];
+  const tokens = text(6, 32);
+  const [one, other] = [
+    await measureModel(kernels, model, tokens, { store: memoryStore(), seed: SEED }),
+    await measureModel(kernels, permuted(model, order), tokens, { store: memoryStore(), seed: SEED }),
+  ];
+  let compared = 0;
+  for (const layer of [0, 1])
+    for (const kind of KINDS)
+      for (const [to, from] of order.entries()) {
+        const name = `blk.${layer}.${kind}.weight`;
+        const [a, b] = [await other.read(expertName(name, to)), await one.read(expertName(name, from))];
+        assert.ok(relativeDistance(a.pricing[0].a, b.pricing[0].a) < 1e-5, `${name}: expert ${from}`);
+        assert.ok(relativeDistance(a.pricing[0].b, b.pricing[0].b) < 1e-4, `${name}: expert ${from}`);
+        compared++;
+      }
+  assert.equal(compared, 2 * 3 * EXPERTS);
+});
+
+test('an expert’s factors are those of a dense matrix on the tokens that it got, to 1e-5', async () => {
+  const kernels = await testKernels();
+  const model = await syntheticModel('Qwen2MoeForCausalLM', config);
+  // Even sequences are the half that rounding sees; one batch of all shows the same gradients as measuring takes.
+  const tokens = text(4, 32);
+  const measured = await measureModel(kernels, model, tokens, { store: memoryStore(), seed: SEED });
+  let compared = 0;
+  await visitLayers(kernels, model, tokens, { seed: SEED, labels: ['sampled'] }, async (layer) => {
+    if (layer.slots === undefined) return;
+    const { inputs, gradients, width, slots } = layer;
+    const columns = layer.tensor.shape[1];
+    const g = gradients.sampled!;
+    for (let expert = 0; expert < EXPERTS; expert++) {
+      const a = new Float64Array(columns * columns);
+      for (let row = slots.offsets[expert]; row < slots.offsets[expert + 1]; row++) {
+        const sequence = Math.floor(slots.order[row] / slots.used / tokens.length);
+        if (sequence % 2 !== 0) continue;
+        let weight = 0;
+        for (let i = 0; i < width; i++) weight += g[row * width + i] ** 2;
+        const x = inputs!.subarray(row * columns, (row + 1) * columns);
+        for (let i = 0; i < columns; i++) for (let j = 0; j < columns; j++) a[i * columns + j] += weight * x[i] * x[j];
+      }
+      const dense = a.map((value) => value / (2 * tokens.length));
+      const { rounding } = await measured.read(expertName(layer.tensor.name, expert));
+      if (dense.every((value) => value === 0)) continue;
+      assert.ok(relativeDistance(rounding[0].a, dense) < 1e-5, `${layer.tensor.name}, expert ${expert}`);
+      compared++;
+    }
+  });
+  assert.ok(compared >= 2 * 3 * (EXPERTS - 1), `${compared} compared`);
+});
+
+test('an expert that no token reached has the prior of its block: neither nothing nor NaN', async () => {
+  const kernels = await testKernels();
+  const source = await syntheticModel('Qwen2MoeForCausalLM', { ...config, num_experts: 64 });
+  const measured = await measureModel(kernels, source, text(2, 8), { store: memoryStore(), seed: SEED });
+  let [unreached, checked] = [0, 0];
+  for (const summary of measured.summaries.filter(({ tensor }) => tensor.includes('_exps'))) {
+    const { pricing } = await measured.read(summary.tensor);
+    const trace = pricing[0].a.reduce((sum, value, i) => sum + (i % (summary.columns + 1) === 0 ? value : 0), 0);
+    assert.ok(trace > 0 && pricing[0].b.every((value) => value >= 0 && Number.isFinite(value)), summary.tensor);
+    if (summary.sketch.rowProducts.every((value) => value === 0)) unreached++;
+    checked++;
+  }
+  assert.ok(unreached > 0 && checked === 2 * 3 * 64);
+});
