@@ -118,6 +118,44 @@ for (const [name, formats] of Object.entries(mixes)) {
   });
 }
 
+/** Logits of two best tokens that are nearer than this share of the largest may change places by rounding. */
+const TOP_MARGIN = 0.02;
+
+for (const [name, kind, config] of [
+  ['gemma3', 'Gemma3ForCausalLM', gemma3],
+  ['qwen2moe', 'Qwen2MoeForCausalLM', { ...qwen2moe, moe_intermediate_size: 64 }],
+] as const) {
+  test(`${name} in Q8_0 has llama.cpp’s top token wherever our two best differ by more than 0.02 of the largest logit`, async (t) => {
+    if (typeof peer === 'string') return t.skip(peer);
+    const source = await syntheticModel(kind, config);
+    const path = join(folder, `${name}-q8.gguf`);
+    await writeModelGguf(source, await fileSink(path), {
+      formatOf: ({ shape }) => (shape[1] % 32 === 0 ? 'Q8_0' : 'F16'),
+    });
+    const model = await openModel(path);
+    const ours = await logitsOf(model, false);
+    const theirs = await peer.logits(path, tokens);
+    await model.close();
+    const width = source.config.vocabulary;
+    const largest = ours.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    let compared = 0;
+    for (let token = 0; token < tokens.length; token++) {
+      const row = ours.subarray(token * width, (token + 1) * width);
+      const [first, second] = row.toSorted().subarray(-2).reverse();
+      if (first - second <= TOP_MARGIN * largest) continue;
+      const other = theirs.subarray(token * width, (token + 1) * width);
+      assert.equal(
+        row.indexOf(first),
+        other.indexOf(other.reduce((a, b) => Math.max(a, b), -Infinity)),
+        `token ${token}`,
+      );
+      compared++;
+    }
+    t.diagnostic(`${compared} of ${tokens.length} tokens compared`);
+    assert.ok(compared >= tokens.length / 2);
+  });
+}
+
 async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
   const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
   const logits = await session.allLogits(tokens);
