@@ -106,9 +106,6 @@ export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, I
    * `positions` [tokens]. `inverse` rotates back: the Jacobian's transpose.
    */
   rope(x: Float32Array, positions: Int32Array, table: Float32Array, shape: RopeShape, inverse?: boolean): void;
-  /** y = silu(gate)·up. */
-  swiglu(gate: Float32Array, up: Float32Array, y: Float32Array): void;
-  swigluBackward(gate: Float32Array, up: Float32Array, dy: Float32Array, dGate: Float32Array, dUp: Float32Array): void;
   /** y += x. */
   add(y: Float32Array, x: Float32Array): void;
   /** Adds bias[n] to every row of y. */

@@ -197,14 +197,6 @@ test('backward passes of activations and of scaled rows match finite differences
   assert.equal(cases, 123);
 });
 
-test('swiglu is gated by silu, bit for bit', async () => {
-  await onEveryBuild((kernels) => {
-    const [gate, up, y] = [1, 2, 3].map((seed) => kernels.upload(normal(new Random(seed), 1000)));
-    kernels.swiglu(gate, up, y);
-    assert.deepEqual([y], gated('silu')(kernels, gate, up));
-  });
-});
-
 test('short arrays of elements are refused', async () => {
   await onEveryBuild((kernels) => {
     const [x, short] = [kernels.f32(5), kernels.f32(4)];

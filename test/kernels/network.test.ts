@@ -30,11 +30,11 @@ const rmsNormBackward =
     return [dx];
   };
 const swiglu: Operation = (on, gate, up, y) => {
-  on.swiglu(gate, up, y);
+  on.gated(gate, up, y, 'silu');
   return [y];
 };
 const swigluBackward: Operation = (on, gate, up, dy, dGate, dUp) => {
-  on.swigluBackward(gate, up, dy, dGate, dUp);
+  on.gatedBackward(gate, up, dy, dGate, dUp, 'silu');
   return [dGate, dUp];
 };
 const add: Operation = (on, y, x) => {

@@ -37,10 +37,10 @@ function everything(on: Kernels): Map<string, Float32Array> {
   results.set('rmsNorm', y.slice());
   on.rmsNormBackward(x, array(1001), array(x.length), y, 1001, 1e-5);
   results.set('rmsNormBackward', y.slice());
-  on.swiglu(x, y, y);
+  on.gated(x, y, y, 'silu');
   on.add(y, x);
   on.addBias(y, array(1001));
-  results.set('swiglu, add, addBias', y);
+  results.set('gated, add, addBias', y);
   attend(on, array, results);
   const logits = array(40 * 7001);
   const other = array(logits.length);

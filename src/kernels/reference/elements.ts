@@ -29,7 +29,7 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
 /** Values that share a scale when they are rounded. */
 const GROUP = 32;
 
-const kernels: ElementKernels = {
+export const elementKernels: ElementKernels = {
   gated: (gate, up, y, activation) => {
     for (let i = 0; i < y.length; i++) y[i] = values[activation](gate[i]) * up[i];
   },
@@ -89,10 +89,4 @@ const kernels: ElementKernels = {
       for (let i = from; i < end; i++) y[i] = bits >= 16 ? x[i] : step === 0 ? 0 : step * Math.round(x[i] / step);
     }
   },
-};
-
-export const elementKernels: ElementKernels & Pick<Kernels, 'swiglu' | 'swigluBackward'> = {
-  ...kernels,
-  swiglu: (gate, up, y) => kernels.gated(gate, up, y, 'silu'),
-  swigluBackward: (gate, up, dy, dGate, dUp) => kernels.gatedBackward(gate, up, dy, dGate, dUp, 'silu'),
 };

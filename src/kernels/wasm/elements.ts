@@ -12,9 +12,9 @@ const NOTHING_TO_ROUND = 16;
 /** As assembly/activations.ts counts them. */
 const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
 
-export function elementKernels(team: Team): ElementKernels & Pick<Kernels, 'swiglu' | 'swigluBackward'> {
+export function elementKernels(team: Team): ElementKernels {
   const at = team.address;
-  const kernels: ElementKernels = {
+  return {
     gated: (gate, up, y, activation) => {
       for (const array of [gate, up]) requireLength('of gated', array, y.length);
       const args = [at(gate), at(up), at(y), y.length, ACTIVATIONS.indexOf(activation)];
@@ -65,11 +65,6 @@ export function elementKernels(team: Team): ElementKernels & Pick<Kernels, 'swig
       if (bits >= NOTHING_TO_ROUND) y.set(x);
       else team.dispatch('roundToBits', [at(x), at(y), x.length, 2 ** (bits - 1) - 1], EXPONENTIAL * x.length);
     },
-  };
-  return {
-    ...kernels,
-    swiglu: (gate, up, y) => kernels.gated(gate, up, y, 'silu'),
-    swigluBackward: (gate, up, dy, dGate, dUp) => kernels.gatedBackward(gate, up, dy, dGate, dUp, 'silu'),
   };
 }
 
