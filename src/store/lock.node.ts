@@ -23,8 +23,12 @@ const BEGIN: Readonly<Record<LockMode, string>> = {
   exclusive: 'BEGIN EXCLUSIVE',
 };
 
-/** SQLITE_BUSY. */
+/** SQLITE_BUSY; SQLITE_IOERR, whose extended codes have it in their lowest byte. */
 const BUSY = 5;
+const IO_ERROR = 10;
+const PRIMARY = 0xff;
+/** Failed reads after which the disk is to blame. */
+const MOST_FAILURES = 100;
 /** Between looks at a lock that another process holds, from the first to the later ones. */
 const POLL_MS = [20, 250] as const;
 
@@ -33,7 +37,7 @@ const POLL_MS = [20, 250] as const;
  * @throws the system's error where there are no locks: the folder is missing or read-only, a file system without them
  */
 export function tryLock(path: string, mode: LockMode): Lock | undefined {
-  for (;;) {
+  for (let failures = 0; ; ) {
     const database = open(path);
     const before = inodeOf(path);
     try {
@@ -41,7 +45,10 @@ export function tryLock(path: string, mode: LockMode): Lock | undefined {
       if (mode === 'shared') database.prepare('SELECT count(*) FROM sqlite_schema').get();
     } catch (error) {
       database.close();
-      if ((error as { errcode?: number }).errcode === BUSY) return undefined;
+      const code = (error as { errcode?: number }).errcode ?? 0;
+      if (code === BUSY) return undefined;
+      // A read fails where the last holder removes the file in between; a broken disk fails every time.
+      if ((code & PRIMARY) === IO_ERROR && failures++ < MOST_FAILURES) continue;
       throw systemError(path, error);
     }
     // The last holder may have removed the file that was opened: then the lock of the path is another file's.

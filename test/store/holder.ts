@@ -23,7 +23,8 @@ const acts: Readonly<Record<string, () => Promise<void>>> = {
         const last = bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes));
         await entry.put('count', new TextEncoder().encode(String(last + 1)));
       });
-    process.exit(0);
+    // Counting may be done before the others are told that it has begun.
+    process.stdout.write('ready\n', () => process.exit(0));
   },
   /** Writes one record over and over. */
   write: async () => {
