@@ -1,5 +1,5 @@
 import type { ElementKernels } from '../contract/elements.ts';
-import type { Activation, Kernels } from '../contract.ts';
+import type { Activation } from '../contract.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 

@@ -1,5 +1,5 @@
 import type { ElementKernels } from '../contract/elements.ts';
-import type { Activation, Kernels } from '../contract.ts';
+import type { Activation } from '../contract.ts';
 import { requireLength } from './matmul.ts';
 import type { Team } from './team.ts';
 
