@@ -1,6 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
 import type { Attributes, Builder, Node, Op, ValueId } from '../types.ts';
-import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
 import { einsumOf, filledLike, reshaped, shapeIn, softmax, times } from './primitives/algebra.ts';
 
 /** What both directions of attention need to know. */
@@ -83,12 +83,3 @@ export const attentionBackward: Op = {
     },
   ],
 };
-
-/** The same result for every caller, made for the first. */
-export function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}

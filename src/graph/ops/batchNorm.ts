@@ -1,6 +1,5 @@
 import type { Op, ValueId } from '../types.ts';
-import { once } from './attention.ts';
-import { matrixOf, numberOf, shareOf } from './checks.ts';
+import { matrixOf, numberOf, once, shareOf } from './checks.ts';
 import { einsumOf, minus, onRows, plus, powerOf, shapeIn, shifted } from './primitives/algebra.ts';
 
 /**

@@ -52,3 +52,12 @@ export function countSize(shape: Shape): Size {
 export function shareOf(build: Builder, gradient: ValueId): Share {
   return (addend) => (addend === undefined ? gradient : build.node('add', [gradient, addend]));
 }
+
+/** The same result for every caller, made for the first. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,7 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
 import type { Builder, Op, ValueId } from '../types.ts';
-import { once } from './attention.ts';
-import { numberOf, requireSame, shareOf, textOf } from './checks.ts';
+import { numberOf, once, requireSame, shareOf, textOf } from './checks.ts';
 import { einsumOf, filledLike, onRows, plus, shapeIn, shifted, times } from './primitives/algebra.ts';
 
 /** a + b, into the memory of a. */

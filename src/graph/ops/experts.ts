@@ -1,8 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import { timesSize } from '../../kernels/program.ts';
 import type { Call, Op } from '../types.ts';
-import { once } from './attention.ts';
-import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
+import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
 import { einsumOf, minus, powerOf, reshaped, shapeIn, softmax } from './primitives/algebra.ts';
 
 /*
