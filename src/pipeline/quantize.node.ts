@@ -2,8 +2,8 @@ import type { BitPlan } from '../allocate/types.ts';
 import { fileSink } from '../container/node.ts';
 import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { PricedSite } from '../measure/site-prices.ts';
 import type { Measurement } from '../measure/types.ts';
-
 import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
@@ -25,7 +25,7 @@ import { isConversion, type PreparedJob, prepareJob, refuseJob } from './preflig
 import { makeFolders } from './preflight/outputs.node.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Notes, RunPrices } from './resources/types.ts';
+import type { Notes } from './resources/types.ts';
 import { Session } from './session.node.ts';
 import { type Judgement, PlanJudge } from './verify/judge.node.ts';
 import { probeResult } from './verify/learn.node.ts';
@@ -141,8 +141,8 @@ class QuantizeRun {
     const measurement = prepared.measurement!;
     const { rounding, palette } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const prices = await this.#timed('price', () => this.#priceRun(prepared, budgets));
-    const planner = new Planner({ ...setting, ...prices, table });
+    const running = await this.#timed('price', () => this.#priceRunning(prepared, budgets));
+    const planner = new Planner({ ...setting, running, table });
     const notes = setting.notes!;
     const { seed, solver, objective, mostFormats } = this.#options;
     const choice = { seed, solver, objective, mostFormats };
@@ -194,10 +194,9 @@ class QuantizeRun {
   }
 
   /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
-  async #priceRun({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<RunPrices> {
-    const { activations } = this.#options;
-    const chosen = { cache: kv !== undefined, activations };
-    return await this.#session.priceRun(async () => calibration!, workspace, chosen);
+  async #priceRunning({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<readonly PricedSite[]> {
+    const chosen = { states: kv !== undefined, edges: this.#options.activations };
+    return await this.#session.priceRunning(async () => calibration!, workspace, chosen);
   }
 
   /** The plan of a solver that searches by true evaluations; undefined for others. */
