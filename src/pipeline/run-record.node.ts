@@ -1,6 +1,8 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { writeWhole } from '../container/node.ts';
 import { packageVersion } from '../core/version.node.ts';
+import { expertReach } from '../measure/reach.ts';
+import { expertDetails, expertLine } from '../measure/reach-lines.ts';
 import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
@@ -210,6 +212,11 @@ function notes({ plan, substitutes = [], measurement, verification, latency }: Q
     lines.push(
       `measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`,
     );
+  }
+  const reach = measurement && expertReach(measurement.summaries);
+  if (reach) {
+    const { sequences, sequenceLength } = measurement.key;
+    lines.push(`experts: ${expertLine(reach, sequences * sequenceLength)}`, ...expertDetails(reach));
   }
   if (plan.cache) lines.push(`KV cache: keys ${plan.cache.k.join(' ')}; values ${plan.cache.v.join(' ')}`);
   if (verification?.corrections.learned) {
