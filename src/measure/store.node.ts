@@ -32,7 +32,7 @@ const PROGRESS = 'progress';
 const summaryRecord = ({ tensor, use }: UseName): string => `summary ${tensor} ${use}`;
 const factorsRecord = ({ tensor, use }: UseName): string => `factors ${tensor} ${use}`;
 
-interface SummaryHeader {
+interface SummaryHeader extends Pick<UseSummary, 'kind' | 'expert'> {
   readonly rows: number;
   readonly columns: number;
   readonly sketch: Pick<Sketch, 'kronecker' | 'rows'>;
@@ -142,19 +142,21 @@ function unpackFactors(bytes: Uint8Array, columns: number): Pick<UseMeasurement,
 }
 
 function packSummary(measured: UseMeasurement): Uint8Array {
-  const { rows, columns, importance, sketch } = summaryOf(measured);
+  const { kind, expert, rows, columns, importance, sketch } = summaryOf(measured);
   const { innerProducts, squares, rowProducts, tokenProducts, ...numbers } = sketch;
-  const value: SummaryHeader = { rows, columns, sketch: numbers };
+  const value: SummaryHeader = { kind, expert, rows, columns, sketch: numbers };
   return packArrays({ value, arrays: { importance, innerProducts, squares, rowProducts, tokenProducts } });
 }
 
 function unpackSummary({ tensor, use }: UseName, bytes: Uint8Array): UseSummary {
   const { value, arrays } = unpackArrays<SummaryHeader>(bytes);
-  const { rows, columns, sketch } = value;
+  const { kind, expert, rows, columns, sketch } = value;
   const { innerProducts, squares, rowProducts, tokenProducts } = arrays as Record<string, Float64Array>;
   return {
     tensor,
     use,
+    kind,
+    ...(expert === undefined ? {} : { expert }),
     rows,
     columns,
     importance: arrays.importance as Float32Array,

@@ -196,6 +196,11 @@ function sourceNotes(model: Model): string[] {
   ];
 }
 
+/** `keys Q8_0 F16`. */
+function cacheWords([kind, formats]: readonly [string, readonly string[]]): string {
+  return `${kind === 'k' ? 'keys' : 'values'} ${formats.join(' ')}`;
+}
+
 const KIND_WORDS: Readonly<Record<string, string>> = {
   embedding: 'embedding',
   head: 'output head',
@@ -211,7 +216,7 @@ function notes({ plan, substitutes = [], measurement, verification, latency }: Q
       `measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`,
     );
   }
-  if (plan.cache) lines.push(`KV cache: keys ${plan.cache.k.join(' ')}; values ${plan.cache.v.join(' ')}`);
+  if (plan.cache) lines.push(`KV cache: ${Object.entries(plan.cache).map(cacheWords).join('; ')}`);
   if (verification?.corrections.learned) {
     const { kinds, spread } = verification.corrections;
     const factors = Object.entries(kinds).map(

@@ -3,6 +3,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { segmentCount } from '../graph/segments.ts';
+import { cacheStates } from '../graph/states.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { priceActivations } from '../measure/activations.ts';
@@ -10,7 +11,6 @@ import { priceCache } from '../measure/cache.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-
 import { entryMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
@@ -226,11 +226,11 @@ export class Session {
     if (!cache && bits === undefined) return {};
     const { kernels, model } = this;
     const tokens = await calibration();
-    const formats = pricedCacheFormats(model.config);
+    const states = cacheStates(model.graph).map((state) => [state.headDim, pricedCacheFormats(state)] as const);
     return {
       cache: cache
-        ? await this.#remembered(['cache', formats], tokens, workspace, (first, options) =>
-            priceCache(kernels, model, first, { ...options, formats }),
+        ? await this.#remembered(['states', [...new Map(states)]], tokens, workspace, (first, options) =>
+            priceCache(kernels, model, first, { ...options, formatsOf: pricedCacheFormats }),
           )
         : undefined,
       activations:

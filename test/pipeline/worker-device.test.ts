@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { cacheStates } from '../../src/graph/states.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import { cacheBytes } from '../../src/model/cache-formats.ts';
@@ -30,7 +31,9 @@ async function opened(context: TestContext): Promise<{ here: Kernels; there: Ker
 /** The whole job, caches and activations included: measures, prices, solves, rounds, verifies, writes. */
 async function job(source: string, folder: string, kernels: Kernels): Promise<QuantizeResult> {
   const model = await openModel(source);
-  const kv = Math.floor((2 * model.config.layers * cacheBytes(model.config, 'F16', CONTEXT)) / 1.7);
+  const kv = Math.floor(
+    cacheStates(model.graph).reduce((sum, state) => sum + cacheBytes(state, 'F16', CONTEXT), 0) / 1.7,
+  );
   return quantizeModel(model, {
     ...quickOptions(folder),
     target: { kind: 'budgets', wishes: { bitsPerWeight: 7, kv } },

@@ -1,4 +1,5 @@
 import { matrixKinds } from '../../graph/kinds.ts';
+import { cacheStates } from '../../graph/states.ts';
 import { pricedCacheFormats } from '../../model/cache-formats.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
@@ -97,11 +98,11 @@ function freeMatrices(
   };
 }
 
-function freeCache({ config }: Model): RunPrices['cache'] {
-  const prices = pricedCacheFormats(config).map((format) => ({ format, loss: 0, lossError: 0 }));
-  return (['k', 'v'] as const).flatMap((kind) =>
-    Array.from({ length: config.layers }, (_, layer) => ({ kind, layer, prices })),
-  );
+function freeCache({ graph }: Model): RunPrices['cache'] {
+  return cacheStates(graph).map((state) => ({
+    ...state,
+    prices: pricedCacheFormats(state).map((format) => ({ format, loss: 0, lossError: 0 })),
+  }));
 }
 
 function freeActivations(model: Model, widths: readonly number[]): RunPrices['activations'] {

@@ -2,7 +2,7 @@ import type { BitPlan } from '../../allocate/types.ts';
 import { packageVersion } from '../../core/version.node.ts';
 import type { Evaluation } from '../../evaluate/types.ts';
 import { activationMetadata } from '../../model/activation-bits.ts';
-import { cacheMetadata, uniformCache } from '../../model/cache-formats.ts';
+import { cacheMetadata, cacheOfLists, listsOfCache } from '../../model/cache-formats.ts';
 import type { Model } from '../../model/types.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import type { Budgets } from '../resources/table.ts';
@@ -33,14 +33,14 @@ export interface Making {
 /** What a file tells of the roundings while it runs: those of the plan, whatever they are in the same number of bytes. */
 export function runNotes(model: Model, { cache, activations }: Pick<BitPlan, 'cache' | 'activations'>): Notes {
   return new Map([
-    ...(cache ? cacheMetadata(cache) : []),
+    ...(cache ? cacheMetadata(model.graph, cacheOfLists(model.graph, cache, 'plan')) : []),
     ...(activations ? activationMetadata(model.tensors, new Map(Object.entries(activations))) : []),
   ]);
 }
 
 /** The same before anything is chosen, for what was priced. */
 export function runNotesAhead(model: Model, prices: RunPrices): Notes {
-  const cache = prices.cache && uniformCache(model.config, 'F32', 'F32');
+  const cache = prices.cache && listsOfCache(model.graph, new Map());
   return runNotes(model, { cache, activations: prices.activations && {} });
 }
 

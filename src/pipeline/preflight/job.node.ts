@@ -3,7 +3,7 @@ import { UsageError } from '../../core/errors.ts';
 import { evaluationWindows } from '../../evaluate/evaluate.ts';
 import type { TokenBatch } from '../../measure/plan.ts';
 import { checkActivations } from '../../model/activation-bits.ts';
-import { checkCacheFormats } from '../../model/cache-formats.ts';
+import { cacheOfLists } from '../../model/cache-formats.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
@@ -46,7 +46,7 @@ function refusePlan(model: Model, plan: BitPlan): void {
     throw new UsageError(`plan: names ${stranger}, and the model has no such matrix; give a plan of this model`);
   for (const tensor of known) plannedFormat(plan, tensor);
   const { cache, activations } = plan;
-  if (cache) checkCacheFormats(model.config, cache, 'plan');
+  if (cache) cacheOfLists(model.graph, cache, 'plan');
   if (activations) checkActivations(model, activations, 'plan');
 }
 
