@@ -28,7 +28,10 @@ export function usesOf({ values, nodes }: Graph): Use[] {
 
 /** The gain of the norm whose outputs a use reads; undefined where it reads something else. */
 export function normBefore(graph: Graph, { input }: Use): string | undefined {
-  const node = graph.nodes[producers(graph)[input]];
+  const producer = producers(graph);
+  const made = graph.nodes[producer[input]];
+  // Rows on the way to experts are copies.
+  const node = made?.op === 'gatherSlots' ? graph.nodes[producer[made.inputs[0]!]] : made;
   if (node?.op !== 'rmsNorm') return undefined;
   const gain = graph.values[node.inputs[1]!];
   return gain.source === 'weight' ? gain.tensor : undefined;

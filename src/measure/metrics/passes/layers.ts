@@ -39,7 +39,7 @@ export interface Layer {
   readonly weight: Float32Array;
   /** Ids of the tokens looked up. */
   readonly ids: Int32Array;
-  /** y = x·Wᵀ for any matrix of W's shape: outputs of W, changes by δW. The caller frees it. [tokens, width] */
+  /** y = x·Wᵀ for any matrix of W's shape, of experts each row by its own: outputs of W, changes by δW. The caller frees it. [tokens, width] */
   outputs(matrix: Float32Array): Float32Array;
 }
 
@@ -235,7 +235,7 @@ class LayerPass {
         use.kind === 'lookup'
           ? await this.#lookup(use, gradients, range)
           : await this.#linear(use, await kept(use.input), gradients, range, isHead);
-      const layer = use.kind === 'grouped' ? { ...dense, ...(await this.#slots(program, part, use, range)) } : dense;
+      const layer = use.kind === 'grouped' ? await this.#experts(dense, program, part, use, range) : dense;
       try {
         await this.#visit(layer);
       } finally {
@@ -279,20 +279,28 @@ class LayerPass {
     };
   }
 
-  /** What a layer of experts has beyond a dense one. */
-  async #slots(
+  /** A layer of experts, from what it has in common with a dense one. */
+  async #experts(
+    dense: Layer,
     program: RunningProgram,
     part: Graph,
     use: Use,
     { order }: SequenceRange,
-  ): Promise<Pick<Layer, 'use' | 'width' | 'slots'>> {
+  ): Promise<Layer> {
+    const kernels = this.#kernels;
     const { offsets, slots, used, experts } = dispatchOf(part, use);
     const rows = new Int32Array(order.length * this.#tokens.length * used);
     await program.read(slots, rows);
-    const first = this.#kernels.i32(experts + 1);
+    const first = kernels.i32(experts + 1);
     await program.read(offsets, first);
-    const width = tensorOf(this.#model, use.tensor).shape[0] / experts;
-    return { use: 'experts', width, slots: { order: rows, offsets: first, used } };
+    const [all, columns] = dense.tensor.shape;
+    const width = all / experts;
+    const outputs = (matrix: Float32Array): Float32Array => {
+      const y = kernels.f32(rows.length * width);
+      kernels.scope(() => kernels.groupedMatmulNT(dense.inputs!, kernels.upload(matrix), first, y, width, columns));
+      return y;
+    };
+    return { ...dense, use: 'experts', width, slots: { order: rows, offsets: first, used }, outputs };
   }
 
   /** A table: outputs are rows. */
