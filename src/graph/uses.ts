@@ -50,6 +50,8 @@ export interface Dispatch {
   /** Where each expert's rows begin, int32 [experts + 1]; slots in the order of rows, int32. */
   readonly offsets: ValueId;
   readonly slots: ValueId;
+  /** What every slot counts in its token's sum, float32 by slot. */
+  readonly weights: ValueId;
   readonly experts: number;
   /** Slots of a token. */
   readonly used: number;
@@ -60,10 +62,12 @@ export function dispatchOf({ values, nodes }: Graph, { node }: Use): Dispatch {
   const offsets = nodes[node].inputs[2];
   const dispatch = nodes.find(({ op, outputs }) => op === 'dispatch' && outputs[1] === offsets);
   const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch?.outputs[0]);
-  if (dispatch === undefined || gather === undefined || offsets === null)
+  const combine = nodes.find(({ op, inputs }) => op === 'combine' && inputs[1] === dispatch?.outputs[0]);
+  if (dispatch === undefined || gather === undefined || combine === undefined || offsets === null)
     throw new RangeError(`node ${node} does not work on rows of experts`);
   const used = gather.attributes['k'] as number;
-  return { offsets, slots: dispatch.outputs[0], experts: (values[offsets].shape[0] as number) - 1, used };
+  const experts = (values[offsets].shape[0] as number) - 1;
+  return { offsets, slots: dispatch.outputs[0], weights: combine.inputs[2]!, experts, used };
 }
 
 const multiplied = new WeakMap<Graph, ReadonlySet<string>>();

@@ -64,8 +64,8 @@ function collected(metric: LayerMetric, layer: Layer, seen: Layer): Score[] {
   return collector.scores(norms);
 }
 
-/** Those whose equations look at one matrix's width, or at every so many-th row. */
-const BY_WIDTH = ['ohq', 'hawq-activations'];
+/** Those whose equations look at one matrix's width, at every so many-th row, or at the router. */
+const BY_WIDTH = ['ohq', 'hawq-activations', 'mc-moe'];
 
 test('layer metrics score experts as the wide matrix that they are, zeros where a token does not go, to 1e-5', async () => {
   let [layers, compared] = [0, 0];
@@ -115,6 +115,33 @@ test('hawq-activations of experts is the sum over experts, each by its own rows 
     }
     const [{ value }] = collected(metric, layer, layer);
     assert.ok(Math.abs(value / expected - 1) < 1e-6, `${value}, ${expected}`);
+    compared++;
+  });
+  assert.equal(compared, 6);
+});
+
+test('mc-moe of an expert is frequency × router’s weight × relative error, to 1e-6', async () => {
+  const metric = metrics.find(({ name }) => name === 'mc-moe') as LayerMetric;
+  let compared = 0;
+  await visitLayers(kernels, model, tokens, { seed: SEED, labels: ['sampled'] }, async (layer) => {
+    if (layer.slots === undefined) return;
+    const { tensor, slots, width, weight } = layer;
+    const delta = deltaOf(tensor.name, tensor.shape[0] * tensor.shape[1], 'Q4_0');
+    const [y, dy] = [layer.outputs(weight), layer.outputs(delta)];
+    const [{ value, vector }] = collected(metric, layer, layer);
+    let sum = 0;
+    for (let e = 0; e < EXPERTS; e++) {
+      const rows = Array.from({ length: slots.offsets[e + 1] - slots.offsets[e] }, (_, i) => slots.offsets[e] + i);
+      const energy = (of: Float32Array): number =>
+        rows.reduce((all, row) => all + Math.hypot(...of.subarray(row * width, (row + 1) * width)) ** 2, 0);
+      const routed = rows.reduce((all, row) => all + slots.weights[slots.order[row]], 0);
+      const expected = ((rows.length / 24) * (routed / 24) * energy(dy)) / energy(y);
+      assert.ok(Math.abs(vector![e] / expected - 1) < 1e-6, `${vector![e]}, ${expected}`);
+      sum += expected;
+    }
+    assert.ok(Math.abs(value / sum - 1) < 1e-6);
+    const all = slots.weights.reduce((total, each) => total + each, 0) / 24;
+    assert.ok(all > 0.3 && all < 1, `${all}: the share of two of three experts`);
     compared++;
   });
   assert.equal(compared, 6);

@@ -47,6 +47,8 @@ export interface Layer {
 export interface Slots {
   /** Slot of every row: token · used + choice. [rows] */
   readonly order: Int32Array;
+  /** What every slot counts in its token's sum, by slot. */
+  readonly weights: Float32Array;
   /** First row of every expert, in the backend's memory. [experts + 1] */
   readonly offsets: Int32Array;
   /** Slots of a token. */
@@ -288,9 +290,11 @@ class LayerPass {
     { order }: SequenceRange,
   ): Promise<Layer> {
     const kernels = this.#kernels;
-    const { offsets, slots, used, experts } = dispatchOf(part, use);
+    const { offsets, slots, weights, used, experts } = dispatchOf(part, use);
     const rows = new Int32Array(order.length * this.#tokens.length * used);
     await program.read(slots, rows);
+    const routed = new Float32Array(rows.length);
+    await program.read(weights, routed);
     const first = kernels.i32(experts + 1);
     await program.read(offsets, first);
     const [all, columns] = dense.tensor.shape;
@@ -300,7 +304,7 @@ class LayerPass {
       kernels.scope(() => kernels.groupedMatmulNT(dense.inputs!, kernels.upload(matrix), first, y, width, columns));
       return y;
     };
-    return { ...dense, use: 'experts', width, slots: { order: rows, offsets: first, used }, outputs };
+    return { ...dense, use: 'experts', width, slots: { order: rows, weights: routed, offsets: first, used }, outputs };
   }
 
   /** A table: outputs are rows. */
@@ -377,7 +381,7 @@ function backwardGraph(part: Graph, kinds: readonly Labels[]): BackwardGraph {
   const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => dispatchOf(part, use));
   const kept = [
     ...uses.flatMap(({ kind, input }) => (kind === 'lookup' ? [] : [input])),
-    ...grouped.flatMap(({ offsets, slots }) => [offsets, slots]),
+    ...grouped.flatMap(({ offsets, slots, weights }) => [offsets, slots, weights]),
     ...states,
   ];
   return { graph, uses, seeds, gradients, kept };
