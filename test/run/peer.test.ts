@@ -8,7 +8,6 @@ import { openModel } from '../../src/model/open.node.ts';
 import type { Model, TensorRole } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { createSession } from '../../src/run/session.ts';
-import { gemma3, qwen2moe } from '../support/configs.ts';
 import { testKernels } from '../support/kernels.ts';
 import { openPeer, type Peer } from '../support/peer.ts';
 import { syntheticModel, tinyPath } from '../support/synthetic.ts';
@@ -62,8 +61,6 @@ const cases: [string, () => Promise<Model>][] = [
   ['llama with biases everywhere', () => syntheticModel('LlamaForCausalLM', { attention_bias: true, mlp_bias: true })],
   ['qwen2 with biases', () => syntheticModel('Qwen2ForCausalLM', { tie_word_embeddings: true })],
   ['qwen3 with QK-norm', () => syntheticModel('Qwen3ForCausalLM', qwen3)],
-  ['gemma3 beyond its window', () => syntheticModel('Gemma3ForCausalLM', gemma3)],
-  ['qwen2moe', () => syntheticModel('Qwen2MoeForCausalLM', qwen2moe)],
 ];
 
 for (const [name, open] of cases) {
@@ -115,44 +112,6 @@ for (const [name, formats] of Object.entries(mixes)) {
     assert.ok(theirNoise < 0.05, 'llama.cpp reads other weights');
     assert.ok(ourNoise < 1.5 * theirNoise, 'our rounding is coarser');
     assert.ok(distance(packed, theirs) < 1.5 * Math.hypot(ourNoise, theirNoise));
-  });
-}
-
-/** Logits of two best tokens that are nearer than this share of the largest may change places by rounding. */
-const TOP_MARGIN = 0.02;
-
-for (const [name, kind, config] of [
-  ['gemma3', 'Gemma3ForCausalLM', gemma3],
-  ['qwen2moe', 'Qwen2MoeForCausalLM', { ...qwen2moe, moe_intermediate_size: 64 }],
-] as const) {
-  test(`${name} in Q8_0 has llama.cpp’s top token wherever our two best differ by more than 0.02 of the largest logit`, async (t) => {
-    if (typeof peer === 'string') return t.skip(peer);
-    const source = await syntheticModel(kind, config);
-    const path = join(folder, `${name}-q8.gguf`);
-    await writeModelGguf(source, await fileSink(path), {
-      formatOf: ({ shape }) => (shape[1] % 32 === 0 ? 'Q8_0' : 'F16'),
-    });
-    const model = await openModel(path);
-    const ours = await logitsOf(model, false);
-    const theirs = await peer.logits(path, tokens);
-    await model.close();
-    const width = source.config.vocabulary;
-    const largest = ours.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    let compared = 0;
-    for (let token = 0; token < tokens.length; token++) {
-      const row = ours.subarray(token * width, (token + 1) * width);
-      const [first, second] = row.toSorted().subarray(-2).reverse();
-      if (first - second <= TOP_MARGIN * largest) continue;
-      const other = theirs.subarray(token * width, (token + 1) * width);
-      assert.equal(
-        row.indexOf(first),
-        other.indexOf(other.reduce((a, b) => Math.max(a, b), -Infinity)),
-        `token ${token}`,
-      );
-      compared++;
-    }
-    t.diagnostic(`${compared} of ${tokens.length} tokens compared`);
-    assert.ok(compared >= tokens.length / 2);
   });
 }
 

@@ -52,7 +52,7 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
   const headDim = (config.head_dim as number | undefined) ?? hidden / heads;
   const [q, kv] = [heads * headDim, number('num_key_value_heads') * headDim];
   const kind = String((config.architectures as string[])[0]);
-  if (/^(Gemma3|Qwen2Moe)/.test(kind)) return declaredFile(config, seed);
+  if (!/^(Llama|Mistral|Qwen2|Qwen3)(?=For|Model)/.test(kind)) return declaredFile(config, seed);
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', [number('vocab_size'), hidden]]];
   for (let layer = 0; layer < number('num_hidden_layers'); layer++) {
     const add = (name: string, ...shape: number[]): void => void shapes.push([`model.layers.${layer}.${name}`, shape]);
