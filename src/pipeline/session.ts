@@ -151,7 +151,8 @@ export class Session {
     const { signal, onProgress } = this.options;
     if (tokens.more === undefined || model.config.experts === undefined) return tokens;
     const entry = await this.#open({ step: 'measurement', of: await this.#measurementKey(tokens) });
-    const boundaries = (shape: BoundaryShape) => host.boundaries(shape, boundaryLimit(host.availableMemory()), entry);
+    const memory = host.availableMemory();
+    const boundaries = (shape: BoundaryShape) => host.boundaries(shape, boundaryLimit(memory), entry);
     const count = (text: TokenBatch) => countTokens(kernels, model, text, { boundaries, signal, onProgress });
     if (!(await entry.has(TEXT_RECORD))) {
       const chosen = await enoughText(tokens, count);
