@@ -4,6 +4,7 @@ import { attention, attentionBackward } from './attention.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
+import { columns, placeColumns } from './columns.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
 import {
   combine,
@@ -14,8 +15,6 @@ import {
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
-  route,
-  routeBackward,
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
@@ -28,6 +27,7 @@ import { gather, scatterAdd } from './primitives/gather.ts';
 import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
+import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
@@ -50,6 +50,8 @@ export const ops: readonly Op[] = [
   addBias,
   sumRows,
   scale,
+  columns,
+  placeColumns,
   gated,
   gatedBackward,
   activate,

@@ -1,4 +1,5 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { RouteShape } from '../contract/experts.ts';
 import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
@@ -148,6 +149,19 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [x, s, dy, dx, ds] = views.map(f32);
     return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
   },
+  takeColumns:
+    ({ views: [x, y], sizes: { whole, part }, attributes: { start } }) =>
+    () => {
+      const [from, to, first] = [f32(x), f32(y), start as number];
+      for (let at = first, i = 0; i < to.length; at += whole, i += part) to.set(from.subarray(at, at + part), i);
+    },
+  placeColumns:
+    ({ views: [x, y], sizes: { whole, part }, attributes: { start } }) =>
+    () => {
+      const [from, to, first] = [f32(x), f32(y), start as number];
+      to.fill(0);
+      for (let at = first, i = 0; i < from.length; at += whole, i += part) to.set(from.subarray(i, i + part), at);
+    },
   gated: ({ kernels, views: [gate, up, y], attributes }) => {
     const [a, b, c] = [f32(gate), f32(up), f32(y)];
     const activation = attributes.activation as GateActivation;
@@ -167,14 +181,14 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
 
   route:
-    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, bias, ids, weights], attributes }) =>
     () =>
-      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+      kernels.route(f32(logits), bias && f32(bias), attributes as unknown as RouteShape, i32(ids), f32(weights)),
   routeBackward:
-    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, ids, dWeights, dLogits], attributes }) =>
     () =>
       kernels.routeBackward(
-        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+        ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
