@@ -96,8 +96,8 @@ export const opsWithCases = (): string[] => Object.keys(cases);
  * expansions are.
  */
 const epsilon = 2 ** -10;
-const gates = ['silu', 'gelu'];
-const activations = [...gates, 'relu', 'sigmoid', 'tanh'];
+const gates = ['silu', 'gelu', 'geluErf'];
+const activations = [...gates, 'relu', 'sigmoid', 'tanh', 'relu2'];
 
 /** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
 function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
@@ -177,7 +177,15 @@ function slots(a: number, draw: Draw): { k: number; count: number; order: Given 
 function routeCase({ a, b }: Dimensions, draw: Draw, index: number) {
   const experts = Math.max(1, b);
   const k = Math.min(experts, draw.pick(1, 2, 4));
-  return { experts, k, logits: draw.rows(a, experts), attributes: { k, normalize: index % 2 === 0 } };
+  const groups = [1, 2, 3].findLast((count) => experts % count === 0 && draw.random.uniform() < 0.7) ?? 1;
+  const usedGroups = Math.ceil((groups * k) / experts);
+  const attributes = {
+    ...{ k, normalize: index % 2 === 0 },
+    ...(index % 3 === 0 ? {} : { gating: 'sigmoid' }),
+    ...(index % 5 < 2 ? {} : { scale: 2.5 }),
+    ...(groups === 1 ? {} : { groups, usedGroups, groupBest: draw.pick(1, 2) }),
+  };
+  return { experts, k, logits: draw.rows(a, experts), bias: index % 4 < 2 ? null : draw.rows(experts), attributes };
 }
 
 /** k different experts of each token. */
@@ -245,8 +253,8 @@ const cases: Readonly<Record<string, CaseOf>> = {
     attributes: { activation: activations[index % activations.length] },
   }),
   route: (sizes, draw) => {
-    const { logits, attributes } = routeCase(sizes, draw, sizes.index);
-    return { inputs: [logits], attributes };
+    const { logits, bias, attributes } = routeCase(sizes, draw, sizes.index);
+    return { inputs: [logits, bias && { ...bias, fixed: true }], attributes };
   },
   routeBackward: (sizes, draw) => {
     const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);

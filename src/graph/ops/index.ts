@@ -17,8 +17,6 @@ import {
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
-  route,
-  routeBackward,
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
@@ -31,6 +29,7 @@ import { gather, scatterAdd } from './primitives/gather.ts';
 import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
+import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 

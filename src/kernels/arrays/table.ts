@@ -1,4 +1,5 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { RouteShape } from '../contract/experts.ts';
 import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
@@ -189,14 +190,14 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
 
   route:
-    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, bias, ids, weights], attributes }) =>
     () =>
-      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+      kernels.route(f32(logits), bias && f32(bias), attributes as unknown as RouteShape, i32(ids), f32(weights)),
   routeBackward:
-    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, ids, dWeights, dLogits], attributes }) =>
     () =>
       kernels.routeBackward(
-        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+        ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>

@@ -1,5 +1,6 @@
 import type { ElementKernels } from '../contract/elements.ts';
 import type { Activation } from '../contract.ts';
+import { erf } from '../erf.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
@@ -7,12 +8,17 @@ const GELU = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
 const geluTangent = (x: number) => Math.tanh(GELU * (x + CUBIC * x ** 3));
 
+/** Share of a normal distribution below x. */
+const normalBelow = (x: number) => 0.5 * (1 + erf(x / Math.SQRT2));
+
 const values: Readonly<Record<Activation, (x: number) => number>> = {
   silu: (x) => x * sigmoid(x),
   gelu: (x) => 0.5 * x * (1 + geluTangent(x)),
+  geluErf: (x) => x * normalBelow(x),
   relu: (x) => Math.max(0, x),
   sigmoid,
   tanh: Math.tanh,
+  relu2: (x) => x * Math.max(0, x),
 };
 
 const slopes: Readonly<Record<Activation, (x: number) => number>> = {
@@ -21,9 +27,11 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
     const tangent = geluTangent(x);
     return 0.5 * (1 + tangent) + 0.5 * x * (1 - tangent ** 2) * GELU * (1 + 3 * CUBIC * x ** 2);
   },
+  geluErf: (x) => normalBelow(x) + (x * Math.exp(-(x ** 2) / 2)) / Math.sqrt(2 * Math.PI),
   relu: (x) => (x > 0 ? 1 : 0),
   sigmoid: (x) => sigmoid(x) * (1 - sigmoid(x)),
   tanh: (x) => 1 - Math.tanh(x) ** 2,
+  relu2: (x) => 2 * Math.max(0, x),
 };
 
 /** Values that share a scale when they are rounded. */

@@ -10,7 +10,7 @@ const EXPONENTIAL = 10;
 const NOTHING_TO_ROUND = 16;
 
 /** As assembly/activations.ts counts them. */
-const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
+const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2'];
 
 export function elementKernels(team: Team): ElementKernels {
   const at = team.address;
