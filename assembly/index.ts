@@ -18,7 +18,7 @@ export { linearAttention, linearAttentionBackward } from './recurrence';
 export { roundBlock } from './round';
 export { roundToBits } from './bits';
 export { groupByExpert, route, routeBackward } from './route';
-export { multiply, scale, scaleColumns, scaleRows, scaleRowsBackward } from './rows';
+export { center, multiply, scale, scaleColumns, scaleRows, scaleRowsBackward } from './rows';
 export { heapBase, setScratch } from './share';
 export { addSketch, addSketchHead, sketchHeadTokens, sketchRows, sketchTokens } from './sketch';
 export { columnEnergy, rowEnergy } from './energy';

@@ -4,6 +4,8 @@ import { attention, attentionBackward } from './attention.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
+import { center } from './center.ts';
+import { columns, columnsPlaced } from './columns.ts';
 import {
   activate,
   activateBackward,
@@ -15,6 +17,7 @@ import {
   scale,
   sumRows,
 } from './elementwise.ts';
+import { endRows, endRowsBackward } from './endRows.ts';
 import {
   combine,
   combineBackward,
@@ -97,6 +100,11 @@ export const ops: readonly Op[] = [
   patchesTransposed,
   meanRows,
   meanRowsBackward,
+  endRows,
+  endRowsBackward,
+  center,
+  columns,
+  columnsPlaced,
   sampledScore,
   probabilitySquares,
   gram,
