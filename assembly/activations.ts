@@ -1,6 +1,6 @@
 /**
  * Activations and gated units, elements dealt in turn. `activation` counts src/kernels/wasm/elements.ts' names:
- * silu 0, gelu (tanh form) 1, gelu (erf) 2, relu 3, sigmoid 4, tanh 5, relu² 6.
+ * silu 0, gelu (tanh form) 1, gelu (erf) 2, relu 3, sigmoid 4, tanh 5, relu² 6, softplus 7.
  */
 import { LANES, V, vabs, vadd, vdiv, vloadPart, vmadd, vmax, vmin, vmul, vselectLess, vsplat, vstorePart, vsub } from './lanes';
 import { vexp } from './exp';
@@ -13,6 +13,7 @@ const GELU_ERF: i32 = 2;
 const RELU: i32 = 3;
 const SIGMOID: i32 = 4;
 const TANH: i32 = 5;
+const RELU2: i32 = 6;
 
 // @ts-ignore: decorator
 @inline export function vsigmoid(x: V): V {
@@ -100,12 +101,31 @@ export function gatedBackward(
   }
 }
 
+/**
+ * log(1 + eˣ) = max(x, 0) + log(1 + u), u = e^−|x|. With s = u/(2 + u) ≤ 1/3, log(1 + u) = 2·artanh(s), by its series to s¹³.
+ */
+// @ts-ignore: decorator
+@inline function vsoftplus(x: V): V {
+  const u = vexp(vsub(vsplat(0), vabs(x)));
+  const s = vdiv(u, vadd(vsplat(2), u));
+  const square = vmul(s, s);
+  let series = vsplat(2.0 / 13.0);
+  series = vmadd(series, square, vsplat(2.0 / 11.0));
+  series = vmadd(series, square, vsplat(2.0 / 9.0));
+  series = vmadd(series, square, vsplat(2.0 / 7.0));
+  series = vmadd(series, square, vsplat(2.0 / 5.0));
+  series = vmadd(series, square, vsplat(2.0 / 3.0));
+  series = vmadd(series, square, vsplat(2));
+  return vmadd(series, s, vmax(x, vsplat(0)));
+}
+
 // @ts-ignore: decorator
 @inline function value(x: V, activation: i32): V {
   if (activation <= GELU_ERF) return vmul(x, fraction(x, activation));
   if (activation == RELU) return vmax(x, vsplat(0));
   if (activation == SIGMOID) return vsigmoid(x);
-  return activation == TANH ? vtanh(x) : vmul(x, vmax(x, vsplat(0)));
+  if (activation == TANH) return vtanh(x);
+  return activation == RELU2 ? vmul(x, vmax(x, vsplat(0))) : vsoftplus(x);
 }
 
 /** dy·activation′(x). */
@@ -117,7 +137,8 @@ export function gatedBackward(
     const s = vsigmoid(x);
     return vmul(dy, vmul(s, vsub(vsplat(1), s)));
   }
-  if (activation != TANH) return vmul(dy, vmul(vsplat(2), vmax(x, vsplat(0))));
+  if (activation == RELU2) return vmul(dy, vmul(vsplat(2), vmax(x, vsplat(0))));
+  if (activation != TANH) return vmul(dy, vsigmoid(x));
   const tangent = vtanh(x);
   return vmul(dy, vsub(vsplat(1), vmul(tangent, tangent)));
 }

@@ -52,6 +52,21 @@ export const scale: Op = {
   vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
 };
 
+/** a · b, number by number. */
+export const multiply: Op = {
+  name: 'multiply',
+  infer: ([a, b]) => {
+    requireSame('multiply', a, b);
+    return [{ type: 'f32', shape: a!.shape }];
+  },
+  lower: ({ inputs: [a, b], outputs: [y] }) => [
+    { kernel: 'multiply', operands: [a!, b!, y], sizes: {}, attributes: {} },
+  ],
+  expand: ({ inputs: [a, b] }, build) => [times(build, [a!, b!])],
+  vjp: ({ inputs: [a, b] }, [dy], build) =>
+    [b, a].map((other) => (addend) => shareOf(build, build.node('multiply', [dy!, other]))(addend)),
+};
+
 /** activation(gate) · up. `activation`: `silu` | `gelu` (tanh form) | `geluErf`. @see Shazeer, "GLU variants improve transformer" (2020) */
 export const gated: Op = {
   name: 'gated',
@@ -86,7 +101,7 @@ export const gatedBackward: Op = {
   ],
 };
 
-/** activation(x): `silu` | `gelu` (tanh form) | `geluErf` | `relu` | `sigmoid` | `tanh` | `relu2`. */
+/** activation(x): `silu` | `gelu` (tanh form) | `geluErf` | `relu` | `sigmoid` | `tanh` | `relu2` | `softplus`. */
 export const activate: Op = {
   name: 'activate',
   infer: ([x], attributes) => {
@@ -127,9 +142,11 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
       return build.node('tanh', [x]);
     case 'relu2':
       return times(build, [x, positive(build, x)]);
+    case 'softplus':
+      return softplus(build, x);
     default:
       throw new FormatError(
-        `activation ${activation} is not known, expected silu, gelu, geluErf, relu, sigmoid, tanh or relu2`,
+        `activation ${activation} is not known, expected silu, gelu, geluErf, relu, sigmoid, tanh, relu2 or softplus`,
       );
   }
 }
@@ -137,6 +154,13 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
 /** max(0, x) */
 function positive(build: Builder, x: ValueId): ValueId {
   return build.node('where', [x, x, filledLike(build, x, 0)]);
+}
+
+/** log(1 + eˣ) as max(x, 0) + log(1 + e^−|x|), which overflows nowhere. */
+function softplus(build: Builder, x: ValueId): ValueId {
+  const above = positive(build, x);
+  const small = build.node('exp', [plus(build, x, times(build, [above], -2))]);
+  return plus(build, above, build.node('log', [shifted(build, small, 1)]));
 }
 
 /** √(2/π) · (x + 0.044715·x³). @see Hendrycks and Gimpel, "Gaussian error linear units" (2016) */

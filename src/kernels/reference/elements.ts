@@ -19,6 +19,7 @@ const values: Readonly<Record<Activation, (x: number) => number>> = {
   sigmoid,
   tanh: Math.tanh,
   relu2: (x) => x * Math.max(0, x),
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
 const slopes: Readonly<Record<Activation, (x: number) => number>> = {
@@ -32,6 +33,7 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
   sigmoid: (x) => sigmoid(x) * (1 - sigmoid(x)),
   tanh: (x) => 1 - Math.tanh(x) ** 2,
   relu2: (x) => 2 * Math.max(0, x),
+  softplus: sigmoid,
 };
 
 /** Values that share a scale when they are rounded. */
@@ -55,6 +57,9 @@ export const elementKernels: ElementKernels = {
   activateBackward: (x, dy, dx, activation) => {
     for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slopes[activation](x[i]);
   },
+  multiply: (a, b, y) => {
+    for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i];
+  },
   scaleRows: (x, s, y) => {
     const columns = x.length / s.length;
     for (let i = 0; i < x.length; i++) y[i] = s[Math.floor(i / columns)] * x[i];
@@ -69,6 +74,9 @@ export const elementKernels: ElementKernels = {
       }
       ds[row] = sum;
     }
+  },
+  scaleColumns: (x, s, y, columns) => {
+    for (let i = 0; i < x.length; i++) y[i] = x[i] * s[Math.floor(((i % columns) * s.length) / columns)];
   },
   scale: (x, factor, y) => {
     for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
