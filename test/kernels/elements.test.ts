@@ -5,7 +5,7 @@ import type { Activation, GateActivation } from '../../src/kernels/contract.ts';
 import { assertClose, assertSlopes, awkwardLengths, normal, type Operation, onEveryBuild, special } from './support.ts';
 
 const activations: Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
-const gates: GateActivation[] = ['silu', 'gelu'];
+const gates: GateActivation[] = ['silu', 'gelu', 'clamped'];
 const lengths = [0, ...awkwardLengths];
 
 const activate =
@@ -169,7 +169,7 @@ test('elements may overwrite their inputs: same bits as apart', async () => {
       cases++;
     }
   });
-  assert.equal(cases, 6);
+  assert.equal(cases, 3 * gates.length);
 });
 
 test('backward passes of activations and of scaled rows match finite differences within 1e-3', () => {
@@ -194,7 +194,7 @@ test('backward passes of activations and of scaled rows match finite differences
     normal(random, 12),
     1e-3,
   );
-  assert.equal(cases, 123);
+  assert.equal(cases, 147);
 });
 
 test('short arrays of elements are refused', async () => {

@@ -52,7 +52,10 @@ export const scale: Op = {
   vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
 };
 
-/** activation(gate) · up. `activation`: `silu` | `gelu` (tanh form). @see Shazeer, "GLU variants improve transformer" (2020) */
+/**
+ * activation(gate) · up. `activation`: `silu` | `gelu` (tanh form), or `clamped`: g·σ(1.702·g)·(u + 1), g = min(gate, 7),
+ * u = up between −7 and 7. @see Shazeer, "GLU variants improve transformer" (2020); OpenAI, gpt-oss (2025)
+ */
 export const gated: Op = {
   name: 'gated',
   infer: ([gate, up], attributes) => {
@@ -63,9 +66,11 @@ export const gated: Op = {
   lower: ({ inputs: [gate, up], outputs: [y], attributes: { activation } }) => [
     { kernel: 'gated', operands: [gate!, up!, y], sizes: {}, attributes: { activation } },
   ],
-  expand: ({ inputs: [gate, up], attributes }, build) => [
-    times(build, [activated(build, textOf(attributes, 'activation'), gate!), up!]),
-  ],
+  expand: ({ inputs: [gate, up], attributes }, build) => {
+    const activation = textOf(attributes, 'activation');
+    if (activation === 'clamped') return [clamped(build, gate!, up!)];
+    return [times(build, [activated(build, activation, gate!), up!])];
+  },
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('gatedBackward', [...node.inputs, dy!], node.attributes));
     return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
@@ -126,6 +131,21 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
     default:
       throw new FormatError(`activation ${activation} is not known, expected silu, gelu, relu, sigmoid or tanh`);
   }
+}
+
+/** Of the clamped gate. */
+const [STEEP, CLAMP] = [1.702, 7];
+
+/** g·σ(1.702·g)·(u + 1). */
+function clamped(build: Builder, gate: ValueId, up: ValueId): ValueId {
+  const below = (x: ValueId): ValueId => {
+    const most = filledLike(build, x, CLAMP);
+    return build.node('where', [shifted(build, x, -CLAMP), most, x]);
+  };
+  const negated = (x: ValueId): ValueId => times(build, [x], -1);
+  const g = below(gate);
+  const u = negated(below(negated(below(up))));
+  return times(build, [g, sigmoid(build, times(build, [g], STEEP)), shifted(build, u, 1)]);
 }
 
 /** (1 + tanh(x/2)) / 2, which overflows nowhere. */

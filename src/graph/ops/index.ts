@@ -19,6 +19,7 @@ import {
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { groupedBias, groupedSumRows } from './groupedBias.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { maximum, topK, where } from './primitives/choice.ts';
@@ -62,6 +63,8 @@ export const ops: readonly Op[] = [
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  groupedBias,
+  groupedSumRows,
   combine,
   combineBackward,
   scaleRows,

@@ -12,3 +12,11 @@ export function probabilitySquares(g: Float32Array, squares: Float64Array): void
     if (label >= 0) squares[label] += 1 - 2 * g[at - n + label];
   }
 }
+
+/** y[n] = Σ over rows of x, in float64. */
+export function sumRows(x: Float32Array, y: Float32Array): void {
+  const n = y.length;
+  const sums = new Float64Array(n);
+  for (let at = 0; at < x.length; ) for (let i = 0; i < n; i++, at++) sums[i] += x[at];
+  y.set(sums);
+}
