@@ -103,8 +103,8 @@ export interface BitPlan {
   readonly formats: Readonly<Record<string, string>>;
   /** Format of matrices that `formats` does not name, in plans made by hand. */
   readonly default?: string;
-  /** Formats of attention's keys and values by block; absent where the KV cache was not planned. */
-  readonly cache?: { readonly k: readonly string[]; readonly v: readonly string[] };
+  /** Formats of attention's keys (`k`) and values (`v`), of every block that has them; absent where they were not planned. */
+  readonly cache?: Readonly<Record<string, readonly string[]>>;
   /** Budgets that it was solved for, by resource; absent in plans made by hand. */
   readonly budgets?: Costs;
   /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */

@@ -106,11 +106,8 @@ export interface ModelTensor {
   loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
 }
 
-/** Number formats that attention's keys (after RoPE) and values are kept in, by block. */
-export interface CacheFormats {
-  readonly k: readonly string[];
-  readonly v: readonly string[];
-}
+/** Number formats that states are kept in, attention's keys (after RoPE) and values, by the state's name; default float32. */
+export type CacheFormats = ReadonlyMap<string, string>;
 
 /** What is computed and the weights: all that running, measuring, pricing and rounding need. */
 export interface Network {

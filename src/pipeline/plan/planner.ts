@@ -5,6 +5,7 @@ import { solve, solveMany, solverFor } from '../../allocate/solve.ts';
 import type { SolveOptions } from '../../allocate/solvers/types.ts';
 import type { BitPlan, Coupling, Group, Objective, PlanPrediction, Problem, Solution } from '../../allocate/types.ts';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
+import { cacheStates } from '../../graph/states.ts';
 import { isLlamaCppCache } from '../../model/cache-formats.ts';
 import { type Budgets, resources } from '../resources/table.ts';
 import type { Resource, Setting } from '../resources/types.ts';
@@ -143,7 +144,7 @@ export class Planner {
   /** The same plan with what corrected prices predict of it; what it takes is added where it is not known. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan {
     const groups = this.groups(corrections);
-    const ids = new Map([...pairIds(plan), ...cacheIds(plan)]);
+    const ids = new Map([...pairIds(plan), ...cacheIds(cacheStates(this.#setting.model.graph), plan)]);
     const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
     const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
     const known = plan.prediction ?? this.#taken(groups, choice, loss, plan);
