@@ -1,8 +1,8 @@
 /**
  * Activations and gated units, elements dealt in turn. `activation` counts src/kernels/wasm/elements.ts' names:
- * silu 0, gelu 1, relu 2, sigmoid 3, tanh 4; of gates silu 0, gelu 1, clamped 2.
+ * silu 0, gelu 1, relu 2, sigmoid 3, tanh 4, softplus 5; a gate may be clamped, −1.
  */
-import { LANES, V, vadd, vdiv, vloadPart, vmadd, vmax, vmin, vmul, vselectLess, vsplat, vstorePart, vsub } from './lanes';
+import { LANES, V, vabs, vadd, vdiv, vloadPart, vmadd, vmax, vmin, vmul, vselectLess, vsplat, vstorePart, vsub } from './lanes';
 import { vexp } from './exp';
 import { shareStart } from './share';
 import { vtanh } from './tanh';
@@ -11,7 +11,8 @@ const SILU: i32 = 0;
 const GELU: i32 = 1;
 const RELU: i32 = 2;
 const SIGMOID: i32 = 3;
-const CLAMPED: i32 = 2;
+const TANH: i32 = 4;
+const CLAMPED: i32 = -1;
 
 // @ts-ignore: decorator
 @inline function vsigmoid(x: V): V {
@@ -115,11 +116,30 @@ export function gatedBackward(
   }
 }
 
+/**
+ * log(1 + eˣ) = max(x, 0) + log(1 + u), u = e^−|x|. With s = u/(2 + u) ≤ 1/3, log(1 + u) = 2·artanh(s), by its series to s¹³.
+ */
+// @ts-ignore: decorator
+@inline function vsoftplus(x: V): V {
+  const u = vexp(vsub(vsplat(0), vabs(x)));
+  const s = vdiv(u, vadd(vsplat(2), u));
+  const square = vmul(s, s);
+  let series = vsplat(2.0 / 13.0);
+  series = vmadd(series, square, vsplat(2.0 / 11.0));
+  series = vmadd(series, square, vsplat(2.0 / 9.0));
+  series = vmadd(series, square, vsplat(2.0 / 7.0));
+  series = vmadd(series, square, vsplat(2.0 / 5.0));
+  series = vmadd(series, square, vsplat(2.0 / 3.0));
+  series = vmadd(series, square, vsplat(2));
+  return vmadd(series, s, vmax(x, vsplat(0)));
+}
+
 // @ts-ignore: decorator
 @inline function value(x: V, activation: i32): V {
   if (activation <= GELU) return vmul(x, fraction(x, activation));
   if (activation == RELU) return vmax(x, vsplat(0));
-  return activation == SIGMOID ? vsigmoid(x) : vtanh(x);
+  if (activation == SIGMOID) return vsigmoid(x);
+  return activation == TANH ? vtanh(x) : vsoftplus(x);
 }
 
 /** dy·activation′(x). */
@@ -131,6 +151,7 @@ export function gatedBackward(
     const s = vsigmoid(x);
     return vmul(dy, vmul(s, vsub(vsplat(1), s)));
   }
+  if (activation != TANH) return vmul(dy, vsigmoid(x));
   const tangent = vtanh(x);
   return vmul(dy, vsub(vsplat(1), vmul(tangent, tangent)));
 }

@@ -52,6 +52,21 @@ export const scale: Op = {
   vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
 };
 
+/** a · b, number by number. */
+export const multiply: Op = {
+  name: 'multiply',
+  infer: ([a, b]) => {
+    requireSame('multiply', a, b);
+    return [{ type: 'f32', shape: a!.shape }];
+  },
+  lower: ({ inputs: [a, b], outputs: [y] }) => [
+    { kernel: 'multiply', operands: [a!, b!, y], sizes: {}, attributes: {} },
+  ],
+  expand: ({ inputs: [a, b] }, build) => [times(build, [a!, b!])],
+  vjp: ({ inputs: [a, b] }, [dy], build) =>
+    [b, a].map((other) => (addend) => shareOf(build, build.node('multiply', [dy!, other]))(addend)),
+};
+
 /**
  * activation(gate) · up. `activation`: `silu` | `gelu` (tanh form), or `clamped`: g·σ(1.702·g)·(u + 1), g = min(gate, 7),
  * u = up between −7 and 7. @see Shazeer, "GLU variants improve transformer" (2020); OpenAI, gpt-oss (2025)
@@ -91,7 +106,7 @@ export const gatedBackward: Op = {
   ],
 };
 
-/** activation(x): `silu` | `gelu` | `relu` | `sigmoid` | `tanh`. */
+/** activation(x): `silu` | `gelu` | `relu` | `sigmoid` | `tanh` | `softplus`. */
 export const activate: Op = {
   name: 'activate',
   infer: ([x], attributes) => {
@@ -128,8 +143,12 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
       return sigmoid(build, x);
     case 'tanh':
       return build.node('tanh', [x]);
+    case 'softplus':
+      return softplus(build, x);
     default:
-      throw new FormatError(`activation ${activation} is not known, expected silu, gelu, relu, sigmoid or tanh`);
+      throw new FormatError(
+        `activation ${activation} is not known, expected silu, gelu, relu, sigmoid, tanh or softplus`,
+      );
   }
 }
 
@@ -151,6 +170,13 @@ function clamped(build: Builder, gate: ValueId, up: ValueId): ValueId {
 /** (1 + tanh(x/2)) / 2, which overflows nowhere. */
 function sigmoid(build: Builder, x: ValueId): ValueId {
   return times(build, [shifted(build, build.node('tanh', [times(build, [x], 0.5)]), 1)], 0.5);
+}
+
+/** log(1 + eˣ) as max(x, 0) + log(1 + e^−|x|), which overflows nowhere. */
+function softplus(build: Builder, x: ValueId): ValueId {
+  const positive = activated(build, 'relu', x);
+  const small = build.node('exp', [plus(build, x, times(build, [positive], -2))]);
+  return plus(build, positive, build.node('log', [shifted(build, small, 1)]));
 }
 
 /** √(2/π) · (x + 0.044715·x³). @see Hendrycks and Gimpel, "Gaussian error linear units" (2016) */

@@ -4,7 +4,17 @@ import { attention, attentionBackward } from './attention.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
-import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import {
+  activate,
+  activateBackward,
+  add,
+  addBias,
+  gated,
+  gatedBackward,
+  multiply,
+  scale,
+  sumRows,
+} from './elementwise.ts';
 import {
   combine,
   combineBackward,
@@ -22,6 +32,7 @@ import {
 import { groupedBias, groupedSumRows } from './groupedBias.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
 import { maximum, topK, where } from './primitives/choice.ts';
 import { einsum } from './primitives/einsum.ts';
 import { erf, exp, log, power, round, tanh } from './primitives/functions.ts';
@@ -30,6 +41,8 @@ import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
+import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
 /** Every op, once. */
@@ -47,7 +60,17 @@ export const ops: readonly Op[] = [
   cache,
   attention,
   attentionBackward,
+  shortConv,
+  shortConvBackward,
+  shortConvWeightGradient,
+  linearAttention,
+  linearAttentionBackward,
+  split,
+  join,
+  scaleColumns,
+  scaleColumnsGradient,
   add,
+  multiply,
   addBias,
   sumRows,
   scale,

@@ -4,7 +4,8 @@ import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { primitiveBindings } from './primitives.ts';
-import { probabilitySquares, sumRows } from './sums.ts';
+import { sequenceBindings } from './sequences.ts';
+import { probabilitySquares, scaleColumnsGradient, sumRows } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -16,6 +17,7 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...sequenceBindings,
 
   copy:
     ({ views: [from, to] }) =>
@@ -141,6 +143,18 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [y], attributes: { factor } }) =>
     () =>
       kernels.scale(f32(y), factor as number, f32(y)),
+  multiply: ({ kernels, views }) => {
+    const [a, b, y] = views.map(f32);
+    return () => kernels.multiply(a, b, y);
+  },
+  scaleColumns: ({ kernels, views, sizes: { columns } }) => {
+    const [x, s, y] = views.map(f32);
+    return () => kernels.scaleColumns(x, s, y, columns);
+  },
+  scaleColumnsGradient:
+    ({ views: [x, dy, ds], sizes: { columns } }) =>
+    () =>
+      scaleColumnsGradient(f32(x), f32(dy), f32(ds), columns),
   scaleRows:
     ({ kernels, views: [x, s, y] }) =>
     () =>

@@ -39,8 +39,11 @@ export interface AttentionShape {
   readonly softcap?: number;
 }
 
-/** Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
-export type Activation = 'silu' | 'gelu' | 'relu' | 'sigmoid' | 'tanh';
+/**
+ * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); `softplus` is
+ * log(1 + eˣ).
+ */
+export type Activation = 'silu' | 'gelu' | 'relu' | 'sigmoid' | 'tanh' | 'softplus';
 /**
  * Gates: of `silu` and `gelu`, activation(gate)·up. `clamped` is g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and
  * u = up between −7 and 7. @see OpenAI, gpt-oss (2025), reference implementation, `swiglu`
@@ -91,4 +94,35 @@ export interface SketchSums {
   readonly squares: Float64Array;
   readonly rowProducts: Float64Array;
   readonly tokenProducts: Float64Array;
+}
+
+/** Convolutions along sequences, a channel at a time. */
+export interface ConvolutionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly channels: number;
+  /** Tokens that one output sees, its own the last. */
+  readonly taps: number;
+}
+
+/** @see SequenceKernels.linearAttention */
+export interface LinearAttentionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly heads: number;
+  /** Heads of queries and keys, which divide the others. */
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  /** Head h takes the queries and keys of head h mod keyHeads where `tiled`, else of ⌊h·keyHeads/heads⌋. */
+  readonly tiled: boolean;
+  /** Whether what a key holds already is taken off before it is written. */
+  readonly delta: boolean;
+  readonly scale: number;
 }

@@ -13,6 +13,7 @@ const values: Readonly<Record<Activation, (x: number) => number>> = {
   relu: (x) => Math.max(0, x),
   sigmoid,
   tanh: Math.tanh,
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
 const slopes: Readonly<Record<Activation, (x: number) => number>> = {
@@ -24,6 +25,7 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
   relu: (x) => (x > 0 ? 1 : 0),
   sigmoid: (x) => sigmoid(x) * (1 - sigmoid(x)),
   tanh: (x) => 1 - Math.tanh(x) ** 2,
+  softplus: sigmoid,
 };
 
 /** Steepness and bounds of the clamped gate. */
@@ -62,6 +64,9 @@ export const elementKernels: ElementKernels = {
   activateBackward: (x, dy, dx, activation) => {
     for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slopes[activation](x[i]);
   },
+  multiply: (a, b, y) => {
+    for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i];
+  },
   scaleRows: (x, s, y) => {
     const columns = x.length / s.length;
     for (let i = 0; i < x.length; i++) y[i] = s[Math.floor(i / columns)] * x[i];
@@ -76,6 +81,9 @@ export const elementKernels: ElementKernels = {
       }
       ds[row] = sum;
     }
+  },
+  scaleColumns: (x, s, y, columns) => {
+    for (let i = 0; i < x.length; i++) y[i] = x[i] * s[Math.floor(((i % columns) * s.length) / columns)];
   },
   scale: (x, factor, y) => {
     for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
