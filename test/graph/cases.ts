@@ -96,10 +96,10 @@ export const opsWithCases = (): string[] => Object.keys(cases);
  * expansions are.
  */
 const epsilon = 2 ** -10;
-const gates = ['silu', 'gelu', 'geluErf'];
-const activations = [...gates, 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
+const gates = ['silu', 'gelu', 'geluErf', 'clamped'];
+const activations = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
 
-/** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
+/** Inputs of attention and its options; grouped heads, windows, chunks, caps, scales, sinks and both directions in turn. */
 function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
   const [kvHeads, group, headDim] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3), draw.pick(1, 2, 3, 4, 5, 8, 31, 33)];
   const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), kvHeads * group];
@@ -109,12 +109,14 @@ function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean):
   const attributes = {
     ...{ heads, kvHeads, headDim },
     ...(index % 2 === 0 ? {} : { window: draw.pick(1, 2, 3, 16) }),
+    ...(index % 4 === 2 ? { chunk: draw.pick(1, 2, 3, 16) } : {}),
     ...(index % 3 === 0 ? {} : { softcap: 1.5 }),
     ...(index % 5 < 3 ? {} : { scale: 0.3 }),
     ...(index % 7 < 4 ? {} : { causal: false }),
   };
   const dOut = gradient ? [draw.rows(tokens, heads * headDim)] : [];
-  return { inputs: [q, k, v, ...dOut], attributes, sizes: { sequences, length: a } };
+  const sinks = index % 3 === 1 ? [draw.rows(heads)] : [];
+  return { inputs: [q, k, v, ...dOut, ...sinks], attributes, sizes: { sequences, length: a } };
 }
 
 function ropeCase({ a, index }: Dimensions, draw: Draw): OpCase {
@@ -356,6 +358,11 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const experts = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a, c), draw.rows(a, b), draw.offsets(experts, a)] };
   },
+  groupedBias: ({ a, b }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+  },
+  groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };

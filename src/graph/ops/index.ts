@@ -30,6 +30,7 @@ import {
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { groupedBias, groupedSumRows } from './groupedBias.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -87,6 +88,8 @@ export const ops: readonly Op[] = [
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  groupedBias,
+  groupedSumRows,
   combine,
   combineBackward,
   scaleRows,
