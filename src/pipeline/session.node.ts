@@ -169,11 +169,11 @@ export class Session {
    * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
   async workspace(
-    measurement: Measurement | undefined,
+    measurement: Pick<Measurement, 'key'> | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
     const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
-    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
+    return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }
 
   async price(
@@ -285,12 +285,13 @@ export class Session {
   }
 
   async #open(key: EntryKey): Promise<Entry> {
-    const entry = await this.store.open(key, this.#label);
+    const entry = await this.store.open(key, this.label);
     this.#entries.push(entry);
     return entry;
   }
 
-  get #label(): EntryLabel {
+  /** What entries of this model are called. */
+  get label(): EntryLabel {
     return { model: this.model.config.name ?? 'model' };
   }
 }
