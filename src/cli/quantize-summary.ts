@@ -1,7 +1,7 @@
 import type { PlanPrediction } from '../allocate/types.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
-import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.node.ts';
+import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.ts';
 import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { klWords } from '../report/scale.ts';
 import type { ReportData } from '../report/types.ts';

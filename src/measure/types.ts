@@ -137,7 +137,7 @@ export interface ResumePoint {
   readonly probability: Float32Array;
 }
 
-/** Keeps measurements. `store.node.ts` keeps them in a file, `memoryStore` until the process ends. */
+/** Keeps measurements. `entry-store.ts` keeps them in an entry of the store, `memoryStore` until the process ends. */
 export interface MeasurementStore {
   /** The measurement of `key` when it is finished. */
   find(key: MeasurementKey): Promise<Measurement | undefined>;

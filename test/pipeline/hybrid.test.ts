@@ -6,7 +6,8 @@ import type { Kernels } from '../../src/kernels/contract.ts';
 import { priceCache } from '../../src/measure/cache.ts';
 import { cacheBytes, cacheFromGguf, cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import type { Model } from '../../src/model/types.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import { createSession } from '../../src/run/session.ts';
 import { hybridModel } from '../support/hybrid.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -64,7 +65,10 @@ test('the whole job keeps a KV budget to the byte where blocks have caches of tw
   const wishes = { bitsPerWeight: 8, kv, memory: 10_000_000 };
   const palette = ['Q8_0', 'Q4_0', 'F16'];
   const options = { ...quickOptions(folder), palette, context: CONTEXT };
-  const { plan, evaluation } = await quantizeModel(model, { ...options, target: { kind: 'budgets', wishes } });
+  const { plan, evaluation } = await quantizeModel(nodeHost, model, {
+    ...options,
+    target: { kind: 'budgets', wishes },
+  });
   const names = [...plan.cache!['k'], ...plan.cache!['v']];
   const taken = states.reduce((sum, state, i) => sum + cacheBytes(state, names[i], CONTEXT), 0);
   assert.equal(names.length, states.length);

@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { WorkOptions } from '../../core/progress.ts';
@@ -8,14 +6,12 @@ import { predictPlan, type Ranking, rankMetric } from '../../measure/metrics/ran
 import { scoreCandidates } from '../../measure/metrics/score.ts';
 import type { Metric, ScoreTable } from '../../measure/metrics/types.ts';
 import type { TokenBatch } from '../../measure/plan.ts';
-import type { Model } from '../../model/types.ts';
 import { sample } from '../../run/sampler.ts';
 import { createSession } from '../../run/session.ts';
-import { assetPath } from '../../text/assets.node.ts';
-import type { TruthBench } from './bench.node.ts';
-import { coarsePalette } from './candidates.node.ts';
-import { squaredErrors } from './evaluate.node.ts';
-import { type Truth, truthFromJson } from './truth.ts';
+import type { TruthBench } from './bench.ts';
+import { coarsePalette } from './candidates.ts';
+import { squaredErrors } from './evaluate.ts';
+import type { Truth } from './truth.ts';
 
 /** A ranked metric with what it costs. */
 export interface RankedMetric extends Ranking {
@@ -33,18 +29,6 @@ export interface UnrankedMetric {
 /** Tokens that layer metrics see, of sequences that rounding did not see, and tokens of true evaluations. */
 const LAYER_TOKENS = 4096;
 const EVALUATED_TOKENS = 512;
-
-/** The truth that a checkout stores for this model, when there is one; packages hold none. */
-export async function storedTruth(model: Model): Promise<Truth | undefined> {
-  const fingerprint = await model.fingerprint();
-  const folder = assetPath('truth');
-  if (!existsSync(folder)) return undefined;
-  for (const name of readdirSync(folder).sort()) {
-    const truth = truthFromJson(readFileSync(join(folder, name), 'utf8'));
-    if (truth.model === fingerprint) return truth;
-  }
-  return undefined;
-}
 
 /**
  * Scores of the bench's candidates by every metric.

@@ -1,6 +1,6 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { describeDevice } from '../../kernels/wasm/device.ts';
-import type { WorkStore } from '../../store/store.node.ts';
+import type { Store } from '../../store/types.ts';
 import { STEPS, type StepName } from './amounts.ts';
 
 /** Side of the matrices whose product is timed: in the cache, so that it is the cores that are measured. */
@@ -31,10 +31,10 @@ export type StepFactors = Readonly<Record<StepName, number>>;
 
 /** What this machine has been seen to take, kept in the store by device and number of threads. */
 export class MachineSpeed {
-  readonly #store: WorkStore;
+  readonly #store: Store;
   readonly #kernels: Kernels;
 
-  constructor(store: WorkStore, kernels: Kernels) {
+  constructor(store: Store, kernels: Kernels) {
     this.#store = store;
     this.#kernels = kernels;
   }

@@ -1,9 +1,9 @@
 import type { Measurement } from '../../measure/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
-import type { Session } from '../session.node.ts';
-import type { Workspace } from '../workspace.node.ts';
-import { type CandidateChoice, RoundedCandidates } from './candidates.node.ts';
-import { makeTruth, type TruthOptions } from './evaluate.node.ts';
+import type { Session } from '../session.ts';
+import type { Workspace } from '../workspace.ts';
+import { type CandidateChoice, RoundedCandidates } from './candidates.ts';
+import { makeTruth, type TruthOptions } from './evaluate.ts';
 import type { Truth } from './truth.ts';
 
 /** A measured model with candidates rounded, the coarse ones unless others are asked for: where truth is made and metrics are judged. */

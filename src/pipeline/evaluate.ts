@@ -1,13 +1,11 @@
-import { availableParallelism } from 'node:os';
 import { readKlBase } from '../container/kl-base.ts';
-import { fileSink, fileSource } from '../container/node.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { evaluateModels } from '../evaluate/evaluate.ts';
 import { evaluateAgainstBase, writeKlBase } from '../evaluate/kl-base.ts';
 import type { Evaluation } from '../evaluate/types.ts';
-import { createWasmKernels } from '../kernels/wasm/index.ts';
 import type { Model } from '../model/types.ts';
-import { heldOutTokens, sequenceLength, type TextChoice } from './texts.node.ts';
+import type { Host } from './host/types.ts';
+import { heldOutTokens, sequenceLength, type TextChoice } from './texts.ts';
 
 export interface EvaluateFilesOptions extends WorkOptions {
   /** The original, when it is at hand. */
@@ -23,13 +21,17 @@ export interface EvaluateFilesOptions extends WorkOptions {
 }
 
 /** Compares a model with its original, or writes its logits for others to compare with. Closes both models. */
-export async function evaluateFiles(model: Model, options: EvaluateFilesOptions): Promise<Evaluation | undefined> {
+export async function evaluateFiles(
+  host: Host,
+  model: Model,
+  options: EvaluateFilesOptions,
+): Promise<Evaluation | undefined> {
   const { original, base, saveBase, signal, onProgress } = options;
-  const kernels = await createWasmKernels({ threads: options.threads ?? availableParallelism() });
+  const kernels = await host.kernels(options.threads ?? host.threads);
   const length = options.context ?? sequenceLength(model);
   try {
     if (base !== undefined) {
-      const source = await fileSource(base);
+      const source = await host.source(base);
       try {
         return await evaluateAgainstBase(kernels, await readKlBase(source), model, { signal, onProgress });
       } finally {
@@ -37,10 +39,10 @@ export async function evaluateFiles(model: Model, options: EvaluateFilesOptions)
       }
     }
     // Those that `quantize` measures its results on.
-    const { judged: tokens } = await heldOutTokens(model, options.text, length);
+    const { judged: tokens } = await heldOutTokens(host, model, options.text, length);
     if (original !== undefined)
       return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
-    await writeKlBase(kernels, model, tokens, await fileSink(saveBase!), { length, signal, onProgress });
+    await writeKlBase(kernels, model, tokens, await host.sink(saveBase!), { length, signal, onProgress });
     return undefined;
   } finally {
     kernels.close();

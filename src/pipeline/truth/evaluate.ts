@@ -9,7 +9,7 @@ import type { Kernels } from '../../kernels/contract.ts';
 import type { Model } from '../../model/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import { Planner } from '../plan/planner.ts';
-import { coarsePalette, type RoundedCandidates } from './candidates.node.ts';
+import { coarsePalette, type RoundedCandidates } from './candidates.ts';
 import { type Choice, drawPlans, type Palette, type TruthPlan } from './plans.ts';
 import type { TruePlan, Truth } from './truth.ts';
 

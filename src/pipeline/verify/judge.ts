@@ -10,8 +10,8 @@ import type { Model, ModelTensor } from '../../model/types.ts';
 import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
 import { quantizedModel } from '../../quantize/quantized.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
-import type { Session } from '../session.node.ts';
-import type { Workspace } from '../workspace.node.ts';
+import type { Session } from '../session.ts';
+import type { Workspace } from '../workspace.ts';
 
 /** A plan's true loss, and that of every window by itself, so that plans can be compared in pairs. */
 export interface Judgement {

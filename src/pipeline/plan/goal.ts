@@ -10,9 +10,9 @@ import { contextOf } from '../latency/decode.ts';
 import { isMultiplied } from '../latency/products.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
-import type { Session } from '../session.node.ts';
-import { evaluationsOf, type SolverChoice } from '../verify/search.node.ts';
-import { type FileFacts, fileNotes, runNotesAhead } from './notes.node.ts';
+import type { Session } from '../session.ts';
+import { evaluationsOf, type SolverChoice } from '../verify/search.ts';
+import { type FileFacts, fileNotes, runNotesAhead } from './notes.ts';
 import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 

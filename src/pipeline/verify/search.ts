@@ -4,8 +4,8 @@ import type { WorkOptions } from '../../core/progress.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Planner } from '../plan/planner.ts';
 import type { Budgets } from '../resources/table.ts';
-import type { Judgement, PlanJudge } from './judge.node.ts';
-import { probeResult } from './learn.node.ts';
+import type { Judgement, PlanJudge } from './judge.ts';
+import { probeResult } from './learn.ts';
 import { choiceKey, verify } from './verify.ts';
 
 /** Which solver makes the plan, and how many true evaluations it may spend if it searches by them. */

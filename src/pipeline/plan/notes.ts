@@ -1,5 +1,5 @@
 import type { BitPlan } from '../../allocate/types.ts';
-import { packageVersion } from '../../core/version.node.ts';
+import { packageVersion } from '../../core/version.ts';
 import type { Evaluation } from '../../evaluate/types.ts';
 import { activationMetadata } from '../../model/activation-bits.ts';
 import { cacheMetadata, cacheOfLists, listsOfCache } from '../../model/cache-formats.ts';
@@ -50,7 +50,7 @@ export function fileNotes({ rounding, facts = {}, budgets, predicted, measured, 
   const notes = new Map<string, TypedMetadata>([
     ['general.quantized_by', text('bitbudget')],
     ...baseModelNotes(facts),
-    ['bitbudget.version', text(packageVersion())],
+    ['bitbudget.version', text(packageVersion)],
     ['bitbudget.rounding', text(rounding)],
   ]);
   if (budgets !== undefined) notes.set('bitbudget.budget', text(describeBudgets(budgets)));

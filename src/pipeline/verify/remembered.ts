@@ -3,8 +3,8 @@ import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import { type Corrections, learnCorrections, type Probe, TYPICAL_CORRECTION } from '../plan/corrections.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment } from '../resources/types.ts';
-import type { Workspace } from '../workspace.node.ts';
-import type { SolverChoice } from './search.node.ts';
+import type { Workspace } from '../workspace.ts';
+import type { SolverChoice } from './search.ts';
 
 /** All that a plan depends on beside prices. */
 export interface PlanRequest extends SolverChoice, Deployment {

@@ -6,19 +6,18 @@ import type { Measurement } from '../../measure/types.ts';
 import type { Model } from '../../model/types.ts';
 import { refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
-import { assetPath, evaluationText } from '../../text/assets.node.ts';
-import { loadCorpus } from '../../text/corpus.node.ts';
 import { type Corpus, encodeCorpus, firstCharacters } from '../../text/corpus.ts';
+import type { Host } from '../host/types.ts';
 import { type Corrections, NO_CORRECTION } from '../plan/corrections.ts';
-import { fileNotes } from '../plan/notes.node.ts';
+import { fileNotes } from '../plan/notes.ts';
 import { Planner } from '../plan/planner.ts';
 import { quantizationRatio } from '../plan/ratio.ts';
 import { weightCount } from '../plan/wishes.ts';
-import { Session, type SessionOptions } from '../session.node.ts';
-import { calibrationTokens, heldOutTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
-import { PlanJudge } from '../verify/judge.node.ts';
-import { RememberedRuns } from '../verify/remembered.node.ts';
-import type { Workspace } from '../workspace.node.ts';
+import { Session, type SessionOptions } from '../session.ts';
+import { calibrationTokens, heldOutTokens, sequenceLength, type TextChoice } from '../texts.ts';
+import { PlanJudge } from '../verify/judge.ts';
+import { RememberedRuns } from '../verify/remembered.ts';
+import type { Workspace } from '../workspace.ts';
 import { type FamilyPoint, jointFrontier } from './family.ts';
 
 export interface FamilyOptions extends SessionOptions {
@@ -70,17 +69,18 @@ const CHARACTERS_PER_TOKEN = 4;
 
 /** Which model in how many bits is best at every size. Measures and prices what is not known yet; closes each model when it is done. */
 export async function planFamily(
+  host: Host,
   models: readonly { readonly name: string; readonly model: Model }[],
   options: FamilyOptions,
 ): Promise<Family> {
   const names = new Set(models.map(({ name }) => name));
   if (names.size < models.length) throw new UsageError('family: a model is named twice; give each once');
-  const corpus = await loadCorpus(options.evaluation.files ?? [assetPath(evaluationText)]);
+  const corpus = await host.corpus(options.evaluation.files ?? [host.ownTexts.evaluation]);
   const heldOut = firstCharacters(corpus, CHARACTERS_PER_TOKEN * options.evaluation.tokens);
   const members: FamilyMember[] = [];
   for (const { name, model } of models) {
     await checkpoint(options.signal);
-    const session = await Session.open(model, options, (magnitudes) =>
+    const session = await Session.open(host, model, options, (magnitudes) =>
       refuseUnusablePalette(model, magnitudes, options.palette),
     );
     try {
@@ -111,9 +111,9 @@ class MemberPlanner {
   }
 
   async plan(heldOut: Corpus): Promise<FamilyMember> {
-    const { model } = this.#session;
+    const { host, model } = this.#session;
     const { rounding, palette, calibration, seed, measured } = this.#options;
-    const measurement = await this.#session.measure(await calibrationTokens(model, calibration, seed ?? 0));
+    const measurement = await this.#session.measure(await calibrationTokens(host, model, calibration, seed ?? 0));
     const workspace = await this.#session.workspace(measurement, { job: ['family', rounding, palette, measured] });
     try {
       const table = await this.#session.price(measurement, workspace, rounding, palette);
@@ -164,8 +164,8 @@ class MemberPlanner {
 
   /** What quantize and plan learned of this model on the same text, if they did. */
   async #corrections(measurement: Measurement, workspace: Workspace, table: SensitivityTable): Promise<Corrections> {
-    const { model } = this.#session;
-    const { probed } = await heldOutTokens(model, this.#options.evaluation);
+    const { host, model } = this.#session;
+    const { probed } = await heldOutTokens(host, model, this.#options.evaluation);
     const setting = { session: this.#session, measurement, workspace, length: sequenceLength(model) };
     const { text } = await PlanJudge.open(setting, probed);
     return await new RememberedRuns(workspace, table).corrections(text);

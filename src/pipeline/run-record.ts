@@ -1,6 +1,5 @@
 import type { BitPlan } from '../allocate/types.ts';
-import { writeWhole } from '../container/node.ts';
-import { packageVersion } from '../core/version.node.ts';
+import { packageVersion } from '../core/version.ts';
 import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
@@ -16,14 +15,15 @@ import type {
   ReportLatency,
   ReportPeer,
 } from '../report/types.ts';
+import type { Host } from './host/types.ts';
 import type { Peer } from './peers/types.ts';
 import { TYPICAL_CORRECTION } from './plan/corrections.ts';
 import { groupsOf } from './plan/groups.ts';
-import type { FileFacts } from './plan/notes.node.ts';
+import type { FileFacts } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
-import { recordPath } from './preflight/outputs.node.ts';
-import type { QuantizeResult } from './quantize.node.ts';
+import type { QuantizeResult } from './quantize.ts';
+import { recordPath } from './record-path.ts';
 import { storedBytes } from './resources/bytes.ts';
 
 /** Width at which reports compare sensitivities. */
@@ -42,13 +42,21 @@ export interface FinishedRun {
 }
 
 /** Saves what a run did as OUTPUT.bitbudget.json, which `bitbudget report` turns into a page. */
-export async function saveRun(run: FinishedRun): Promise<ReportData> {
-  const record = reportData(run);
-  await writeWhole(recordPath(run.output), `${JSON.stringify(record, null, 1)}\n`);
+export async function saveRun(host: Host, run: FinishedRun): Promise<ReportData> {
+  const record = runRecord(host, run);
+  const sink = await host.sink(recordPath(run.output));
+  try {
+    await sink.write(new TextEncoder().encode(`${JSON.stringify(record, null, 1)}\n`));
+    await sink.commit();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
   return record;
 }
 
-function reportData({ model, name, output, result, facts, command }: FinishedRun): ReportData {
+/** What a run did, as reports show it. */
+export function runRecord(host: Host, { model, name, output, result, facts, command }: FinishedRun): ReportData {
   const { plan, table, evaluation, timings, bitsPerWeight } = result;
   const { architecture, layers, hidden, vocabulary } = model.config;
   const called = model.config.name ?? name;
@@ -57,7 +65,7 @@ function reportData({ model, name, output, result, facts, command }: FinishedRun
     title: `${called} in ${(result.fileBytes / 1e6).toFixed(result.fileBytes < 1e8 ? 2 : 0)} MB, ${bitsPerWeight.toFixed(2)} bits per weight`,
     date: new Date().toISOString(),
     command,
-    versions: { bitbudget: packageVersion(), node: process.versions.node },
+    versions: { bitbudget: packageVersion, ...host.versions },
     calibration: facts?.calibration,
     model: {
       name: called,

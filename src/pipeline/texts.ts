@@ -1,16 +1,15 @@
 import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
-import { assetPath, calibrationText, evaluationText } from '../text/assets.node.ts';
-import { loadCorpus } from '../text/corpus.node.ts';
 import { encodeCorpus, sharedRuns } from '../text/corpus.ts';
 import { packSequences } from '../text/packing.ts';
 import type { Tokenizer } from '../text/types.ts';
+import type { Host, TextFile } from './host/types.ts';
 
 /** Where text comes from: files the user named, or the package's own. */
 export interface TextChoice {
-  /** Files and folders: .txt, .jsonl, .json, .parquet, each also .gz. */
-  readonly files?: readonly string[];
+  /** Files and folders: .txt, .jsonl, .json, .parquet, each also .gz; default the package's own books. */
+  readonly files?: readonly TextFile[];
   /** Most tokens to use. */
   readonly tokens: number;
 }
@@ -31,26 +30,47 @@ const SHARED = 0.01;
 /** Tokens of whole texts: several steps ask for the same. */
 const encoded = new WeakMap<Tokenizer, Map<string, Promise<Int32Array>>>();
 
+/** Numbers of blobs, which have no names of their own. */
+const blobs = new WeakMap<Blob, number>();
+let blobCount = 0;
+
+function nameOf(file: TextFile): string | number {
+  if (typeof file === 'string') return file;
+  const number = blobs.get(file) ?? blobCount++;
+  blobs.set(file, number);
+  return number;
+}
+
 /** All tokens of files and folders, encoded once. @param special adds what stands before text and behind it */
-function wholeText(tokenizer: Tokenizer, files: readonly string[], special: boolean): Promise<Int32Array> {
+function wholeText(
+  host: Host,
+  tokenizer: Tokenizer,
+  files: readonly TextFile[],
+  special: boolean,
+): Promise<Int32Array> {
   const known = encoded.get(tokenizer) ?? new Map<string, Promise<Int32Array>>();
   encoded.set(tokenizer, known);
-  const key = JSON.stringify([special, ...files]);
-  const tokens = known.get(key) ?? loadCorpus(files).then((corpus) => encodeCorpus(tokenizer, corpus, { special }));
+  const key = JSON.stringify([special, ...files.map(nameOf)]);
+  const tokens = known.get(key) ?? host.corpus(files).then((corpus) => encodeCorpus(tokenizer, corpus, { special }));
   known.set(key, tokens);
   return tokens;
 }
 
-const calibrationFiles = ({ files }: TextChoice): readonly string[] => files ?? [assetPath(calibrationText)];
-const evaluationFiles = ({ files }: TextChoice): readonly string[] => files ?? [assetPath(evaluationText)];
+const calibrationFiles = ({ ownTexts }: Host, { files }: TextChoice) => files ?? [ownTexts.calibration];
+const evaluationFiles = ({ ownTexts }: Host, { files }: TextChoice) => files ?? [ownTexts.evaluation];
 
 /**
  * Sequences spread evenly over the calibration text.
  * @throws UsageError when the text is shorter than one sequence
  */
-export async function calibrationTokens(model: Model, choice: TextChoice, seed: number): Promise<TokenBatch> {
+export async function calibrationTokens(
+  host: Host,
+  model: Model,
+  choice: TextChoice,
+  seed: number,
+): Promise<TokenBatch> {
   const length = sequenceLength(model);
-  const tokens = await wholeText(model.tokenizer, calibrationFiles(choice), false);
+  const tokens = await wholeText(host, model.tokenizer, calibrationFiles(host, choice), false);
   refuseShort('calibration', tokens.length, length);
   const sequences = Math.max(2, Math.floor(Math.min(choice.tokens, tokens.length) / length));
   const bos = model.tokenizer.addBos ? model.tokenizer.bos : undefined;
@@ -63,16 +83,17 @@ export async function calibrationTokens(model: Model, choice: TextChoice, seed: 
  * @throws UsageError when the text is shorter than one window
  */
 export async function evaluationTokens(
+  host: Host,
   model: Model,
   choice: TextChoice,
   length = sequenceLength(model),
 ): Promise<Int32Array> {
-  return (await enoughEvaluationText(model, choice, length)).subarray(0, choice.tokens);
+  return (await enoughEvaluationText(host, model, choice, length)).subarray(0, choice.tokens);
 }
 
 /** All of the evaluation text, of which there is enough for the choice. */
-async function enoughEvaluationText(model: Model, choice: TextChoice, length: number): Promise<Int32Array> {
-  const tokens = await wholeText(model.tokenizer, evaluationFiles(choice), true);
+async function enoughEvaluationText(host: Host, model: Model, choice: TextChoice, length: number): Promise<Int32Array> {
+  const tokens = await wholeText(host, model.tokenizer, evaluationFiles(host, choice), true);
   refuseShort('evaluation', tokens.length, length);
   if (choice.tokens < length)
     throw new UsageError(`--evaluation-tokens: found ${choice.tokens}, expected at least one window of ${length}`);
@@ -94,14 +115,15 @@ function refuseShort(what: 'calibration' | 'evaluation', tokens: number, length:
  * @throws UsageError when one of them is shorter than a window
  */
 export async function textNotices(
+  host: Host,
   model: Model,
   { calibration, evaluation, context }: { calibration?: TextChoice; evaluation?: TextChoice; context?: number },
 ): Promise<string[]> {
   const notices: string[] = [];
-  if (calibration !== undefined) await calibrationTokens(model, calibration, 0);
+  if (calibration !== undefined) await calibrationTokens(host, model, calibration, 0);
   if (evaluation === undefined) return notices;
   const length = context ?? sequenceLength(model);
-  const tokens = await evaluationTokens(model, evaluation, length);
+  const tokens = await evaluationTokens(host, model, evaluation, length);
   const windows = Math.floor(tokens.length / length);
   if (windows < FEW_WINDOWS) {
     notices.push(
@@ -109,7 +131,7 @@ export async function textNotices(
     );
   }
   if (calibration === undefined) return notices;
-  const measured = await wholeText(model.tokenizer, calibrationFiles(calibration), false);
+  const measured = await wholeText(host, model.tokenizer, calibrationFiles(host, calibration), false);
   const shared = sharedRuns(tokens, measured);
   if (shared >= SHARED) {
     notices.push(
@@ -135,11 +157,12 @@ export interface HeldOut {
  * @throws UsageError when the text is shorter than one window
  */
 export async function heldOutTokens(
+  host: Host,
   model: Model,
   choice: TextChoice,
   length = sequenceLength(model),
 ): Promise<HeldOut> {
-  const tokens = (await enoughEvaluationText(model, choice, length)).subarray(0, 2 * choice.tokens);
+  const tokens = (await enoughEvaluationText(host, model, choice, length)).subarray(0, 2 * choice.tokens);
   return holdOut(tokens, length, Math.floor(choice.tokens / length));
 }
 

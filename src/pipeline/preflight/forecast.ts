@@ -1,13 +1,12 @@
 import type { TokenBatch } from '../../measure/plan.ts';
 import { matrices, type PriceOptions, pricedFormats } from '../../quantize/sensitivity.ts';
-import type { Session } from '../session.node.ts';
-import { type PlanRequest, requestKey } from '../verify/remembered.node.ts';
-import { resultsOf } from '../workspace.node.ts';
+import type { Session } from '../session.ts';
+import { type PlanRequest, requestKey } from '../verify/remembered.ts';
+import { resultsOf } from '../workspace.ts';
 import { type JobSize, jobAmounts, keptBytes, resumeBytes, STEPS, type StepName } from './amounts.ts';
-import { spilledBytes } from './measuring.node.ts';
+import { spilledBytes } from './measuring.ts';
 import { jobMemory } from './memory.ts';
-
-import { MachineSpeed, productSpeed } from './speed.node.ts';
+import { MachineSpeed, productSpeed } from './speed.ts';
 import type { Forecast } from './types.ts';
 
 export interface ForecastJob
@@ -37,7 +36,7 @@ export async function forecastJob(session: Session, job: ForecastJob): Promise<F
   const speed = productSpeed(kernels);
   const factors = await new MachineSpeed(store, kernels).factors();
   const steps = Object.fromEntries(STEPS.map((step) => [step, (amounts[step] * factors[step]) / speed])) as typeof all;
-  const spilled = spilledBytes(size);
+  const spilled = spilledBytes(size, session.host.availableMemory());
   const measures = left.measure > 0;
   const rounded = left.quantize > 0 ? BLOCK_COPIES * outputBytes : 0;
   return {

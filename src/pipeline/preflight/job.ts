@@ -9,14 +9,13 @@ import type { Model } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
 import { plannedFormat } from '../../quantize/encode.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
-import { type Goal, refuseUnusable } from '../plan/goal.node.ts';
-import { planNotes } from '../plan/notes.node.ts';
+import { type Goal, refuseUnusable } from '../plan/goal.ts';
+import { planNotes } from '../plan/notes.ts';
 import { weightCount } from '../plan/wishes.ts';
 import type { QuantizeOptions } from '../quantize-options.ts';
-import type { Session } from '../session.node.ts';
-import type { HeldOut } from '../texts.node.ts';
-import { forecastJob } from './forecast.node.ts';
-import { checkRoom } from './room.node.ts';
+import type { Session } from '../session.ts';
+import type { HeldOut } from '../texts.ts';
+import { forecastJob } from './forecast.ts';
 import type { Forecast } from './types.ts';
 
 /** Texts of a job, read, and what it will take. */
@@ -75,7 +74,7 @@ export async function prepareJob(
     outputBytes: outputBytes(session.model, goal, options),
     request: goal && { ...options, budgets: goal.budgets },
   });
-  await checkRoom(forecast, output, session.store.folder);
+  await session.host.checkRoom(forecast, output, session.store);
   options.onForecast?.(forecast);
   return { calibration, heldOut, forecast };
 }

@@ -2,7 +2,7 @@ import { partOf, type WorkOptions } from '../../core/progress.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Probe } from '../plan/corrections.ts';
 import { groupsOf } from '../plan/groups.ts';
-import type { Judgement, PlanJudge } from './judge.node.ts';
+import type { Judgement, PlanJudge } from './judge.ts';
 import { probePlans } from './probes.ts';
 
 /**

@@ -12,9 +12,9 @@ import type { Curvature } from '../../quantize/types.ts';
 import type { Corrections } from '../plan/corrections.ts';
 import { Planner } from '../plan/planner.ts';
 import { weightCount } from '../plan/wishes.ts';
-import type { Session } from '../session.node.ts';
-import type { PlanJudge } from '../verify/judge.node.ts';
-import type { Workspace } from '../workspace.node.ts';
+import type { Session } from '../session.ts';
+import type { PlanJudge } from '../verify/judge.ts';
+import type { Workspace } from '../workspace.ts';
 import { RECIPES, recipePlan } from './recipe.ts';
 import type { Peer, PeerModel } from './types.ts';
 

@@ -1,17 +1,15 @@
-import { availableParallelism } from 'node:os';
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { segmentCount } from '../graph/segments.ts';
 import { cacheStates } from '../graph/states.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { priceActivations } from '../measure/activations.ts';
 import { priceCache } from '../measure/cache.ts';
+import { entryMeasurementStore } from '../measure/entry-store.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
-import { entryMeasurementStore } from '../measure/store.node.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
@@ -19,31 +17,26 @@ import type { Model } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
-import { workerPool } from '../quantize/pool.node.ts';
 import { matrices, type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import { boundaryStore } from '../run/boundaries.node.ts';
 import type { BoundaryShape } from '../run/boundaries.ts';
-import { storePlace } from '../store/place.node.ts';
-import { evict } from '../store/prune.node.ts';
-import { WorkStore } from '../store/store.node.ts';
-import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records, Store } from '../store/types.ts';
+import type { Host } from './host/types.ts';
 import { latencyKey, measureLatency } from './latency/measure.ts';
-import { latencyEntry } from './latency/store.node.ts';
+import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
-import { measuringRoom } from './preflight/measuring.node.ts';
-import { boundaryLimit, checkRoom } from './preflight/room.node.ts';
-import { MachineSpeed } from './preflight/speed.node.ts';
+import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
+import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
 import type { RunPrices } from './resources/types.ts';
-import { Workspace, type WorkspaceKey } from './workspace.node.ts';
+import { Workspace, type WorkspaceKey } from './workspace.ts';
 
 export interface SessionOptions extends WorkOptions {
-  /** Where measurements and unfinished work are kept; default the user's own folder (store/place.node.ts). */
+  /** Where measurements and unfinished work are kept, as the host calls it; default the user's own place. */
   readonly folder?: string;
-  /** Default: the machine's. */
+  /** Default: the host's. */
   readonly threads?: number;
-  /** What to run on; whoever opened it closes it. Default: WebAssembly on so many threads, for as long as the session. */
+  /** What to run on; whoever opened it closes it. Default: the host's on so many threads, for as long as the session. */
   readonly kernels?: Kernels;
   readonly seed?: number;
 }
@@ -66,24 +59,27 @@ export interface KeptWork {
 
 /** A model with everything long work on it needs: kernels, workers, and the store that remembers what was done. */
 export class Session {
+  readonly host: Host;
   readonly model: Model;
   readonly magnitudes: Magnitudes;
   readonly kernels: Kernels;
   readonly runner: JobRunner;
-  readonly store: WorkStore;
+  readonly store: Store;
   readonly options: SessionOptions;
   /** In use until the session ends: measurements are read from theirs bit by bit. */
   readonly #entries: Entry[] = [];
   #hasGrown = false;
 
   private constructor(
+    host: Host,
     model: Model,
     magnitudes: Magnitudes,
     kernels: Kernels,
     runner: JobRunner,
-    store: WorkStore,
+    store: Store,
     options: SessionOptions,
   ) {
+    this.host = host;
     this.model = model;
     this.magnitudes = magnitudes;
     this.kernels = kernels;
@@ -98,19 +94,20 @@ export class Session {
    * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
    */
   static async open(
+    host: Host,
     { cache: _, activations: __, ...model }: Model,
     options: SessionOptions,
     refuse?: (magnitudes: Magnitudes) => void,
   ): Promise<Session> {
-    const threads = options.threads ?? availableParallelism();
+    const threads = options.threads ?? host.threads;
     try {
       // What shapes alone forbid is said before all weights are read.
       refuse?.(new Map());
       const magnitudes = await magnitudesOf(model, options);
       refuse?.(magnitudes);
-      const store = new WorkStore(options.folder ?? (await storePlace({})).folder);
-      const kernels = options.kernels ?? (await createWasmKernels({ threads }));
-      return new Session(model, magnitudes, kernels, workerPool(threads), store, options);
+      const store = await host.store(options.folder);
+      const kernels = options.kernels ?? (await host.kernels(threads));
+      return new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
     } catch (error) {
       await model.close();
       throw error;
@@ -119,17 +116,18 @@ export class Session {
 
   /** Measures the model on calibration text, or finds that it was done, also by another process meanwhile. */
   async measure(tokens: TokenBatch): Promise<Measurement> {
-    const { kernels, model } = this;
+    const { host, kernels, model } = this;
     const { seed, signal, onProgress } = this.options;
     const key = await this.#measurementKey(tokens);
     const entry = await this.#open({ step: 'measurement', of: key });
     const store = entryMeasurementStore(entry);
-    const boundaries = (shape: BoundaryShape) => boundaryStore(shape, boundaryLimit(), entry.scratch);
+    const memory = host.availableMemory();
+    const boundaries = (shape: BoundaryShape) => host.boundaries(shape, boundaryLimit(memory), entry);
     const work = () => measureModel(kernels, model, tokens, { store, seed, boundaries, signal, onProgress });
     const found = await store.find(key);
     if (found !== undefined) return found;
     this.#hasGrown = true;
-    await checkRoom(measuringRoom(model, tokens, kernels.threads), this.store.folder, this.store.folder);
+    await host.checkRoom(measuringRoom(model, tokens, kernels.threads, memory), this.store.folder, this.store);
     return await entry.exclusively('measure', work, this.waiting());
   }
 
@@ -281,7 +279,7 @@ export class Session {
     await this.model.close();
     for (const entry of this.#entries) await entry.close();
     // Looking at all entries takes a while in a large store.
-    if (this.#hasGrown) await evict(this.store);
+    if (this.#hasGrown) await this.store.evict();
   }
 
   async #open(key: EntryKey): Promise<Entry> {

@@ -2,8 +2,8 @@ import type { BitPlan } from '../../allocate/types.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Corrections } from '../plan/corrections.ts';
 import type { Planner } from '../plan/planner.ts';
-import type { Judgement, PlanJudge } from './judge.node.ts';
-import { probeResult } from './learn.node.ts';
+import type { Judgement, PlanJudge } from './judge.ts';
+import { probeResult } from './learn.ts';
 import { type VerifyResult, verify } from './verify.ts';
 
 /** What `quantize` verifies with. */

@@ -3,18 +3,19 @@ import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
 import { matrices, type PricedTensor, pricedFormats, priceModel } from '../quantize/sensitivity.ts';
+import type { Host } from './host/types.ts';
 import { latencyKey } from './latency/measure.ts';
 import { NO_CORRECTION } from './plan/corrections.ts';
-import { type Goal, openGoal } from './plan/goal.node.ts';
+import { type Goal, openGoal } from './plan/goal.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
-import { prepareJob, refuseJob } from './preflight/job.node.ts';
+import { prepareJob, refuseJob } from './preflight/job.ts';
 import type { Forecast } from './preflight/types.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
-import { Session } from './session.node.ts';
-import { RememberedRuns } from './verify/remembered.node.ts';
-import { evaluationsOf } from './verify/search.node.ts';
-import { resultsOf } from './workspace.node.ts';
+import { Session } from './session.ts';
+import { RememberedRuns } from './verify/remembered.ts';
+import { evaluationsOf } from './verify/search.ts';
+import { resultsOf } from './workspace.ts';
 
 /** What a job would take and give. */
 export interface DryRun {
@@ -27,8 +28,8 @@ export interface DryRun {
 }
 
 /** Tells what `quantizeModel` would do, and does none of it: nothing is measured, nothing is written. Closes the model. */
-export async function dryRun(model: Model, options: QuantizeOptions): Promise<DryRun> {
-  const session = await Session.open(model, options, (magnitudes) => refuseJob(model, magnitudes, options));
+export async function dryRun(host: Host, model: Model, options: QuantizeOptions): Promise<DryRun> {
+  const session = await Session.open(host, model, options, (magnitudes) => refuseJob(model, magnitudes, options));
   try {
     const goal = await goalAhead(session, options);
     const { calibration, forecast } = await prepareJob(session, goal, options);

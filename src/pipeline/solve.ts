@@ -8,25 +8,26 @@ import type { Model, ModelTensor } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
-import { predictPeers } from './peers/peers.node.ts';
+import type { Host } from './host/types.ts';
+import { predictPeers } from './peers/peers.ts';
 import type { Peer } from './peers/types.ts';
 import { type Corrections, NO_CORRECTION } from './plan/corrections.ts';
-import { type Goal, openGoal, refuseUnusable } from './plan/goal.node.ts';
-import { type FileFacts, fileNotes } from './plan/notes.node.ts';
+import { type Goal, openGoal, refuseUnusable } from './plan/goal.ts';
+import { type FileFacts, fileNotes } from './plan/notes.ts';
 import { Planner, type PlanOptions } from './plan/planner.ts';
 import { defaultObjective, type Ranking, rankingOf } from './plan/ranking.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Deployment } from './resources/types.ts';
-import { Session, type SessionOptions } from './session.node.ts';
-import { type HeldOut, sequenceLength } from './texts.node.ts';
-import { TruthBench } from './truth/bench.node.ts';
-import { scoreBench } from './truth/rank.node.ts';
-import { type JudgeSetting, PlanJudge } from './verify/judge.node.ts';
-import { evaluateProbes } from './verify/learn.node.ts';
-import { recallVerified } from './verify/recall.node.ts';
-import { RememberedRuns } from './verify/remembered.node.ts';
-import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.node.ts';
-import type { Workspace } from './workspace.node.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { type HeldOut, sequenceLength } from './texts.ts';
+import { TruthBench } from './truth/bench.ts';
+import { scoreBench } from './truth/rank.ts';
+import { type JudgeSetting, PlanJudge } from './verify/judge.ts';
+import { evaluateProbes } from './verify/learn.ts';
+import { recallVerified } from './verify/recall.ts';
+import { RememberedRuns } from './verify/remembered.ts';
+import { evaluationsOf, type SolverChoice, searchPlan } from './verify/search.ts';
+import type { Workspace } from './workspace.ts';
 
 export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly rounding: RoundingName;
@@ -59,8 +60,13 @@ export interface Solved {
  * The best plan within budgets, or, without any, the best plans over all sizes. Measures and prices what is not known yet;
  * a budget that a verified run has met gets that run's plan.
  */
-export async function solveFor(model: Model, wishes: Wishes | undefined, options: SolveOptions): Promise<Solved> {
-  const session = await Session.open(model, options, (magnitudes) =>
+export async function solveFor(
+  host: Host,
+  model: Model,
+  wishes: Wishes | undefined,
+  options: SolveOptions,
+): Promise<Solved> {
+  const session = await Session.open(host, model, options, (magnitudes) =>
     refuseUnusable(model, magnitudes, wishes, options),
   );
   try {

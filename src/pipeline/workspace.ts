@@ -1,7 +1,6 @@
 import type { Memory } from '../core/memory.ts';
 import type { BlockStore } from '../quantize/encode.ts';
-import type { WorkStore } from '../store/store.node.ts';
-import type { Entry, EntryKey, EntryLabel, LockOptions, Records } from '../store/types.ts';
+import type { Entry, EntryKey, EntryLabel, LockOptions, Records, Store } from '../store/types.ts';
 
 /** Changes whenever prices or blocks would come out otherwise, with rounding and pricing; entries of others stay. */
 const WORK_VERSION = 9;
@@ -43,7 +42,7 @@ export class Workspace {
     return { step: 'prices', of: [WORK_VERSION, purpose, of] };
   }
 
-  static async open(store: WorkStore, { of, purpose, job }: WorkspaceKey, label: EntryLabel): Promise<Workspace> {
+  static async open(store: Store, { of, purpose, job }: WorkspaceKey, label: EntryLabel): Promise<Workspace> {
     const key = [WORK_VERSION, purpose, of];
     const results = await store.open(Workspace.resultsKey({ of, purpose }), label);
     return new Workspace(results, () => store.openJob({ step: 'rounding', of: key }, job, label));

@@ -1,10 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
-import { fileSink } from '../container/node.ts';
 import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { Measurement } from '../measure/types.ts';
-
-import { openModel } from '../model/open.node.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { type CurvatureSource, plannedFormat } from '../quantize/encode.ts';
@@ -12,27 +9,27 @@ import { quantizedModel } from '../quantize/quantized.ts';
 import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import { storedPlan } from '../quantize/stored-plan.ts';
 import type { Substitute } from '../quantize/substitutes.ts';
+import type { Host } from './host/types.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
-import { importanceSource, measurePeers, predictPeers } from './peers/peers.node.ts';
+import { importanceSource, measurePeers, predictPeers } from './peers/peers.ts';
 import type { Peer } from './peers/types.ts';
 import { type Corrections, TYPICAL_CORRECTION } from './plan/corrections.ts';
-import { type Goal, openGoal } from './plan/goal.node.ts';
-import { measuredNotes, planNotes, runNotes } from './plan/notes.node.ts';
+import { type Goal, openGoal } from './plan/goal.ts';
+import { measuredNotes, planNotes, runNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
-import { isConversion, type PreparedJob, prepareJob, refuseJob } from './preflight/job.node.ts';
-import { makeFolders } from './preflight/outputs.node.ts';
+import { isConversion, type PreparedJob, prepareJob, refuseJob } from './preflight/job.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
 import type { Budgets } from './resources/table.ts';
 import type { Notes, RunPrices } from './resources/types.ts';
-import { Session } from './session.node.ts';
-import { type Judgement, PlanJudge } from './verify/judge.node.ts';
-import { probeResult } from './verify/learn.node.ts';
-import { RememberedRuns } from './verify/remembered.node.ts';
-import { evaluationsOf, searchPlan } from './verify/search.node.ts';
+import { Session } from './session.ts';
+import { type Judgement, PlanJudge } from './verify/judge.ts';
+import { probeResult } from './verify/learn.ts';
+import { RememberedRuns } from './verify/remembered.ts';
+import { evaluationsOf, searchPlan } from './verify/search.ts';
 import { type Part, type VerifyResult, verify } from './verify/verify.ts';
-import type { Workspace } from './workspace.node.ts';
+import type { Workspace } from './workspace.ts';
 
 export interface QuantizeResult {
   /** With the format that every matrix is stored in. */
@@ -64,8 +61,8 @@ export interface MeasuredLatency extends Latency {
 }
 
 /** The main job: measure, price, solve, round, verify, write. Work that was interrupted goes on where it stopped. */
-export async function quantizeModel(model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  const session = await Session.open(model, options, (magnitudes) => refuseJob(model, magnitudes, options));
+export async function quantizeModel(host: Host, model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
+  const session = await Session.open(host, model, options, (magnitudes) => refuseJob(model, magnitudes, options));
   try {
     return await new QuantizeRun(session, options).run();
   } finally {
@@ -298,7 +295,7 @@ class QuantizeRun {
     const { output, signal } = this.#options;
     const context = contextOf(this.#model, this.#options.context);
     const { kernels } = this.#session;
-    const written = await openModel(output);
+    const written = await this.#session.host.openModel(output);
     try {
       const duration = await this.#timed('decode', () => measureDecode(kernels, written, { context, signal }));
       return { ...duration, threads: kernels.threads, context };
@@ -307,11 +304,9 @@ class QuantizeRun {
     }
   }
 
-  /** The folder may have been removed meanwhile. */
   async #writeFile(model: Model, options: Parameters<typeof writeModelGguf>[2]): Promise<number> {
     const { output } = this.#options;
-    await makeFolders([output]);
-    return await writeModelGguf(model, await fileSink(output), options);
+    return await writeModelGguf(model, await this.#session.host.sink(output), options);
   }
 
   async #timed<T>(step: string, work: () => Promise<T>): Promise<T> {
