@@ -164,13 +164,14 @@ export class Session {
 
   /**
    * What is kept of one measurement: prices and blocks made from it.
+   * @param learned what rounding learns from; none rounds to the nearest
    * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
   async workspace(
-    measurement: Pick<Measurement, 'key'> | undefined,
+    learned: { readonly key: unknown } | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
-    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    const of = learned?.key ?? [await this.model.fingerprint(), this.kernels.name];
     return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }
 

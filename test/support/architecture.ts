@@ -12,8 +12,9 @@ import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { SharedMemory } from '../../src/run/memory.ts';
 import { RunningProgram, tensorOf } from '../../src/run/program.ts';
 import { sizesOf, textSequences } from '../../src/run/sequences.ts';
@@ -114,7 +115,7 @@ export function testArchitecture({ name, huggingFace, fields, variants, bound = 
   test(`${name}: the whole job at 6.5 bits makes a file whose top token is llama.cpp’s wherever our two best differ by more than ${TOP_MARGIN} of the largest logit`, async (t) => {
     const output = join(folder, 'small.gguf');
     const source = await open();
-    await quantizeModel(source, {
+    await quantizeModel(nodeHost, source, {
       output,
       target: { kind: 'budgets', wishes: { bitsPerWeight: 6.5 } },
       folder,
