@@ -2,11 +2,12 @@ import type { PlanPrediction } from '../allocate/types.ts';
 import type { Site } from '../model/sites.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
-import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.node.ts';
+import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.ts';
 import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { klWords } from '../report/scale.ts';
 import type { ReportData } from '../report/types.ts';
 import { describeCosts, formatLatency, readWishes } from './support/budgets.ts';
+import { expertLines } from './support/experts.ts';
 import { mixBits } from './support/formats.ts';
 import { describeBytes } from './support/output.ts';
 import { formatDuration } from './support/progress.ts';
@@ -52,6 +53,7 @@ export function summary(
     ...describeSubstitutes(result.substitutes ?? []).map((line) => `stored     ${line}`),
     ...describeRunning(closing.sites, plan),
   );
+  if (result.measurement) lines.push(...expertLines(result.measurement));
   const { prediction } = plan;
   if (prediction) {
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));

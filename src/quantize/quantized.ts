@@ -62,10 +62,7 @@ function quantizedTensor(
     return blocks;
   };
   return {
-    name: tensor.name,
-    role: tensor.role,
-    layer: tensor.layer,
-    shape: tensor.shape,
+    ...tensor,
     format: formatName,
     loadBlocks,
     load: async (start = 0, end = rows) => {

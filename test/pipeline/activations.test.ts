@@ -5,8 +5,9 @@ import { activationMetadata, activationsFromGguf, withActivationBits } from '../
 import { bitsOf, edgeOf, isEdgeOption } from '../../src/model/edge-options.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
@@ -16,7 +17,7 @@ test('bits of activations are chosen within bit operations, counted truly, writt
   const source = await smallModelFile(folder);
   const output = join(folder, 'out.gguf');
   const quantize = async (target: QuantizeOptions['target'], activations?: readonly number[]) =>
-    quantizeModel(await openModel(source), {
+    quantizeModel(nodeHost, await openModel(source), {
       ...quickOptions(folder),
       target,
       activations,

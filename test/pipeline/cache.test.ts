@@ -6,8 +6,9 @@ import { cacheStates } from '../../src/graph/states.ts';
 import { cacheBytes } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 
@@ -20,7 +21,7 @@ test('a KV budget is kept to the byte, the file tells its formats, and verificat
   const states = cacheStates(graph);
   const output = join(folder, 'out.gguf');
   const quantize = async (target: QuantizeOptions['target'], more: Partial<QuantizeOptions> = {}) =>
-    quantizeModel(await openModel(source), {
+    quantizeModel(nodeHost, await openModel(source), {
       ...quickOptions(folder),
       target,
       palette: ['Q8_0', 'F16'],

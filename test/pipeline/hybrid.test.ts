@@ -6,7 +6,8 @@ import type { Kernels } from '../../src/kernels/contract.ts';
 import { priceRunning } from '../../src/measure/running.ts';
 import { cacheBytes, cacheFromGguf, cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import type { Model } from '../../src/model/types.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import { createSession } from '../../src/run/session.ts';
 import { hybridModel } from '../support/hybrid.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -66,7 +67,10 @@ test('the whole job keeps a KV budget to the byte where blocks have caches of tw
   const wishes = { bitsPerWeight: 8, kv, memory: 10_000_000 };
   const palette = ['Q8_0', 'Q4_0', 'F16'];
   const options = { ...quickOptions(folder), palette, context: CONTEXT };
-  const { plan, evaluation } = await quantizeModel(model, { ...options, target: { kind: 'budgets', wishes } });
+  const { plan, evaluation } = await quantizeModel(nodeHost, model, {
+    ...options,
+    target: { kind: 'budgets', wishes },
+  });
   const taken = states.reduce((sum, { name, width }) => sum + cacheBytes(width, plan.sites[name], CONTEXT), 0);
   assert.equal(plan.prediction!.costs!['kv'], taken);
   assert.ok(taken <= kv && taken > 0.8 * kv, `${taken} of ${kv} bytes`);

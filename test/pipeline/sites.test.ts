@@ -13,7 +13,7 @@ import { runningOptions } from '../../src/pipeline/plan/options.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
 import { Planner } from '../../src/pipeline/plan/planner.ts';
 import { resources } from '../../src/pipeline/resources/table.ts';
-import { RememberedRuns } from '../../src/pipeline/verify/remembered.node.ts';
+import { RememberedRuns } from '../../src/pipeline/verify/remembered.ts';
 import { matrices, type SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { hybridModel } from '../support/hybrid.ts';
 import { syntheticModel } from '../support/synthetic.ts';

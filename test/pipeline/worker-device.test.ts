@@ -7,7 +7,8 @@ import type { Kernels } from '../../src/kernels/contract.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import { cacheBytes } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.ts';
 import { generate } from '../../src/run/generate.ts';
 import { createSession } from '../../src/run/session.ts';
 import { WorkerDevice } from '../support/worker-device.ts';
@@ -34,7 +35,7 @@ async function job(source: string, folder: string, kernels: Kernels): Promise<Qu
   const kv = Math.floor(
     cacheStates(model.graph).reduce((sum, state) => sum + cacheBytes(state.width, 'F16', CONTEXT), 0) / 1.7,
   );
-  return quantizeModel(model, {
+  return quantizeModel(nodeHost, model, {
     ...quickOptions(folder),
     target: { kind: 'budgets', wishes: { bitsPerWeight: 7, kv } },
     rounding: 'gptq',

@@ -26,8 +26,8 @@ import { defaultObjective, type Ranking, rankedGroups } from './ranking.ts';
 import { quantizationRatio } from './ratio.ts';
 import { weightCount } from './wishes.ts';
 
-/** A proof may take this long: little beside the measurement that came before. */
-const PATIENCE_MS = 60_000;
+/** A proof may take a minute: little beside the measurement that came before. */
+const PATIENCE = 6;
 
 export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   /** Learned from true evaluations; default none. */
@@ -92,7 +92,7 @@ export class Planner {
     this.#refuseUnmeasured(budgets);
     const problem = this.#problem(groups, budgets, options);
     const solution = await solve(problem, {
-      timeLimitMs: PATIENCE_MS,
+      patience: PATIENCE,
       ...options,
       evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
     });
@@ -242,6 +242,7 @@ export class Planner {
         status: solution.status,
         bound: solution.bound,
         gap: solution.gap,
+        ...(solution.byClock && { byClock: true }),
       },
     };
   }
@@ -311,5 +312,7 @@ function possible(solution: Solution, units: readonly string[]): Solution {
   if (solution.choice.length > 0) return solution;
   if (solution.status === 'infeasible')
     throw new BitbudgetError([`budget: ${solution.reason}`, ...units].join('; '), { code: 'budget' });
-  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver', { code: 'budget' });
+  throw new BitbudgetError('budget: no plan was found in reasonable time; give more room or another --solver', {
+    code: 'budget',
+  });
 }
