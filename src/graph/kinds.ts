@@ -55,12 +55,12 @@ class KindFinder {
     });
   }
 
-  /** Whether nothing but its own bias and activation stands between a value and the network's output. */
+  /** Whether nothing but its own bias, factors and activation stands between a value and the network's output. */
   #isOutput(value: ValueId): boolean {
     if (this.#graph.outputs.includes(value)) return true;
     return this.#readers[value].some(({ node }) => {
       const { op, outputs } = this.#graph.nodes[node];
-      return !this.#products.has(node) && (op === 'addBias' || op === 'activate') && this.#isOutput(outputs[0]);
+      return !this.#products.has(node) && ON_OUTPUTS.has(op) && this.#isOutput(outputs[0]);
     });
   }
 }
@@ -79,4 +79,8 @@ const PASSED: ReadonlySet<string> = new Set([
   'split',
   'multiply',
   'activate',
+  'columns',
 ]);
+
+/** What stands between a head and the network's output: biases, and caps c·tanh(x/c). */
+const ON_OUTPUTS: ReadonlySet<string> = new Set(['addBias', 'activate', 'scale']);

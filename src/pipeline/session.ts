@@ -196,14 +196,15 @@ export class Session {
 
   /**
    * What is kept of one measurement: prices and blocks made from it.
+   * @param learned what rounding learns from; none rounds to the nearest
    * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
   async workspace(
-    measurement: Measurement | undefined,
+    learned: { readonly key: unknown } | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
-    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
-    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
+    const of = learned?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }
 
   async price(
@@ -315,12 +316,13 @@ export class Session {
   }
 
   async #open(key: EntryKey): Promise<Entry> {
-    const entry = await this.store.open(key, this.#label);
+    const entry = await this.store.open(key, this.label);
     this.#entries.push(entry);
     return entry;
   }
 
-  get #label(): EntryLabel {
+  /** What entries of this model are called. */
+  get label(): EntryLabel {
     return { model: this.model.config.name ?? 'model' };
   }
 }

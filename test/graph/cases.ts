@@ -96,10 +96,10 @@ export const opsWithCases = (): string[] => Object.keys(cases);
  * expansions are.
  */
 const epsilon = 2 ** -10;
-const gates = ['silu', 'gelu'];
-const activations = [...gates, 'relu', 'sigmoid', 'tanh', 'softplus'];
+const gates = ['silu', 'gelu', 'geluErf', 'clamped'];
+const activations = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
 
-/** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
+/** Inputs of attention and its options; grouped heads, windows, chunks, caps, scales, sinks and both directions in turn. */
 function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
   const [kvHeads, group, headDim] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3), draw.pick(1, 2, 3, 4, 5, 8, 31, 33)];
   const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), kvHeads * group];
@@ -109,12 +109,14 @@ function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean):
   const attributes = {
     ...{ heads, kvHeads, headDim },
     ...(index % 2 === 0 ? {} : { window: draw.pick(1, 2, 3, 16) }),
+    ...(index % 4 === 2 ? { chunk: draw.pick(1, 2, 3, 16) } : {}),
     ...(index % 3 === 0 ? {} : { softcap: 1.5 }),
     ...(index % 5 < 3 ? {} : { scale: 0.3 }),
     ...(index % 7 < 4 ? {} : { causal: false }),
   };
   const dOut = gradient ? [draw.rows(tokens, heads * headDim)] : [];
-  return { inputs: [q, k, v, ...dOut], attributes, sizes: { sequences, length: a } };
+  const sinks = index % 3 === 1 ? [draw.rows(heads)] : [];
+  return { inputs: [q, k, v, ...dOut, ...sinks], attributes, sizes: { sequences, length: a } };
 }
 
 function ropeCase({ a, index }: Dimensions, draw: Draw): OpCase {
@@ -177,7 +179,15 @@ function slots(a: number, draw: Draw): { k: number; count: number; order: Given 
 function routeCase({ a, b }: Dimensions, draw: Draw, index: number) {
   const experts = Math.max(1, b);
   const k = Math.min(experts, draw.pick(1, 2, 4));
-  return { experts, k, logits: draw.rows(a, experts), attributes: { k, normalize: index % 2 === 0 } };
+  const groups = [1, 2, 3].findLast((count) => experts % count === 0 && draw.random.uniform() < 0.7) ?? 1;
+  const usedGroups = Math.ceil((groups * k) / experts);
+  const attributes = {
+    ...{ k, normalize: index % 2 === 0 },
+    ...(index % 3 === 0 ? {} : { gating: 'sigmoid' }),
+    ...(index % 5 < 2 ? {} : { scale: 2.5 }),
+    ...(groups === 1 ? {} : { groups, usedGroups, groupBest: draw.pick(1, 2) }),
+  };
+  return { experts, k, logits: draw.rows(a, experts), bias: index % 4 < 2 ? null : draw.rows(experts), attributes };
 }
 
 /** k different experts of each token. */
@@ -317,8 +327,8 @@ const cases: Readonly<Record<string, CaseOf>> = {
     attributes: { activation: activations[index % activations.length] },
   }),
   route: (sizes, draw) => {
-    const { logits, attributes } = routeCase(sizes, draw, sizes.index);
-    return { inputs: [logits], attributes };
+    const { logits, bias, attributes } = routeCase(sizes, draw, sizes.index);
+    return { inputs: [logits, bias && { ...bias, fixed: true }], attributes };
   },
   routeBackward: (sizes, draw) => {
     const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);
@@ -348,6 +358,11 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const experts = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a, c), draw.rows(a, b), draw.offsets(experts, a)] };
   },
+  groupedBias: ({ a, b }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+  },
+  groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };

@@ -27,11 +27,10 @@ import {
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
-  route,
-  routeBackward,
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { groupedBias, groupedSumRows } from './groupedBias.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -42,6 +41,7 @@ import { gather, scatterAdd } from './primitives/gather.ts';
 import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
+import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
@@ -88,6 +88,8 @@ export const ops: readonly Op[] = [
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  groupedBias,
+  groupedSumRows,
   combine,
   combineBackward,
   scaleRows,
