@@ -23,14 +23,15 @@ export function collectGguf(file: TensorFile, specs: readonly TensorSpec[]): Col
 
 /**
  * @param names under which the checkpoint keeps its language model
- * @param isPart whether the checkpoint is known to hold other parts, which are then left out
+ * @param options.isPart whether the checkpoint is known to hold other parts, which are then left out
+ * @param options.unread tensors that nobody reads, by their names
  * @throws FormatError when tensors are missing, unknown or of another shape
  */
 export function collectHuggingFace(
   file: TensorFile,
   specs: readonly TensorSpec[],
   names: CheckpointNames,
-  isPart: boolean,
+  { isPart, unread }: { readonly isPart: boolean; readonly unread?: RegExp },
 ): Collected {
   const embedding = specs.find(({ role }) => role === 'token_embd')?.huggingFace;
   const isTied = !specs.some(({ role }) => role === 'output');
@@ -49,7 +50,8 @@ export function collectHuggingFace(
   }
   const others = isPart ? (name: string) => !name.startsWith(names.prefix) : () => false;
   // A tied model may still carry a copy of its embedding as head.
-  return collect(file, specs, nameOf, true, (name) => name === names.head || others(name), others);
+  const isAllowed = (name: string): boolean => name === names.head || others(name) || unread?.test(name) === true;
+  return collect(file, specs, nameOf, true, isAllowed, others);
 }
 
 function collect(
