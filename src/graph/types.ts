@@ -78,6 +78,11 @@ export interface Lowering {
   scratch(type: DataType, shape: Shape): number;
   /** Memory that stays between runs. → operand */
   state(name: string, type: DataType, shape: Shape): number;
+  /**
+   * Memory that stays between runs, but that nodes share: for an output that is used up before the next node of the name
+   * takes it. Where one still is not, there are two. → operand
+   */
+  tile(name: string, type: DataType, shape: Shape, output: ValueId): number;
   /** The node's output is this operand: nothing is computed for it. */
   alias(output: ValueId, operand: number): void;
 }

@@ -3,6 +3,7 @@ import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 import type { ElementKernels } from './contract/elements.ts';
 import type { ExpertKernels } from './contract/experts.ts';
 import type { ImageKernels } from './contract/images.ts';
+import type { SequenceKernels } from './contract/sequences.ts';
 import type { SumKernels } from './contract/sums.ts';
 import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
 import type { Device } from './device.ts';
@@ -14,7 +15,13 @@ export type * from './contract/types.ts';
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, ImageKernels, SumKernels {
+export interface Kernels
+  extends EncodeBackend,
+    ElementKernels,
+    ExpertKernels,
+    ImageKernels,
+    SequenceKernels,
+    SumKernels {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;

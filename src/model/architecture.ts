@@ -3,6 +3,7 @@ import { bert } from './architectures/bert.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { gpt2 } from './architectures/gpt2.ts';
+import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
@@ -24,6 +25,7 @@ const architectures: readonly Architecture[] = [
   nomicBert,
   modernBert,
   gemmaEmbedding,
+  lfm2,
 ];
 
 /** @throws FormatError listing the known names */

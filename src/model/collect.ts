@@ -2,7 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
-import { stackedTensor, tensorFromEntry, withAddend } from './tensors.ts';
+import { converted, stackedTensor, tensorFromEntry } from './tensors.ts';
 import type { ModelTensor } from './types.ts';
 
 /** The tensors of a model, and what is worth saying of the others. */
@@ -110,7 +110,7 @@ function tensorOf(file: TensorFile, spec: TensorSpec, name: string, fromCheckpoi
           spec,
           entries.map((entry) => tensorFromEntry(entry, one, fromCheckpoint)),
         );
-  return fromCheckpoint && spec.addend !== undefined ? withAddend(tensor, spec.addend) : tensor;
+  return fromCheckpoint ? converted(tensor, spec) : tensor;
 }
 
 /** Why tensors may be unknown. */

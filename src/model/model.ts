@@ -55,7 +55,7 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
     metadataFromGguf(file),
   );
   const activations = activationsFromGguf(file.metadata, collected.tensors);
-  return { ...model, cache: cacheFromGguf(file.metadata, config), activations };
+  return { ...model, cache: cacheFromGguf(file.metadata, model.graph), activations };
 }
 
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {

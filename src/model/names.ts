@@ -45,6 +45,7 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       experts,
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
       transposed: name.transposed,
+      conversion: name.convert?.(config),
       addend: name.addend,
       exact: name.exact,
       optional: name.optional,

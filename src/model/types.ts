@@ -38,6 +38,8 @@ export interface ModelConfig {
   experts?: ExpertsConfig;
   /** Where the model gives one vector for a text, and no next tokens. */
   embedding?: EmbeddingConfig;
+  /** Where some blocks carry a state from token to token in the place of attention. */
+  recurrent?: RecurrentConfig;
 }
 
 export interface EmbeddingConfig {
@@ -47,6 +49,23 @@ export interface EmbeddingConfig {
   readonly dense?: readonly { readonly tensor: string; readonly rows: number; readonly columns: number }[];
   /** Rows of the table of token types; default 0. A text by itself is of the first. */
   readonly tokenTypes?: number;
+}
+
+export interface RecurrentConfig {
+  /** Which blocks carry a state; the others attend. [layers] */
+  readonly layers: readonly boolean[];
+  /** Tokens that the convolution sees, the newest among them. */
+  readonly taps: number;
+  /** The matrices that heads keep, where there is more than the convolution. */
+  readonly heads?: RecurrentHeads;
+}
+
+export interface RecurrentHeads {
+  readonly count: number;
+  /** Heads of queries and keys (Mamba-2: groups of C and B), which divide the others. */
+  readonly keys: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
 }
 
 export interface ExpertsConfig {
@@ -117,11 +136,8 @@ export interface ModelTensor {
   loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
 }
 
-/** Number formats that attention's keys (after RoPE) and values are kept in, by block. */
-export interface CacheFormats {
-  readonly k: readonly string[];
-  readonly v: readonly string[];
-}
+/** Number formats that states are kept in, attention's keys (after RoPE) and values, by the state's name; default float32. */
+export type CacheFormats = ReadonlyMap<string, string>;
 
 /** What is computed and the weights: all that running, measuring, pricing and rounding need. */
 export interface Network {

@@ -2,67 +2,12 @@ import { FormatError } from '../../core/errors.ts';
 import { timesSize } from '../../kernels/program.ts';
 import type { Call, Op } from '../types.ts';
 import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
-import { einsumOf, minus, powerOf, reshaped, shapeIn, softmax } from './primitives/algebra.ts';
+import { einsumOf, minus, reshaped, shapeIn } from './primitives/algebra.ts';
 
 /*
- * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
+ * A mixture of experts is ops in a row: route (route.ts) → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
  * k choices of one token; between dispatch and combine, rows stand in the order of their experts.
  */
-
-/**
- * The k experts of each token: inputs logits [tokens, experts]; outputs ids [tokens·k] and weights [tokens·k], the
- * probabilities of a softmax over all experts, divided by their sum where `normalize`.
- * @see Shazeer et al., "Outrageously large neural networks" (2017), section 2.1; Fedus et al. (2021)
- */
-export const route: Op = {
-  name: 'route',
-  infer: ([logits], attributes) => {
-    const { rows } = matrixOf('route', logits);
-    const slots = timesSize(rows, numberOf(attributes, 'k'));
-    return [
-      { type: 'i32', shape: [slots] },
-      { type: 'f32', shape: [slots] },
-    ];
-  },
-  lower: ({ inputs: [logits], outputs: [ids, weights], attributes }, lowering) => [
-    {
-      kernel: 'route',
-      operands: [logits!, ids, weights],
-      sizes: { experts: matrixOf('route', lowering.typeOf(logits!)).width },
-      attributes,
-    },
-  ],
-  expand: ({ inputs: [logits], attributes }, build) => {
-    const [[tokens, experts], k] = [shapeIn(build, logits!), numberOf(attributes, 'k')];
-    const ids = build.node('topK', [logits], { k });
-    // Row e of the identity picks expert e.
-    const identity = build.constant({ kind: 'band', before: 0, after: 0 }, [experts, experts]);
-    const picks = reshaped(build, build.node('gather', [ids, identity]), [tokens, k, experts]);
-    const picked = einsumOf(build, 'tke,te->tk', [picks, softmax(build, logits!)]);
-    if (attributes.normalize !== true) return [ids, reshaped(build, picked, [tokens * k])];
-    const inverse = powerOf(build, einsumOf(build, 'tk->t', [picked]), -1);
-    return [ids, reshaped(build, einsumOf(build, 'tk,t->tk', [picked, inverse]), [tokens * k])];
-  },
-  vjp: ({ inputs: [logits], outputs: [ids], attributes }, [, dWeights], build) => [
-    dWeights === undefined
-      ? null
-      : (addend) => shareOf(build, build.node('routeBackward', [logits, ids, dWeights], attributes))(addend),
-  ],
-};
-
-/** Gradient at the logits of `route`; the choice itself has none. */
-export const routeBackward: Op = {
-  name: 'routeBackward',
-  infer: ([logits]) => [{ type: 'f32', shape: logits!.shape }],
-  lower: ({ inputs: [logits, ids, dWeights], outputs: [dLogits], attributes }, lowering) => [
-    {
-      kernel: 'routeBackward',
-      operands: [logits!, ids!, dWeights!, dLogits],
-      sizes: { experts: matrixOf('routeBackward', lowering.typeOf(logits!)).width },
-      attributes,
-    },
-  ],
-};
 
 /** Slots in the order of their experts: input ids; outputs order [slots] and offsets [experts + 1] into it. */
 export const dispatch: Op = {

@@ -1,11 +1,13 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { RouteShape } from '../contract/experts.ts';
 import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
 import { primitiveBindings } from './primitives.ts';
-import { probabilitySquares } from './sums.ts';
+import { sequenceBindings } from './sequences.ts';
+import { probabilitySquares, scaleColumnsGradient } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -17,6 +19,7 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...sequenceBindings,
 
   copy:
     ({ views: [from, to] }) =>
@@ -162,6 +165,18 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [y], attributes: { factor } }) =>
     () =>
       kernels.scale(f32(y), factor as number, f32(y)),
+  multiply: ({ kernels, views }) => {
+    const [a, b, y] = views.map(f32);
+    return () => kernels.multiply(a, b, y);
+  },
+  scaleColumns: ({ kernels, views, sizes: { columns } }) => {
+    const [x, s, y] = views.map(f32);
+    return () => kernels.scaleColumns(x, s, y, columns);
+  },
+  scaleColumnsGradient:
+    ({ views: [x, dy, ds], sizes: { columns } }) =>
+    () =>
+      scaleColumnsGradient(f32(x), f32(dy), f32(ds), columns),
   scaleRows:
     ({ kernels, views: [x, s, y] }) =>
     () =>
@@ -189,14 +204,14 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
 
   route:
-    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, bias, ids, weights], attributes }) =>
     () =>
-      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+      kernels.route(f32(logits), bias && f32(bias), attributes as unknown as RouteShape, i32(ids), f32(weights)),
   routeBackward:
-    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, ids, dWeights, dLogits], attributes }) =>
     () =>
       kernels.routeBackward(
-        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+        ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>

@@ -10,7 +10,7 @@ const EXPONENTIAL = 10;
 const NOTHING_TO_ROUND = 16;
 
 /** As assembly/activations.ts counts them. */
-const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
+const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
 
 export function elementKernels(team: Team): ElementKernels {
   const at = team.address;
@@ -33,6 +33,18 @@ export function elementKernels(team: Team): ElementKernels {
       for (const array of [x, dx]) requireLength('of activateBackward', array, dy.length);
       const args = [at(x), at(dy), at(dx), dy.length, ACTIVATIONS.indexOf(activation)];
       team.dispatch('activateBackward', args, EXPONENTIAL * dy.length);
+    },
+    multiply: (a, b, y) => {
+      for (const array of [a, b]) requireLength('of multiply', array, y.length);
+      team.dispatch('multiply', [at(a), at(b), at(y), y.length], y.length);
+    },
+    scaleColumns: (x, s, y, columns) => {
+      requireLength('y', y, x.length);
+      if (s.length === 0) return;
+      if (columns % s.length !== 0 || x.length % columns !== 0)
+        throw new RangeError(`${x.length} values are not rows of ${columns} columns for ${s.length} factors`);
+      const args = [at(x), at(s), at(y), x.length / columns, s.length, columns / s.length];
+      team.dispatch('scaleColumns', args, x.length);
     },
     scaleRows: (x, s, y) => {
       requireLength('y', y, x.length);

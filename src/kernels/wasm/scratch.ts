@@ -3,6 +3,7 @@ import { bytesOfType, type Call, countOf, type Program, type Sizes, sizeOf } fro
 import { ALIGNMENT } from './allocator.ts';
 import { backwardTiles, scratchOf } from './attention.ts';
 import { packedScratch } from './packed.ts';
+import { attentionRows, backwardRows } from './sequences.ts';
 
 /** A call at some sizes, for what it takes beside its operands. */
 interface Sized {
@@ -30,6 +31,12 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   },
   matmulPacked: ({ call, own, columns }) =>
     roundsActivations(call.attributes.format as string) ? [packedScratch(own('m'), columns(1))] : [],
+  linearAttention: ({ call, threads }) => [
+    call.operands.length > STATELESS ? 0 : attentionRows(recurrenceShape(call), threads),
+  ],
+  linearAttentionBackward: ({ call, sizes: { length }, threads }) => [
+    backwardRows({ ...recurrenceShape(call), length }, threads),
+  ],
   gatherSlotsBackward: ({ count }) => [4 * count(1)],
   combine: ({ count }) => [4 * count(1)],
   sampledScore: ({ count }) => [4 * count(1)],
@@ -39,6 +46,13 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   },
   outputSketch: (sized) => [3 * sketchShape(sized).tokens * DOUBLE],
 };
+
+/** Operands of `linearAttention` without a state. */
+const STATELESS = 6;
+
+function recurrenceShape({ attributes }: Call): { keyDim: number } {
+  return attributes as unknown as { keyDim: number };
+}
 
 /** Changed rows of a layer, the tokens that they work on, and the sequences of those. */
 function sketchShape({ count, own }: Sized): { rows: number; tokens: number; sequences: number } {

@@ -53,7 +53,7 @@ export const bert: Architecture = {
         x,
         { ...config, layer: index },
         (rows) => selfAttention(build, rows, { ...attention, layer: index }),
-        (rows) => plainMlp(build, rows, { ...config, layer: index, activation: 'gelu' }),
+        (rows) => plainMlp(build, rows, { ...config, layer: index, activation: 'geluErf' }),
       ),
     );
   },

@@ -88,7 +88,7 @@ export const modernBert: Architecture = {
       const normed = index === 0 ? x : layerNorm(build, x, norm(`blk.${index}.attn_norm`));
       const mid = build.node('add', [selfAttention(build, normed, attention), x]);
       const inner = layerNorm(build, mid, norm(`blk.${index}.ffn_norm`));
-      return build.node('add', [fusedGatedMlp(build, inner, { ...config, layer: index, activation: 'gelu' }), mid]);
+      return build.node('add', [fusedGatedMlp(build, inner, { ...config, layer: index, activation: 'geluErf' }), mid]);
     });
   },
   readGguf: (keys, { layers, rope }, tensors) => ({

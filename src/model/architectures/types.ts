@@ -73,6 +73,21 @@ export interface HuggingFaceClass {
   window?(fields: ConfigFields, layers: number): AttentionWindow | undefined;
 }
 
+/**
+ * How a tensor of a Hugging Face checkpoint becomes one of GGUF's, read some rows at a time. Rows of a vector are its
+ * values.
+ */
+export interface Conversion {
+  /** Row there that is a row here; default the same. */
+  readonly row?: (row: number) => number;
+  /** Rows there, where it holds those of other tensors too. */
+  readonly rows?: number;
+  /** Column there that is a column here; default the same. */
+  readonly column?: (column: number) => number;
+  /** What becomes of a value; default nothing. */
+  readonly value?: (value: number) => number;
+}
+
 /** A tensor that a model must have (or, `optional`, may have). */
 export interface TensorSpec {
   readonly name: string;
@@ -91,6 +106,8 @@ export interface TensorSpec {
   readonly permutedHeads?: number;
   /** HF checkpoints have its columns as rows. */
   readonly transposed?: boolean;
+  /** How else it differs there. */
+  readonly conversion?: Conversion;
   readonly optional?: boolean;
 }
 
@@ -105,6 +122,8 @@ export interface TensorName {
   readonly permutedHeads?: 'heads' | 'kvHeads';
   /** Its columns are rows there. */
   readonly transposed?: boolean;
+  /** How else it differs there. */
+  readonly convert?: (config: ModelConfig) => Conversion;
   /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
   readonly addend?: number;
   /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */

@@ -15,6 +15,8 @@ export interface CausalModelPart {
   readonly embed?: (build: GraphBuilder, rows: ValueId) => ValueId;
   /** The final norm takes the mean away and has a bias; default neither. */
   readonly layerNorm?: boolean;
+  /** What GGUF calls the last norm; default `output_norm`. */
+  readonly outputNorm?: string;
 }
 
 /**
@@ -26,7 +28,7 @@ export function causalModel(
   part: CausalModelPart,
   block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
 ): Graph {
-  const { layers, hidden, vocabulary, normEpsilon: epsilon, embeddingScale } = part;
+  const { layers, hidden, vocabulary, normEpsilon: epsilon, embeddingScale, outputNorm = 'output_norm' } = part;
   const build = new GraphBuilder();
   const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
   const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
@@ -41,8 +43,8 @@ export function causalModel(
   const wanted = build.input('wanted', 'i32', [{ of: 'wanted', times: 1 }]);
   const rows = build.node('select', [x, wanted]);
   const normed = part.layerNorm
-    ? layerNorm(build, rows, { name: 'output_norm', hidden, epsilon })
-    : build.node('rmsNorm', [rows, build.weight('output_norm.weight', [hidden])], { epsilon });
+    ? layerNorm(build, rows, { name: outputNorm, hidden, epsilon })
+    : build.node('rmsNorm', [rows, build.weight(`${outputNorm}.weight`, [hidden])], { epsilon });
   build.cut();
   const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
   return build.finish([build.node('linear', [normed, head])]);

@@ -1,11 +1,13 @@
 import { changed, without, zeroed } from '../../support/architecture.ts';
-import { bert } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 import { testEncoder } from '../../support/encoder.ts';
 
 testEncoder({
   name: 'bert',
   huggingFace: 'BertModel',
-  fields: bert,
+  fields: configs.BertModel,
+  // llama.cpp takes its form with tanh.
+  inLlamaCpp: (graph) => changed(graph, 'activate', { activation: 'gelu' }),
   variants: (graph) => ({
     'learned positions': zeroed(graph, 'position_embd.weight'),
     'the first token type': zeroed(graph, 'token_types.weight'),

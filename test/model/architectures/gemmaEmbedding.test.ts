@@ -1,11 +1,11 @@
 import { changed, oneRope, without } from '../../support/architecture.ts';
-import { gemmaEmbedding } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 import { testEncoder } from '../../support/encoder.ts';
 
 testEncoder({
   name: 'gemma-embedding',
   huggingFace: 'Gemma3TextModel',
-  fields: gemmaEmbedding,
+  fields: configs.Gemma3TextModel,
   variants: (graph) => ({
     windows: changed(graph, 'attention', { window: null }),
     'what lies behind': changed(graph, 'attention', { causal: true }),

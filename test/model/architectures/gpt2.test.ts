@@ -1,10 +1,10 @@
 import { changed, testArchitecture, without, zeroed } from '../../support/architecture.ts';
-import { gpt2 } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 
 testArchitecture({
   name: 'gpt2',
   huggingFace: 'GPT2LMHeadModel',
-  fields: gpt2,
+  fields: configs.GPT2LMHeadModel,
   variants: (graph) => ({
     'learned positions': zeroed(graph, 'position_embd.weight'),
     'means that norms take away': without(graph, ({ op }) => op === 'center'),

@@ -1,6 +1,6 @@
 import type { Model, ModelTensor } from '../../../src/model/types.ts';
 import { changed, oneRope, without } from '../../support/architecture.ts';
-import { modernBert } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 import { testEncoder } from '../../support/encoder.ts';
 import { syntheticModel } from '../../support/synthetic.ts';
 
@@ -23,8 +23,10 @@ function withSmallBranches(model: Model): Model {
 testEncoder({
   name: 'modern-bert',
   huggingFace: 'ModernBertModel',
-  fields: modernBert,
-  open: async () => withSmallBranches(await syntheticModel('ModernBertModel', modernBert)),
+  fields: configs.ModernBertModel,
+  open: async () => withSmallBranches(await syntheticModel('ModernBertModel', configs.ModernBertModel)),
+  // llama.cpp takes its form with tanh.
+  inLlamaCpp: (graph) => changed(graph, 'gated', { activation: 'gelu' }),
   variants: (graph) => ({
     windows: changed(graph, 'attention', { window: null }),
     'what lies behind in windows': changed(graph, 'attention', { causal: true }),

@@ -1,11 +1,11 @@
 import { changed, without, zeroed } from '../../support/architecture.ts';
-import { nomicBert } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 import { testEncoder } from '../../support/encoder.ts';
 
 testEncoder({
   name: 'nomic-bert',
   huggingFace: 'NomicBertModel',
-  fields: nomicBert,
+  fields: configs.NomicBertModel,
   variants: (graph) => ({
     RoPE: without(graph, ({ op }) => op === 'rope'),
     'the first token type': zeroed(graph, 'token_types.weight'),
