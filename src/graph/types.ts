@@ -30,7 +30,9 @@ export type Recipe =
   /** One value everywhere. */
   | { readonly kind: 'fill'; readonly value: number }
   /** [rows, columns]: 1 where −before ≤ column − row ≤ after, else 0; null: no bound. */
-  | { readonly kind: 'band'; readonly before: number | null; readonly after: number | null };
+  | { readonly kind: 'band'; readonly before: number | null; readonly after: number | null }
+  /** [rows, columns]: 1 where ⌊row/size⌋ = ⌊column/size⌋, else 0. */
+  | { readonly kind: 'chunks'; readonly size: number };
 
 /** An op at work. An optional input that is absent is null. */
 export interface Node {

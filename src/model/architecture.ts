@@ -1,5 +1,6 @@
 import { FormatError } from '../core/errors.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
@@ -8,7 +9,7 @@ import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from '.
 import { tensorSpecs } from './names.ts';
 import type { ModelConfig } from './types.ts';
 
-const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe];
+const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe, lfm2];
 
 /** @throws FormatError listing the known names */
 export function architectureByName(name: string, subject: string): Architecture {

@@ -9,14 +9,18 @@ export interface CheckpointNames {
   readonly head?: string;
 }
 
+/** A tensor that nearly every decoder has. */
 const FIRST = 'layers.0.input_layernorm.weight';
 const INNER = 'model.';
 
-/** @param tensors by the names of the file */
-export function checkpointNames(tensors: ReadonlyMap<string, unknown>): CheckpointNames {
+/**
+ * @param tensors by the names of the file
+ * @param anchor one of them, without what stands before it
+ */
+export function checkpointNames(tensors: ReadonlyMap<string, unknown>, anchor = FIRST): CheckpointNames {
   const prefixes = [...tensors.keys()]
-    .filter((name) => name === FIRST || name.endsWith(`.${FIRST}`))
-    .map((name) => name.slice(0, -FIRST.length));
+    .filter((name) => name === anchor || name.endsWith(`.${anchor}`))
+    .map((name) => name.slice(0, -anchor.length));
   // A model of several parts may have another stack of such layers.
   const preferred = [INNER, '', ...prefixes.filter((prefix) => /language|text|llm/.test(prefix)), ...prefixes];
   const prefix = preferred.find((each) => prefixes.includes(each)) ?? INNER;

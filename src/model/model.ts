@@ -10,7 +10,7 @@ import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
 import { asObject, textFields } from './config-fields.ts';
 import { configFromGguf } from './config-gguf.ts';
-import { configFromHuggingFace } from './config-huggingface.ts';
+import { architectureOfConfig, configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
@@ -59,12 +59,13 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
-  const names = checkpointNames(file.tensors);
+  const { anchor, unread } = architectureOfConfig(parts.config);
+  const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
   const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const collected = collectHuggingFace(file, specs, names, isPart);
+  const collected = collectHuggingFace(file, specs, names, { isPart, unread });
   const { tensors } = collected;
   refuseMoreTokens(config, parts.tokenizer);
   const factors = config.rope.frequencyFactors;

@@ -36,6 +36,25 @@ export interface ModelConfig {
   attentionScale?: number;
   /** Where every block's feed-forward part is a mixture of experts. */
   experts?: ExpertsConfig;
+  /** Where some blocks carry a state from token to token in the place of attention. */
+  recurrent?: RecurrentConfig;
+}
+
+export interface RecurrentConfig {
+  /** Which blocks carry a state; the others attend. [layers] */
+  readonly layers: readonly boolean[];
+  /** Tokens that the convolution sees, the newest among them. */
+  readonly taps: number;
+  /** The matrices that heads keep, where there is more than the convolution. */
+  readonly heads?: RecurrentHeads;
+}
+
+export interface RecurrentHeads {
+  readonly count: number;
+  /** Heads of queries and keys (Mamba-2: groups of C and B), which divide the others. */
+  readonly keys: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
 }
 
 export interface ExpertsConfig {

@@ -1,5 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { packageVersion } from '../core/version.ts';
+import { expertReach } from '../measure/reach.ts';
+import { expertDetails, expertLine } from '../measure/reach-lines.ts';
 import { windowLostInLlamaCpp } from '../model/architecture.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
@@ -229,6 +231,11 @@ function notes({
     const { sequences, sequenceLength, text, seed } = learned;
     const [what, drawn] = measurement ? ['measured', `, seed ${seed}`] : ['importance of inputs learned', ''];
     lines.push(`${what} on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}${drawn})`);
+  }
+  const reach = measurement && expertReach(measurement.summaries);
+  if (reach) {
+    const { sequences, sequenceLength } = measurement.key;
+    lines.push(`experts: ${expertLine(reach, sequences * sequenceLength)}`, ...expertDetails(reach));
   }
   if (plan.cache) lines.push(`KV cache: ${Object.entries(plan.cache).map(cacheWords).join('; ')}`);
   if (verification?.corrections.learned) {

@@ -10,6 +10,7 @@ import { entryMeasurementStore } from '../measure/entry-store.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
+import { countTokens, enoughText } from '../measure/reach.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import { pricedCacheFormats } from '../model/cache-formats.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
@@ -47,6 +48,15 @@ const ACTIVATION_TOKENS = 4096;
 
 /** Changes whenever their prices would come out otherwise. */
 const ACTIVATION_VERSION = 1;
+
+/** Beside a measurement: how many times the text that was asked for is measured on. */
+const TEXT_RECORD = 'text';
+
+/** The text that is measured on, as far as it was decided. */
+async function keptText(tokens: TokenBatch, entry: Pick<Records, 'get'>): Promise<TokenBatch> {
+  const times = (await entry.get(TEXT_RECORD))?.[0] ?? 1;
+  return times > 1 ? (tokens.more?.() ?? tokens) : tokens;
+}
 
 /** What earlier runs have left of one measurement. */
 export interface KeptWork {
@@ -119,10 +129,14 @@ export class Session {
     }
   }
 
-  /** Measures the model on calibration text, or finds that it was done, also by another process meanwhile. */
-  async measure(tokens: TokenBatch): Promise<Measurement> {
+  /**
+   * Measures the model on calibration text, or finds that it was done, also by another process meanwhile. More of the text
+   * is read where it hardly reaches some experts.
+   */
+  async measure(calibration: TokenBatch): Promise<Measurement> {
     const { host, kernels, model } = this;
     const { seed, signal, onProgress } = this.options;
+    const tokens = await this.#enoughText(calibration);
     const key = await this.#measurementKey(tokens);
     const entry = await this.#open({ step: 'measurement', of: key });
     const store = entryMeasurementStore(entry);
@@ -136,13 +150,31 @@ export class Session {
     return await entry.exclusively('measure', work, this.waiting());
   }
 
+  /** Counted once for every text: what was found is kept beside its measurement. */
+  async #enoughText(tokens: TokenBatch): Promise<TokenBatch> {
+    const { host, kernels, model } = this;
+    const { signal, onProgress } = this.options;
+    if (tokens.more === undefined || model.config.experts === undefined) return tokens;
+    const entry = await this.#open({ step: 'measurement', of: await this.#measurementKey(tokens) });
+    const memory = host.availableMemory();
+    const boundaries = (shape: BoundaryShape) => host.boundaries(shape, boundaryLimit(memory), entry);
+    const count = (text: TokenBatch) => countTokens(kernels, model, text, { boundaries, signal, onProgress });
+    if (!(await entry.has(TEXT_RECORD))) {
+      const chosen = await enoughText(tokens, count);
+      await entry.put(TEXT_RECORD, Uint8Array.of(chosen === tokens ? 1 : 2));
+    }
+    return await keptText(tokens, entry);
+  }
+
   async #measurementKey(tokens: TokenBatch): Promise<MeasurementKey> {
     return await measurementKey(this.kernels, this.model, await textData(tokens), this.options.seed ?? 0);
   }
 
   /** What is kept of this model and text already; makes nothing. */
-  async kept(tokens: TokenBatch): Promise<KeptWork> {
-    const key = await this.#measurementKey(tokens);
+  async kept(calibration: TokenBatch): Promise<KeptWork> {
+    const asked = await this.store.find({ step: 'measurement', of: await this.#measurementKey(calibration) });
+    const key = await this.#measurementKey(asked === undefined ? calibration : await keptText(calibration, asked));
+    await asked?.close();
     const [measured, results] = [
       await this.store.find({ step: 'measurement', of: key }),
       await this.store.find(Workspace.resultsKey({ of: key, purpose: 'work' })),

@@ -74,7 +74,11 @@ export async function calibrationTokens(
   refuseShort('calibration', tokens.length, length);
   const sequences = Math.max(2, Math.floor(Math.min(choice.tokens, tokens.length) / length));
   const bos = model.tokenizer.addBos ? model.tokenizer.bos : undefined;
-  return { sequences, length, ids: packSequences(tokens, { length, count: sequences, seed, bos }) };
+  const batch = (count: number): TokenBatch => {
+    return { sequences: count, length, ids: packSequences(tokens, { length, count, seed, bos }) };
+  };
+  const isMore = 2 * sequences * length <= tokens.length;
+  return { ...batch(sequences), ...(isMore ? { more: () => batch(2 * sequences) } : {}) };
 }
 
 /**

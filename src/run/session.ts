@@ -1,6 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import { checkpoint } from '../core/progress.ts';
-import { segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import { inputNamed, segment, segmentCount, segmentReading } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Sizes } from '../kernels/program.ts';
@@ -209,6 +209,8 @@ class Decoder {
   readonly #parts: DecodingParts;
   readonly #device: Device;
   readonly #positions: Int32Array;
+  /** Where nothing rotates and no table is added, order is what states and masks make of it. */
+  readonly #readsPositions: boolean;
   readonly #wanted = new Int32Array(1);
   #count = 0;
 
@@ -216,6 +218,7 @@ class Decoder {
     this.#device = memory.device;
     this.#parts = parts;
     this.#positions = new Int32Array(capacities.tokens);
+    this.#readsPositions = inputNamed(parts.body, 'positions') !== undefined;
     this.#body = new RunningProgram(memory, parts.body, { target, capacities });
     // The head reads what the body wrote, where it lies.
     const lent = new Map([[parts.between, this.#body.slot(parts.between)]]);
@@ -226,7 +229,7 @@ class Decoder {
     const count = ids.length;
     for (let i = 0; i < count; i++) this.#positions[i] = past + i;
     this.#body.write('tokens', ids);
-    this.#body.write('positions', this.#positions.subarray(0, count));
+    if (this.#readsPositions) this.#body.write('positions', this.#positions.subarray(0, count));
     this.#body.run({ tokens: count, sequences: 1, length: count, past });
     this.#count = count;
   }

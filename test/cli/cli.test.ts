@@ -129,7 +129,6 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--frontier', '--metric', 'kl-interactions'], 2, /scores whole plans/),
     assertFails(['metrics', 'rank'], 2, /missing required argument 'model'/),
     assertFails(['metrics', 'rank', tiny, '--metric', 'nonsense'], 2, /metric nonsense is not known/),
-    assertFails(['measure', tiny, '--metric', 'mc-moe'], 2, /not applicable to dense models/),
     assertFails(['inspect', join(folder, 'absent')], 2, /absent: no such file or folder/),
   ]);
 });

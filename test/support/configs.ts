@@ -25,4 +25,12 @@ export const configs = {
     shared_expert_intermediate_size: 64,
     norm_topk_prob: false,
   },
+  Lfm2ForCausalLM: {
+    num_hidden_layers: 4,
+    layer_types: ['conv', 'conv', 'full_attention', 'conv'],
+    conv_L_cache: 3,
+    block_multiple_of: 32,
+    block_ffn_dim_multiplier: 1.3,
+    tie_word_embeddings: true,
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, unknown>>>>;

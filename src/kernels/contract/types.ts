@@ -31,16 +31,24 @@ export interface AttentionShape {
    * Default: no window.
    */
   readonly window?: number;
+  /** Queries see the keys of their own chunk of the sequence alone; in the place of a window. Default: no chunks. */
+  readonly chunk?: number;
   /** Whether queries see no later keys, default true. */
   readonly causal?: boolean;
   /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
   readonly softcap?: number;
 }
 
-/** Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
-export type Activation = 'silu' | 'gelu' | 'relu' | 'sigmoid' | 'tanh';
-/** Activations that gate: x times a number between 0 and 1. */
-export type GateActivation = 'silu' | 'gelu';
+/**
+ * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `geluErf` the exact one:
+ * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x), `softplus` log(1 + eˣ).
+ */
+export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2' | 'softplus';
+/**
+ * Gates: of `silu`, `gelu` and `geluErf`, activation(gate)·up. `clamped` is g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and
+ * u = up between −7 and 7. @see OpenAI, gpt-oss (2025), reference implementation, `swiglu`
+ */
+export type GateActivation = 'silu' | 'gelu' | 'geluErf' | 'clamped';
 
 export interface LogitComparison {
   readonly kl: Float32Array;
@@ -86,4 +94,35 @@ export interface SketchSums {
   readonly squares: Float64Array;
   readonly rowProducts: Float64Array;
   readonly tokenProducts: Float64Array;
+}
+
+/** Convolutions along sequences, a channel at a time. */
+export interface ConvolutionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly channels: number;
+  /** Tokens that one output sees, its own the last. */
+  readonly taps: number;
+}
+
+/** @see SequenceKernels.linearAttention */
+export interface LinearAttentionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly heads: number;
+  /** Heads of queries and keys, which divide the others. */
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  /** Head h takes the queries and keys of head h mod keyHeads where `tiled`, else of ⌊h·keyHeads/heads⌋. */
+  readonly tiled: boolean;
+  /** Whether what a key holds already is taken off before it is written. */
+  readonly delta: boolean;
+  readonly scale: number;
 }

@@ -17,6 +17,10 @@ export interface Architecture {
   readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
+  /** A tensor of every checkpoint, by what stands behind `model.`; default the first norm of the first block. */
+  readonly anchor?: string;
+  /** Tensors of checkpoints that GGUF has no place for: heads of other tasks, buffers. */
+  readonly unread?: RegExp;
   /** Names of the network's weights. */
   readonly names: TensorNames;
   /** The network; weights are called as in GGUF. */
@@ -45,7 +49,11 @@ export interface HuggingFaceClass {
     readonly headDim?: number;
     /** Default: 10000. */
     readonly ropeBase?: number;
+    /** Default: 1e-6. */
+    readonly normEpsilon?: number;
   };
+  /** The fields under the names that most classes use, where this one uses others. */
+  canonical?(fields: ConfigFields): ConfigFields;
   /** Fields that give all linear layers of a part biases; others ignore them. */
   readonly biasFields?: { readonly attention: string; readonly feedForward: string };
   /** Names of the activation that are this class's; default silu. */
@@ -54,6 +62,21 @@ export interface HuggingFaceClass {
   read?(fields: ConfigFields, config: ModelConfig, subject: string): Partial<ModelConfig>;
   /** The sliding window, when the class knows one and the fields do not switch it off. */
   window?(fields: ConfigFields, layers: number): AttentionWindow | undefined;
+}
+
+/**
+ * How a tensor of a Hugging Face checkpoint becomes one of GGUF's, read some rows at a time. Rows of a vector are its
+ * values.
+ */
+export interface Conversion {
+  /** Row there that is a row here; default the same. */
+  readonly row?: (row: number) => number;
+  /** Rows there, where it holds those of other tensors too. */
+  readonly rows?: number;
+  /** Column there that is a column here; default the same. */
+  readonly column?: (column: number) => number;
+  /** What becomes of a value; default nothing. */
+  readonly value?: (value: number) => number;
 }
 
 /** A tensor that a model must have (or, `optional`, may have). */
@@ -72,6 +95,8 @@ export interface TensorSpec {
   readonly exact?: boolean;
   /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
   readonly permutedHeads?: number;
+  /** How else it differs there. */
+  readonly conversion?: Conversion;
   readonly optional?: boolean;
 }
 
@@ -84,6 +109,8 @@ export interface TensorName {
   readonly huggingFace?: string;
   /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
   readonly permutedHeads?: 'heads' | 'kvHeads';
+  /** How else it differs there. */
+  readonly convert?: (config: ModelConfig) => Conversion;
   /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
   readonly addend?: number;
   /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */

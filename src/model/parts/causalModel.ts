@@ -10,6 +10,8 @@ export interface CausalModelPart {
   readonly tied: boolean;
   /** What rows of the embedding are multiplied with; default 1. */
   readonly embeddingScale?: number;
+  /** What GGUF calls the last norm; default `output_norm`. */
+  readonly outputNorm?: string;
 }
 
 /**
@@ -21,7 +23,7 @@ export function causalModel(
   part: CausalModelPart,
   block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
 ): Graph {
-  const { layers, hidden, vocabulary, normEpsilon, embeddingScale } = part;
+  const { layers, hidden, vocabulary, normEpsilon, embeddingScale, outputNorm = 'output_norm' } = part;
   const build = new GraphBuilder();
   const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
   const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
@@ -34,7 +36,7 @@ export function causalModel(
   build.cut();
   const wanted = build.input('wanted', 'i32', [{ of: 'wanted', times: 1 }]);
   const rows = build.node('select', [x, wanted]);
-  const norm = build.weight('output_norm.weight', [hidden]);
+  const norm = build.weight(`${outputNorm}.weight`, [hidden]);
   const normed = build.node('rmsNorm', [rows, norm], { epsilon: normEpsilon });
   build.cut();
   const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
