@@ -32,6 +32,7 @@ import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
 import { lookup, scatterRows, select } from './rows.ts';
+import { keepSlots, slotsOfExperts } from './slots.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
 /** Every op, once. */
@@ -59,6 +60,8 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,
