@@ -88,7 +88,7 @@ function scoresOf(
   logits: ValueId,
   gates: ValueId,
   bias: ValueId | undefined,
-  { groups, usedGroups, groupBest }: RouteShape,
+  { groups, usedGroups, groupBest }: ReturnType<typeof shapeOf>,
 ): ValueId {
   const [tokens, experts] = shapeIn(build, logits);
   if (bias === undefined && groups === 1) return logits;
