@@ -256,7 +256,9 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const [k, experts] = [draw.pick(1, 2, 3), 5];
     const numbers = () => Array.from({ length: k }, () => draw.pick(-1, -0.5, 0, 0.25, 1));
     const scores = index % 2 === 0 ? null : draw.rows(a, k);
-    const attributes = { k, experts, normalize: index % 3 === 0, factors: numbers(), offsets: numbers() };
+    const biases = [0, 0.5, -0.5, 0, 1];
+    const rule = { ratios: numbers(), levels: numbers(), offsets: numbers(), biases };
+    const attributes = { k, experts, normalize: index % 3 === 0, ...rule };
     return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
   },
   slotsOfExperts: ({ a }, draw) => ({
