@@ -16,7 +16,7 @@ export { meanRows, meanRowsBackward } from './mean';
 export { roundBlock } from './round';
 export { roundToBits } from './bits';
 export { groupByExpert, route, routeBackward } from './route';
-export { scale, scaleRows, scaleRowsBackward } from './rows';
+export { center, scale, scaleRows, scaleRowsBackward } from './rows';
 export { heapBase, setScratch } from './share';
 export { addSketch, addSketchHead, sketchHeadTokens, sketchRows, sketchTokens } from './sketch';
 export { columnEnergy, rowEnergy } from './energy';

@@ -1,5 +1,5 @@
 /** Rows times factors. */
-import { dmadd, dsum, dzero, LANES, vloadPart, vmul, vsplat, vstorePart } from './lanes';
+import { dadd, dmadd, dsum, dzero, LANES, vloadPart, vmul, vsplat, vstorePart, vsub } from './lanes';
 import { shareStart } from './share';
 
 /** y[n] = factor·x. */
@@ -37,6 +37,21 @@ export function scaleRowsBackward(
     const sum = <f32>dotRow(x + start, dy + start, n);
     scaleRow(dy + start, dx + start, n, load<f32>(s + (<usize>row << 2)));
     store<f32>(ds + (<usize>row << 2), sum);
+  }
+}
+
+/** y[rows, n] = x less the mean of its row, summed in float64. */
+export function center(x: usize, y: usize, rows: i32, n: i32, ith: i32, nth: i32): void {
+  const end = shareStart(rows, 1, ith + 1, nth);
+  for (let row = shareStart(rows, 1, ith, nth); row < end; row++) {
+    const start = <usize>row * <usize>n * 4;
+    let sum = dzero();
+    for (let i = 0; i < n; i += LANES) sum = dadd(sum, vloadPart(x + start + (<usize>i << 2), n - i, 0));
+    const mean = vsplat(<f32>(dsum(sum) / n));
+    for (let i = 0; i < n; i += LANES) {
+      const at = start + (<usize>i << 2);
+      vstorePart(y + at, vsub(vloadPart(x + at, n - i, 0), mean), n - i);
+    }
   }
 }
 

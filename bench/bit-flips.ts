@@ -7,6 +7,7 @@
  *
  * `bits`: every bit flips at the rate. `cells`: of the two-bit cells only 01 and 10 err, one of their bits at the rate.
  */
+
 import { parseArgs } from 'node:util';
 import { Random } from '../src/core/random.ts';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
@@ -16,7 +17,8 @@ import { openModel } from '../src/model/open.node.ts';
 import type { Model } from '../src/model/types.ts';
 import { cellEnergy, countCells } from '../src/numeric/cells.ts';
 import { entry, isBlocked } from '../src/numeric/registry.ts';
-import { evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { matrices } from '../src/quantize/sensitivity.ts';
 import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
@@ -100,7 +102,7 @@ function withValues(model: Model, values: ReadonlyMap<string, Float32Array>): Mo
 
 const model = await openModel(positionals[0] ?? assetPath('tiny'));
 const kernels = await createWasmKernels({ threads: 1 });
-const tokens = await evaluationTokens(model, {
+const tokens = await evaluationTokens(nodeHost, model, {
   files: options.evaluation === undefined ? undefined : [options.evaluation],
   tokens: tokenCount,
 });

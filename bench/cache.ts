@@ -10,8 +10,9 @@
  */
 import { solve } from '../src/allocate/solve.ts';
 import type { Group } from '../src/allocate/types.ts';
+import type { CacheState } from '../src/graph/states.ts';
 import { cacheBytes, isLlamaCppCache } from '../src/model/cache-formats.ts';
-import { cacheGroups, chosenCache, uniformCache } from '../src/pipeline/plan/cache-groups.ts';
+import { cacheGroups, uniformCache } from '../src/pipeline/plan/cache-groups.ts';
 import { openRunBench } from './support/run-prices.ts';
 
 /** Context that bytes are told for. */
@@ -20,14 +21,14 @@ const CONTEXT = 1024;
 const bench = await openRunBench('bench-cache');
 const { session, sequences, workspace } = bench;
 const { cache: prices = [] } = await session.priceRun(async () => sequences, workspace, { cache: true });
-const bytes = (name: string): number => cacheBytes(bench.model.config, name, CONTEXT);
+const bytes = (state: CacheState, name: string): number => cacheBytes(state, name, CONTEXT);
 const resources = [{ name: 'kv', fixed: 0, cost: () => 0, cacheCost: bytes }];
 const groups = cacheGroups(prices, resources);
 const forLlamaCpp = cacheGroups(prices, resources, isLlamaCppCache);
 
 async function report(name: string, names: readonly string[]): Promise<void> {
   const chosen = groups.map(({ options }, i) => options.find(({ id }) => id === names[i])!);
-  const cache = chosenCache(prices, new Map(groups.map(({ id }, i) => [id, names[i]])));
+  const cache = new Map(groups.map(({ id }, i) => [id, names[i]]));
   const taken = chosen.reduce((sum, { costs }) => sum + costs['kv'], 0);
   await bench.report(`${name}\t${taken} bytes`, chosen, { cache });
 }
@@ -37,7 +38,7 @@ function namesOf(all: readonly Group[], choice: readonly number[]): string[] {
 }
 
 for (const size of bench.quick ? ['Q8_0', 'Q4_0'] : ['Q8_0', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0']) {
-  const budgets = { kv: groups.length * bytes(size) };
+  const budgets = { kv: prices.reduce((sum, state) => sum + bytes(state, size), 0) };
   const apart = await solve({ groups: forLlamaCpp, budgets, couplings: uniformCache(prices) });
   const mixed = await solve({ groups, budgets });
   const uniform = namesOf(forLlamaCpp, apart.choice);

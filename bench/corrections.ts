@@ -14,10 +14,12 @@ import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { matrixKinds } from '../src/graph/kinds.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { correctionFactor, learnCorrections, NO_CORRECTION, type Probe } from '../src/pipeline/plan/corrections.ts';
-import { evaluationTokens, holdOut, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
-import { MOST_KL, mismatch, scoreBench, storedTruth } from '../src/pipeline/truth/rank.node.ts';
+import { evaluationTokens, holdOut, sequenceLength } from '../src/pipeline/texts.ts';
+import { coarsePalette } from '../src/pipeline/truth/candidates.ts';
+import { MOST_KL, mismatch, scoreBench } from '../src/pipeline/truth/rank.ts';
+import { storedTruth } from '../src/pipeline/truth/stored.node.ts';
 import { probePlans } from '../src/pipeline/verify/probes.ts';
 import { machine } from './support/machine.ts';
 import { median } from './support/median.ts';
@@ -46,7 +48,10 @@ const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);
 const skip = Number(options.skip);
 const heldOut = (
-  await evaluationTokens(model, { files: textFiles(options.evaluation), tokens: skip + 2 * Number(options.tokens) })
+  await evaluationTokens(nodeHost, model, {
+    files: textFiles(options.evaluation),
+    tokens: skip + 2 * Number(options.tokens),
+  })
 ).subarray(skip);
 const { searched: probed } = holdOut(heldOut, length);
 const states = await referenceStates(session.kernels, model, probed, { length, firstScored: 0 });

@@ -6,14 +6,16 @@
  *
  * Without OTHER_MODEL it evolves on one half of the embedded model's plans and judges on the other: no test of transfer.
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Random } from '../src/core/random.ts';
 import { evolve, expressionText, fitness, type Judged } from '../src/measure/metrics/emq.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
 import { openModel } from '../src/model/open.node.ts';
-import { storedTruth } from '../src/pipeline/truth/rank.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { scoreModel } from '../src/pipeline/truth/rank-model.node.ts';
+import { storedTruth } from '../src/pipeline/truth/stored.node.ts';
 import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
 
@@ -35,7 +37,7 @@ async function judgedModel(path: string, tokens: number, calibration: string | u
   const truth = await storedTruth(model);
   if (truth === undefined) throw new Error(`${path}: no stored truth; make it with bench/truth.ts`);
   const files = calibration === undefined ? undefined : [calibration];
-  const rows = await scoreModel(model, metricsNamed(STATISTICS), {
+  const rows = await scoreModel(nodeHost, model, metricsNamed(STATISTICS), {
     folder: options.work,
     seed: 0,
     calibration: { files, tokens },

@@ -6,6 +6,7 @@
  *     node bench/interaction-plans.ts [MODEL] [--tokens=8192] [--calibration=FILE] [--evaluation=FILE]
  *                                     [--calibration-tokens=16384] [--work=DIR] [--quick]
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { costRange } from '../src/allocate/problem.ts';
@@ -13,10 +14,11 @@ import { solve } from '../src/allocate/solve.ts';
 import type { Group } from '../src/allocate/types.ts';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { storedBytes } from '../src/pipeline/resources/bytes.ts';
-import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
-import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
+import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.ts';
+import { coarsePalette } from '../src/pipeline/truth/candidates.ts';
+import { scoreBench } from '../src/pipeline/truth/rank.ts';
 import { machine } from './support/machine.ts';
 import { openTruthBench, textFiles } from './support/truth-bench.ts';
 
@@ -41,7 +43,7 @@ const [metric] = metricsNamed(['kl-interactions']);
 const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);
 const tokens = Number(options.tokens ?? (options.quick ? 1024 : 8192));
-const { judged } = await heldOutTokens(model, { files: textFiles(options.evaluation), tokens });
+const { judged } = await heldOutTokens(nodeHost, model, { files: textFiles(options.evaluation), tokens });
 const states = await referenceStates(session.kernels, model, judged, { length, firstScored: 0 });
 const { tensors } = bench.candidates;
 console.log(`${machine()}; ${judged.length} tokens in windows of ${length}; intervals of 95 %`);

@@ -6,6 +6,7 @@
  *     node bench/interactions.ts [MODEL] [--formats=2,4] [--calibration=FILE] [--calibration-tokens=16384]
  *                                [--tokens=2048] [--work=DIR] [--quick]
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
@@ -13,9 +14,10 @@ import { balancedBlocks } from '../src/measure/designs.ts';
 import { spearman } from '../src/measure/metrics/rank.ts';
 import { metricsNamed } from '../src/measure/metrics/table.ts';
 import type { ModelTensor } from '../src/model/types.ts';
-import { evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { coarsePalette } from '../src/pipeline/truth/candidates.node.ts';
-import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
+import { coarsePalette } from '../src/pipeline/truth/candidates.ts';
+import { scoreBench } from '../src/pipeline/truth/rank.ts';
 import { machine } from './support/machine.ts';
 import { openTruthBench } from './support/truth-bench.ts';
 
@@ -36,7 +38,7 @@ const { model, session, text, bench } = await openTruthBench(positionals[0], opt
 const [metric] = metricsNamed(['kl-interactions']);
 const scores = (await scoreBench(bench, [metric], text)).get(metric)!;
 const length = sequenceLength(model);
-const tokens = await evaluationTokens(model, { tokens: options.quick ? 512 : Number(options.tokens) });
+const tokens = await evaluationTokens(nodeHost, model, { tokens: options.quick ? 512 : Number(options.tokens) });
 const states = await referenceStates(session.kernels, model, tokens, { length, firstScored: 0 });
 const unitOf = (tensor: ModelTensor): string => (tensor.layer < 0 ? tensor.name : `block ${tensor.layer}`);
 const units = [...Map.groupBy(bench.candidates.tensors, unitOf).values()];

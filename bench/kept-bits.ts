@@ -5,20 +5,22 @@
  *     npm run bench -- kept-bits [--quick]
  *     node bench/kept-bits.ts [MODEL] [--work=DIR] [--threads=N] [--quick]
  */
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
+import { entryMeasurementStore } from '../src/measure/entry-store.ts';
 import { measurementKey } from '../src/measure/key.ts';
 import { measureModel, textData } from '../src/measure/measure.ts';
-import { entryMeasurementStore } from '../src/measure/store.node.ts';
 import { memoryStore } from '../src/measure/store.ts';
 import type { Measurement, MeasurementStore } from '../src/measure/types.ts';
 import { openModel } from '../src/model/open.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
 import { weightCount } from '../src/pipeline/plan/wishes.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { Session } from '../src/pipeline/session.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import type { BlockStore } from '../src/quantize/encode.ts';
 import { encodePlan } from '../src/quantize/encode.ts';
 import { quantizedModel } from '../src/quantize/quantized.ts';
@@ -41,9 +43,9 @@ const LARGEST_BITS = 5.5;
 const path = positionals[0] ?? fileURLToPath(new URL('../assets/tiny', import.meta.url));
 const model = await openModel(path);
 const threads = options.threads === undefined ? undefined : Number(options.threads);
-const session = await Session.open(model, { folder: options.work, seed: SEED, threads });
+const session = await Session.open(nodeHost, model, { folder: options.work, seed: SEED, threads });
 const { kernels, runner } = session;
-const tokens = await calibrationTokens(model, { tokens: options.quick ? 4096 : 16384 }, SEED);
+const tokens = await calibrationTokens(nodeHost, model, { tokens: options.quick ? 4096 : 16384 }, SEED);
 const store = new WorkStore(options.work);
 const key = await measurementKey(kernels, model, await textData(tokens), SEED);
 const entry = await store.open({ step: 'measurement', of: ['bench', key] }, { model: model.config.name ?? 'model' });
@@ -56,7 +58,7 @@ const source = [...model.tensors.values()].reduce((sum, { shape, format }) => {
 }, 0);
 console.log(`kept ${bytes} bytes, ${(bytes / source).toFixed(3)} of the source's ${source}`);
 
-const held = await evaluationTokens(model, { tokens: options.quick ? 1024 : 4096 });
+const held = await evaluationTokens(nodeHost, model, { tokens: options.quick ? 1024 : 4096 });
 const length = sequenceLength(model);
 const states = await referenceStates(kernels, model, held, { length });
 const planners = [];

@@ -13,6 +13,7 @@
  * the table's own times are; `least` is the fastest round of `calm`, beside a prediction by the fastest of every product:
  * what a busy machine disturbs least.
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BitPlan, Group } from '../src/allocate/types.ts';
@@ -21,6 +22,7 @@ import type { Kernels } from '../src/kernels/contract.ts';
 import { openModel } from '../src/model/open.node.ts';
 import type { Model } from '../src/model/types.ts';
 import { bitsPerWeight, format } from '../src/numeric/table.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { contextOf, type Effort } from '../src/pipeline/latency/decode.ts';
 import { measureLatency } from '../src/pipeline/latency/measure.ts';
 import { observeTokens } from '../src/pipeline/latency/observe.ts';
@@ -29,8 +31,8 @@ import { productsOf } from '../src/pipeline/latency/products.ts';
 import { fittingFormat, syntheticWeights } from '../src/pipeline/latency/synthetic.ts';
 import type { Latency, LatencyStore, LatencyTable } from '../src/pipeline/latency/types.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens } from '../src/pipeline/texts.node.ts';
+import { Session } from '../src/pipeline/session.ts';
+import { calibrationTokens } from '../src/pipeline/texts.ts';
 import { matrices } from '../src/quantize/sensitivity.ts';
 import { assetPath } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
@@ -141,10 +143,11 @@ const model = await openModel(path);
 const context = contextOf(model, options.context === undefined ? undefined : Number(options.context));
 const threads = Number(options.threads);
 const palette = options.palette?.split(',');
-const session = await Session.open(model, { folder: options.work, seed: SEED, threads });
+const session = await Session.open(nodeHost, model, { folder: options.work, seed: SEED, threads });
 const { kernels } = session;
 const measurement = await session.measure(
   await calibrationTokens(
+    nodeHost,
     model,
     {
       files: options.calibration === undefined ? undefined : [options.calibration],

@@ -5,17 +5,19 @@
  *     node bench/plan-metrics.ts [MODEL] [--bits=2.5,3.5,4.5] [--palette=Q2_K,…] [--metrics=ompq,…] [--tokens=4096]
  *                                [--calibration=FILE] [--evaluation=FILE] [--calibration-tokens=16384] [--work=DIR]
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { referenceStates, scoreModels } from '../src/evaluate/evaluate.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { metrics, metricsNamed } from '../src/measure/metrics/table.ts';
-import { fileNotes } from '../src/pipeline/plan/notes.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { fileNotes } from '../src/pipeline/plan/notes.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
 import { rankingOf } from '../src/pipeline/plan/ranking.ts';
 import { budgetsOf } from '../src/pipeline/plan/wishes.ts';
-import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { scoreBench } from '../src/pipeline/truth/rank.node.ts';
+import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.ts';
+import { scoreBench } from '../src/pipeline/truth/rank.ts';
 import { machine } from './support/machine.ts';
 import { openTruthBench, textFiles } from './support/truth-bench.ts';
 
@@ -44,7 +46,7 @@ const { model, session, text, bench } = await openTruthBench(positionals[0], { .
 const scores = await scoreBench(bench, wanted, text);
 const length = sequenceLength(model);
 const tokens = options.quick ? 1024 : Number(options.tokens);
-const { judged } = await heldOutTokens(model, { files: textFiles(options.evaluation), tokens });
+const { judged } = await heldOutTokens(nodeHost, model, { files: textFiles(options.evaluation), tokens });
 const settings = {
   length,
   firstScored: 0,

@@ -9,6 +9,7 @@
  * hard. Those of the second half first draw the fewest bits allowed, so that they span the whole range of budgets.
  * `--quick`: 8 plans and fewer tokens. Work in `--work` is kept, so the bench goes on where it stopped.
  */
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,9 +20,10 @@ import type { Estimate } from '../src/evaluate/types.ts';
 import { spearman } from '../src/measure/metrics/rank.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../src/numeric/table.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { groupsOf } from '../src/pipeline/plan/groups.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { Session } from '../src/pipeline/session.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { encodePlan } from '../src/quantize/encode.ts';
 import { quantizedModel } from '../src/quantize/quantized.ts';
 import { machine } from './support/machine.ts';
@@ -77,14 +79,19 @@ function print(name: string, points: readonly Point[]): void {
 }
 
 const model = await openModel(path);
-const session = await Session.open(model, { folder: options.work, seed: SEED });
+const session = await Session.open(nodeHost, model, { folder: options.work, seed: SEED });
 const text = (file: string | undefined) => (file === undefined ? undefined : [file]);
-const sequences = await calibrationTokens(model, { files: text(options.calibration), tokens: calibrated }, SEED);
+const sequences = await calibrationTokens(
+  nodeHost,
+  model,
+  { files: text(options.calibration), tokens: calibrated },
+  SEED,
+);
 const measurement = await session.measure(sequences);
 const workspace = await session.workspace(measurement);
 const table = await session.price(measurement, workspace, 'gptq');
 const groups = groupsOf(table);
-const tokens = await evaluationTokens(model, { files: text(options.evaluation), tokens: evaluated });
+const tokens = await evaluationTokens(nodeHost, model, { files: text(options.evaluation), tokens: evaluated });
 const length = sequenceLength(model);
 const states = await referenceStates(session.kernels, model, tokens, { length });
 console.log(`${machine()}, seed ${SEED}; ` + `${calibrated} calibration and ${evaluated} evaluation tokens`);

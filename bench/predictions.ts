@@ -6,14 +6,16 @@
  *
  * Prints every plan, and by who predicted it the share inside, which is to be 90 % or more, and the mean half-width.
  */
+
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PlanPrediction } from '../src/allocate/types.ts';
 import { openModel } from '../src/model/open.node.ts';
-import { quantizeModel } from '../src/pipeline/quantize.node.ts';
-import { solveFor } from '../src/pipeline/solve.node.ts';
-import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { quantizeModel } from '../src/pipeline/quantize.ts';
+import { solveFor } from '../src/pipeline/solve.ts';
+import { calibrationTokens, heldOutTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { assetPath, tinyModel } from '../src/text/assets.node.ts';
 import { machine } from './support/machine.ts';
 
@@ -41,14 +43,14 @@ for (const path of positionals.length > 0 ? positionals : [assetPath(tinyModel)]
     const model = await openModel(path);
     const made = {
       ...{ folder, rounding: 'gptq' as const, threads: Number(options.threads), seed: SEED },
-      calibration: () => calibrationTokens(model, { tokens: TOKENS.calibration }, SEED),
-      evaluation: () => heldOutTokens(model, { tokens: TOKENS.evaluation }),
+      calibration: () => calibrationTokens(nodeHost, model, { tokens: TOKENS.calibration }, SEED),
+      evaluation: () => heldOutTokens(nodeHost, model, { tokens: TOKENS.evaluation }),
     };
     return { model, made, wishes: { bitsPerWeight: bits } };
   };
   const predicted = async (bits: number): Promise<PlanPrediction> => {
     const { model, made, wishes } = await job(bits);
-    return (await solveFor(model, wishes, made)).plans[0].prediction!;
+    return (await solveFor(nodeHost, model, wishes, made)).plans[0].prediction!;
   };
   const before: PlanPrediction[] = [];
   for (const bits of sizes) before.push(await predicted(bits));
@@ -57,7 +59,12 @@ for (const path of positionals.length > 0 ? positionals : [assetPath(tinyModel)]
     const { model, made, wishes } = await job(bits);
     const target = { kind: 'budgets', wishes } as const;
     const output = join(folder, 'out.gguf');
-    const result = await quantizeModel(model, { ...made, target, output, evaluationLength: sequenceLength(model) });
+    const result = await quantizeModel(nodeHost, model, {
+      ...made,
+      target,
+      output,
+      evaluationLength: sequenceLength(model),
+    });
     const kl = result.evaluation!.kl.mean;
     const row = [basename(path), bits.toFixed(2), `measured ${kl.toPrecision(4)}`];
     for (const [who, prediction] of [

@@ -10,19 +10,21 @@
  *
  * `--quick`: one size, 12 evaluations and fewer tokens. Work in `--work` is kept, so the bench goes on where it stopped.
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BitPlan } from '../src/allocate/types.ts';
 import { estimate } from '../src/evaluate/summary.ts';
 import { openModel } from '../src/model/open.node.ts';
-import { fileNotes } from '../src/pipeline/plan/notes.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { fileNotes } from '../src/pipeline/plan/notes.ts';
 import { Planner } from '../src/pipeline/plan/planner.ts';
 import { budgetsOf } from '../src/pipeline/plan/wishes.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
-import { type Judgement, PlanJudge } from '../src/pipeline/verify/judge.node.ts';
-import { probeResult } from '../src/pipeline/verify/learn.node.ts';
-import { searchPlan } from '../src/pipeline/verify/search.node.ts';
+import { Session } from '../src/pipeline/session.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
+import { type Judgement, PlanJudge } from '../src/pipeline/verify/judge.ts';
+import { probeResult } from '../src/pipeline/verify/learn.ts';
+import { searchPlan } from '../src/pipeline/verify/search.ts';
 import { verify } from '../src/pipeline/verify/verify.ts';
 import { assetPath } from '../src/text/assets.node.ts';
 import { packSequences } from '../src/text/packing.ts';
@@ -51,13 +53,18 @@ const judged = Number(options.judged ?? (options.quick ? 4096 : 32768));
 const files = (name: string | undefined) => (name === undefined ? undefined : [name]);
 
 const model = await openModel(positionals[0] ?? assetPath('tiny'));
-const session = await Session.open(model, { folder: options.work, seed: SEED });
-const text = await calibrationTokens(model, { files: files(options.calibration), tokens: CALIBRATION_TOKENS }, SEED);
+const session = await Session.open(nodeHost, model, { folder: options.work, seed: SEED });
+const text = await calibrationTokens(
+  nodeHost,
+  model,
+  { files: files(options.calibration), tokens: CALIBRATION_TOKENS },
+  SEED,
+);
 const measurement = await session.measure(text);
 const workspace = await session.workspace(measurement);
 const table = await session.price(measurement, workspace, 'gptq');
 const planner = new Planner({ model, table, notes: fileNotes({ rounding: 'gptq' }) });
-const tokens = await evaluationTokens(model, { files: files(options.evaluation), tokens: Infinity });
+const tokens = await evaluationTokens(nodeHost, model, { files: files(options.evaluation), tokens: Infinity });
 const length = sequenceLength(model);
 const setting = { session, measurement, workspace, length };
 const spread = (part: Int32Array, count: number): Int32Array =>

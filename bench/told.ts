@@ -8,6 +8,7 @@
  * The first run of a machine is told from built-in factors, later ones from what the earlier ones took. `--quick`: one run,
  * two threads, fewer tokens.
  */
+
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,9 +17,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openModel } from '../src/model/open.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import type { Forecast } from '../src/pipeline/preflight/types.ts';
-import { quantizeModel } from '../src/pipeline/quantize.node.ts';
-import { calibrationTokens, heldOutTokens } from '../src/pipeline/texts.node.ts';
+import { quantizeModel } from '../src/pipeline/quantize.ts';
+import { calibrationTokens, heldOutTokens } from '../src/pipeline/texts.ts';
 import { machine } from './support/machine.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -37,11 +39,11 @@ const { values: options, positionals } = parseArgs({
 async function runJob([path, output, folder]: readonly string[]): Promise<void> {
   const model = await openModel(path);
   const [calibrated, evaluated] = options.quick ? [4096, 1024] : [16384, 8192];
-  await quantizeModel(model, {
+  await quantizeModel(nodeHost, model, {
     ...{ output, folder, rounding: 'gptq', threads: Number(options.threads) },
     target: { kind: 'budgets', wishes: { bitsPerWeight: Number(options.bits) } },
-    calibration: () => calibrationTokens(model, { tokens: calibrated }, 0),
-    evaluation: () => heldOutTokens(model, { tokens: evaluated }),
+    calibration: () => calibrationTokens(nodeHost, model, { tokens: calibrated }, 0),
+    evaluation: () => heldOutTokens(nodeHost, model, { tokens: evaluated }),
     onForecast: (forecast) => console.log(JSON.stringify(forecast)),
   });
   console.log(JSON.stringify({ peak: 1024 * process.resourceUsage().maxRSS }));

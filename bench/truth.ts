@@ -5,10 +5,12 @@
  *     node bench/truth.ts [MODEL] [--out=FILE] [--plans=240] [--tokens=8192] [--calibration=FILE] [--evaluation=FILE]
  *                         [--calibration-tokens=16384] [--rounding=gptq] [--work=DIR] [--quick]
  */
+
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeWhole } from '../src/container/node.ts';
-import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
+import { heldOutTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { truthToJson } from '../src/pipeline/truth/truth.ts';
 import { roundingMethod } from '../src/quantize/rounding/table.ts';
 import { assetPath } from '../src/text/assets.node.ts';
@@ -38,7 +40,7 @@ const tokens = Number(options.tokens ?? (options.quick ? 1024 : 8192));
 console.log(`${machine()}, seed ${SEED}; ${plans} plans on ${tokens} tokens`);
 const rounding = roundingMethod(options.rounding).name;
 const { model, session, bench } = await openTruthBench(path, { ...options, rounding }, SEED);
-const { judged: heldOut } = await heldOutTokens(model, { files: textFiles(options.evaluation), tokens });
+const { judged: heldOut } = await heldOutTokens(nodeHost, model, { files: textFiles(options.evaluation), tokens });
 let reported = performance.now();
 const truth = await bench.truth({
   plans,

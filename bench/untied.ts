@@ -6,14 +6,16 @@
  *
  *     node bench/untied.ts MODEL [--calibration=FILE] [--work=DIR]
  */
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sampleRows } from '../src/measure/price.ts';
 import type { TensorMeasurement } from '../src/measure/types.ts';
 import { openModel } from '../src/model/open.node.ts';
+import { nodeHost } from '../src/pipeline/host/node.ts';
 import { storedBytes } from '../src/pipeline/resources/bytes.ts';
-import { Session } from '../src/pipeline/session.node.ts';
-import { calibrationTokens } from '../src/pipeline/texts.node.ts';
+import { Session } from '../src/pipeline/session.ts';
+import { calibrationTokens } from '../src/pipeline/texts.ts';
 import { candidates } from '../src/quantize/candidates.ts';
 import { halfCurvature } from '../src/quantize/curvature.ts';
 import { machine } from './support/machine.ts';
@@ -38,9 +40,9 @@ const ROWS = 256;
 
 const model = await openModel(positionals[0]);
 if (!model.config.tied) throw new Error(`${positionals[0]}: its head is a matrix of its own already`);
-const session = await Session.open(model, { folder: options.work, seed: SEED });
+const session = await Session.open(nodeHost, model, { folder: options.work, seed: SEED });
 const files = options.calibration === undefined ? undefined : [options.calibration];
-const text = await calibrationTokens(model, { files, tokens: CALIBRATION_TOKENS }, SEED);
+const text = await calibrationTokens(nodeHost, model, { files, tokens: CALIBRATION_TOKENS }, SEED);
 const measurement = await session.measure(text);
 const measured = await measurement.read(EMBEDDING);
 const tensor = model.tensors.get(EMBEDDING)!;

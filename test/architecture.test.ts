@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { packageVersion } from '../src/core/version.ts';
 
 /*
  * The direction of imports: lower rooms know nothing of higher ones. What a room may import stands here once, and a new
@@ -259,6 +260,23 @@ test('modules that came after Node 20 are not imported statically, so that older
     late.map(({ from, to }) => `${from} imports ${to}`),
     [],
   );
+});
+
+test('the version that files carry is package.json’s', () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  assert.equal(packageVersion, version);
+});
+
+test('the order of steps needs nothing of Node: what does is the host', () => {
+  const own = files.filter((file) => file.startsWith('pipeline/') && isNodeOnly(file));
+  assert.deepEqual(own, [
+    'pipeline/host/node.ts',
+    'pipeline/identify.node.ts',
+    'pipeline/preflight/outputs.node.ts',
+    'pipeline/preflight/room.node.ts',
+    'pipeline/truth/rank-model.node.ts',
+    'pipeline/truth/stored.node.ts',
+  ]);
 });
 
 test('docs/dependencies.md tells of every dependency, and of no other', () => {

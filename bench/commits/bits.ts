@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenBatch } from '../../src/measure/plan.ts';
-import { calibrationTokens, evaluationTokens } from '../../src/pipeline/texts.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { calibrationTokens, evaluationTokens } from '../../src/pipeline/texts.ts';
 import { compareAnswers } from './compare.ts';
 import { models, PLAIN, randomTokens, type Variant, withVariant, writeVariant } from './models.ts';
 import { pairwise, product } from './pairwise.ts';
@@ -81,8 +82,8 @@ export async function compareMeasurements(commits: Commits, folder: string, quic
 }
 
 /** Some text in sequences of an odd length. */
-async function sequences(model: Parameters<typeof calibrationTokens>[0], tokens: number): Promise<TokenBatch> {
-  const { ids } = await calibrationTokens(model, { tokens: Math.max(tokens, 512) }, SEED);
+async function sequences(model: Parameters<typeof calibrationTokens>[1], tokens: number): Promise<TokenBatch> {
+  const { ids } = await calibrationTokens(nodeHost, model, { tokens: Math.max(tokens, 512) }, SEED);
   const length = 61;
   const count = Math.floor(tokens / length);
   return { sequences: count, length, ids: ids.slice(0, count * length) };
@@ -93,7 +94,7 @@ export async function compareEvaluations(commits: Commits, folder: string): Prom
   const found: Comparison[] = [];
   for (const [name, open] of Object.entries(models)) {
     await withVariant(open, PLAIN, folder, async (reference, model) => {
-      const tokens = Array.from(await evaluationTokens(model, { tokens: 600 }));
+      const tokens = Array.from(await evaluationTokens(nodeHost, model, { tokens: 600 }));
       for (const weights of ['Q4_0', 'IQ2_S']) {
         const candidate = await writeVariant(model, { ...PLAIN, weights }, folder, 'candidate');
         for (const threads of [1, 2]) {

@@ -78,8 +78,12 @@ interface NodeEntry {
     tokens: Int32Array,
     options: { length: number },
   ): Promise<object>;
+  /** What jobs run on, since they are told; before, they found it themselves. */
+  readonly nodeHost?: object;
   readonly Session: {
-    open(model: Model, options: { folder: string; threads: number; seed: number }): Promise<WorkSession>;
+    open(
+      ...given: readonly [...host: object[], model: Model, options: { folder: string; threads: number; seed: number }]
+    ): Promise<WorkSession>;
   };
 }
 
@@ -122,7 +126,8 @@ export async function loadLibrary(root: string): Promise<Library> {
 async function measure(entry: NodeEntry, job: MeasureJob): Promise<Measured> {
   const { file, threads, folder, palette, activations } = job;
   const tokens = { ...job.tokens, ids: Int32Array.from(job.tokens.ids) };
-  const session = await entry.Session.open(await entry.openModel(file), { folder, threads, seed: SEED });
+  const host = entry.nodeHost === undefined ? [] : [entry.nodeHost];
+  const session = await entry.Session.open(...host, await entry.openModel(file), { folder, threads, seed: SEED });
   const measurement = await session.measure(tokens);
   const workspace = await session.workspace(measurement);
   const weights = (await session.price(measurement, workspace, 'gptq', palette)) as Measured['weights'];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
 import { activationMetadata, withActivationBits } from '../../src/model/activation-bits.ts';
-import { cacheMetadata, uniformCache } from '../../src/model/cache-formats.ts';
+import { cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
@@ -47,7 +47,7 @@ export async function writeVariant(model: Model, variant: Variant, folder: strin
   await writeModelGguf(model, await fileSink(path), {
     formatOf: () => weights,
     metadata: new Map([
-      ...cacheMetadata(uniformCache(model.config, ...cache)),
+      ...cacheMetadata(model.graph, withCacheFormats(model, { k: cache[0], v: cache[1] }).cache!),
       ...(activations === 0 ? [] : activationMetadata(model.tensors, bits!)),
     ]),
   });

@@ -6,9 +6,10 @@ import { evaluateModels, referenceStates } from '../../src/evaluate/evaluate.ts'
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
-import { Session } from '../../src/pipeline/session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength } from '../../src/pipeline/texts.node.ts';
-import type { Workspace } from '../../src/pipeline/workspace.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { Session } from '../../src/pipeline/session.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength } from '../../src/pipeline/texts.ts';
+import type { Workspace } from '../../src/pipeline/workspace.ts';
 import { machine } from './machine.ts';
 
 const SEED = 1;
@@ -39,10 +40,10 @@ export async function openRunBench(name: string): Promise<RunBench> {
   const text = (file: string | undefined) => (file === undefined ? undefined : [file]);
   const evaluated = values.quick ? 1024 : 4096;
   const model = await openModel(positionals[0] ?? fileURLToPath(new URL('../../assets/tiny', import.meta.url)));
-  const session = await Session.open(model, { folder: values.work, seed: SEED });
-  const sequences = await calibrationTokens(model, { files: text(values.calibration), tokens: 4096 }, SEED);
+  const session = await Session.open(nodeHost, model, { folder: values.work, seed: SEED });
+  const sequences = await calibrationTokens(nodeHost, model, { files: text(values.calibration), tokens: 4096 }, SEED);
   const workspace = await session.workspace(undefined);
-  const tokens = await evaluationTokens(model, { files: text(values.evaluation), tokens: evaluated });
+  const tokens = await evaluationTokens(nodeHost, model, { files: text(values.evaluation), tokens: evaluated });
   const length = sequenceLength(model);
   const states = await referenceStates(session.kernels, model, tokens, { length });
   console.log(`${machine()}, seed ${SEED}; ${sequences.ids.length} calibration and ${evaluated} evaluation tokens`);

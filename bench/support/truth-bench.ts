@@ -1,9 +1,10 @@
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model, ModelTensor } from '../../src/model/types.ts';
-import { Session } from '../../src/pipeline/session.node.ts';
-import { calibrationTokens } from '../../src/pipeline/texts.node.ts';
-import { TruthBench } from '../../src/pipeline/truth/bench.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { Session } from '../../src/pipeline/session.ts';
+import { calibrationTokens } from '../../src/pipeline/texts.ts';
+import { TruthBench } from '../../src/pipeline/truth/bench.ts';
 import { candidates, matrixFacts } from '../../src/quantize/candidates.ts';
 import type { RoundingName } from '../../src/quantize/types.ts';
 import { assetPath } from '../../src/text/assets.node.ts';
@@ -34,9 +35,9 @@ export async function openTruthBench(
 ): Promise<OpenedTruthBench> {
   const model = await openModel(path ?? assetPath('tiny'));
   const threads = options.threads === undefined ? undefined : Number(options.threads);
-  const session = await Session.open(model, { folder: options.work, seed, threads });
+  const session = await Session.open(nodeHost, model, { folder: options.work, seed, threads });
   const choice = { files: textFiles(options.calibration), tokens: Number(options['calibration-tokens']) };
-  const text = await calibrationTokens(model, choice, seed);
+  const text = await calibrationTokens(nodeHost, model, choice, seed);
   const { rounding = 'gptq', palette } = options;
   const formats = (tensor: ModelTensor): string[] =>
     candidates(matrixFacts(tensor, session.magnitudes), palette).map(({ name }) => name);

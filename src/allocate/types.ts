@@ -62,7 +62,7 @@ export type Coupling =
 
 /**
  * `optimal`: proven, bound = loss (to HiGHS's tolerances of 1e-9 where it did the proof). `feasible`: a plan within the budgets, gap = loss − bound ≥ 0, not proven best.
- * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: stopped with nothing
+ * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: the work was spent with nothing
  * feasible known.
  */
 export type SolveStatus = 'optimal' | 'feasible' | 'infeasible' | 'timedOut';
@@ -83,6 +83,8 @@ export interface Solution {
   readonly ranges: Readonly<Record<string, Range>>;
   /** One line: why there is no choice. */
   readonly reason?: string;
+  /** The clock ended the search, where counted work should have: another machine may find another choice. */
+  readonly byClock?: true;
 }
 
 /** Fewest and most of a resource that any choice takes, and the group whose smallest option is largest. */
@@ -103,8 +105,8 @@ export interface BitPlan {
   readonly formats: Readonly<Record<string, string>>;
   /** Format of matrices that `formats` does not name, in plans made by hand. */
   readonly default?: string;
-  /** Formats of attention's keys and values by block; absent where the KV cache was not planned. */
-  readonly cache?: { readonly k: readonly string[]; readonly v: readonly string[] };
+  /** Formats of attention's keys (`k`) and values (`v`), of every block that has them; absent where they were not planned. */
+  readonly cache?: Readonly<Record<string, readonly string[]>>;
   /** Budgets that it was solved for, by resource; absent in plans made by hand. */
   readonly budgets?: Costs;
   /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */
@@ -150,6 +152,8 @@ export interface PlanPrediction {
   /** Proven lower bound of what was made least at this size, and the distance from it. */
   readonly bound: number;
   readonly gap: number;
+  /** The clock ended the search: on another machine the plan may be another. */
+  readonly byClock?: true;
   /** What was made least, where it is not the predicted KL. */
   readonly objective?: PlanObjective;
 }

@@ -1,6 +1,6 @@
 import { availableParallelism, freemem, release, totalmem } from 'node:os';
 import { hubSettings } from '../container/hub/settings.node.ts';
-import { packageVersion } from '../core/version.node.ts';
+import { packageVersion } from '../core/version.ts';
 import { type Device, describeDevice } from '../kernels/wasm/device.ts';
 import { createWasmKernels } from '../kernels/wasm/index.ts';
 import { storePlace } from '../store/place.node.ts';
@@ -38,7 +38,7 @@ export async function environment(variables: NodeJS.ProcessEnv = process.env): P
   const limit = process.constrainedMemory();
   const isSet = (name: string): boolean => (variables[name] ?? variables[name.toLowerCase()]) !== undefined;
   return {
-    bitbudget: packageVersion(),
+    bitbudget: packageVersion,
     node: process.versions.node,
     system: `${process.platform} ${process.arch} ${release()}`,
     device,

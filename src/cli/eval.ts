@@ -89,9 +89,10 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   }
   if (base === undefined) await checkTexts(model, options, options.context);
   if (saveBase !== undefined) await makeFolders([saveBase]);
-  const { evaluateFiles } = await import('../pipeline/evaluate.node.ts');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { evaluateFiles } = await import('../pipeline/evaluate.ts');
   const evaluation = await withProgress(options, (work) =>
-    evaluateFiles(model, {
+    evaluateFiles(nodeHost, model, {
       ...work,
       original,
       base,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Model } from '../model/types.ts';
-import type { Family, FamilyMember } from '../pipeline/family/family.node.ts';
 import type { FamilyPoint } from '../pipeline/family/family.ts';
+import type { Family, FamilyMember } from '../pipeline/family/plan-family.ts';
 import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { klWords } from '../report/scale.ts';
@@ -74,11 +74,12 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: (await openKept(name, options)).model });
   const folder = await workFolder(options);
-  const { planFamily } = await import('../pipeline/family/family.node.ts');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { planFamily } = await import('../pipeline/family/plan-family.ts');
   const result = await withProgress(
     options,
     (work) =>
-      planFamily(models, {
+      planFamily(nodeHost, models, {
         ...work,
         rounding: options.rounding,
         palette,

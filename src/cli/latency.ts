@@ -30,13 +30,14 @@ export function register(program: Command): void {
 }
 
 async function latency(modelName: string, options: LatencyCommandOptions): Promise<void> {
+  const { nodeHost } = await import('../pipeline/host/node.ts');
   const { refuseUnusablePalette } = await import('../quantize/sensitivity.ts');
-  const { Session } = await import('../pipeline/session.node.ts');
+  const { Session } = await import('../pipeline/session.ts');
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const { model, folder } = await openKept(modelName, options);
   checkContext(model, options.context);
   const measured = await withProgress(options, async (work) => {
-    const session = await Session.open(model, { ...work, folder, threads: options.threads }, (magnitudes) =>
+    const session = await Session.open(nodeHost, model, { ...work, folder, threads: options.threads }, (magnitudes) =>
       refuseUnusablePalette(model, magnitudes, palette),
     );
     try {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import { expertLines } from './support/experts.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
@@ -60,11 +61,14 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
     await makeFolders([output]);
   }
   await checkTexts(model, options);
-  const { Session } = await import('../pipeline/session.node.ts');
-  const { calibrationTokens } = await import('../pipeline/texts.node.ts');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { Session } = await import('../pipeline/session.ts');
+  const { calibrationTokens } = await import('../pipeline/texts.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');
+  const { wholeName } = await import('../measure/experts.ts');
+  const { expertReach } = await import('../measure/reach.ts');
   await withProgress(options, async (work) => {
-    const session = await Session.open(model, {
+    const session = await Session.open(nodeHost, model, {
       ...work,
       folder,
       threads: options.threads,
@@ -72,25 +76,27 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
     });
     try {
       const choice = { files: options.calibration, tokens: options.calibrationTokens };
-      const measurement = await session.measure(await calibrationTokens(model, choice, options.seed));
+      const measurement = await session.measure(await calibrationTokens(nodeHost, model, choice, options.seed));
       if (output?.endsWith('.parquet')) {
         const { measurementToParquet } = await import('../measure/export.ts');
         const { writeWhole } = await import('../container/node.ts');
         await writeWhole(output, new Uint8Array(measurementToParquet(measurement)));
       } else if (output !== undefined) {
-        const { writeMeasuredImatrix } = await import('../pipeline/imatrix.node.ts');
-        await writeMeasuredImatrix(measurement, output);
+        const { writeMeasuredImatrix } = await import('../pipeline/imatrix.ts');
+        await writeMeasuredImatrix(nodeHost, measurement, output);
       }
       const { key, summaries } = measurement;
       const scale = calibration(summaries, key.sequenceLength);
-      const rows = summaries.map(({ tensor, use, sketch }) => ({
+      const rows = summaries.map(({ tensor, use, sketch, expert }) => ({
         tensor,
         use,
         loss: scale.value * sketch.kronecker,
-        relativeError: relativeError(summaries, tensor),
+        relativeError: relativeError(summaries, wholeName({ tensor, expert })),
+        ...(expert && { tokens: expert.tokens }),
       }));
-      printResult(options, { key, scale, matrices: rows }, () => [
+      printResult(options, { key, scale, matrices: rows, experts: expertReach(summaries) }, () => [
         `measured on ${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${folder}`,
+        ...expertLines(measurement),
         ...table(
           ['matrix', 'use', 'KL if rounded coarsely', '± %'],
           rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),
@@ -105,12 +111,13 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
 async function printScores(modelName: string, options: MeasureCommandOptions, names: readonly string[]): Promise<void> {
   if (options.output !== undefined)
     throw new UsageError('--metric prints scores; --output exports a measurement: give one');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
   const { metricsNamed } = await import('../measure/metrics/table.ts');
   const metrics = metricsNamed(names.flatMap((name) => name.split(',')));
   const { model, folder } = await openKept(modelName, options);
   const { scoreModel } = await import('../pipeline/truth/rank-model.node.ts');
   const rows = await withProgress(options, (work) =>
-    scoreModel(model, metrics, {
+    scoreModel(nodeHost, model, metrics, {
       ...work,
       folder,
       threads: options.threads,

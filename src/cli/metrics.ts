@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Interval } from '../measure/metrics/rank.ts';
 import type { Metric } from '../measure/metrics/types.ts';
-import type { RankedMetric } from '../pipeline/truth/rank.node.ts';
+import type { RankedMetric } from '../pipeline/truth/rank.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
@@ -68,6 +68,7 @@ async function printMetrics(options: OutputOptions): Promise<void> {
 }
 
 async function rankMetrics(modelName: string, options: RankOptions): Promise<void> {
+  const { nodeHost } = await import('../pipeline/host/node.ts');
   const { metrics, metricsNamed } = await import('../measure/metrics/table.ts');
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
@@ -75,7 +76,7 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   if (!options.quiet) console.error(announce(wanted, model.config.layers));
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>
-    rankModel(model, wanted, {
+    rankModel(nodeHost, model, wanted, {
       ...work,
       folder,
       threads: options.threads,

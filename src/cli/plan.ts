@@ -7,7 +7,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
-import type { Solved } from '../pipeline/solve.node.ts';
+import type { Solved } from '../pipeline/solve.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { KL_SCALE_LINE, klWords } from '../report/scale.ts';
 import {
@@ -109,14 +109,15 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const isEvaluated = options.probe || options.evaluation !== undefined;
   await checkTexts(model, isEvaluated ? options : { ...options, evaluationTokens: undefined });
   await makeFolders(outputs);
-  const { solveFor } = await import('../pipeline/solve.node.ts');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { solveFor } = await import('../pipeline/solve.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
-  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.node.ts');
+  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.ts');
   const weights = weightCount(model);
   const solved = await withProgress(
     options,
     async (work) =>
-      solveFor(model, wishes, {
+      solveFor(nodeHost, model, wishes, {
         ...work,
         ...options,
         palette,
@@ -124,8 +125,14 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         metric,
         folder,
         calibration: () =>
-          calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed),
-        evaluation: () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens }),
+          calibrationTokens(
+            nodeHost,
+            model,
+            { files: options.calibration, tokens: options.calibrationTokens },
+            options.seed,
+          ),
+        evaluation: () =>
+          heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens }),
         peers: true,
         facts: await fileFacts(model, modelName, path, options.calibration),
       }),

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../core/version.node.ts';
+import { packageVersion } from '../core/version.ts';
 import { errorJson, errorLine, exitCodeOf, messageOf } from './support/failure.ts';
 import { addExamples } from './support/help.ts';
 import { interruptedCode, interruptSignal, onInterrupt } from './support/interrupt.ts';
@@ -36,7 +36,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
 export function createProgram(asJson = false): Command {
   const program = new Command('bitbudget')
     .description('Give it a model and a budget; get the best model that fits.')
-    .version(packageVersion(), '-V, --version')
+    .version(packageVersion, '-V, --version')
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => void (asJson || write(usageLine(text))) });

@@ -1,13 +1,14 @@
 import type { PlanPrediction } from '../allocate/types.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
-import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.node.ts';
+import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.ts';
 import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { klWords } from '../report/scale.ts';
 import type { ReportData } from '../report/types.ts';
 import { describeActivations } from './support/activations.ts';
 import { describeCosts, formatLatency, readWishes } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
+import { expertLines } from './support/experts.ts';
 import { mixBits } from './support/formats.ts';
 import { describeBytes } from './support/output.ts';
 import { formatDuration } from './support/progress.ts';
@@ -51,6 +52,7 @@ export function summary(
     ...describeCache(plan),
     ...describeActivations(plan),
   );
+  if (result.measurement) lines.push(...expertLines(result.measurement));
   const { prediction } = plan;
   if (prediction) {
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));

@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { PeerModel } from '../pipeline/peers/types.ts';
-import { checkOutputs, makeFolders, recordPath, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { Forecast } from '../pipeline/preflight/types.ts';
 import type { QuantizeOptions, Target } from '../pipeline/quantize-options.ts';
+import { recordPath } from '../pipeline/record-path.ts';
 import { roundingNames } from '../quantize/types.ts';
 import type { ReportData } from '../report/types.ts';
 import { summary, type WrittenBeside } from './quantize-summary.ts';
@@ -100,17 +101,25 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   if (options.dryRun) return await printDryRun(model, job, options);
   await makeFolders(outputs);
   const peers = { measure: options.peers ?? false, models: await openPeers(options) };
-  const { quantizeModel } = await import('../pipeline/quantize.node.ts');
-  const { saveRun } = await import('../pipeline/run-record.node.ts');
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { quantizeModel } = await import('../pipeline/quantize.ts');
+  const { saveRun } = await import('../pipeline/run-record.ts');
   const onForecast = (forecast: Forecast) => {
     if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
   };
   const result = await withProgress(
     options,
-    (work) => quantizeModel(model, { ...work, ...job, peers, onForecast }),
+    (work) => quantizeModel(nodeHost, model, { ...work, ...job, peers, onForecast }),
     QUANTIZE_OUTLINE,
   );
-  const record = await saveRun({ model, name: shortName(modelName), output, result, facts, command: commandLine() });
+  const record = await saveRun(nodeHost, {
+    model,
+    name: shortName(modelName),
+    output,
+    result,
+    facts,
+    command: commandLine(),
+  });
   const written = await writeBeside(record, output, options);
   const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
   const closing = { ...written, lostWindow: windowLostInLlamaCpp(model.config) };
@@ -123,10 +132,11 @@ async function jobOf(
   options: QuantizeCommandOptions,
   target: Target,
 ): Promise<Omit<QuantizeOptions, 'output'>> {
-  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.node.ts');
-  const heldOut = () => heldOutTokens(model, { files: options.evaluation, tokens: options.evaluationTokens });
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.ts');
+  const heldOut = () => heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens });
   const calibration = () =>
-    calibrationTokens(model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
+    calibrationTokens(nodeHost, model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
   const { rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads } = options;
   return {
     target,

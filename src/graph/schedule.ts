@@ -57,6 +57,8 @@ class Lowerer {
   /** Last node that reads a value; the number of nodes for those that are kept. */
   readonly #lastRead: Int32Array;
   readonly #states = new Map<string, number>();
+  /** Last reads of the tiles of a name. */
+  readonly #tiles = new Map<string, number[]>();
   readonly #lent: ReadonlySet<ValueId>;
   readonly operands: Operand[] = [];
   readonly blocks: Block[] = [];
@@ -113,6 +115,7 @@ class Lowerer {
       },
       scratch: (type, shape) => told(this.#fresh({ type, shape }, index, index)),
       state: (name, type, shape) => told(this.#state(name, type, shape)),
+      tile: (name, type, shape, output) => told(this.#state(this.#freeTile(name, index, output), type, shape)),
       alias: (output, operand) => void aliases.set(output, operand),
     };
   }
@@ -159,6 +162,16 @@ class Lowerer {
     const copy = this.#fresh(this.#graph.values[output], index, this.#lastRead[output]);
     this.calls.push({ kernel: 'copy', operands: [this.operandOf[input], copy], sizes: {}, attributes: {} });
     return copy;
+  }
+
+  /** Name of the first tile that nothing reads any more. */
+  #freeTile(name: string, index: number, output: ValueId): string {
+    const busyUntil = this.#tiles.get(name) ?? [];
+    this.#tiles.set(name, busyUntil);
+    const free = busyUntil.findIndex((last) => last < index);
+    const tile = free === -1 ? busyUntil.length : free;
+    busyUntil[tile] = this.#lastRead[output];
+    return tile === 0 ? name : `${name}, ${tile + 1}`;
   }
 
   #state(name: string, type: DataType, shape: Shape): number {

@@ -38,6 +38,14 @@ export type Attribute = number | string | boolean | null | readonly Attribute[] 
 
 export type Attributes = { readonly [key: string]: Attribute };
 
+/**
+ * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `geluErf` the exact one:
+ * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x).
+ */
+export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2';
+/** Activations that gate: x times a number between 0 and 1. */
+export type GateActivation = 'silu' | 'gelu' | 'geluErf';
+
 /** One kernel at work. Operands are indices into the program's places; an absent optional operand is −1. */
 export interface Call {
   readonly kernel: string;

@@ -1,5 +1,5 @@
 import type { WorkOptions } from '../core/progress.ts';
-import type { Graph } from '../graph/types.ts';
+import { type CacheState, cacheStates } from '../graph/states.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
 import { decodeRows, encodeRows, format } from '../numeric/table.ts';
@@ -7,7 +7,7 @@ import { estimate } from './calibrate.ts';
 import { type VisitedState, visitLayers } from './metrics/passes/layers.ts';
 import { sequenceChunks, type TokenBatch } from './plan.ts';
 
-/** What it is predicted to cost to keep the keys or the values of one block in a format. */
+/** What it is predicted to cost to keep a state in a format. */
 export interface CachePrice {
   readonly format: string;
   /** Nats of KL per token, and its standard error over sequences. */
@@ -15,16 +15,14 @@ export interface CachePrice {
   readonly lossError: number;
 }
 
-export interface PricedCache {
-  readonly kind: 'k' | 'v';
-  readonly layer: number;
-  /** In the order of the formats given. */
+export interface PricedCache extends CacheState {
+  /** In the order of the formats given for it. */
   readonly prices: readonly CachePrice[];
 }
 
 export interface CachePriceOptions extends WorkOptions {
-  /** Number formats to price, whose blocks do not straddle heads. */
-  readonly formats: readonly string[];
+  /** Number formats to price a state in, whose blocks do not straddle its heads. */
+  formatsOf(state: CacheState): readonly string[];
   /** Seed of the sampled labels. */
   readonly seed: number;
 }
@@ -38,15 +36,18 @@ export async function priceCache(
   kernels: Kernels,
   model: Model,
   tokens: TokenBatch,
-  { formats, seed, signal, onProgress }: CachePriceOptions,
+  { formatsOf, seed, signal, onProgress }: CachePriceOptions,
 ): Promise<PricedCache[]> {
-  /** By state: per format and sequence. */
-  const sums = new Map<string, Float64Array[]>();
+  const states = cacheStates(model.graph).map((state) => {
+    const formats = formatsOf(state);
+    // Per format and sequence.
+    return { state, formats, sums: formats.map(() => new Float64Array(tokens.sequences)) };
+  });
+  const byName = new Map(states.map((each) => [each.state.name, each]));
   for (const { first, tokens: chunk } of sequenceChunks(tokens)) {
     const visitState = (state: VisitedState): void => {
-      const found = sums.get(state.name) ?? formats.map(() => new Float64Array(tokens.sequences));
-      sums.set(state.name, found);
-      const part = found.map((losses) => losses.subarray(first, first + chunk.sequences));
+      const { formats, sums } = byName.get(state.name)!;
+      const part = sums.map((losses) => losses.subarray(first, first + chunk.sequences));
       addState(kernels, state, formats, chunk, part);
     };
     const options = { seed: seed + first, labels: ['sampled'] as const, visitState, signal };
@@ -54,24 +55,13 @@ export async function priceCache(
     const done = first + chunk.sequences;
     onProgress?.({ stage: 'pricing cache', done, total: tokens.sequences, unit: 'sequences' });
   }
-  return statesOf(model.graph).map(({ name, kind, layer }) => ({
-    kind,
-    layer,
+  return states.map(({ state, formats, sums }) => ({
+    ...state,
     prices: formats.map((format, i) => {
-      const { mean, standardError } = estimate(sums.get(name)![i]);
+      const { mean, standardError } = estimate(sums[i]);
       return { format, loss: mean / (2 * tokens.length), lossError: standardError / (2 * tokens.length) };
     }),
   }));
-}
-
-/** Keys of all blocks, then values. */
-function statesOf({ nodes }: Graph): { name: string; kind: 'k' | 'v'; layer: number }[] {
-  const named = nodes
-    .filter(({ op }) => op === 'cache')
-    .map(({ attributes }) => attributes as { state: string; kind: string });
-  return (['k', 'v'] as const).flatMap((kind) =>
-    named.filter((state) => state.kind === kind).map(({ state }, layer) => ({ name: state, kind, layer })),
-  );
 }
 
 function addState(

@@ -1,5 +1,5 @@
 import { BitbudgetError } from '../core/errors.ts';
-import { kindName, wholeName } from './experts.ts';
+import { wholeName } from './experts.ts';
 import type { Factor, UseSummary } from './types.ts';
 
 export type { Factor } from './types.ts';
@@ -18,7 +18,7 @@ export type { Factor } from './types.ts';
 export function useFactors(summaries: readonly UseSummary[], tokens: number): Factor[] {
   const own = summaries.map(({ sketch }) => ratioToKronecker([sketch], 'rowProducts', tokens));
   const factors = [...own];
-  const kinds = Map.groupBy(summaries.keys(), (i) => `${kindName(summaries[i].tensor)} ${summaries[i].use}`);
+  const kinds = Map.groupBy(summaries.keys(), (i) => `${summaries[i].kind} ${summaries[i].use}`);
   for (const same of kinds.values()) {
     if (same.length === 1) continue;
     const pooled = ratioToKronecker(
@@ -100,7 +100,7 @@ export function unbiasedRatio(summaries: readonly UseSummary[], tokens: number):
  * @throws BitbudgetError when the tensor was not measured
  */
 export function relativeError(summaries: readonly UseSummary[], tensor: string): number {
-  const uses = summaries.filter((summary) => wholeName(summary.tensor) === tensor);
+  const uses = summaries.filter((summary) => wholeName(summary) === tensor);
   if (uses.length === 0)
     throw new BitbudgetError(`${tensor} was not measured: it is no matrix of this measurement's model`);
   const perSequence = new Float64Array(uses[0].sketch.rowProducts.length);

@@ -1,12 +1,11 @@
 import type { Kernels } from '../kernels/contract.ts';
 import { rowErrors } from './price.ts';
 import { finishSketch, type ReferencePerturbation, type SketchSums, sketchSums } from './sketch.ts';
-import type { KroneckerTerm, MatrixUse, UseMeasurement } from './types.ts';
+import type { KroneckerTerm, MeasuredMatrix, UseMeasurement } from './types.ts';
 
 /** Sums over tokens that become the weighted Kronecker factors of one matrix, one half of the sequences after the other. */
 export interface FactorSums {
-  readonly tensor: string;
-  readonly use: MatrixUse;
+  readonly matrix: MeasuredMatrix;
   readonly rows: number;
   readonly columns: number;
   /** Finished halves. */
@@ -31,15 +30,14 @@ export interface HalfSums {
 }
 
 export function openFactors(
-  { tensor, use }: { readonly tensor: string; readonly use: MatrixUse },
+  matrix: MeasuredMatrix,
   rows: number,
   perturbation: ReferencePerturbation,
   sequences: number,
 ): FactorSums {
   const { columns } = perturbation;
   return {
-    tensor,
-    use,
+    matrix,
     rows,
     columns,
     terms: [],
@@ -74,8 +72,7 @@ export function measuredUse(sums: FactorSums): UseMeasurement {
   const [rounding, pricing] = sums.terms;
   const kronecker = (sums.kronecker[0] + sums.kronecker[1]) / 2;
   return {
-    tensor: sums.tensor,
-    use: sums.use,
+    ...sums.matrix,
     rounding,
     pricing,
     importance: Float32Array.from(sums.inputEnergy, (value) => value / sums.inputRows),

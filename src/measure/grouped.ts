@@ -7,6 +7,8 @@ import type { UseMeasurement } from './types.ts';
 /** Stacked matrices of experts and the rows that they worked on. */
 export interface GroupedShape {
   readonly tensor: string;
+  /** Role of the tensor. */
+  readonly kind: string;
   readonly experts: number;
   /** Rows of one expert's matrix. */
   readonly rows: number;
@@ -30,6 +32,9 @@ export interface GroupedRows {
   readonly tokens: number;
 }
 
+/** Tokens of a half below which an expert is hardly reached: its factors are filled up to so many with average ones. */
+export const HARDLY_REACHED = 16;
+
 /**
  * Sums of stacked matrices, each by the rows that its expert got. A token that an expert did not get has no gradient there,
  * so its factors are those of a dense matrix over all tokens, and prices of experts add up.
@@ -41,12 +46,15 @@ export class GroupedFactors {
   /** Σ_t w_t·x_t·x_tᵀ of the current half, in the backend's memory. */
   readonly #gram: readonly Float32Array[];
   readonly #energy: readonly Float64Array[];
+  /** Slots of every expert in the current half. */
   readonly #counts: number[];
+  /** Slots of every expert in each finished half. [half][expert] */
+  readonly #finished: number[][] = [];
   #tokens = 0;
 
   /** @param weight the matrices, [experts·rows, columns] */
   constructor(kernels: Kernels, shape: GroupedShape, weight: Float32Array) {
-    const { tensor, experts, rows, columns, sequences } = shape;
+    const { tensor, kind, experts, rows, columns, sequences } = shape;
     this.#kernels = kernels;
     this.#shape = shape;
     const each = Array.from({ length: experts }, (_, expert) => expert);
@@ -58,7 +66,8 @@ export class GroupedFactors {
         changed.set(weight.subarray(from, from + columns), r * columns);
       }
       const perturbation = referencePerturbation(changed, columns, stride);
-      return openFactors({ tensor: expertName(tensor, expert), use: 'linear' }, rows, perturbation, sequences);
+      const matrix = { tensor: expertName(tensor, expert), use: 'linear', kind } as const;
+      return openFactors(matrix, rows, perturbation, sequences);
     });
     this.#gram = each.map(() => kernels.f32(columns * columns));
     this.#energy = each.map(() => kernels.f64(rows));
@@ -78,25 +87,38 @@ export class GroupedFactors {
     }
   }
 
-  /** Ends a half of the sequences. Experts that no token reached are given what an average slot of the block costs. */
+  /**
+   * Ends a half of the sequences. What hardly reached experts lack to `HARDLY_REACHED` slots is taken from an average slot
+   * of the block: the mean of both times the slots that they got, one at least.
+   */
   finishHalf(): void {
-    const slots = this.#counts.reduce((sum, count) => sum + count, 0);
-    const pooled = this.#pooled(slots);
+    const pooled = this.#pooled();
     for (const [expert, sums] of this.#factors.entries()) {
-      const reached = this.#counts[expert] > 0;
-      const a = reached ? Float32Array.from(this.#gram[expert]) : pooled.a.slice();
-      const rowEnergy = reached ? Float64Array.from(this.#energy[expert]) : pooled.energy;
-      if (!reached) addInputEnergy(sums, diagonalOf(pooled.a), 1);
+      const count = this.#counts[expert];
+      const a = Float32Array.from(this.#gram[expert]);
+      const rowEnergy = Float64Array.from(this.#energy[expert]);
+      const missing = HARDLY_REACHED - count;
+      if (missing > 0) {
+        const share = Math.max(1, count) / HARDLY_REACHED;
+        for (let i = 0; i < a.length; i++) a[i] = share * (a[i] + missing * pooled.a[i]);
+        addPrior(rowEnergy, missing / HARDLY_REACHED);
+      }
+      if (count === 0) addInputEnergy(sums, pooled.inputs, 1);
       finishHalf(this.#kernels, sums, { a, rowEnergy, count: this.#tokens });
       this.#gram[expert].fill(0);
       this.#energy[expert].fill(0);
-      this.#counts[expert] = 0;
     }
+    this.#finished.push([...this.#counts]);
+    this.#counts.fill(0);
     this.#tokens = 0;
   }
 
   uses(): UseMeasurement[] {
-    return this.#factors.map(measuredUse);
+    const { tensor } = this.#shape;
+    return this.#factors.map((sums, index) => {
+      const [rounding, pricing] = this.#finished;
+      return { ...measuredUse(sums), expert: { tensor, index, tokens: [rounding[index], pricing[index]] } };
+    });
   }
 
   close(): void {
@@ -144,16 +166,28 @@ export class GroupedFactors {
     });
   }
 
-  /** What one slot of the block costs on average. */
-  #pooled(slots: number): { a: Float32Array; energy: Float64Array } {
-    const { rows, columns } = this.#shape;
+  /** What one slot of the block costs on average, and the squares of its inputs. */
+  #pooled(): { a: Float32Array; inputs: Float64Array } {
+    const { columns } = this.#shape;
+    const slots = Math.max(
+      1,
+      this.#counts.reduce((sum, count) => sum + count, 0),
+    );
     const a = new Float32Array(columns * columns);
-    for (const gram of this.#gram) for (let i = 0; i < a.length; i++) a[i] += gram[i] / Math.max(1, slots);
-    return { a, energy: new Float64Array(rows).fill(1 / rows) };
+    for (const gram of this.#gram) for (let i = 0; i < a.length; i++) a[i] += gram[i] / slots;
+    const inputs = new Float64Array(columns);
+    const rows = Math.max(
+      1,
+      this.#factors.reduce((sum, { inputRows }) => sum + inputRows, 0),
+    );
+    for (const { inputEnergy } of this.#factors) for (let c = 0; c < columns; c++) inputs[c] += inputEnergy[c] / rows;
+    return { a, inputs };
   }
 }
 
-function diagonalOf(matrix: Float32Array): Float64Array {
-  const columns = Math.sqrt(matrix.length);
-  return Float64Array.from({ length: columns }, (_, i) => matrix[i * columns + i]);
+/** Mixes an even share of all rows into shares of energy: rows of experts have nothing in common but their number. */
+function addPrior(energy: Float64Array, weight: number): void {
+  const total = energy.reduce((sum, value) => sum + value, 0);
+  for (let i = 0; i < energy.length; i++)
+    energy[i] = (total > 0 ? ((1 - weight) * energy[i]) / total : 0) + weight / energy.length;
 }

@@ -1,9 +1,10 @@
+import { wholeName } from './experts.ts';
 import type { Measurement } from './types.ts';
 
-/** Σx² of the inputs of one matrix and the tokens summed over, as llama.cpp's importance matrix keeps them. */
+/** Σx² of the inputs and the tokens summed over, as llama.cpp's importance matrix keeps them: of stacked matrices each. */
 export interface ImportanceSums {
-  readonly sums: Float32Array; // [columns]
-  readonly counts: Float32Array; // [1]
+  readonly sums: Float32Array; // [matrices, columns]
+  readonly counts: Float32Array; // [matrices]
 }
 
 /**
@@ -12,11 +13,23 @@ export interface ImportanceSums {
  */
 export function importanceSums({ key, summaries }: Measurement): Map<string, ImportanceSums> {
   const tokens = key.sequences * key.sequenceLength;
-  const linear = summaries.filter(({ use }) => use === 'linear');
-  return new Map(
-    linear.map(({ tensor, importance }) => [
-      tensor,
-      { sums: importance.map((mean) => mean * tokens), counts: Float32Array.of(tokens) },
-    ]),
+  const linear = Map.groupBy(
+    summaries.filter(({ use }) => use === 'linear'),
+    wholeName,
   );
+  return new Map(
+    [...linear].map(([name, matrices]) => {
+      const counts = Float32Array.from(matrices, ({ expert }) =>
+        expert ? expert.tokens[0] + expert.tokens[1] : tokens,
+      );
+      const sums = matrices.map(({ importance }, i) => importance.map((mean) => mean * counts[i]));
+      return [name, { sums: joined(sums), counts }];
+    }),
+  );
+}
+
+function joined(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.length * arrays[0].length);
+  for (const [i, array] of arrays.entries()) all.set(array, i * array.length);
+  return all;
 }

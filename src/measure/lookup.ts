@@ -45,6 +45,7 @@ export function measureLookup(task: LookupTask): UseMeasurement {
     return {
       tensor: tensor.name,
       use: 'lookup',
+      kind: tensor.role,
       rounding: terms[0],
       pricing: terms[1],
       importance: new Float32Array(columns).fill(1),

@@ -250,8 +250,8 @@ async function openUse(
   );
   const perturbation = referencePerturbation(values, columns, stride);
   run.memory.set(delta, perturbation.delta);
-  const described = { tensor: use.tensor, use: 'linear' } as const;
-  return openFactors(described, rows, perturbation, sequences);
+  const kind = run.model.tensors.get(use.tensor)!.role;
+  return openFactors({ tensor: use.tensor, use: 'linear', kind }, rows, perturbation, sequences);
 }
 
 /** Reads the stacked matrices once, for their perturbations. */
@@ -263,5 +263,6 @@ async function openGrouped(
 ): Promise<GroupedFactors> {
   const weight = new Float32Array(experts * rows * columns);
   await run.device.read({ buffer: run.memory.weight(use.tensor) }, weight);
-  return new GroupedFactors(kernels, { tensor: use.tensor, experts, rows, columns, sequences }, weight);
+  const kind = run.model.tensors.get(use.tensor)!.role;
+  return new GroupedFactors(kernels, { tensor: use.tensor, kind, experts, rows, columns, sequences }, weight);
 }

@@ -13,7 +13,7 @@ import type {
 } from './types.ts';
 
 /** Changes whenever the meaning of what is stored changes; older files are measured anew. */
-export const MEASUREMENT_VERSION = 3;
+export const MEASUREMENT_VERSION = 4;
 
 export function keyText(key: MeasurementKey): string {
   return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed, key.arithmetic].join('/');
@@ -24,6 +24,8 @@ export function summaryOf(use: UseMeasurement): UseSummary {
   return {
     tensor: use.tensor,
     use: use.use,
+    kind: use.kind,
+    ...(use.expert === undefined ? {} : { expert: use.expert }),
     rows: use.rounding.b.length,
     columns: use.importance.length,
     importance: use.importance,

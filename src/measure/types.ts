@@ -51,10 +51,28 @@ export interface Sketch {
   readonly rows: number;
 }
 
-/** One use of a matrix, measured. */
-export interface UseMeasurement {
+/** Which of several stacked matrices was measured, and by how much text. */
+export interface MeasuredExpert {
+  /** The tensor that they are stacked in. */
+  readonly tensor: string;
+  readonly index: number;
+  /** Tokens that it got of the sequences that rounding may see, and of the others. */
+  readonly tokens: readonly [number, number];
+}
+
+/** What was measured: a matrix of the network in one of its uses. */
+export interface MeasuredMatrix {
+  /** What it is filed under: the tensor's name, of stacked matrices `expertName`. */
   readonly tensor: string;
   readonly use: MatrixUse;
+  /** The tensor's role: the same matrix of all blocks, and all experts, share what little is known of each (calibrate.ts). */
+  readonly kind: string;
+  /** Of one of several stacked matrices. */
+  readonly expert?: MeasuredExpert;
+}
+
+/** One use of a matrix, measured. */
+export interface UseMeasurement extends MeasuredMatrix {
   /** From the sequences that rounding may see (even ones), and from the others, which price its result. */
   readonly rounding: KroneckerTerm;
   readonly pricing: KroneckerTerm;
@@ -75,9 +93,7 @@ export interface TensorMeasurement {
 }
 
 /** A use of a matrix without its factors: a row of the sensitivity table. */
-export interface UseSummary {
-  readonly tensor: string;
-  readonly use: MatrixUse;
+export interface UseSummary extends MeasuredMatrix {
   readonly rows: number;
   readonly columns: number;
   /** E[x²] per column, [columns] */
@@ -121,7 +137,7 @@ export interface ResumePoint {
   readonly probability: Float32Array;
 }
 
-/** Keeps measurements. `store.node.ts` keeps them in a file, `memoryStore` until the process ends. */
+/** Keeps measurements. `entry-store.ts` keeps them in an entry of the store, `memoryStore` until the process ends. */
 export interface MeasurementStore {
   /** The measurement of `key` when it is finished. */
   find(key: MeasurementKey): Promise<Measurement | undefined>;

@@ -9,14 +9,14 @@ export interface CheckpointNames {
   readonly head?: string;
 }
 
-const FIRST = 'layers.0.input_layernorm.weight';
+/** Before the first block of a stack of layers. */
+const FIRST = /^(.*\.)?layers\.0\./;
 const INNER = 'model.';
 
 /** @param tensors by the names of the file */
 export function checkpointNames(tensors: ReadonlyMap<string, unknown>): CheckpointNames {
-  const prefixes = [...tensors.keys()]
-    .filter((name) => name === FIRST || name.endsWith(`.${FIRST}`))
-    .map((name) => name.slice(0, -FIRST.length));
+  const firsts = [...tensors.keys()].map((name) => FIRST.exec(name)).filter((found) => found !== null);
+  const prefixes = [...new Set(firsts.map(([, before = '']) => before))];
   // A model of several parts may have another stack of such layers.
   const preferred = [INNER, '', ...prefixes.filter((prefix) => /language|text|llm/.test(prefix)), ...prefixes];
   const prefix = preferred.find((each) => prefixes.includes(each)) ?? INNER;

@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fingerprintOf, tensorDigests } from '../model/fingerprint.ts';
 import type { Model } from '../model/types.ts';
-import type { WorkStore } from '../store/store.node.ts';
+import type { Store } from '../store/types.ts';
 
 /** Changes whenever the same files would give other digests. */
 const DIGEST_VERSION = 1;
@@ -20,7 +20,7 @@ interface KeptDigests {
  * @param path of the file or folder that it was opened from
  * @param records whether digests are kept for later runs
  */
-export function rememberDigests(model: Model, path: string, store: WorkStore, records = true): Model {
+export function rememberDigests(model: Model, path: string, store: Store, records = true): Model {
   let fingerprint: Promise<string> | undefined;
   return {
     ...model,
@@ -31,7 +31,7 @@ export function rememberDigests(model: Model, path: string, store: WorkStore, re
   };
 }
 
-async function remembered(model: Model, path: string, store: WorkStore, records: boolean): Promise<string> {
+async function remembered(model: Model, path: string, store: Store, records: boolean): Promise<string> {
   const place = await realpath(path);
   const files = await describeFiles(place);
   const kept = await readKept(store, place);
@@ -47,14 +47,14 @@ async function remembered(model: Model, path: string, store: WorkStore, records:
 
 const KEY = { step: 'digests', of: DIGEST_VERSION };
 
-async function readKept(store: WorkStore, place: string): Promise<KeptDigests | undefined> {
+async function readKept(store: Store, place: string): Promise<KeptDigests | undefined> {
   const entry = await store.find(KEY);
   const bytes = await entry?.get(place);
   await entry?.close();
   return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as KeptDigests);
 }
 
-async function record(store: WorkStore, place: string, kept: KeptDigests): Promise<void> {
+async function record(store: Store, place: string, kept: KeptDigests): Promise<void> {
   const entry = await store.open(KEY, { model: 'all models' });
   await entry.put(place, new TextEncoder().encode(JSON.stringify(kept))).finally(() => entry.close());
 }

@@ -4,12 +4,12 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { PeerModel } from './peers/types.ts';
-import type { FileFacts } from './plan/notes.node.ts';
+import type { FileFacts } from './plan/notes.ts';
 import type { Wishes } from './plan/wishes.ts';
 import type { Forecast } from './preflight/types.ts';
 import type { Deployment } from './resources/types.ts';
-import type { HeldOut } from './texts.node.ts';
-import type { SolverChoice } from './verify/search.node.ts';
+import type { HeldOut } from './texts.ts';
+import type { SolverChoice } from './verify/search.ts';
 
 /** What the file must be: within budgets, or as a plan says. */
 export type Target =

@@ -1,5 +1,6 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
+import { cacheOfLists } from '../model/cache-formats.ts';
 import type { ModelTensor, Network } from '../model/types.ts';
 import { decodeRows, format, rowBytes } from '../numeric/table.ts';
 import { type BlockStore, plannedFormat, type Slice, slices } from './encode.ts';
@@ -21,13 +22,16 @@ export function quantizedModel<N extends Network>(
     tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
   }
   const { cache: _, activations: __, ...kept } = model;
-  const made = { ...kept, tensors, ...(only === everything && roundings(plan)) };
+  const made = { ...kept, tensors, ...(only === everything && roundings(model, plan)) };
   return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} } as unknown as N;
 }
 
 /** What a plan rounds beside matrices. */
-function roundings({ cache, activations }: BitPlan): Pick<Network, 'cache' | 'activations'> {
-  return { cache, activations: activations && new Map(Object.entries(activations)) };
+function roundings({ graph }: Network, { cache, activations }: BitPlan): Pick<Network, 'cache' | 'activations'> {
+  return {
+    cache: cache && cacheOfLists(graph, cache, 'plan'),
+    activations: activations && new Map(Object.entries(activations)),
+  };
 }
 
 function everything(): boolean {
@@ -60,10 +64,7 @@ function quantizedTensor(
     return blocks;
   };
   return {
-    name: tensor.name,
-    role: tensor.role,
-    layer: tensor.layer,
-    shape: tensor.shape,
+    ...tensor,
     format: formatName,
     loadBlocks,
     load: async (start = 0, end = rows) => {

@@ -16,6 +16,8 @@ export interface TokenBatch {
   readonly length: number;
   /** [sequences, length] */
   readonly ids: Int32Array;
+  /** Twice as much of the same text, for what these hardly reach; absent where there is no more. */
+  readonly more?: () => TokenBatch;
 }
 
 /** Text as a language model reads it: `tokens` and `positions`. */

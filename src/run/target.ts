@@ -26,13 +26,11 @@ function inputBits({ activations }: Network): Target['inputBits'] {
   return activations && ((name) => activations.get(name));
 }
 
-/** States are named `blk.N.k` and `blk.N.v`. */
 function stateFormat({ cache }: Network): Target['stateFormat'] {
   return (
     cache &&
     ((state) => {
-      const [, layer, kind] = /^blk\.(\d+)\.([kv])$/.exec(state) ?? [];
-      const name = kind === undefined ? undefined : cache[kind as 'k' | 'v'][Number(layer)];
+      const name = cache.get(state);
       return name === undefined || name === 'F32' ? undefined : formatOf(name);
     })
   );

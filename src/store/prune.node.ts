@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { WorkStore } from './store.node.ts';
-import type { EntryInfo } from './types.ts';
+import type { EntryInfo, PrunableStore } from './types.ts';
 
 /** What goes first: entries unused for longer than `olderMs`, then those used longest ago until `keepBytes` are left. */
 export interface PruneLimits {
@@ -22,7 +21,7 @@ const MOST_BYTES = 100e9;
 const MOST_SHARE = 0.25;
 
 /** Removes what lies beyond the limits and is not in use. */
-export async function prune(store: WorkStore, limits: PruneLimits, now = Date.now()): Promise<Pruned> {
+export async function prune(store: PrunableStore, limits: PruneLimits, now = Date.now()): Promise<Pruned> {
   await store.sweep();
   const doomed = beyond(await store.list(), limits, now);
   const removed: EntryInfo[] = [];
@@ -35,7 +34,7 @@ export async function prune(store: WorkStore, limits: PruneLimits, now = Date.no
  * Removes what a store holds too long or too much of: whoever has worked with it calls this at the end. What cannot be removed
  * now is left to the next.
  */
-export async function evict(store: WorkStore): Promise<Pruned> {
+export async function evict(store: PrunableStore): Promise<Pruned> {
   const disk = await statfs(store.folder).catch(() => undefined);
   if (disk === undefined) return { removed: [], kept: [] };
   const { bsize, blocks } = disk;

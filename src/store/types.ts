@@ -48,6 +48,25 @@ export interface Entry extends Records {
   discard(): Promise<void>;
 }
 
+/** All that is kept in one place. Any number of jobs, threads and processes may work with it. */
+export interface Store {
+  /** As people know it: a folder. */
+  readonly folder: string;
+  /** Opens the entry of a key, made when absent. The caller closes it. @throws BitbudgetError when it cannot be made */
+  open(key: EntryKey, label: EntryLabel): Promise<Entry>;
+  /** Opens the entry of a key where it is there; makes nothing. */
+  find(key: EntryKey): Promise<Entry | undefined>;
+  /**
+   * Opens the entry of one job out of several with the same results: what other jobs of the group have is shared, and
+   * each removes its own.
+   * @param group what all the jobs' records depend on
+   * @param job what this one is for
+   */
+  openJob(group: EntryKey, job: unknown, label: EntryLabel): Promise<Entry>;
+  /** Removes what was kept too long, or is too much: whoever has added to it calls this at the end. */
+  evict(): Promise<void>;
+}
+
 /** An entry as it is listed. */
 export interface EntryInfo extends EntryLabel {
   /** Name of its folder. */
@@ -57,4 +76,15 @@ export interface EntryInfo extends EntryLabel {
   /** When it was last opened, in ms since 1970. */
   readonly usedAt: number;
   readonly inUse: boolean;
+}
+
+/** What entries are removed from. */
+export interface PrunableStore {
+  readonly folder: string;
+  /** All entries, those used last first. */
+  list(): Promise<EntryInfo[]>;
+  /** Removes an entry. @returns false when it is in use */
+  remove(entry: Pick<EntryInfo, 'id'>): Promise<boolean>;
+  /** Removes what killed removals left. */
+  sweep(): Promise<void>;
 }

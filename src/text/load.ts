@@ -14,7 +14,10 @@ export interface LoadedText {
  */
 export async function loadBlobs(blobs: readonly Blob[]): Promise<LoadedText> {
   const parts = await Promise.all(
-    blobs.map(async (blob) => decodeText(await unzipped(blob), (blob as File).name ?? 'text')),
+    blobs.map(async (blob) => {
+      const name = (blob as File).name ?? 'text';
+      return decodeText(await gunzipped(new Uint8Array(await blob.arrayBuffer()), name), name);
+    }),
   );
   return describeText(parts.join(''));
 }
@@ -38,12 +41,13 @@ export async function describeText(text: string): Promise<LoadedText> {
   return { text, hash };
 }
 
-async function unzipped(blob: Blob): Promise<Uint8Array> {
-  const head = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
-  if (!isGzip(head)) return new Uint8Array(await blob.arrayBuffer());
+/** Bytes, gunzipped where they are gzip. @param name for the message @throws FormatError when the gzip data is damaged */
+export async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  if (!isGzip(bytes)) return bytes;
   try {
-    return new Uint8Array(await new Response(blob.stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer());
+    const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+    return new Uint8Array(await new Response(stream.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer());
   } catch {
-    throw new FormatError(`${(blob as File).name ?? 'text'}: damaged gzip data; fetch the file again`);
+    throw new FormatError(`${name}: damaged gzip data; fetch the file again`);
   }
 }

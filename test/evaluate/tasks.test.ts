@@ -5,7 +5,8 @@ import { pairedDifference, scoreTasks, share } from '../../src/evaluate/tasks/co
 import { readTasks } from '../../src/evaluate/tasks/read.ts';
 import type { AnswerTask, ChoiceTask } from '../../src/evaluate/tasks/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import { evaluateTasks } from '../../src/pipeline/evaluate-tasks.node.ts';
+import { evaluateTasks } from '../../src/pipeline/evaluate-tasks.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { generate } from '../../src/run/generate.ts';
 import { createSession } from '../../src/run/session.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -211,7 +212,7 @@ test('what is too long loses its beginning and is told; a model against itself l
     lines({ prompt, choices: [' a', ' b', ' c'], answer: 0 }, { prompt: 'one', answer: 'two' }),
     'x.jsonl',
   );
-  const scores = await evaluateTasks(model, tasks, { original: model, threads: 1 });
+  const scores = await evaluateTasks(nodeHost, model, tasks, { original: model, threads: 1 });
   assert.deepEqual(
     scores.map(({ measure, cut, against }) => [
       measure,

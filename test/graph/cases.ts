@@ -159,6 +159,15 @@ function runsCase({ a, b, index }: Dimensions, draw: Draw, backward: boolean): O
   return { inputs: inputs.map(given), sizes: { sequences: runs, length: count } };
 }
 
+/** Sequences of at least one row, of which the first or the last is taken. */
+function endRowsCase({ a, b, index }: Dimensions, draw: Draw, backward: boolean): OpCase {
+  const [sequences, length] = [draw.pick(1, 2, 3), Math.max(1, a)];
+  const x = draw.rows(sequences * length, b);
+  const dy = { ...draw.rows(sequences, b), shape: [{ of: 'sequences', times: 1 }, b] };
+  const attributes = { end: index % 2 === 0 ? 'first' : 'last' };
+  return { inputs: backward ? [dy, x] : [x], attributes, sizes: { sequences, length } };
+}
+
 /** Slots of tokens in some order. @param a tokens */
 function slots(a: number, draw: Draw): { k: number; count: number; order: Given } {
   const k = draw.pick(1, 2, 3);
@@ -226,14 +235,6 @@ const cases: Readonly<Record<string, CaseOf>> = {
   scale: ({ a, b, index }, draw) => ({
     inputs: [draw.rows(a, b)],
     attributes: { factor: [0.7, -3, 0, 1, 0.5][index % 5] },
-  }),
-  columns: ({ a, b, c }, draw) => ({
-    inputs: [draw.rows(a, b + c + 2)],
-    attributes: { start: draw.pick(0, b, c), count: Math.min(b, c) },
-  }),
-  placeColumns: ({ a, b, c }, draw) => ({
-    inputs: [draw.rows(a, b)],
-    attributes: { start: draw.pick(0, c), width: b + c + 2 },
   }),
   gated: ({ a, b, index }, draw) => ({
     inputs: [draw.rows(a, b), draw.rows(a, b)],
@@ -309,6 +310,17 @@ const cases: Readonly<Record<string, CaseOf>> = {
   patchesTransposed: (sizes, draw) => windowsCase(sizes, draw, true),
   meanRows: (sizes, draw) => runsCase(sizes, draw, false),
   meanRowsBackward: (sizes, draw) => runsCase(sizes, draw, true),
+  center: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
+  columns: ({ a, b, c }, draw) => ({
+    inputs: [draw.rows(a, b + c + 1)],
+    attributes: { start: draw.pick(0, 1), count: b },
+  }),
+  columnsPlaced: ({ a, b, c }, draw) => ({
+    inputs: [draw.rows(a, b)],
+    attributes: { start: draw.pick(0, 1), width: b + c + 1 },
+  }),
+  endRows: (sizes, draw) => endRowsCase(sizes, draw, false),
+  endRowsBackward: (sizes, draw) => endRowsCase(sizes, draw, true),
   sampledScore: ({ a, b }, draw) => ({
     inputs: [draw.rows(a, Math.max(1, b)), draw.uniform(a)],
     attributes: { state: 's' },

@@ -6,7 +6,7 @@ import { allRows, rewrite } from '../../src/graph/rewrite.ts';
 import type { Attributes, Graph, Node, Value } from '../../src/graph/types.ts';
 import type { Model } from '../../src/model/types.ts';
 import { createSession } from '../../src/run/session.ts';
-import { gemma3, qwen2moe } from '../support/configs.ts';
+import { configs } from '../support/configs.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
@@ -14,8 +14,8 @@ const architectures: Readonly<Record<string, Record<string, unknown>>> = {
   LlamaForCausalLM: {},
   Qwen2ForCausalLM: {},
   Qwen3ForCausalLM: {},
-  Gemma3ForCausalLM: { ...gemma3, num_hidden_layers: 2 },
-  Qwen2MoeForCausalLM: qwen2moe,
+  Gemma3ForCausalLM: { ...configs.Gemma3ForCausalLM, num_hidden_layers: 2 },
+  Qwen2MoeForCausalLM: configs.Qwen2MoeForCausalLM,
 };
 const models = () => Promise.all(Object.entries(architectures).map((entry) => syntheticModel(...entry)));
 const tokens = Array.from({ length: 5 }, (_, i) => (i * 613 + 5) % 4096);

@@ -62,6 +62,9 @@ function runNode(
       if (!states.has(name)) states.set(name, fresh({ type, shape }, sizes));
       return operand(states.get(name)!);
     },
+    tile: () => {
+      throw new RangeError('whole sequences need no tiles');
+    },
     alias: () => {
       throw new RangeError('whole sequences need no memory of others');
     },

@@ -153,6 +153,29 @@ test('scaleRowsBackward is within 1e-6·√columns of the reference, overwriting
   assert.equal(cases, 3 * lengths.length);
 });
 
+test('center is within 1e-6 of the reference, overwriting included', async () => {
+  const random = new Random(37);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const n of lengths) {
+      const apart: Operation = (on, x) => {
+        const y = on.f32(x.length).fill(9);
+        on.center(x, y, n);
+        return [y];
+      };
+      const inPlace: Operation = (on, x) => {
+        on.center(x, x, n);
+        return [x];
+      };
+      const x = normal(random, 3 * n).map((value) => 100 + value);
+      assertClose(kernels, apart, [x], 1e-6, { floor: 100, label: `rows of ${n}` });
+      assertClose(kernels, inPlace, [x], 1e-6, { floor: 100, label: `rows of ${n} in place` });
+      cases++;
+    }
+  });
+  assert.equal(cases, 3 * lengths.length);
+});
+
 test('elements may overwrite their inputs: same bits as apart', async () => {
   const random = new Random(33);
   let cases = 0;

@@ -17,7 +17,7 @@ for (const architecture of ['LlamaForCausalLM', 'Qwen3ForCausalLM']) {
     const random = new Random(3);
     const ids = Int32Array.from({ length: SEQUENCES * LENGTH }, () => random.integer(4096));
     const batch = { sequences: SEQUENCES, length: LENGTH, ids };
-    const prices = await priceCache(kernels, model, batch, { formats: FORMATS, seed: 1 });
+    const prices = await priceCache(kernels, model, batch, { formatsOf: () => FORMATS, seed: 1 });
     assert.equal(prices.length, 2 * model.config.layers);
     let compared = 0;
     for (const kind of ['k', 'v'] as const)

@@ -24,6 +24,7 @@ function use(tensor: string, factor: number, spread: number, random: Random, seq
   return {
     tensor,
     use: 'linear',
+    kind: tensor.split('.').at(-2) ?? tensor,
     rows: 4,
     columns: 4,
     importance: new Float32Array(4),

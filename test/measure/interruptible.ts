@@ -1,7 +1,7 @@
 import { Random } from '../../src/core/random.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
+import { entryMeasurementStore } from '../../src/measure/entry-store.ts';
 import { measureModel } from '../../src/measure/measure.ts';
-import { entryMeasurementStore } from '../../src/measure/store.node.ts';
 import { WorkStore } from '../../src/store/store.node.ts';
 import type { Entry } from '../../src/store/types.ts';
 import { modelOf, randomTensors, smallConfig } from './support.ts';

@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { activationMetadata, activationsFromGguf, withActivationBits } from '../../src/model/activation-bits.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
@@ -15,7 +16,7 @@ test('bits of activations are chosen within bit operations, counted truly, writt
   const source = await smallModelFile(folder);
   const output = join(folder, 'out.gguf');
   const quantize = async (target: QuantizeOptions['target'], activations?: readonly number[]) =>
-    quantizeModel(await openModel(source), {
+    quantizeModel(nodeHost, await openModel(source), {
       ...quickOptions(folder),
       target,
       activations,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BitPlan } from '../../src/allocate/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import type { Wishes } from '../../src/pipeline/plan/wishes.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 test('several budgets at once are kept, cost loss, and contradictions say what can be had', async (context) => {
@@ -14,7 +15,7 @@ test('several budgets at once are kept, cost loss, and contradictions say what c
     const calibration = async () => randomTokens(8, 32, 1);
     const {
       plans: [found],
-    } = await solveFor(model, wishes, { folder, rounding: 'gptq', calibration, threads: 1, solver });
+    } = await solveFor(nodeHost, model, wishes, { folder, rounding: 'gptq', calibration, threads: 1, solver });
     return found.prediction!;
   };
   const free = await plan({ bitsPerWeight: 7 });
@@ -38,7 +39,7 @@ test('matrices that runtimes fuse share a format, for a budget and over all size
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
   const plans = async (wishes: Wishes | undefined, fuse: boolean) => {
-    const solved = await solveFor(await openModel(source), wishes, {
+    const solved = await solveFor(nodeHost, await openModel(source), wishes, {
       folder,
       rounding: 'gptq',
       calibration: async () => randomTokens(8, 32, 1),

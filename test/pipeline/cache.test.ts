@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
-import { cacheBytes } from '../../src/model/cache-formats.ts';
+import { cacheStates } from '../../src/graph/states.ts';
+import { cacheBytes, listsOfCache } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { readPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 
@@ -15,25 +17,27 @@ const CONTEXT = 100;
 test('a KV budget is kept to the byte, the file tells its formats, and verification measures with them', async (context) => {
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder, { head_dim: 32 });
-  const { config } = await opened(source);
+  const { graph } = await opened(source);
+  const states = cacheStates(graph);
   const output = join(folder, 'out.gguf');
   const quantize = async (target: QuantizeOptions['target'], more: Partial<QuantizeOptions> = {}) =>
-    quantizeModel(await openModel(source), {
+    quantizeModel(nodeHost, await openModel(source), {
       ...quickOptions(folder),
       target,
       palette: ['Q8_0', 'F16'],
       context: CONTEXT,
       ...more,
     });
-  const half = 2 * config.layers * cacheBytes(config, 'F16', CONTEXT);
+  const half = states.reduce((sum, state) => sum + cacheBytes(state, 'F16', CONTEXT), 0);
   const kv = Math.floor(half / 3);
   const planned = await quantize({ kind: 'budgets', wishes: { bitsPerWeight: 17, kv } });
   const { cache, prediction } = planned.plan;
-  const taken = [...cache!.k, ...cache!.v].reduce((sum, name) => sum + cacheBytes(config, name, CONTEXT), 0);
+  const names = [...cache!.k, ...cache!.v];
+  const taken = states.reduce((sum, state, i) => sum + cacheBytes(state, names[i], CONTEXT), 0);
   assert.equal(prediction!.costs!['kv'], taken);
   assert.ok(taken <= kv && taken > 0.8 * kv, `${taken} of ${kv} bytes`);
   assert.equal(planned.fileBytes, prediction!.fileBytes);
-  assert.deepEqual((await opened(output)).cache, cache);
+  assert.deepEqual(listsOfCache(graph, (await opened(output)).cache!), cache);
   assert.ok(prediction!.cacheKl! > 0.5 * prediction!.kl, 'nearly all of the loss is the cache’s');
 
   const free = await quantize({ kind: 'budgets', wishes: { bitsPerWeight: 17 } });
@@ -55,7 +59,10 @@ test('a KV budget is kept to the byte, the file tells its formats, and verificat
     /kv: the smallest choices take \d+, the budget is 1000/,
   );
   const short = { ...weights, cache: { k: ['Q8_0'], v: ['Q8_0', 'Q8_0'] } };
-  await assert.rejects(quantize({ kind: 'plan', plan: short }), /1 formats of cache k, the model has 2 blocks/);
+  await assert.rejects(
+    quantize({ kind: 'plan', plan: short }),
+    /1 formats of cache k, the model has 2 blocks with one/,
+  );
 });
 
 test('rejects plans whose cache is no list of formats', () => {

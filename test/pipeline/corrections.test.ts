@@ -6,6 +6,7 @@ import { Random } from '../../src/core/random.ts';
 import type { Evaluation } from '../../src/evaluate/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../../src/numeric/table.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import {
   type Corrections,
   coarseness,
@@ -15,8 +16,8 @@ import {
   type Probe,
 } from '../../src/pipeline/plan/corrections.ts';
 import { groupsOf } from '../../src/pipeline/plan/groups.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { probePlans } from '../../src/pipeline/verify/probes.ts';
 import { verify } from '../../src/pipeline/verify/verify.ts';
 import type { PricedTensor, SensitivityTable } from '../../src/quantize/sensitivity.ts';
@@ -194,6 +195,7 @@ test('plan with probes: predictions are corrected, told with the error that is l
   let asked = 0;
   const solved = async (probe: boolean) => {
     const { plans } = await solveFor(
+      nodeHost,
       await openModel(source),
       { bitsPerWeight: 7 },
       {

@@ -5,8 +5,9 @@ import { fileSink } from '../../src/container/node.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
-import { type FamilyOptions, planFamily } from '../../src/pipeline/family/family.node.ts';
 import { type FamilyPoint, jointFrontier } from '../../src/pipeline/family/family.ts';
+import { type FamilyOptions, planFamily } from '../../src/pipeline/family/plan-family.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { uniformPlan } from '../../src/pipeline/plan/plan-file.ts';
 import { quantizationRatio } from '../../src/pipeline/plan/ratio.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -57,7 +58,7 @@ test('two models of one family: best plans of both at every size, predictions be
     targetBytes: 2_000_000,
     threads: 1,
   };
-  const { members, frontier, best } = await planFamily([await open('one', 1), await open('two', 2)], options);
+  const { members, frontier, best } = await planFamily(nodeHost, [await open('one', 1), await open('two', 2)], options);
   assert.deepEqual(
     members.map(({ model }) => model),
     ['one', 'two'],
@@ -79,7 +80,7 @@ test('two models of one family: best plans of both at every size, predictions be
   assert.equal(checked, 2);
   const twice = [await open('one', 1), await open('one', 1)];
   await assert.rejects(
-    planFamily(twice, options),
+    planFamily(nodeHost, twice, options),
     (error) => error instanceof UsageError && /named twice/.test(error.message),
   );
   for (const { model } of twice) await model.close();

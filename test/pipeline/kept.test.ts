@@ -16,11 +16,12 @@ import { test } from 'node:test';
 import type { BitPlan } from '../../src/allocate/types.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import { dryRun } from '../../src/pipeline/dry-run.node.ts';
+import { dryRun } from '../../src/pipeline/dry-run.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { rememberDigests } from '../../src/pipeline/identify.node.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
-import { type SolveOptions, solveFor } from '../../src/pipeline/solve.node.ts';
+import { type SolveOptions, solveFor } from '../../src/pipeline/solve.ts';
 import { WorkStore } from '../../src/store/store.node.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 
@@ -40,7 +41,7 @@ function budget(bitsPerWeight: number): Pick<QuantizeOptions, 'target'> {
 /** The plan for a budget, with what was done for it. */
 async function planned(path: string, bitsPerWeight: number, options: Omit<SolveOptions, 'signal' | 'peers'>) {
   const { counts, onProgress } = counter();
-  const { plans } = await solveFor(await openModel(path), { bitsPerWeight }, { ...options, onProgress });
+  const { plans } = await solveFor(nodeHost, await openModel(path), { bitsPerWeight }, { ...options, onProgress });
   return { plan: plans[0], counts };
 }
 
@@ -49,7 +50,11 @@ test('after quantize, plan measures and prices nothing, from a renamed copy too:
   const source = await smallModelFile(folder);
   const options = { ...quickOptions(folder), folder: join(folder, 'store'), seed: 3 };
   const first = counter();
-  const made = await quantizeModel(await openModel(source), { ...options, ...budget(7), onProgress: first.onProgress });
+  const made = await quantizeModel(nodeHost, await openModel(source), {
+    ...options,
+    ...budget(7),
+    onProgress: first.onProgress,
+  });
   assert.ok(first.counts['measuring'] > 0 && first.counts['pricing'] > 0);
   assert.ok(made.verification!.probes.length > 0);
   const elsewhere = join(folder, 'elsewhere');
@@ -94,7 +99,7 @@ test('finished runs leave measurement and prices, no blocks; an interrupted one 
   const onProgress = ({ stage, done }: ProgressEvent) => {
     if (stage === 'writing' && done > 0) stop.abort(new Error('stopped'));
   };
-  const interrupted = quantizeModel(await openModel(source), {
+  const interrupted = quantizeModel(nodeHost, await openModel(source), {
     ...options,
     ...budget(7),
     signal: stop.signal,
@@ -102,10 +107,14 @@ test('finished runs leave measurement and prices, no blocks; an interrupted one 
   });
   await assert.rejects(interrupted, /stopped/);
   assert.deepEqual(await steps(), ['measurement', 'prices', 'rounding']);
-  await quantizeModel(await openModel(source), { ...options, ...budget(8), output: join(folder, 'other.gguf') });
+  await quantizeModel(nodeHost, await openModel(source), {
+    ...options,
+    ...budget(8),
+    output: join(folder, 'other.gguf'),
+  });
   assert.ok((await steps()).includes('rounding'), 'another job leaves them');
   const { counts, onProgress: count } = counter();
-  await quantizeModel(await openModel(source), { ...options, ...budget(7), onProgress: count });
+  await quantizeModel(nodeHost, await openModel(source), { ...options, ...budget(7), onProgress: count });
   assert.equal(counts['quantizing'], undefined, 'nothing is rounded twice');
   assert.deepEqual(
     (await steps()).filter((step) => step !== 'speed'),
@@ -117,14 +126,14 @@ test('a dry run tells bytes alone before anything is measured, and afterwards wh
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
   const options = { ...quickOptions(folder), output: join(folder, 'new', 'out.gguf'), folder: join(folder, 'store') };
-  const before = await dryRun(await openModel(source), { ...options, ...budget(7) });
+  const before = await dryRun(nodeHost, await openModel(source), { ...options, ...budget(7) });
   assert.equal(before.plan, undefined);
   assert.ok(Math.abs(before.bitsPerWeight - 7) < 0.01);
   assert.ok(before.forecast.seconds > 0 && before.forecast.keptBytes > 0);
   assert.deepEqual(readdirSync(folder), ['small.gguf']);
-  const made = await quantizeModel(await openModel(source), { ...options, ...budget(7) });
+  const made = await quantizeModel(nodeHost, await openModel(source), { ...options, ...budget(7) });
   const kept = globSync('**/*', { cwd: options.folder }).sort();
-  const after = await dryRun(await openModel(source), { ...options, ...budget(7) });
+  const after = await dryRun(nodeHost, await openModel(source), { ...options, ...budget(7) });
   assert.deepEqual(after.plan, JSON.parse(JSON.stringify(made.plan)));
   assert.equal(after.isCorrected, true);
   assert.equal(after.forecast.steps.measure + after.forecast.steps.price + after.forecast.steps.verify, 0);
@@ -137,7 +146,7 @@ test('what is told of the disk is what is kept, within 15 %', async (context) =>
   const source = await smallModelFile(folder);
   const store = join(folder, 'store');
   let told = 0;
-  await quantizeModel(await openModel(source), {
+  await quantizeModel(nodeHost, await openModel(source), {
     ...{ ...quickOptions(folder), folder: store, ...budget(7) },
     onForecast: ({ keptBytes }) => {
       told = keptBytes;

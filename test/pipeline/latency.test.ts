@@ -4,16 +4,17 @@ import { test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { format, rowBytes } from '../../src/numeric/table.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { contextOf } from '../../src/pipeline/latency/decode.ts';
 import { measureLatency } from '../../src/pipeline/latency/measure.ts';
 import { fixedTime, kernelOf, predictLatency } from '../../src/pipeline/latency/predict.ts';
 import { productBytes, productsOf } from '../../src/pipeline/latency/products.ts';
-import { latencyEntry } from '../../src/pipeline/latency/store.node.ts';
+import { latencyEntry } from '../../src/pipeline/latency/store.ts';
 import type { LatencyTable } from '../../src/pipeline/latency/types.ts';
 import { Planner } from '../../src/pipeline/plan/planner.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
 import { moved } from '../../src/pipeline/resources/moved.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
 import type { SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { matrices } from '../../src/quantize/sensitivity.ts';
 import { WorkStore } from '../../src/store/store.node.ts';
@@ -35,14 +36,13 @@ function madeTable(model: Model): LatencyTable {
         ]),
       ),
     }));
-  const { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied } = model.config;
   return {
     version: 1,
     key: {
       device: { cpu: 'made up', cores: 1, engine: 'none', kernels: 'none', digest: '' },
       threads: 1,
       context: 64,
-      sizes: { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied },
+      graph: '',
     },
     rounds: Object.fromEntries(FORMATS.map((name) => [name, rounds(name)])),
   };
@@ -180,19 +180,20 @@ test('quantize keeps a budget of latency and measures the file it wrote', async 
     ...{ folder, rounding: 'nearest' as const, palette: ['Q4_0', 'Q8_0'], context: 32, threads: 1 },
     calibration: async () => randomTokens(8, 32, 1),
   };
-  const plan = async (latency: number) => (await solveFor(await openModel(source), { latency }, options)).plans[0];
+  const plan = async (latency: number) =>
+    (await solveFor(nodeHost, await openModel(source), { latency }, options)).plans[0];
   const best = await plan(1000);
   const output = join(folder, 'out.gguf');
   // A little more, because sums of fractions are rounded.
   const target = { kind: 'budgets', wishes: { latency: best.prediction!.costs!['latency'] * (1 + 1e-9) } } as const;
-  const result = await quantizeModel(await openModel(source), { ...options, target, output });
+  const result = await quantizeModel(nodeHost, await openModel(source), { ...options, target, output });
   assert.deepEqual(result.plan.formats, best.formats);
   const { milliseconds, threads, context: at } = result.latency!;
   assert.ok(milliseconds > 0 && milliseconds < 1000);
   assert.deepEqual([threads, at], [1, 32]);
   const calibration = () => Promise.reject(new Error('measured for nothing'));
   await assert.rejects(
-    async () => solveFor(await openModel(source), { latency: 1e-6 }, { ...options, calibration }),
+    async () => solveFor(nodeHost, await openModel(source), { latency: 1e-6 }, { ...options, calibration }),
     /^BitbudgetError: budget: latency: the smallest choices take [\d.]+, the budget is 0\.000001 /,
   );
 });

@@ -8,8 +8,9 @@ import { SCRATCH_BYTES } from '../../src/kernels/wasm/team.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { memory } from '../../src/pipeline/resources/memory.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
 import { matrices, type SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { createSession } from '../../src/run/session.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -75,7 +76,7 @@ test('--max-memory at a context: a longer one leaves less for weights', async (c
     const options = { folder, rounding: 'gptq', calibration: async () => randomTokens(8, 32, 1), threads: 1 } as const;
     const {
       plans: [found],
-    } = await solveFor(await openModel(source), wishes, { ...options, context: tokens });
+    } = await solveFor(nodeHost, await openModel(source), wishes, { ...options, context: tokens });
     return found.prediction!;
   };
   const most = (await plan({ bitsPerWeight: 8 }, 128)).costs!['memory'];

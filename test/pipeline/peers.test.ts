@@ -3,10 +3,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { RECIPES, recipePlan } from '../../src/pipeline/peers/recipe.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { quickOptions, randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
@@ -40,13 +41,16 @@ test('peers are told beside the result: predicted within a third of what they me
   const source = await smallModelFile(folder);
   const target = { kind: 'budgets', wishes: { bitsPerWeight: 6.5 } } as const;
   const options = { ...quickOptions(folder), target };
-  const first = await quantizeModel(await openModel(source), { ...options, peers: { measure: false, models: [] } });
+  const first = await quantizeModel(nodeHost, await openModel(source), {
+    ...options,
+    peers: { measure: false, models: [] },
+  });
   const predicted = new Map(first.peers!.map((peer) => [peer.name, peer.predicted!.kl]));
   assert.deepEqual(first.peers!.map(({ kind }) => kind).sort(), ['llama-quantize', 'llama-quantize', 'one type']);
   const path = join(folder, 'have.gguf');
-  const own = await quantizeModel(await openModel(source), { ...options, output: path });
+  const own = await quantizeModel(nodeHost, await openModel(source), { ...options, output: path });
   const have = { name: 'have.gguf', fileBytes: (await stat(path)).size, model: await openModel(path) };
-  const second = await quantizeModel(await openModel(source), {
+  const second = await quantizeModel(nodeHost, await openModel(source), {
     ...options,
     output: join(folder, 'second.gguf'),
     peers: { measure: true, models: [have] },
@@ -71,12 +75,13 @@ test('plan and frontier say what quantize says of the same size', async (context
     evaluation: heldOut,
   };
   const wishes = { bitsPerWeight: 7 };
-  const plan = async (asked: typeof wishes | undefined) => await solveFor(await openModel(source), asked, made);
+  const plan = async (asked: typeof wishes | undefined) =>
+    await solveFor(nodeHost, await openModel(source), asked, made);
   const before = await plan(wishes);
   assert.equal(before.measured, undefined);
   assert.equal(before.plans[0].prediction!.corrected, false);
   const output = join(folder, 'out.gguf');
-  const result = await quantizeModel(await openModel(source), {
+  const result = await quantizeModel(nodeHost, await openModel(source), {
     ...made,
     output,
     target: { kind: 'budgets', wishes },
@@ -109,8 +114,8 @@ test('a file tells what it is and where it comes from, its measured KL, and no n
     facts,
     target: { kind: 'budgets', wishes: { bitsPerWeight: 7 } } as const,
   };
-  const result = await quantizeModel(await openModel(source), options);
-  const blind = await quantizeModel(await openModel(source), {
+  const result = await quantizeModel(nodeHost, await openModel(source), options);
+  const blind = await quantizeModel(nodeHost, await openModel(source), {
     ...options,
     evaluation: undefined,
     output: join(folder, 'blind.gguf'),

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model, ModelConfig } from '../../src/model/types.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { jobAmounts, keptBytes } from '../../src/pipeline/preflight/amounts.ts';
-import { checkOutputs, recordPath, refuseSource } from '../../src/pipeline/preflight/outputs.node.ts';
+import { checkOutputs, refuseSource } from '../../src/pipeline/preflight/outputs.node.ts';
 import { checkRoom } from '../../src/pipeline/preflight/room.node.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { recordPath } from '../../src/pipeline/record-path.ts';
 import { syntheticModel, tinyPath } from '../support/synthetic.ts';
 import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 
@@ -188,7 +190,7 @@ test('a plan of another model, a text shorter than a window and a missing text a
   const options = { ...quickOptions(folder), folder: join(folder, 'store') };
   const refused = async (more: object, line: RegExp) =>
     await assert.rejects(
-      async () => quantizeModel(await openModel(source), { ...options, ...budgets, ...more }),
+      async () => quantizeModel(nodeHost, await openModel(source), { ...options, ...budgets, ...more }),
       (error: Error & { exitCode: number }) => line.test(error.message) && error.exitCode === 2,
     );
   const budgets = { target: { kind: 'budgets', wishes: { bitsPerWeight: 7 } } } as const;
@@ -212,7 +214,7 @@ test('one type, rounded to the nearest without a text, is measured by nothing an
   const source = await smallModelFile(folder);
   const plan = { version: 1, rounding: 'nearest', formats: {}, default: 'Q8_0' } as const;
   const stages = new Set<string>();
-  const result = await quantizeModel(await openModel(source), {
+  const result = await quantizeModel(nodeHost, await openModel(source), {
     ...{ ...quickOptions(folder), folder: join(folder, 'store') },
     ...{ target: { kind: 'plan', plan }, calibration: undefined, evaluation: undefined },
     onProgress: ({ stage }) => stages.add(stage),

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { BitbudgetError } from '../../src/core/errors.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { readPlan, uniformPlan } from '../../src/pipeline/plan/plan-file.ts';
-import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.ts';
 import type { Target } from '../../src/pipeline/quantize-options.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 async function run(
@@ -19,7 +20,7 @@ async function run(
   folder: string,
   palette?: readonly string[],
 ): Promise<QuantizeResult> {
-  return quantizeModel(await openModel(model), {
+  return quantizeModel(nodeHost, await openModel(model), {
     output,
     target,
     folder,

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import type { BitPlan } from '../../src/allocate/types.ts';
 import { metricsNamed } from '../../src/measure/metrics/table.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { Planner } from '../../src/pipeline/plan/planner.ts';
 import type { Ranking } from '../../src/pipeline/plan/ranking.ts';
-import { type SolveOptions, solveFor } from '../../src/pipeline/solve.node.ts';
+import { type SolveOptions, solveFor } from '../../src/pipeline/solve.ts';
 import type { SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { matrices } from '../../src/quantize/sensitivity.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -22,6 +23,7 @@ test('every metric’s plan is made for the same bytes, and predicts more KL tha
     const options = { folder, rounding: 'nearest', palette: PALETTE, threads: 1 } as const;
     const calibration = async () => randomTokens(8, 32, 1);
     const { plans } = await solveFor(
+      nodeHost,
       await openModel(source),
       { bitsPerWeight: 6.5 },
       { ...options, calibration, ...choice },

@@ -6,9 +6,10 @@ import type { BitPlan } from '../../src/allocate/types.ts';
 import { BitbudgetError } from '../../src/core/errors.ts';
 import type { WorkOptions } from '../../src/core/progress.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
 
 const EVALUATIONS = 4;
@@ -25,7 +26,7 @@ const job = {
 async function search(source: string, folder: string, work: WorkOptions = {}): Promise<BitPlan> {
   const {
     plans: [plan],
-  } = await solveFor(await openModel(source), { bitsPerWeight: 6.5 }, { ...job, ...work, folder });
+  } = await solveFor(nodeHost, await openModel(source), { bitsPerWeight: 6.5 }, { ...job, ...work, folder });
   return plan;
 }
 
@@ -56,7 +57,7 @@ test('a search by true KL starts from the additive optimum, is never worse, and 
 
 test('quantize writes the plan that was searched and verifies it on other text', async (context) => {
   const folder = await temporaryFolder(context);
-  const result = await quantizeModel(await openModel(await smallModelFile(folder)), {
+  const result = await quantizeModel(nodeHost, await openModel(await smallModelFile(folder)), {
     ...job,
     folder,
     output: join(folder, 'out.gguf'),

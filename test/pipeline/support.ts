@@ -7,7 +7,7 @@ import { Random } from '../../src/core/random.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
-import { holdOut } from '../../src/pipeline/texts.node.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
 /** A folder that is removed after the test. */

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { cacheStates } from '../../src/graph/states.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import { cacheBytes } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
-import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.node.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.ts';
 import { generate } from '../../src/run/generate.ts';
 import { createSession } from '../../src/run/session.ts';
 import { WorkerDevice } from '../support/worker-device.ts';
@@ -30,8 +32,10 @@ async function opened(context: TestContext): Promise<{ here: Kernels; there: Ker
 /** The whole job, caches and activations included: measures, prices, solves, rounds, verifies, writes. */
 async function job(source: string, folder: string, kernels: Kernels): Promise<QuantizeResult> {
   const model = await openModel(source);
-  const kv = Math.floor((2 * model.config.layers * cacheBytes(model.config, 'F16', CONTEXT)) / 1.7);
-  return quantizeModel(model, {
+  const kv = Math.floor(
+    cacheStates(model.graph).reduce((sum, state) => sum + cacheBytes(state, 'F16', CONTEXT), 0) / 1.7,
+  );
+  return quantizeModel(nodeHost, model, {
     ...quickOptions(folder),
     target: { kind: 'budgets', wishes: { bitsPerWeight: 7, kv } },
     rounding: 'gptq',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readGguf } from '../../src/container/gguf/read.ts';
 import { MemorySink, memorySource } from '../../src/container/source/memory.ts';
+import { cacheStates } from '../../src/graph/states.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { cacheBytes, cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
@@ -15,7 +16,12 @@ import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
 const tokens = Int32Array.from({ length: 9 }, (_, i) => (i * 613 + 5) % 4096);
-const MIX: CacheFormats = { k: ['Q8_0', 'Q5_1'], v: ['F32', 'Q4_0'] };
+const MIX: CacheFormats = new Map([
+  ['blk.0.k', 'Q8_0'],
+  ['blk.1.k', 'Q5_1'],
+  ['blk.0.v', 'F32'],
+  ['blk.1.v', 'Q4_0'],
+]);
 
 test('decoding over a packed cache gives what one pass over rounded keys and values gives', async () => {
   const kernels = await testKernels();
@@ -49,7 +55,7 @@ test('a packed cache takes the bytes that its formats say, and one tile of float
     assert.equal(kernels.memory().used, before, 'everything was given back');
     return used;
   };
-  const bytes = (name: string): number => cacheBytes(model.config, name, context);
+  const bytes = (name: string): number => cacheBytes(cacheStates(model.graph)[0], name, context);
   assert.equal(bytes('Q8_0'), (context * 64 * 34) / 32);
   const floats = await taken('F32', 'F32');
   const saved = (name: string): number => (layers - 1) * bytes('F32') - layers * bytes(name);
@@ -61,10 +67,13 @@ test('a packed cache takes the bytes that its formats say, and one tile of float
 
 test('a GGUF file says how its cache is kept, and what is written from it says so for itself', async () => {
   const source = await syntheticModel('LlamaForCausalLM', { head_dim: 32 });
-  const model = await rewritten(source, cacheMetadata(MIX));
+  const model = await rewritten(source, cacheMetadata(source.graph, MIX));
   assert.deepEqual(model.cache, MIX);
   assert.equal((await rewritten(model, new Map())).cache, undefined);
-  assert.deepEqual(withCacheFormats(model, { v: 'q8_0' }).cache, { k: MIX.k, v: ['Q8_0', 'Q8_0'] });
+  assert.deepEqual(
+    withCacheFormats(model, { v: 'q8_0' }).cache,
+    new Map([...MIX, ['blk.0.v', 'Q8_0'], ['blk.1.v', 'Q8_0']]),
+  );
   assert.throws(
     () => withCacheFormats(model, { k: 'q4_k' }),
     /q4_k does not hold heads of 32 values; expected one of F32/,
@@ -76,7 +85,7 @@ test('rejects files whose cache has another number of blocks or impossible types
   const source = await syntheticModel('LlamaForCausalLM', { head_dim: 32 });
   const v: TypedMetadata = { type: 'array:uint32', value: [8, 8] };
   const bad: [TypedMetadata | undefined, RegExp][] = [
-    [{ type: 'array:uint32', value: [8] }, /bitbudget.cache_k must list 2 types, one per block/],
+    [{ type: 'array:uint32', value: [8] }, /bitbudget.cache_k must list 2 types, one per block with a cache/],
     [{ type: 'array:uint32', value: [8, 12] }, /bitbudget.cache_k has type 12, which no cache/],
     [{ type: 'array:uint32', value: [8, 999] }, /has type 999/],
     [{ type: 'array:string', value: ['Q8_0', 'Q8_0'] }, /has type Q8_0/],

@@ -21,7 +21,7 @@ import { type TokenBatch, textSequences } from '../../src/run/sequences.ts';
 import { createSession } from '../../src/run/session.ts';
 import { tokenizerFromGguf } from '../../src/text/gguf.ts';
 import { modelOf, randomTensors, smallConfig } from '../measure/support.ts';
-import { gemma3 } from '../support/configs.ts';
+import { configs } from '../support/configs.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
 interface Case {
@@ -60,7 +60,13 @@ const cases: readonly Case[] = [
   stored('LlamaForCausalLM', 'F32', false, { threads: 1, context: 200 }),
   stored('Qwen2ForCausalLM', 'Q8_0', true, { threads: 2, context: 128 }),
   stored('Qwen3ForCausalLM', 'Q4_0', false, { threads: 1, context: 300 }),
-  stored('Gemma3ForCausalLM', 'Q8_0', true, { threads: 1, context: 140 }, { ...gemma3, num_hidden_layers: 3 }),
+  stored(
+    'Gemma3ForCausalLM',
+    'Q8_0',
+    true,
+    { threads: 1, context: 140 },
+    { ...configs.Gemma3ForCausalLM, num_hidden_layers: 3 },
+  ),
   {
     name: 'a model with large blocks',
     ...{ threads: 2, context: 260 },

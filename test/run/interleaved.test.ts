@@ -6,7 +6,7 @@ import { measureModel } from '../../src/measure/measure.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Model } from '../../src/model/types.ts';
 import { createSession } from '../../src/run/session.ts';
-import { qwen2moe } from '../support/configs.ts';
+import { configs } from '../support/configs.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { WorkerDevice } from '../support/worker-device.ts';
@@ -61,7 +61,7 @@ for (const place of ['in this thread', 'in a worker']) {
     const small = { intermediate_size: 64 };
     const [llama, qwen] = [await syntheticModel('LlamaForCausalLM', small), await syntheticModel('Qwen3ForCausalLM')];
     const other = await syntheticModel('LlamaForCausalLM', small, 2);
-    const moe = await syntheticModel('Qwen2MoeForCausalLM', { ...qwen2moe, ...small });
+    const moe = await syntheticModel('Qwen2MoeForCausalLM', { ...configs.Qwen2MoeForCausalLM, ...small });
     const works = [
       ...[decoding(qwen, 613), decoding(qwen, 911), decoding(moe, 613)],
       ...[measuring(llama), measuring(moe), evaluating(llama, other)],

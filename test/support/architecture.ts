@@ -12,10 +12,14 @@ import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { SharedMemory } from '../../src/run/memory.ts';
 import { RunningProgram, tensorOf } from '../../src/run/program.ts';
 import { sizesOf, textSequences } from '../../src/run/sequences.ts';
 import { createSession } from '../../src/run/session.ts';
+import { randomTokens } from '../pipeline/support.ts';
 import { testKernels } from './kernels.ts';
 import { openPeer, type Peer } from './peer.ts';
 import { syntheticModel } from './synthetic.ts';
@@ -108,14 +112,27 @@ export function testArchitecture({ name, huggingFace, fields, variants, bound = 
     assert.ok(Math.abs(slope - difference) <= 0.02 * Math.abs(difference), `slope ${slope}, difference ${difference}`);
   });
 
-  test(`${name}: in Q8_0 it has llama.cpp’s top token wherever our two best differ by more than ${TOP_MARGIN} of the largest logit`, async (t) => {
-    if (typeof peer === 'string') return void (bound === null || t.skip(peer));
-    const eights = ({ shape }: { shape: readonly number[] }) => (shape.at(-1)! % 32 === 0 ? 'Q8_0' : 'F16');
-    const path = await written(await open(), join(folder, 'q8.gguf'), eights);
-    const model = await openModel(path);
+  test(`${name}: the whole job at 6.5 bits makes a file whose top token is llama.cpp’s wherever our two best differ by more than ${TOP_MARGIN} of the largest logit`, async (t) => {
+    const output = join(folder, 'small.gguf');
+    const source = await open();
+    await quantizeModel(nodeHost, source, {
+      output,
+      target: { kind: 'budgets', wishes: { bitsPerWeight: 6.5 } },
+      folder,
+      rounding: 'gptq',
+      calibration: async () => randomTokens(8, 32, 1),
+      evaluation: async () => holdOut(randomTokens(8, 32, 2).ids, 32),
+      evaluationLength: 32,
+      threads: 1,
+    });
+    const model = await openModel(output);
+    const formats = new Set([...model.tensors.values()].map(({ format }) => format));
+    assert.ok(formats.size > 1 && !formats.has('F16'), `formats ${[...formats].join(', ')}`);
+    for (const [tensor, { shape }] of source.tensors) assert.deepEqual(model.tensors.get(tensor)!.shape, shape, tensor);
     const ours = await logitsOf(model, false);
     await model.close();
-    const compared = comparedTops(ours, await peer.logits(path, comparedTokens));
+    if (typeof peer === 'string') return void (bound === null || t.skip(peer));
+    const compared = comparedTops(ours, await peer.logits(output, comparedTokens));
     t.diagnostic(`${compared} of ${comparedTokens.length} tokens compared`);
     assert.ok(compared >= comparedTokens.length / 2);
   });

@@ -1,21 +1,28 @@
-/* Fields of config.json, in HF's names, of small models whose architectures have more of them than `syntheticConfig`. */
-
-export const gemma3 = {
-  hidden_activation: 'gelu_pytorch_tanh',
-  hidden_act: undefined,
-  head_dim: 32,
-  num_hidden_layers: 7,
-  num_key_value_heads: 1,
-  sliding_window: 16,
-  query_pre_attn_scalar: 32,
-  rope_theta: 1000000,
-  tie_word_embeddings: true,
-};
-
-export const qwen2moe = {
-  num_experts: 6,
-  num_experts_per_tok: 2,
-  moe_intermediate_size: 48,
-  shared_expert_intermediate_size: 64,
-  norm_topk_prob: false,
-};
+/**
+ * Fields of config.json, in Hugging Face's names, of tiny models: beside those of `syntheticConfig`, by class of
+ * Transformers. Windows are shorter than 64 tokens, so that what is compared goes beyond them.
+ */
+export const configs = {
+  LlamaForCausalLM: {},
+  MistralForCausalLM: { head_dim: 24 },
+  Qwen2ForCausalLM: { tie_word_embeddings: true },
+  Qwen3ForCausalLM: { head_dim: 32, rope_theta: 1000000, tie_word_embeddings: true },
+  Gemma3ForCausalLM: {
+    hidden_activation: 'gelu_pytorch_tanh',
+    hidden_act: undefined,
+    head_dim: 32,
+    num_hidden_layers: 7,
+    num_key_value_heads: 1,
+    sliding_window: 16,
+    query_pre_attn_scalar: 32,
+    rope_theta: 1000000,
+    tie_word_embeddings: true,
+  },
+  Qwen2MoeForCausalLM: {
+    num_experts: 6,
+    num_experts_per_tok: 2,
+    moe_intermediate_size: 64,
+    shared_expert_intermediate_size: 64,
+    norm_topk_prob: false,
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, unknown>>>>;

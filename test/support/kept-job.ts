@@ -4,11 +4,12 @@ import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
-import { planFamily } from '../../src/pipeline/family/family.node.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.node.ts';
-import { Session } from '../../src/pipeline/session.node.ts';
-import { solveFor } from '../../src/pipeline/solve.node.ts';
-import { calibrationTokens, heldOutTokens } from '../../src/pipeline/texts.node.ts';
+import { planFamily } from '../../src/pipeline/family/plan-family.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { Session } from '../../src/pipeline/session.ts';
+import { solveFor } from '../../src/pipeline/solve.ts';
+import { calibrationTokens, heldOutTokens } from '../../src/pipeline/texts.ts';
 
 /*
  * Verbs that keep work, on few tokens, as processes that tests and benches kill: `node kept-job.ts VERB MODEL OUTPUT STORE`.
@@ -21,17 +22,17 @@ export type JobName = (typeof JOBS)[number];
 const TOKENS = 512;
 const SEED = 5;
 
-type Options = Omit<Parameters<typeof solveFor>[2], 'peers'>;
+type Options = Omit<Parameters<typeof solveFor>[3], 'peers'>;
 
 const verbs: Readonly<Record<JobName, (model: Model, output: string, options: Options) => Promise<unknown>>> = {
   quantize: async (model, output, options) => {
     const target = { kind: 'budgets', wishes: { bitsPerWeight: 7 } } as const;
-    await quantizeModel(model, { ...options, target, output });
+    await quantizeModel(nodeHost, model, { ...options, target, output });
     return await readFile(output);
   },
-  plan: async (model, _, options) => await solveFor(model, { bitsPerWeight: 7 }, { ...options, probe: true }),
+  plan: async (model, _, options) => await solveFor(nodeHost, model, { bitsPerWeight: 7 }, { ...options, probe: true }),
   measure: async (model, _, options) => {
-    const session = await Session.open(model, options);
+    const session = await Session.open(nodeHost, model, options);
     try {
       const { summaries, read } = await session.measure(await options.calibration());
       const all = [];
@@ -45,7 +46,7 @@ const verbs: Readonly<Record<JobName, (model: Model, output: string, options: Op
   },
   family: async (model, _, options) => {
     const texts = { calibration: { tokens: TOKENS }, evaluation: { tokens: TOKENS } };
-    return await planFamily([{ name: 'small', model }], { ...options, ...texts, measured: 2 });
+    return await planFamily(nodeHost, [{ name: 'small', model }], { ...options, ...texts, measured: 2 });
   },
 };
 
@@ -54,8 +55,8 @@ async function main([verb, path, output, folder]: readonly string[]): Promise<vo
   const model = await openModel(path);
   const result = await verbs[verb as JobName](model, output, {
     ...{ folder, seed: SEED, threads: 1, rounding: 'gptq', palette: ['Q4_0', 'Q5_0', 'Q6_K', 'Q8_0'] },
-    calibration: () => calibrationTokens(model, { tokens: TOKENS }, SEED),
-    evaluation: () => heldOutTokens(model, { tokens: TOKENS }),
+    calibration: () => calibrationTokens(nodeHost, model, { tokens: TOKENS }, SEED),
+    evaluation: () => heldOutTokens(nodeHost, model, { tokens: TOKENS }),
     onProgress: ({ stage }: ProgressEvent) => process.stdout.write(`${stage}\n`),
   });
   const bytes = result instanceof Uint8Array ? result : typeof result === 'string' ? result : JSON.stringify(result);

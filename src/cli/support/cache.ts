@@ -25,11 +25,12 @@ export function withCacheOptions(model: Model, { cacheK, cacheV }: CacheOptions)
 /** Lines on the KV cache of a plan, block by block; none where it was not planned. */
 export function describeCache({ cache, prediction }: BitPlan): string[] {
   if (cache === undefined) return [];
-  const [[k], [v]] = [cache.k, cache.v];
-  const isUniform = cache.k.every((name) => name === k) && cache.v.every((name) => name === v);
+  const [keys, values] = [cache['k'] ?? [], cache['v'] ?? []];
+  const [[k], [v]] = [keys, values];
+  const isUniform = keys.length > 0 && keys.every((name) => name === k) && values.every((name) => name === v);
   const share = prediction?.cacheKl === undefined ? '' : `; KL ${prediction.cacheKl.toFixed(6)} of the prediction`;
   const flags =
     isLlamaCppCache(k) && isLlamaCppCache(v) ? `; llama.cpp: -ctk ${k.toLowerCase()} -ctv ${v.toLowerCase()}` : '';
   if (isUniform) return [`cache      keys ${k}, values ${v}${flags}${share}`];
-  return [`keys       ${cache.k.join(' ')}`, `values     ${cache.v.join(' ')}${share}`];
+  return [`keys       ${keys.join(' ')}`, `values     ${values.join(' ')}${share}`];
 }

@@ -9,8 +9,9 @@ import { withProgress } from './work.ts';
 
 /** Prints what a job would take and give. */
 export async function printDryRun(model: Model, job: QuantizeOptions, options: OutputOptions): Promise<void> {
-  const { dryRun } = await import('../../pipeline/dry-run.node.ts');
-  const result = await withProgress(options, (work) => dryRun(model, { ...work, ...job }));
+  const { nodeHost } = await import('../../pipeline/host/node.ts');
+  const { dryRun } = await import('../../pipeline/dry-run.ts');
+  const result = await withProgress(options, (work) => dryRun(nodeHost, model, { ...work, ...job }));
   const { forecast, bitsPerWeight, plan, isCorrected } = result;
   const { basis: _, ...takes } = forecast;
   const { matrices } = await import('../../quantize/sensitivity.ts');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Model } from '../../model/types.ts';
-import type { FileFacts } from '../../pipeline/plan/notes.node.ts';
+import type { FileFacts } from '../../pipeline/plan/notes.ts';
 import { assetPath, calibrationText } from '../../text/assets.node.ts';
 import { hubRepository, shortName } from './name.ts';
 

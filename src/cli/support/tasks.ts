@@ -6,8 +6,9 @@ import { withProgress } from './work.ts';
 
 /** Tasks of all files, in the order named. */
 export async function readTaskFiles(paths: readonly string[]): Promise<Task[]> {
-  const { loadTasks } = await import('../../pipeline/evaluate-tasks.node.ts');
-  return (await Promise.all(paths.map(loadTasks))).flat();
+  const { nodeHost } = await import('../../pipeline/host/node.ts');
+  const { loadTasks } = await import('../../pipeline/evaluate-tasks.ts');
+  return (await Promise.all(paths.map((path) => loadTasks(nodeHost, path)))).flat();
 }
 
 /** Puts tasks to a model and, where it is there, its original; both stay open. */
@@ -17,9 +18,10 @@ export async function putTasks(
   tasks: readonly Task[],
   options: OutputOptions & { readonly threads: number },
 ): Promise<TaskScore[]> {
-  const { evaluateTasks } = await import('../../pipeline/evaluate-tasks.node.ts');
+  const { nodeHost } = await import('../../pipeline/host/node.ts');
+  const { evaluateTasks } = await import('../../pipeline/evaluate-tasks.ts');
   return await withProgress(options, (work) =>
-    evaluateTasks(model, tasks, { ...work, original, threads: options.threads }),
+    evaluateTasks(nodeHost, model, tasks, { ...work, original, threads: options.threads }),
   );
 }
 

@@ -51,8 +51,9 @@ export async function checkTexts(
   context?: number,
 ): Promise<void> {
   const { calibration, calibrationTokens, evaluation, evaluationTokens } = options;
-  const { textNotices } = await import('../../pipeline/texts.node.ts');
-  const notices = await textNotices(model, {
+  const { nodeHost } = await import('../../pipeline/host/node.ts');
+  const { textNotices } = await import('../../pipeline/texts.ts');
+  const notices = await textNotices(nodeHost, model, {
     calibration: calibrationTokens === undefined ? undefined : { files: calibration, tokens: calibrationTokens },
     evaluation: evaluationTokens === undefined ? undefined : { files: evaluation, tokens: evaluationTokens },
     context,

@@ -49,12 +49,13 @@ export function measuredLine(kl: Estimate, tokens: number): string {
 }
 
 /** What the solver can promise, and by what it chose where that is not the predicted KL. */
-export function solvedLine({ status, kl, gap, objective }: PlanPrediction): string {
+export function solvedLine({ status, kl, gap, objective, byClock }: PlanPrediction): string {
   const prices = objective === undefined ? 'at the measured prices' : `by ${objectiveWords(objective)}`;
   if (status === 'optimal') return `plan       the best there is ${prices}, proven`;
   const value = Math.abs(objective?.value ?? kl);
   const share = value > 0 ? ((100 * gap) / value).toFixed(1) : '0';
-  return `plan       good, not proven best: no plan is more than ${share} % better ${prices}`;
+  const clock = byClock ? '; the clock ended the search, so another run may find another' : '';
+  return `plan       good, not proven best: no plan is more than ${share} % better ${prices}${clock}`;
 }
 
 /** `the largest loss of a matrix`, `the sum of hawq-v2, 0.0123` */

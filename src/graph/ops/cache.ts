@@ -29,8 +29,8 @@ export const cache: Op = {
       return [{ kernel: 'appendRows', operands: [rows!, state], sizes: { columns: width }, attributes: {} }];
     }
     const kind = textOf(attributes, 'kind');
-    // One tile of floats serves all states of a kind: what was read is used up before the next is.
-    const tile = lowering.state(`tile of ${kind}`, 'f32', shape);
+    // One tile of floats serves all states of a kind and width, unless blocks that share a cache read it again.
+    const tile = lowering.tile(`tile of ${kind}, ${width} wide`, 'f32', shape, out);
     const blocks = lowering.state(name, 'u8', [{ of: 'context', times: 1 }, stored!.rowBytes(width)]);
     lowering.alias(out, tile);
     return [

@@ -1,55 +1,65 @@
 import { FormatError } from '../../core/errors.ts';
-import type { Op, Type } from '../types.ts';
-import { matrixOf, numberOf, shareOf } from './checks.ts';
+import type { Attributes, Op, Type } from '../types.ts';
+import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
 import { lastPlace, lastSlice } from './primitives/algebra.ts';
 
-/** Type of `count` columns in the place of a value's own. */
-function withColumns(op: string, x: Type | undefined, start: number, part: number, whole: number, count: number): Type {
-  if (start < 0 || start + part > whole)
-    throw new FormatError(`${op}: columns ${start} to ${start + part} are not within ${whole}`);
-  return { type: 'f32', shape: [matrixOf(op, x).rows, count] };
+/** First column and number of columns, which lie within `width`. */
+function part(op: string, attributes: Attributes, width: number): { start: number; count: number } {
+  const [start, count] = [numberOf(attributes, 'start'), numberOf(attributes, 'count')];
+  if (start < 0 || count < 0 || start + count > width)
+    throw new FormatError(`${op}: columns ${start} to ${start + count} are not within rows of ${width}`);
+  return { start, count };
 }
 
-/** y = x[:, start … start + count − 1]: one of several matrices' outputs, where their rows are one weight. */
+const widthOf = (type: Type | undefined): number => matrixOf('columns', type).width;
+
+/** Some columns of every row, from `start` on, `count` of them: one of several results of a fused matrix. */
 export const columns: Op = {
   name: 'columns',
   infer: ([x], attributes) => {
-    const [start, count] = ['start', 'count'].map((name) => numberOf(attributes, name));
-    return [withColumns('columns', x, start, count, matrixOf('columns', x).width, count)];
+    const { rows, width } = matrixOf('columns', x);
+    return [{ type: 'f32', shape: [rows, part('columns', attributes, width).count] }];
   },
-  lower: ({ inputs: [x], outputs: [y], attributes }, lowering) => {
-    const [whole, part] = [x!, y].map((id) => matrixOf('columns', lowering.typeOf(id)).width);
-    return [{ kernel: 'takeColumns', operands: [x!, y], sizes: { whole, part }, attributes }];
-  },
-  expand: ({ inputs: [x], attributes }, build) => [
-    lastSlice(build, x!, numberOf(attributes, 'start'), numberOf(attributes, 'count')),
-  ],
-  vjp: ({ inputs: [x], attributes: { start } }, [dy], build) => [
-    (addend) => {
-      const { width } = matrixOf('columns', build.typeOf(x!));
-      return shareOf(build, build.node('placeColumns', [dy!], { start, width }))(addend);
+  lower: ({ inputs: [x], outputs: [y], attributes }, lowering) => [
+    {
+      kernel: 'columns',
+      operands: [x!, y],
+      sizes: { width: widthOf(lowering.typeOf(x!)) },
+      attributes: part('columns', attributes, widthOf(lowering.typeOf(x!))),
     },
   ],
+  expand: ({ inputs: [x], attributes }, build) => {
+    const { start, count } = part('columns', attributes, widthOf(build.typeOf(x!)));
+    return [lastSlice(build, x!, start, count)];
+  },
+  vjp: ({ inputs: [x], attributes }, [dy], build) => {
+    const { start } = part('columns', attributes, widthOf(build.typeOf(x!)));
+    const width = widthOf(build.typeOf(x!));
+    return [(addend) => shareOf(build, build.node('columnsPlaced', [dy!], { start, width }))(addend)];
+  },
 };
 
-/** y[:, start …] = x among zeros, `width` columns in all: the gradient of `columns`. */
-export const placeColumns: Op = {
-  name: 'placeColumns',
+/** Rows of `width` with these columns from `start` on, zeros elsewhere: the gradient of `columns`. */
+export const columnsPlaced: Op = {
+  name: 'columnsPlaced',
   infer: ([x], attributes) => {
-    const [start, width] = ['start', 'width'].map((name) => numberOf(attributes, name));
-    return [withColumns('placeColumns', x, start, matrixOf('placeColumns', x).width, width, width)];
+    const { rows, width } = matrixOf('columnsPlaced', x);
+    const [start, all] = [numberOf(attributes, 'start'), numberOf(attributes, 'width')];
+    requireWidth('columnsPlaced', 'x', width, part('columnsPlaced', { start, count: width }, all).count);
+    return [{ type: 'f32', shape: [rows, all] }];
   },
-  lower: ({ inputs: [x], outputs: [y], attributes }, lowering) => {
-    const [part, whole] = [x!, y].map((id) => matrixOf('placeColumns', lowering.typeOf(id)).width);
-    return [{ kernel: 'placeColumns', operands: [x!, y], sizes: { whole, part }, attributes }];
-  },
+  lower: ({ inputs: [x], outputs: [y], attributes }, lowering) => [
+    {
+      kernel: 'columnsPlaced',
+      operands: [x!, y],
+      sizes: { width: numberOf(attributes, 'width') },
+      attributes: { start: numberOf(attributes, 'start'), count: widthOf(lowering.typeOf(x!)) },
+    },
+  ],
   expand: ({ inputs: [x], attributes }, build) => [
     lastPlace(build, x!, numberOf(attributes, 'width'), numberOf(attributes, 'start')),
   ],
   vjp: ({ inputs: [x], attributes: { start } }, [dy], build) => [
-    (addend) => {
-      const count = matrixOf('placeColumns', build.typeOf(x!)).width;
-      return shareOf(build, build.node('columns', [dy!], { start, count }))(addend);
-    },
+    (addend) => shareOf(build, build.node('columns', [dy!], { start, count: widthOf(build.typeOf(x!)) }))(addend),
   ],
 };

@@ -4,8 +4,10 @@ import { attention, attentionBackward } from './attention.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
-import { columns, placeColumns } from './columns.ts';
+import { center } from './center.ts';
+import { columns, columnsPlaced } from './columns.ts';
 import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import { endRows, endRowsBackward } from './endRows.ts';
 import {
   combine,
   combineBackward,
@@ -50,8 +52,6 @@ export const ops: readonly Op[] = [
   addBias,
   sumRows,
   scale,
-  columns,
-  placeColumns,
   gated,
   gatedBackward,
   activate,
@@ -76,6 +76,11 @@ export const ops: readonly Op[] = [
   patchesTransposed,
   meanRows,
   meanRowsBackward,
+  endRows,
+  endRowsBackward,
+  center,
+  columns,
+  columnsPlaced,
   sampledScore,
   probabilitySquares,
   gram,

@@ -4,6 +4,7 @@ import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape }
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
 import { primitiveBindings } from './primitives.ts';
 import { probabilitySquares } from './sums.ts';
 
@@ -74,6 +75,27 @@ export const bindings: Readonly<Record<string, Bind>> = {
       }
       f32(out).set(sums);
     },
+
+  center: ({ kernels, views: [x, y], sizes: { n } }) => {
+    const [a, b] = [f32(x), f32(y)];
+    return () => kernels.center(a, b, n);
+  },
+  columns:
+    ({ views: [x, y], sizes: { width }, attributes }) =>
+    () =>
+      takeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
+  columnsPlaced:
+    ({ views: [x, y], sizes: { width }, attributes }) =>
+    () =>
+      placeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
+  endRows:
+    ({ views: [x, y], sizes: { columns }, attributes: { last } }) =>
+    ({ sequences, length }) =>
+      takeColumns(f32(x), f32(y), length * columns, { ...endOf(last, length, columns), rows: sequences }),
+  endRowsBackward:
+    ({ views: [dy, dx], sizes: { columns }, attributes: { last } }) =>
+    ({ sequences, length }) =>
+      placeColumns(f32(dy), f32(dx), length * columns, { ...endOf(last, length, columns), rows: sequences }),
 
   rope: ({ kernels, views: [x, positions, table], attributes }) => {
     const [a, b, c] = [f32(x), i32(positions), f32(table)];
@@ -149,19 +171,6 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [x, s, dy, dx, ds] = views.map(f32);
     return () => kernels.scaleRowsBackward(x, s, dy, dx, ds);
   },
-  takeColumns:
-    ({ views: [x, y], sizes: { whole, part }, attributes: { start } }) =>
-    () => {
-      const [from, to, first] = [f32(x), f32(y), start as number];
-      for (let at = first, i = 0; i < to.length; at += whole, i += part) to.set(from.subarray(at, at + part), i);
-    },
-  placeColumns:
-    ({ views: [x, y], sizes: { whole, part }, attributes: { start } }) =>
-    () => {
-      const [from, to, first] = [f32(x), f32(y), start as number];
-      to.fill(0);
-      for (let at = first, i = 0; i < from.length; at += whole, i += part) to.set(from.subarray(i, i + part), at);
-    },
   gated: ({ kernels, views: [gate, up, y], attributes }) => {
     const [a, b, c] = [f32(gate), f32(up), f32(y)];
     const activation = attributes.activation as GateActivation;

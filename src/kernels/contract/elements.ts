@@ -23,6 +23,8 @@ export interface ElementKernels {
   scaleRowsBackward(x: Float32Array, s: Float32Array, dy: Float32Array, dx: Float32Array, ds: Float32Array): void;
   /** y = factor·x, the factor rounded to float32. */
   scale(x: Float32Array, factor: number, y: Float32Array): void;
+  /** y_t = x_t − mean(x_t), rows of `n`; sums in float64. */
+  center(x: Float32Array, y: Float32Array, n: number): void;
   /** y[rows/count] = the mean of each run of `count` rows of x, rows of `columns`. */
   meanRows(x: Float32Array, count: number, y: Float32Array, columns: number): void;
   /** dx_t = dy_⌊t/count⌋ / count. */

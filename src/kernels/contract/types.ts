@@ -1,3 +1,7 @@
+import type { Activation, GateActivation } from '../program.ts';
+
+export type { Activation, GateActivation };
+
 export interface PackedMatrix {
   /** Numeric registry name. */
   readonly format: string;
@@ -36,14 +40,6 @@ export interface AttentionShape {
   /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
   readonly softcap?: number;
 }
-
-/**
- * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `geluErf` the exact one:
- * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x).
- */
-export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2';
-/** Activations that gate: x times a number between 0 and 1. */
-export type GateActivation = 'silu' | 'gelu' | 'geluErf';
 
 export interface LogitComparison {
   readonly kl: Float32Array;

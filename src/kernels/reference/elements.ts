@@ -73,6 +73,13 @@ export const elementKernels: ElementKernels = {
   scale: (x, factor, y) => {
     for (let i = 0; i < x.length; i++) y[i] = Math.fround(factor) * x[i];
   },
+  center: (x, y, n) => {
+    for (let start = 0; start < x.length; start += n) {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += x[start + i];
+      for (let i = 0; i < n; i++) y[start + i] = x[start + i] - sum / n;
+    }
+  },
   meanRows: (x, count, y, columns) => {
     for (let i = 0; i < y.length; i++) {
       const first = Math.floor(i / columns) * count * columns + (i % columns);

@@ -48,6 +48,10 @@ export function elementKernels(team: Team): ElementKernels {
       requireLength('y', y, x.length);
       team.dispatch('scale', [at(x), at(y), x.length, factor], x.length);
     },
+    center: (x, y, n) => {
+      requireLength('y', y, x.length);
+      if (x.length > 0) team.dispatch('center', [at(x), at(y), x.length / n, n], 2 * x.length);
+    },
     meanRows: (x, count, y, columns) => {
       const runs = runsOf(y, columns, count);
       requireLength('x', x, runs * count * columns);

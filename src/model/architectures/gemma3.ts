@@ -1,11 +1,9 @@
 import { commonNames } from '../names.ts';
 import { selfAttention } from '../parts/attention.ts';
 import { causalModel, sandwiched } from '../parts/causalModel.ts';
-import { gatedMlp } from '../parts/gatedMlp.ts';
-import { ropePart } from '../rope.ts';
 import { slidingRope } from '../rope-huggingface.ts';
 import type { AttentionWindow, ModelConfig } from '../types.ts';
-import { windowOf } from '../window.ts';
+import { blockParts } from './family.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorName } from './types.ts';
 
 /** Every sixth block sees everything, the others a window. */
@@ -43,7 +41,6 @@ export const gemma3: Architecture = {
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
-  ropeFactors: false,
   ropeBase: 1e6,
   names: {
     ...commonNames,
@@ -56,18 +53,15 @@ export const gemma3: Architecture = {
     post_ffw_norm: norm('post_feedforward_layernorm'),
   },
   graph: (config) => {
-    const part = { ...config, embeddingScale: Math.sqrt(config.hidden) };
-    const ropes = { full: ropePart(config.rope), sliding: ropePart(config.slidingRope ?? config.rope) };
+    const part = { ...config, scales: { embedding: Math.sqrt(config.hidden) } };
+    const { attention, feedForward } = blockParts(config, { qkNorm: 'heads', activation: 'gelu' });
     return causalModel(part, (build, x, layer) => {
-      const window = windowOf(config, layer);
-      const rope = config.window?.layers[layer] ? ropes.sliding : ropes.full;
-      const attention = { ...config, layer, rope, window, qkNorm: true, scale: config.attentionScale };
       const between = (before: string, after: string) => ({ ...config, layer, before, after });
       const mid = sandwiched(build, x, between('attn_norm', 'post_attention_norm'), (normed) =>
-        selfAttention(build, normed, attention),
+        selfAttention(build, normed, attention(layer)),
       );
       return sandwiched(build, mid, between('ffn_norm', 'post_ffw_norm'), (normed) =>
-        gatedMlp(build, normed, { ...config, layer, activation: 'gelu' }),
+        feedForward(build, normed, layer),
       );
     });
   },

@@ -1,10 +1,11 @@
 import type { WorkOptions } from '../../core/progress.ts';
+import { graphDigest } from '../../graph/digest.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import { describeDevice } from '../../kernels/wasm/device.ts';
 import type { Model } from '../../model/types.ts';
 import { contextOf } from './decode.ts';
 import { kernelOf } from './predict.ts';
-import type { LatencyKey, LatencyStore, LatencyTable, ModelSizes } from './types.ts';
+import type { LatencyKey, LatencyStore, LatencyTable } from './types.ts';
 import { visit } from './visit.ts';
 
 export interface LatencyOptions extends WorkOptions {
@@ -48,10 +49,8 @@ export async function measureLatency(kernels: Kernels, model: Model, options: La
   return table;
 }
 
-/** What times belong to: this device, this many threads, these sizes. @param context default 256 */
+/** What times belong to: this device, this many threads, this graph. @param context default 256 */
 export async function latencyKey(kernels: Kernels, model: Model, context?: number): Promise<LatencyKey> {
-  const { config } = model;
-  const { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied } = config;
-  const sizes: ModelSizes = { architecture, layers, hidden, feedForward, heads, kvHeads, headDim, vocabulary, tied };
-  return { device: await describeDevice(kernels), threads: kernels.threads, context: contextOf(model, context), sizes };
+  const [device, graph] = await Promise.all([describeDevice(kernels), graphDigest(model.graph)]);
+  return { device, threads: kernels.threads, context: contextOf(model, context), graph };
 }

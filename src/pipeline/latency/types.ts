@@ -1,5 +1,4 @@
 import type { Device } from '../../kernels/wasm/device.ts';
-import type { ModelConfig } from '../../model/types.ts';
 
 /** What measured times hold for. */
 export interface LatencyKey {
@@ -7,14 +6,9 @@ export interface LatencyKey {
   readonly threads: number;
   /** Tokens in the KV cache, the decoded one included. */
   readonly context: number;
-  readonly sizes: ModelSizes;
+  /** Digest of the graph: models that compute the same share their times. */
+  readonly graph: string;
 }
-
-/** Sizes that times depend on: models that share them share their times. */
-export type ModelSizes = Pick<
-  ModelConfig,
-  'architecture' | 'layers' | 'hidden' | 'feedForward' | 'heads' | 'kvHeads' | 'headDim' | 'vocabulary' | 'tied'
->;
 
 /** One visit to one kernel: medians over the decoded tokens of the visit, in ms. */
 export interface LatencyRound {
@@ -24,7 +18,7 @@ export interface LatencyRound {
   readonly products: Readonly<Record<string, number>>;
 }
 
-/** Times of decoding one token, measured on one device: saved as JSON, used for any plan of any model of these sizes. */
+/** Times of decoding one token, measured on one device: saved as JSON, used for any plan of any model of this graph. */
 export interface LatencyTable {
   readonly version: 1;
   readonly key: LatencyKey;

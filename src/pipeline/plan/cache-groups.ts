@@ -1,4 +1,5 @@
 import type { BitPlan, Coupling, Group } from '../../allocate/types.ts';
+import type { CacheState } from '../../graph/states.ts';
 import type { PricedCache } from '../../measure/cache.ts';
 import type { Resource } from '../resources/types.ts';
 
@@ -12,12 +13,12 @@ export function cacheGroups(
   allowed: (format: string) => boolean = () => true,
 ): Group[] {
   return prices.map((priced) => ({
-    id: groupId(priced),
+    id: priced.name,
     options: priced.prices
       .filter(({ format, loss }) => allowed(format) && Number.isFinite(loss))
       .map(({ format, loss, lossError }) => ({
         id: format,
-        costs: Object.fromEntries(resources.map(({ name, cacheCost }) => [name, cacheCost?.(format) ?? 0])),
+        costs: Object.fromEntries(resources.map(({ name, cacheCost }) => [name, cacheCost?.(priced, format) ?? 0])),
         loss,
         lossError,
       })),
@@ -26,32 +27,24 @@ export function cacheGroups(
 
 /** Runtimes with one format for all keys and one for all values. */
 export function uniformCache(prices: readonly PricedCache[]): Coupling[] {
-  return (['k', 'v'] as const).map((kind) => ({
-    kind: 'agree',
-    groups: prices.filter((priced) => priced.kind === kind).map(groupId),
-  }));
+  return kindsOf(prices).map(([, states]) => ({ kind: 'agree', groups: states.map(({ name }) => name) }));
 }
 
 /** The formats that a plan's groups have. @param chosen by group id */
 export function chosenCache(
-  prices: readonly PricedCache[],
+  states: readonly CacheState[],
   chosen: ReadonlyMap<string, string>,
 ): NonNullable<BitPlan['cache']> {
-  const formats = (kind: 'k' | 'v'): string[] =>
-    prices
-      .filter((priced) => priced.kind === kind)
-      .sort((a, b) => a.layer - b.layer)
-      .map((priced) => chosen.get(groupId(priced))!);
-  return { k: formats('k'), v: formats('v') };
+  return Object.fromEntries(kindsOf(states).map(([kind, each]) => [kind, each.map(({ name }) => chosen.get(name)!)]));
 }
 
 /** Options that a plan has chosen, by group. */
-export function cacheIds({ cache }: BitPlan): (readonly [string, string])[] {
-  return (['k', 'v'] as const).flatMap((kind) =>
-    (cache?.[kind] ?? []).map((format, layer) => [groupId({ kind, layer }), format] as const),
+export function cacheIds(states: readonly CacheState[], { cache }: BitPlan): (readonly [string, string])[] {
+  return kindsOf(states).flatMap(([kind, each]) =>
+    (cache?.[kind] ?? []).map((format, i) => [each[i].name, format] as const),
   );
 }
 
-function groupId({ kind, layer }: Pick<PricedCache, 'kind' | 'layer'>): string {
-  return `cache.${kind}.${layer}`;
+function kindsOf<S extends CacheState>(states: readonly S[]): [string, S[]][] {
+  return [...Map.groupBy(states, ({ kind }) => kind)];
 }

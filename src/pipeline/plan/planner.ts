@@ -5,6 +5,7 @@ import { solve, solveMany, solverFor } from '../../allocate/solve.ts';
 import type { SolveOptions } from '../../allocate/solvers/types.ts';
 import type { BitPlan, Coupling, Group, Objective, PlanPrediction, Problem, Solution } from '../../allocate/types.ts';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
+import { cacheStates } from '../../graph/states.ts';
 import { isLlamaCppCache } from '../../model/cache-formats.ts';
 import { type Budgets, resources } from '../resources/table.ts';
 import type { Resource, Setting } from '../resources/types.ts';
@@ -18,8 +19,8 @@ import { defaultObjective, type Ranking, rankedGroups } from './ranking.ts';
 import { quantizationRatio } from './ratio.ts';
 import { weightCount } from './wishes.ts';
 
-/** A proof may take this long: little beside the measurement that came before. */
-const PATIENCE_MS = 60_000;
+/** A proof may take a minute: little beside the measurement that came before. */
+const PATIENCE = 6;
 
 export interface PlanOptions extends Omit<SolveOptions, 'evaluate'> {
   /** Learned from true evaluations; default none. */
@@ -82,7 +83,7 @@ export class Planner {
     this.#refuseUnmeasured(budgets);
     const problem = this.#problem(groups, budgets, options);
     const solution = await solve(problem, {
-      timeLimitMs: PATIENCE_MS,
+      patience: PATIENCE,
       ...options,
       evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
     });
@@ -143,7 +144,7 @@ export class Planner {
   /** The same plan with what corrected prices predict of it; what it takes is added where it is not known. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan {
     const groups = this.groups(corrections);
-    const ids = new Map([...pairIds(plan), ...cacheIds(plan)]);
+    const ids = new Map([...pairIds(plan), ...cacheIds(cacheStates(this.#setting.model.graph), plan)]);
     const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
     const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
     const known = plan.prediction ?? this.#taken(groups, choice, loss, plan);
@@ -230,6 +231,7 @@ export class Planner {
         status: solution.status,
         bound: solution.bound,
         gap: solution.gap,
+        ...(solution.byClock && { byClock: true }),
       },
     };
   }
@@ -286,5 +288,7 @@ function possible(solution: Solution, units: readonly string[]): Solution {
   if (solution.choice.length > 0) return solution;
   if (solution.status === 'infeasible')
     throw new BitbudgetError([`budget: ${solution.reason}`, ...units].join('; '), { code: 'budget' });
-  throw new BitbudgetError('budget: no plan was found in time; give more room or another --solver', { code: 'budget' });
+  throw new BitbudgetError('budget: no plan was found in reasonable time; give more room or another --solver', {
+    code: 'budget',
+  });
 }

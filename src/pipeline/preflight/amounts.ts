@@ -24,7 +24,7 @@ export interface JobSize {
 /*
  * Work in multiply-adds of a matrix product, which a machine's speed is measured by. Products count as they are; what
  * else a step does is counted per value, in the multiply-adds that fit in its time. Those numbers were fitted to idle runs of
- * the embedded model and of SmolLM2-135M (README.md); what a machine then really takes is learned (speed.node.ts).
+ * the embedded model and of SmolLM2-135M (README.md); what a machine then really takes is learned (speed.ts).
  */
 
 /** Per token and weight of a block: its products in both passes and the sketch, as far as they are not overlapped. */

@@ -2,11 +2,6 @@ import { access, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 
-/** Side file of an output that tells what a run did. */
-export function recordPath(output: string): string {
-  return `${output.replace(/\.gguf$/, '')}.bitbudget.json`;
-}
-
 /**
  * Whether all outputs of a command can be written; called before any work, and touches nothing.
  * @param yes files that are there may be overwritten

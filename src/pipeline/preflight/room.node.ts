@@ -1,7 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BitbudgetError } from '../../core/errors.ts';
-import { SPILL_BYTES } from '../../run/boundaries.ts';
 import type { RoomNeeded } from './types.ts';
 
 /** Left free on every disk: file systems want some, and so do others. */
@@ -28,24 +27,12 @@ export async function checkRoom(needed: RoomNeeded, output: string, store: strin
       `${together[0].path}: ${megabytes(disk.free)} are free, ${what} are needed; make room (bitbudget cache prune), or name another disk`,
     );
   }
-  const memory = availableMemory();
+  // The limit of a container included.
+  const memory = process.availableMemory();
   if (memory < needed.memoryBytes)
     throw new BitbudgetError(
       `memory: ${megabytes(memory)} are free, about ${megabytes(needed.memoryBytes)} are needed; end other programs, or use fewer --threads or --calibration-tokens`,
     );
-}
-
-/** Bytes that this process can still have, the limit of a container included. */
-export function availableMemory(): number {
-  return process.availableMemory();
-}
-
-/** Share of the free memory that what lives between segments may take before it goes to the disk. */
-const BOUNDARY_SHARE = 0.25;
-
-/** Bytes above which what lives between segments goes to the disk: less where memory is short. */
-export function boundaryLimit(): number {
-  return Math.min(SPILL_BYTES, BOUNDARY_SHARE * availableMemory());
 }
 
 async function diskOf(path: string): Promise<{ readonly id: string; readonly free: number }> {

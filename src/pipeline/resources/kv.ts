@@ -1,14 +1,15 @@
+import { cacheStates } from '../../graph/states.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
 import { heldContext, type Resource, type Setting } from './types.ts';
 
 /** Bytes of the KV cache at a context length. Only a cache that was priced is chosen for; another is kept in float32. */
 export function kv(setting: Setting): Resource {
   const tokens = heldContext(setting);
-  const { config } = setting.model;
+  const states = cacheStates(setting.model.graph);
   return {
     name: 'kv',
-    fixed: setting.cache ? 0 : 2 * config.layers * cacheBytes(config, 'F32', tokens),
+    fixed: setting.cache ? 0 : states.reduce((sum, state) => sum + cacheBytes(state, 'F32', tokens), 0),
     cost: () => 0,
-    cacheCost: (name) => cacheBytes(config, name, tokens),
+    cacheCost: (state, name) => cacheBytes(state, name, tokens),
   };
 }

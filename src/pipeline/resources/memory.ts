@@ -1,4 +1,5 @@
 import { aligned } from '../../graph/schedule.ts';
+import { cacheStates } from '../../graph/states.ts';
 import { packedFormats, roundsActivations } from '../../kernels/packedFormats.ts';
 import { attentionScratch } from '../../kernels/wasm/attention.ts';
 import { roundedActivationBytes } from '../../kernels/wasm/packed.ts';
@@ -17,25 +18,25 @@ import { heldContext, type Resource, type Setting } from './types.ts';
  */
 export function memory(setting: Setting): Resource {
   const { model, table, cache, threads = 1 } = setting;
-  const { config } = model;
+  const states = cacheStates(model.graph);
   const length = heldContext(setting);
   const chosen = new Set(table.tensors.map(({ tensor }) => tensor));
-  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && role !== 'rope_freqs');
+  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && !role.startsWith('rope_f'));
   const vectors = kept.reduce((sum, { shape }) => sum + aligned(4 * shape.reduce((a, b) => a * b, 1)), 0);
   const chunk = Math.min(promptChunk, length);
   const rounded = table.tensors
     .filter(({ prices }) => prices.some((price) => roundsActivations(price.format)))
     .map(({ columns }) => aligned(roundedActivationBytes(chunk, columns)));
   const scratch = Math.max(aligned(attentionScratch(threads, length)), ...rounded);
-  // A packed cache is read through one tile of floats for keys and one for values.
-  const cacheFixed = cache
-    ? 2 * aligned(cacheBytes(config, 'F32', length))
-    : 2 * config.layers * aligned(cacheBytes(config, 'F32', length));
+  // A packed cache is read through one tile of floats for keys and one for values, of every width.
+  const tiles = [...new Map(states.map((state) => [`${state.kind} ${state.width}`, state])).values()];
+  const floats = cache ? tiles : states;
+  const cacheFixed = floats.reduce((sum, state) => sum + aligned(cacheBytes(state, 'F32', length)), 0);
   return {
     name: 'memory',
     fixed: vectors + cacheFixed + activationBytes(model, length) + scratch + threads * SCRATCH_BYTES,
     cost: ({ rows, columns }, name) => aligned(heldBytes(name, rows, columns)),
-    cacheCost: (name) => aligned(cacheBytes(config, name, length)),
+    cacheCost: (state, name) => aligned(cacheBytes(state, name, length)),
   };
 }
 

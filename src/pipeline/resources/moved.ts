@@ -1,3 +1,4 @@
+import { cacheStates } from '../../graph/states.ts';
 import { packedFormats } from '../../kernels/packedFormats.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
 import { isMatrix } from '../../model/matrices.ts';
@@ -15,16 +16,16 @@ const FLOAT_BYTES = 4;
  * keys and values of the context.
  */
 export function moved({ model, context, cache }: Setting): Resource {
-  const { config } = model;
+  const floats = cache ? [] : cacheStates(model.graph);
   const tokens = context ?? contextOf(model);
   return {
     name: 'moved',
-    fixed: FLOAT_BYTES * vectorValues(model) + (cache ? 0 : 2 * config.layers * cacheBytes(config, 'F32', tokens)),
+    fixed: FLOAT_BYTES * vectorValues(model) + floats.reduce((sum, state) => sum + cacheBytes(state, 'F32', tokens), 0),
     cost: (tensor, name) => {
       const row = packedFormats.includes(name) ? rowBytes(format(name), tensor.columns) : FLOAT_BYTES * tensor.columns;
       return (isMultiplied(model, tensor.tensor) ? tensor.rows : 1) * row;
     },
-    cacheCost: (name) => cacheBytes(config, name, tokens),
+    cacheCost: (state, name) => cacheBytes(state, name, tokens),
   };
 }
 

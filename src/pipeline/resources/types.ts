@@ -1,3 +1,4 @@
+import type { CacheState } from '../../graph/states.ts';
 import type { PricedActivations } from '../../measure/activations.ts';
 import type { PricedCache } from '../../measure/cache.ts';
 import type { Model } from '../../model/types.ts';
@@ -55,8 +56,8 @@ export interface Resource {
   readonly fixed: number;
   /** What a matrix takes in a format, its inputs rounded to some bits or, by default, not, ≥ 0. */
   cost(tensor: PricedTensor, formatName: string, activationBits?: number): number;
-  /** What the keys, or the values, of one block take in a format, ≥ 0; default nothing. */
-  cacheCost?(formatName: string): number;
+  /** What a state takes in a format, ≥ 0; default nothing. */
+  cacheCost?(state: CacheState, formatName: string): number;
   /** For messages, where the name does not say it. */
   readonly unit?: string;
   /** Of measured amounts: standard deviation of a plan's amount, its formats by tensor. */

@@ -1,11 +1,13 @@
 import type { Metric, Score } from '../../measure/metrics/types.ts';
 import type { TokenBatch } from '../../measure/plan.ts';
 import type { Model } from '../../model/types.ts';
-import { Session, type SessionOptions } from '../session.node.ts';
-import { calibrationTokens, evaluationTokens, sequenceLength, type TextChoice } from '../texts.node.ts';
-import { TruthBench } from './bench.node.ts';
-import { coarsePalette } from './candidates.node.ts';
-import { mismatch, type RankedMetric, rankAll, scoreBench, storedTruth } from './rank.node.ts';
+import type { Host } from '../host/types.ts';
+import { Session, type SessionOptions } from '../session.ts';
+import { calibrationTokens, evaluationTokens, sequenceLength, type TextChoice } from '../texts.ts';
+import { TruthBench } from './bench.ts';
+import { coarsePalette } from './candidates.ts';
+import { mismatch, type RankedMetric, rankAll, scoreBench } from './rank.ts';
+import { storedTruth } from './stored.node.ts';
 import type { Truth } from './truth.ts';
 
 export interface RankModelOptions extends ScoreModelOptions {
@@ -28,11 +30,12 @@ export interface RankResult {
 
 /** Scores a model's candidates by the metrics and judges them by stored truth, or by truth made now. Closes the model. */
 export async function rankModel(
+  host: Host,
   model: Model,
   metrics: readonly Metric[],
   options: RankModelOptions,
 ): Promise<RankResult> {
-  return await withBench(model, options, async (bench, tokens) => {
+  return await withBench(host, model, options, async (bench, tokens) => {
     const notes: string[] = [];
     const truth = (await usableTruth(bench, options, notes)) ?? (await freshTruth(bench, options));
     const scores = await scoreBench(bench, metrics, tokens, options);
@@ -58,11 +61,12 @@ export interface ScoreRow extends Score {
 
 /** Scores of the coarse candidates of every matrix, metric by metric. Closes the model. */
 export async function scoreModel(
+  host: Host,
   model: Model,
   metrics: readonly Metric[],
   options: ScoreModelOptions,
 ): Promise<ScoreRow[]> {
-  return await withBench(model, options, async (bench, tokens) => {
+  return await withBench(host, model, options, async (bench, tokens) => {
     const scores = await scoreBench(bench, metrics, tokens, options);
     return [...scores].flatMap(([{ name, nats }, table]) =>
       bench.candidates.tensors.flatMap((tensor) =>
@@ -76,13 +80,14 @@ export async function scoreModel(
 }
 
 async function withBench<T>(
+  host: Host,
   model: Model,
   options: ScoreModelOptions,
   work: (bench: TruthBench, tokens: TokenBatch) => Promise<T>,
 ): Promise<T> {
-  const session = await Session.open(model, options);
+  const session = await Session.open(host, model, options);
   try {
-    const tokens = await calibrationTokens(model, options.calibration, options.seed ?? 0);
+    const tokens = await calibrationTokens(host, model, options.calibration, options.seed ?? 0);
     const bench = await TruthBench.open(session, await session.measure(tokens), { rounding: 'gptq' });
     try {
       return await work(bench, tokens);
@@ -105,11 +110,11 @@ async function usableTruth(bench: TruthBench, options: RankModelOptions, notes: 
 }
 
 async function freshTruth(bench: TruthBench, options: RankModelOptions): Promise<Truth> {
-  const { model } = bench.session;
+  const { host, model } = bench.session;
   return await bench.truth({
     plans: options.plans ?? options.defaultPlans,
     seed: options.seed ?? 0,
-    tokens: await evaluationTokens(model, options.evaluation),
+    tokens: await evaluationTokens(host, model, options.evaluation),
     length: sequenceLength(model),
     name: model.config.name ?? 'model',
     signal: options.signal,

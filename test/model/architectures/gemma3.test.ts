@@ -1,10 +1,10 @@
 import { changed, oneRope, testArchitecture, without } from '../../support/architecture.ts';
-import { gemma3 } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 
 testArchitecture({
   name: 'gemma3',
   huggingFace: 'Gemma3ForCausalLM',
-  fields: { ...gemma3, query_pre_attn_scalar: 32 },
+  fields: configs.Gemma3ForCausalLM,
   variants: (graph) => ({
     windows: changed(graph, 'attention', { window: null }),
     'the base of blocks that slide': oneRope(graph),

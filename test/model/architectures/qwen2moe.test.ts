@@ -1,11 +1,11 @@
 import type { Graph } from '../../../src/graph/types.ts';
 import { changed, testArchitecture, without } from '../../support/architecture.ts';
-import { qwen2moe } from '../../support/configs.ts';
+import { configs } from '../../support/configs.ts';
 
 testArchitecture({
   name: 'qwen2moe',
   huggingFace: 'Qwen2MoeForCausalLM',
-  fields: { ...qwen2moe, moe_intermediate_size: 64 },
+  fields: configs.Qwen2MoeForCausalLM,
   variants: (graph) => ({
     biases: without(graph, ({ op }) => op === 'addBias'),
     'weights that do not sum to 1': changed(graph, 'route', { normalize: true }),
