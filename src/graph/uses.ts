@@ -28,7 +28,10 @@ export function usesOf({ values, nodes }: Graph): Use[] {
 
 /** The gain of the norm whose outputs a use reads; undefined where it reads something else. */
 export function normBefore(graph: Graph, { input }: Use): string | undefined {
-  const node = graph.nodes[producers(graph)[input]];
+  const producer = producers(graph);
+  const made = graph.nodes[producer[input]];
+  // Rows on the way to experts are copies.
+  const node = made?.op === 'gatherSlots' ? graph.nodes[producer[made.inputs[0]!]] : made;
   if (node?.op !== 'rmsNorm') return undefined;
   const gain = graph.values[node.inputs[1]!];
   return gain.source === 'weight' ? gain.tensor : undefined;
@@ -47,6 +50,8 @@ export interface Dispatch {
   /** Where each expert's rows begin, int32 [experts + 1]; slots in the order of rows, int32. */
   readonly offsets: ValueId;
   readonly slots: ValueId;
+  /** What every slot counts in its token's sum, float32 by slot. */
+  readonly weights: ValueId;
   readonly experts: number;
   /** Slots of a token. */
   readonly used: number;
@@ -57,10 +62,12 @@ export function dispatchOf({ values, nodes }: Graph, { node }: Use): Dispatch {
   const offsets = nodes[node].inputs[2];
   const dispatch = nodes.find(({ op, outputs }) => op === 'dispatch' && outputs[1] === offsets);
   const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch?.outputs[0]);
-  if (dispatch === undefined || gather === undefined || offsets === null)
+  const combine = nodes.find(({ op, inputs }) => op === 'combine' && inputs[1] === dispatch?.outputs[0]);
+  if (dispatch === undefined || gather === undefined || combine === undefined || offsets === null)
     throw new RangeError(`node ${node} does not work on rows of experts`);
   const used = gather.attributes['k'] as number;
-  return { offsets, slots: dispatch.outputs[0], experts: (values[offsets].shape[0] as number) - 1, used };
+  const experts = (values[offsets].shape[0] as number) - 1;
+  return { offsets, slots: dispatch.outputs[0], weights: combine.inputs[2]!, experts, used };
 }
 
 const multiplied = new WeakMap<Graph, ReadonlySet<string>>();

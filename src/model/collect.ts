@@ -2,7 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
-import { partOfTensor, stackedTensor, tensorFromEntry, withAddend } from './tensors.ts';
+import { converted, partOfTensor, stackedTensor, tensorFromEntry } from './tensors.ts';
 import type { ModelTensor } from './types.ts';
 
 /** The tensors of a model, and what is worth saying of the others. */
@@ -23,14 +23,15 @@ export function collectGguf(file: TensorFile, specs: readonly TensorSpec[]): Col
 
 /**
  * @param names under which the checkpoint keeps its language model
- * @param isPart whether the checkpoint is known to hold other parts, which are then left out
+ * @param options.isPart whether the checkpoint is known to hold other parts, which are then left out
+ * @param options.unread tensors that nobody reads, by their names
  * @throws FormatError when tensors are missing, unknown or of another shape
  */
 export function collectHuggingFace(
   file: TensorFile,
   specs: readonly TensorSpec[],
   names: CheckpointNames,
-  isPart: boolean,
+  { isPart, unread }: { readonly isPart: boolean; readonly unread?: RegExp },
 ): Collected {
   const isTied = !specs.some(({ role }) => role === 'output');
   const sourcesOf = ({ huggingFace, role }: TensorSpec): readonly TensorSource[] => {
@@ -46,7 +47,8 @@ export function collectHuggingFace(
   }
   const others = isPart ? (name: string) => !name.startsWith(names.prefix) : () => false;
   // A tied model may still carry a copy of its embedding as head.
-  return collect(file, specs, sourcesOf, true, (name) => name === names.head || others(name), others);
+  const isAllowed = (name: string): boolean => name === names.head || others(name) || unread?.test(name) === true;
+  return collect(file, specs, sourcesOf, true, isAllowed, others);
 }
 
 function collect(
@@ -117,7 +119,7 @@ function tensorOf(file: TensorFile, spec: TensorSpec, source: TensorSource, from
           entries.map((entry) => tensorFromEntry(entry, one, fromCheckpoint)),
         );
   const tensor = source.part === undefined ? whole : partOfTensor(whole, spec, source.part);
-  return fromCheckpoint && spec.addend !== undefined ? withAddend(tensor, spec.addend) : tensor;
+  return fromCheckpoint ? converted(tensor, spec) : tensor;
 }
 
 /** Why tensors may be unknown. */

@@ -66,6 +66,11 @@ export function configFromHuggingFace(
   return { ...config, ...hfClass.read?.(fields, config, subject) };
 }
 
+/** The architecture of a config.json. @throws FormatError when it is unknown, with the known ones */
+export function architectureOfConfig(json: unknown, subject = 'config.json'): FoundArchitecture['architecture'] {
+  return textModel(asObject(json, subject), subject).found.architecture;
+}
+
 /** Called before anything else is opened. @throws FormatError when the architecture is unknown, with the known ones */
 export function requireKnownArchitecture(json: object, subject: string): void {
   textModel(asObject(json, subject), subject);
@@ -75,12 +80,16 @@ export function requireKnownArchitecture(json: object, subject: string): void {
 function textModel(config: ConfigFields, subject: string): { fields: ConfigFields; found: FoundArchitecture } {
   const outer = architectureOf(config);
   const inner = textFields(config);
-  if (outer) return { fields: { ...inner, ...config }, found: outer };
+  if (outer) return canonical({ ...inner, ...config }, outer);
   const found = inner && architectureOf(inner);
-  if (inner && found) return { fields: { ...config, ...inner }, found };
+  if (inner && found) return canonical({ ...config, ...inner }, found);
   const { architectures: names, model_type: type } = config;
   const named = Array.isArray(names) && names.length > 0 ? names.join(', ') : String(type ?? '(none named)');
   throw new FormatError(`${subject}: architecture ${named} is not supported (known: ${knownClasses()})`);
+}
+
+function canonical(fields: ConfigFields, found: FoundArchitecture): { fields: ConfigFields; found: FoundArchitecture } {
+  return { fields: { ...fields, ...found.hfClass.canonical?.(fields) }, found };
 }
 
 function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Pick<ModelConfig, 'biases'> {

@@ -10,20 +10,22 @@ import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
 import { asObject, textFields } from './config-fields.ts';
 import { configFromGguf } from './config-gguf.ts';
-import { configFromHuggingFace } from './config-huggingface.ts';
+import { architectureOfConfig, configFromHuggingFace } from './config-huggingface.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { tensorFromValues } from './tensors.ts';
-import type { Model, ModelConfig, ModelTensor } from './types.ts';
+import type { EmbeddingConfig, Model, ModelConfig, ModelTensor } from './types.ts';
 
 /** What a tensor file does not say by itself. */
 export interface ModelParts {
   readonly tokenizer: Tokenizer;
   /** Parsed config.json; needed for safetensors, ignored for GGUF. */
   readonly config?: unknown;
+  /** How a text's vector is made of its tokens', where files beside the weights say it; ignored for GGUF. */
+  readonly embedding?: Partial<EmbeddingConfig>;
   /** `general.name` of the written file; default the one in a GGUF file, else `model`. */
   readonly name?: string;
   /** The model that this one was made of, where something beside the weights says it. */
@@ -59,12 +61,14 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
-  const names = checkpointNames(file.tensors);
+  const { anchor, unread } = architectureOfConfig(parts.config);
+  const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
   const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const collected = collectHuggingFace(file, specs, names, isPart);
+  const collected = collectHuggingFace(file, specs, names, { isPart, unread });
   const tensors = withRopeFactors(config, specs, collected.tensors);
   refuseMoreTokens(config, parts.tokenizer);
   const metadata = metadataFromConfig(config, parts.tokenizer, tensors);

@@ -46,6 +46,8 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       gguf: sourcesOf(gguf, layer),
       experts,
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
+      transposed: name.transposed,
+      conversion: name.convert?.(config),
       addend: name.addend,
       exact: name.exact,
       optional: name.optional,

@@ -44,6 +44,36 @@ export interface ModelConfig {
   temperature?: Temperature;
   /** Where the feed-forward part of blocks is a mixture of experts. */
   experts?: ExpertsConfig;
+  /** Where the model gives one vector for a text, and no next tokens. */
+  embedding?: EmbeddingConfig;
+  /** Where some blocks carry a state from token to token in the place of attention. */
+  recurrent?: RecurrentConfig;
+}
+
+export interface EmbeddingConfig {
+  /** How a text's vector comes from its tokens': their mean, the first one's, the last one's. */
+  readonly pooling: 'mean' | 'cls' | 'last';
+  /** Linear layers behind it, in their order. */
+  readonly dense?: readonly { readonly tensor: string; readonly rows: number; readonly columns: number }[];
+  /** Rows of the table of token types; default 0. A text by itself is of the first. */
+  readonly tokenTypes?: number;
+}
+
+export interface RecurrentConfig {
+  /** Which blocks carry a state; the others attend. [layers] */
+  readonly layers: readonly boolean[];
+  /** Tokens that the convolution sees, the newest among them. */
+  readonly taps: number;
+  /** The matrices that heads keep, where there is more than the convolution. */
+  readonly heads?: RecurrentHeads;
+}
+
+export interface RecurrentHeads {
+  readonly count: number;
+  /** Heads of queries and keys (Mamba-2: groups of C and B), which divide the others. */
+  readonly keys: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
 }
 
 export interface ExpertsConfig {

@@ -218,13 +218,19 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   feedForward: 'feed-forward',
 };
 
-function notes({ plan, substitutes = [], measurement, verification, latency }: QuantizeResult): string[] {
+function notes({
+  plan,
+  substitutes = [],
+  text: learned,
+  measurement,
+  verification,
+  latency,
+}: QuantizeResult): string[] {
   const lines = describeSubstitutes(substitutes);
-  if (measurement) {
-    const { sequences, sequenceLength, text, seed } = measurement.key;
-    lines.push(
-      `measured on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}, seed ${seed})`,
-    );
+  if (learned) {
+    const { sequences, sequenceLength, text, seed } = learned;
+    const [what, drawn] = measurement ? ['measured', `, seed ${seed}`] : ['importance of inputs learned', ''];
+    lines.push(`${what} on ${sequences} sequences of ${sequenceLength} tokens (text ${text.slice(0, 12)}${drawn})`);
   }
   const reach = measurement && expertReach(measurement.summaries);
   if (reach) {

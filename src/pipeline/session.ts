@@ -26,6 +26,7 @@ import type { Host } from './host/types.ts';
 import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
+import { keepMagnitudes, keptMagnitudes } from './magnitudes.ts';
 import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
 import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
@@ -79,6 +80,7 @@ export class Session {
   /** In use until the session ends: measurements are read from theirs bit by bit. */
   readonly #entries: Entry[] = [];
   #hasGrown = false;
+  #magnitudesAreKept = false;
 
   private constructor(
     host: Host,
@@ -99,7 +101,7 @@ export class Session {
   }
 
   /**
-   * Reads all weights once. What the model's file says of its KV cache and activations is left aside: a new file says its
+   * Reads all weights once, unless an earlier run did. What the model's file says of its KV cache and activations is left aside: a new file says its
    * own. The session owns the model: it is closed when it is refused.
    * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
    */
@@ -113,11 +115,14 @@ export class Session {
     try {
       // What shapes alone forbid is said before all weights are read.
       refuse?.(new Map());
-      const magnitudes = await magnitudesOf(model, options);
-      refuse?.(magnitudes);
       const store = await host.store(options.folder);
+      const kept = await keptMagnitudes(model, store);
+      const magnitudes = kept ?? (await magnitudesOf(model, options));
+      refuse?.(magnitudes);
       const kernels = options.kernels ?? (await host.kernels(threads));
-      return new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      const session = new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      session.#magnitudesAreKept = kept !== undefined;
+      return session;
     } catch (error) {
       await model.close();
       throw error;
@@ -196,14 +201,17 @@ export class Session {
 
   /**
    * What is kept of one measurement: prices and blocks made from it.
+   * @param learned what rounding learns from; none rounds to the nearest
    * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
   async workspace(
-    measurement: Measurement | undefined,
+    learned: { readonly key: unknown } | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
-    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
-    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
+    if (!this.#magnitudesAreKept) await keepMagnitudes(this.model, this.store, this.magnitudes);
+    this.#magnitudesAreKept = true;
+    const of = learned?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }
 
   async price(
@@ -315,12 +323,13 @@ export class Session {
   }
 
   async #open(key: EntryKey): Promise<Entry> {
-    const entry = await this.store.open(key, this.#label);
+    const entry = await this.store.open(key, this.label);
     this.#entries.push(entry);
     return entry;
   }
 
-  get #label(): EntryLabel {
+  /** What entries of this model are called. */
+  get label(): EntryLabel {
     return { model: this.model.config.name ?? 'model' };
   }
 }

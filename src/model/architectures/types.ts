@@ -22,15 +22,26 @@ export interface Architecture {
   readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
+  /** Positions are rows of a table that are added to the tokens'; default RoPE. */
+  readonly learnedPositions?: boolean;
+  /** Norms take the mean away first; default they do not. */
+  readonly layerNorm?: boolean;
+  /** A tensor of every checkpoint, by what stands behind `model.`; default the first norm of the first block. */
+  readonly anchor?: string;
+  /** Tensors of checkpoints that GGUF has no place for: heads of other tasks, buffers. */
+  readonly unread?: RegExp;
   /** Names of the network's weights. */
   readonly names: TensorNames;
   /** The network; weights are called as in GGUF. */
   graph(config: ModelConfig): Graph;
   /** What GGUF says of such models beyond what all have. */
-  readGguf?(keys: GgufKeys, config: ModelConfig): Partial<ModelConfig>;
+  readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
   metadata?(config: ModelConfig): Iterable<readonly [string, TypedMetadata]>;
 }
+
+/** Tensors of a file by name, as far as they tell of the model. */
+export type TensorShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** Fields of a config.json, those of a nested `text_config` included. */
 export type ConfigFields = Readonly<Record<string, unknown>>;
@@ -57,6 +68,10 @@ export interface HuggingFaceClass {
     /** Feed-forward width where no field names it. */
     readonly feedForward?: number;
   };
+  /** Whether fields are of this class, where several have its name; default yes. */
+  accepts?(fields: ConfigFields): boolean;
+  /** The fields under the names that most classes use, where this one uses others. */
+  canonical?(fields: ConfigFields): ConfigFields;
   /** Fields that give linear layers biases, and which; others ignore them. */
   readonly biasFields?: Readonly<Record<string, readonly BiasedLayer[]>>;
   /** Names of the activation that are this class's; default silu. */
@@ -65,6 +80,21 @@ export interface HuggingFaceClass {
   read?(fields: ConfigFields, config: ModelConfig, subject: string): Partial<ModelConfig>;
   /** The sliding window, when the class knows one and the fields do not switch it off. */
   window?(fields: ConfigFields, layers: number): AttentionWindow | undefined;
+}
+
+/**
+ * How a tensor of a Hugging Face checkpoint becomes one of GGUF's, read some rows at a time. Rows of a vector are its
+ * values.
+ */
+export interface Conversion {
+  /** Row there that is a row here; default the same. */
+  readonly row?: (row: number) => number;
+  /** Rows there, where it holds those of other tensors too. */
+  readonly rows?: number;
+  /** Column there that is a column here; default the same. */
+  readonly column?: (column: number) => number;
+  /** What becomes of a value; default nothing. */
+  readonly value?: (value: number) => number;
 }
 
 /** A tensor that a model must have (or, `optional`, may have). */
@@ -85,6 +115,10 @@ export interface TensorSpec {
   readonly exact?: boolean;
   /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
   readonly permutedHeads?: number;
+  /** HF checkpoints have its columns as rows. */
+  readonly transposed?: boolean;
+  /** How else it differs there. */
+  readonly conversion?: Conversion;
   readonly optional?: boolean;
 }
 
@@ -107,6 +141,10 @@ export interface TensorName {
   readonly gguf?: readonly (string | TensorSource)[];
   /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
   readonly permutedHeads?: 'heads' | 'kvHeads';
+  /** Its columns are rows there. */
+  readonly transposed?: boolean;
+  /** How else it differs there. */
+  readonly convert?: (config: ModelConfig) => Conversion;
   /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */
   readonly addend?: number;
   /** Stays float32 whatever is planned, as llama-quantize leaves it: routers. */

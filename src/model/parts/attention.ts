@@ -11,10 +11,12 @@ export interface AttentionPart {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly normEpsilon: number;
-  /** Absent where a block does not look at positions. */
+  /** Default: none, positions are told otherwise or not looked at. */
   readonly rope?: RopePart;
-  /** Rows of q, k and v are one weight, `attn_qkv`, in that order. */
+  /** q, k and v are one matrix, `attn_qkv`, their rows one after the other. */
   readonly fused?: boolean;
+  /** Default true. Where tokens see those behind them too, nothing is cached, and a window reaches to both sides. */
+  readonly causal?: boolean;
   /** Layers that have biases, of `attn_q`, `attn_k`, `attn_v` (or `attn_qkv`) and `attn_output`; default none. */
   readonly biases?: readonly string[];
   /** q and k are normed before RoPE: each head by itself, or the whole row. Default: not at all. */
@@ -40,22 +42,25 @@ export interface RopePart {
   readonly long?: { readonly beyond: number; readonly frequencies: readonly number[] };
 }
 
-/** Grouped-query attention with cached keys and values. @param x normed, [tokens, hidden] → [tokens, hidden] */
+/**
+ * Grouped-query attention with RoPE and cached keys and values, where there are such. @param x normed, [tokens, hidden] →
+ * [tokens, hidden]
+ */
 export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId {
-  const { layer, hidden, heads, kvHeads, headDim } = part;
+  const { layer, hidden, heads, kvHeads, headDim, causal = true } = part;
   const name = (suffix: string): string => `blk.${layer}.${suffix}`;
   const norm = (kind: 'q' | 'k', rows: ValueId, count: number): ValueId => {
     if (part.qkNorm === undefined) return rows;
     const gain = build.weight(name(`attn_${kind}_norm.weight`), [part.qkNorm === 'heads' ? headDim : count * headDim]);
     return build.node('rmsNorm', [rows, gain], { epsilon: part.normEpsilon });
   };
-  const [qRaw, kRaw, v] = part.fused ? projectedTogether(build, x, part) : projectedApart(build, x, part);
+  const [qRaw, kRaw, v] = projections(build, x, part);
   const [qNormed, kNormed] = [norm('q', qRaw, heads), norm('k', kRaw, kvHeads)];
   const rotated = rotate(build, qNormed, heads, headDim, part.rope);
   const k = rotate(build, kNormed, kvHeads, headDim, part.rope);
   const q = part.temperature === undefined ? rotated : tempered(build, rotated, part.temperature);
   const kept = (kind: 'k' | 'v', rows: ValueId): ValueId =>
-    build.node('cache', [rows], { state: name(kind), kind, headDim });
+    causal ? build.node('cache', [rows], { state: name(kind), kind, headDim }) : rows;
   const attended = build.node('attention', [q, kept('k', k), kept('v', v)], {
     heads,
     kvHeads,
@@ -63,39 +68,32 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.softcap === undefined ? {} : { softcap: part.softcap }),
     ...(part.window === undefined ? {} : { window: part.window }),
+    ...(causal ? {} : { causal }),
   });
-  return projected(build, attended, part, 'attn_output', hidden, heads * headDim);
+  const output = build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  return biased(build, output, part, 'attn_output', hidden);
 }
 
-/** x · wᵀ, with its bias where it has one. */
-function projected(
-  build: GraphBuilder,
-  x: ValueId,
-  { layer, biases }: AttentionPart,
-  name: string,
-  rows: number,
-  columns: number,
-): ValueId {
-  const product = build.node('linear', [x, build.weight(`blk.${layer}.${name}.weight`, [rows, columns])]);
-  if (!biases?.includes(name)) return product;
-  return build.node('addBias', [product, build.weight(`blk.${layer}.${name}.bias`, [rows])]);
+/** Queries, keys and values as the matrices give them, with their biases. */
+function projections(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId[] {
+  const { layer, hidden, heads, kvHeads, headDim } = part;
+  const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
+  const project = (name: string, rows: number): ValueId =>
+    build.node('linear', [x, build.weight(`blk.${layer}.${name}.weight`, [rows, hidden])]);
+  if (part.fused) {
+    const all = widths.reduce((sum, width) => sum + width, 0);
+    const fused = biased(build, project('attn_qkv', all), part, 'attn_qkv', all);
+    const starts = [0, widths[0], widths[0] + widths[1]];
+    return widths.map((count, i) => build.node('columns', [fused], { start: starts[i], count }));
+  }
+  const names = ['attn_q', 'attn_k', 'attn_v'];
+  const products = names.map((name, i) => project(name, widths[i]));
+  return products.map((product, i) => biased(build, product, part, names[i], widths[i]));
 }
 
-type Projections = readonly [q: ValueId, k: ValueId, v: ValueId];
-
-function projectedApart(build: GraphBuilder, x: ValueId, part: AttentionPart): Projections {
-  const { hidden, heads, kvHeads, headDim } = part;
-  const one = (kind: 'q' | 'k' | 'v', count: number): ValueId =>
-    projected(build, x, part, `attn_${kind}`, count * headDim, hidden);
-  return [one('q', heads), one('k', kvHeads), one('v', kvHeads)];
-}
-
-function projectedTogether(build: GraphBuilder, x: ValueId, part: AttentionPart): Projections {
-  const { hidden, heads, kvHeads, headDim } = part;
-  const rows = projected(build, x, part, 'attn_qkv', (heads + 2 * kvHeads) * headDim, hidden);
-  const cut = (first: number, count: number): ValueId =>
-    build.node('columns', [rows], { start: first * headDim, count: count * headDim });
-  return [cut(0, heads), cut(heads, kvHeads), cut(heads + kvHeads, kvHeads)];
+function biased(build: GraphBuilder, rows: ValueId, part: AttentionPart, name: string, width: number): ValueId {
+  if (!part.biases?.includes(name)) return rows;
+  return build.node('addBias', [rows, build.weight(`blk.${part.layer}.${name}.bias`, [width])]);
 }
 
 /** RoPE of every head's rows. */

@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../../graph/build.ts';
 import type { Graph, ValueId } from '../../graph/types.ts';
 import type { ModelConfig } from '../types.ts';
+import { layerNorm } from './layerNorm.ts';
 
 export interface CausalModelPart {
   readonly layers: number;
@@ -11,6 +12,12 @@ export interface CausalModelPart {
   readonly tied: boolean;
   readonly scales?: ModelConfig['scales'];
   readonly softcaps?: ModelConfig['softcaps'];
+  /** What is added to rows of the embedding; default nothing. */
+  readonly embed?: (build: GraphBuilder, rows: ValueId) => ValueId;
+  /** The final norm takes the mean away and has a bias; default neither. */
+  readonly layerNorm?: boolean;
+  /** What GGUF calls the last norm; default `output_norm`. */
+  readonly outputNorm?: string;
 }
 
 /**
@@ -22,12 +29,13 @@ export function causalModel(
   part: CausalModelPart,
   block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
 ): Graph {
-  const { layers, hidden, vocabulary, normEpsilon, scales, softcaps } = part;
+  const { layers, hidden, vocabulary, normEpsilon: epsilon, scales, softcaps, outputNorm = 'output_norm' } = part;
   const build = new GraphBuilder();
   const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
   const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
   let x = build.node('lookup', [tokens, embedding]);
   if (scales?.embedding !== undefined) x = build.node('scale', [x], { factor: scales.embedding });
+  x = part.embed?.(build, x) ?? x;
   for (let layer = 0; layer < layers; layer++) {
     build.cut();
     x = block(build, x, layer);
@@ -35,8 +43,9 @@ export function causalModel(
   build.cut();
   const wanted = build.input('wanted', 'i32', [{ of: 'wanted', times: 1 }]);
   const rows = build.node('select', [x, wanted]);
-  const norm = build.weight('output_norm.weight', [hidden]);
-  const normed = build.node('rmsNorm', [rows, norm], { epsilon: normEpsilon });
+  const normed = part.layerNorm
+    ? layerNorm(build, rows, { name: outputNorm, hidden, epsilon })
+    : build.node('rmsNorm', [rows, build.weight(`${outputNorm}.weight`, [hidden])], { epsilon });
   build.cut();
   const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
   let logits = build.node('linear', [normed, head]);

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../graph/build.ts';
-import type { Activation, GateActivation, ValueId } from '../../graph/types.ts';
+import type { GateActivation, ValueId } from '../../graph/types.ts';
 
 export interface MlpPart {
   readonly layer: number;
@@ -20,25 +20,15 @@ export interface GatedMlpPart extends MlpPart {
 /** down(activation(gate(x)) · up(x)). @param x normed, [tokens, hidden] → [tokens, hidden] */
 export function gatedMlp(build: GraphBuilder, x: ValueId, part: GatedMlpPart): ValueId {
   const { hidden, feedForward, activation, fused } = part;
-  const both = fused ? product(build, x, part, 'up', 2 * feedForward, hidden) : undefined;
+  const both = fused ? mlpProduct(build, x, part, 'up', 2 * feedForward, hidden) : undefined;
   const half = (start: number): ValueId => build.node('columns', [both!], { start, count: feedForward });
-  const gate = fused ? half(0) : product(build, x, part, 'gate', feedForward, hidden);
-  const up = fused ? half(feedForward) : product(build, x, part, 'up', feedForward, hidden);
-  return product(build, build.node('gated', [gate, up], { activation }), part, 'down', hidden, feedForward);
+  const gate = fused ? half(0) : mlpProduct(build, x, part, 'gate', feedForward, hidden);
+  const up = fused ? half(feedForward) : mlpProduct(build, x, part, 'up', feedForward, hidden);
+  return mlpProduct(build, build.node('gated', [gate, up], { activation }), part, 'down', hidden, feedForward);
 }
 
-/** down(activation(up(x))). @param x normed, [tokens, hidden] → [tokens, hidden] */
-export function plainMlp(
-  build: GraphBuilder,
-  x: ValueId,
-  part: MlpPart & { readonly activation: Activation },
-): ValueId {
-  const { hidden, feedForward, activation } = part;
-  const up = product(build, x, part, 'up', feedForward, hidden);
-  return product(build, build.node('activate', [up], { activation }), part, 'down', hidden, feedForward);
-}
-
-function product(
+/** A product with one of the part's matrices, with its bias where it has one. */
+export function mlpProduct(
   build: GraphBuilder,
   x: ValueId,
   { layer, biases, suffix = '' }: MlpPart,

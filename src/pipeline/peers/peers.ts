@@ -5,7 +5,7 @@ import type { Model, ModelTensor } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
 import { format } from '../../numeric/table.ts';
 import { fits, matrixFacts } from '../../quantize/candidates.ts';
-import { diagonalCurvature } from '../../quantize/curvature.ts';
+import { importanceCurvature } from '../../quantize/curvature.ts';
 import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
 import { matrices, priceModel, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Curvature } from '../../quantize/types.ts';
@@ -103,16 +103,12 @@ function sizes(model: Model, fileBytes: number): Pick<Peer, 'fileBytes' | 'bitsP
 /** Mean x² of every input column, as an importance matrix has it; of matrices that are only looked up nothing is known. */
 function importanceOf({ summaries }: Measurement): (name: string, columns: number) => Curvature {
   const linear = new Map(summaries.filter(({ use }) => use === 'linear').map((each) => [each.tensor, each.importance]));
-  return (name, columns) => diagonalCurvature(linear.get(name) ?? new Float32Array(columns).fill(1));
+  return importanceCurvature(linear);
 }
 
 /** What llama-quantize's rounding learns from a measurement: its importance matrix. */
 export function importanceSource(measurement: Measurement): CurvatureSource {
-  const importance = importanceOf(measurement);
-  return {
-    read: (name) => measurement.read(name),
-    curvature: async (name, columns) => importance(name, columns),
-  };
+  return { curvature: importanceOf(measurement) };
 }
 
 /**

@@ -54,6 +54,11 @@ export function isConversion(model: Model, plan: BitPlan): boolean {
   return matrices(model).every((tensor) => ['F32', 'F16', 'BF16', tensor.format].includes(plannedFormat(plan, tensor)));
 }
 
+/** Whether one pass over the text is enough: rounding to the nearest weighs errors by the squares of inputs alone. */
+export function learnsImportance({ target }: Pick<QuantizeOptions, 'target'>): boolean {
+  return target.kind === 'plan' && target.plan.rounding === 'nearest';
+}
+
 /**
  * Reads the texts, and tells what the job will take before hours are spent on it.
  * @throws UsageError for a text that is shorter than a window; BitbudgetError where disks or memory have too little room
@@ -72,6 +77,7 @@ export async function prepareJob(
     rounding: target.kind === 'plan' ? (target.plan.rounding as typeof rounding) : rounding,
     evaluationTokens: heldOut?.judged.length ?? 0,
     outputBytes: outputBytes(session.model, goal, options),
+    importance: learnsImportance(options),
     request: goal && { ...options, budgets: goal.budgets },
   });
   await session.host.checkRoom(forecast, output, session.store);
