@@ -2,7 +2,7 @@ import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelTensor } from './types.ts';
 
 /**
@@ -11,6 +11,7 @@ import type { ModelTensor } from './types.ts';
  * @throws FormatError when the file's shape or format is not what the model needs
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
+  if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
   const stored = fromCheckpoint ? spec.conversion?.rows : undefined;
   const expected = stored === undefined ? spec : { ...spec, shape: [stored, ...spec.shape.slice(1)] };
   if (!isShape(entry.shape, expected)) {
@@ -32,6 +33,33 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckp
     loadBlocks,
     load: async (startRow, endRow) => decode(format, await loadBlocks(startRow, endRow)),
   };
+}
+
+/** Read as the file has it, columns as rows. Whoever reads row by row reads the last one's tensor again. */
+function transposedTensor(entry: TensorEntry, spec: TensorSpec): ModelTensor {
+  const [rows, columns] = spec.shape;
+  const stored = tensorFromEntry(entry, { ...spec, shape: [columns, rows], transposed: false });
+  return {
+    ...described(spec),
+    format: 'F32',
+    load: async (start = 0, end = rows) => (await turned(stored)).slice(start * columns, end * columns),
+  };
+}
+
+/** What was turned last, as long as nobody needs the memory. */
+let lastTurned: { readonly of: ModelTensor; readonly values: WeakRef<Float32Array> } | undefined;
+
+/** All values of a tensor, its columns one after the other. */
+async function turned(tensor: ModelTensor): Promise<Float32Array> {
+  const known = lastTurned?.of === tensor ? lastTurned.values.deref() : undefined;
+  if (known !== undefined) return known;
+  const [rows, columns] = tensor.shape;
+  const values = await tensor.load();
+  const made = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) made[column * rows + row] = values[row * columns + column];
+  lastTurned = { of: tensor, values: new WeakRef(made) };
+  return made;
 }
 
 /** What a tensor is, wherever its values come from. */
@@ -89,6 +117,47 @@ export function stackedTensor(spec: TensorSpec, parts: readonly ModelTensor[]): 
         (part, from, to) => part.load(from, to),
         (rows) => new Float32Array(rows * columns),
       ),
+  };
+}
+
+/**
+ * One of several matrices whose rows follow each other in a tensor; of stacked experts, in each expert's.
+ * @param whole of `part.of` times the rows of `spec`
+ */
+export function partOfTensor(
+  whole: ModelTensor,
+  spec: TensorSpec,
+  part: NonNullable<TensorSource['part']>,
+): ModelTensor {
+  const each = spec.shape[0] / (spec.experts ?? 1);
+  const perRow = spec.shape[1] ?? 1;
+  /** Runs of rows that lie together in the whole: where they begin here, and there. */
+  const runs = function* (start: number, end: number) {
+    for (let row = start; row < end; ) {
+      const expert = Math.floor(row / each);
+      const last = Math.min(end, (expert + 1) * each);
+      const from = row + (expert * (part.of - 1) + part.index) * each;
+      yield { at: row - start, from, to: from + last - row };
+      row = last;
+    }
+  };
+  const { loadBlocks } = whole;
+  const rowBytes = rowBytesOf(formats.get(whole.format)!, perRow);
+  return {
+    ...described(spec),
+    format: whole.format,
+    ...(loadBlocks && {
+      loadBlocks: async (start = 0, end = spec.shape[0]) => {
+        const blocks = new Uint8Array((end - start) * rowBytes);
+        for (const { at, from, to } of runs(start, end)) blocks.set(await loadBlocks(from, to), at * rowBytes);
+        return blocks;
+      },
+    }),
+    load: async (start = 0, end = spec.shape[0]) => {
+      const values = new Float32Array((end - start) * perRow);
+      for (const { at, from, to } of runs(start, end)) values.set(await whole.load(from, to), at * perRow);
+      return values;
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { aligned } from '../../graph/schedule.ts';
-import { cacheStates } from '../../graph/states.ts';
+import { cacheStates, replacedStates } from '../../graph/states.ts';
 import { packedFormats, roundsActivations } from '../../kernels/packedFormats.ts';
 import { attentionScratch } from '../../kernels/wasm/attention.ts';
 import { roundedActivationBytes } from '../../kernels/wasm/packed.ts';
@@ -21,7 +21,7 @@ export function memory(setting: Setting): Resource {
   const states = cacheStates(model.graph);
   const length = heldContext(setting);
   const chosen = new Set(table.tensors.map(({ tensor }) => tensor));
-  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && role !== 'rope_freqs');
+  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && !role.startsWith('rope_f'));
   const vectors = kept.reduce((sum, { shape }) => sum + aligned(4 * shape.reduce((a, b) => a * b, 1)), 0);
   const chunk = Math.min(promptChunk, length);
   const rounded = table.tensors
@@ -32,9 +32,13 @@ export function memory(setting: Setting): Resource {
   const tiles = [...new Map(states.map((state) => [`${state.kind} ${state.width}`, state])).values()];
   const floats = cache ? tiles : states;
   const cacheFixed = floats.reduce((sum, state) => sum + aligned(cacheBytes(state, 'F32', length)), 0);
+  const replaced = replacedStates(model.graph).reduce(
+    (sum, { shape }) => sum + aligned(4 * shape.reduce((a, b) => a * b, 1)),
+    0,
+  );
   return {
     name: 'memory',
-    fixed: vectors + cacheFixed + activationBytes(model, length) + scratch + threads * SCRATCH_BYTES,
+    fixed: vectors + cacheFixed + replaced + activationBytes(model, length) + scratch + threads * SCRATCH_BYTES,
     cost: ({ rows, columns }, name) => aligned(heldBytes(name, rows, columns)),
     cacheCost: (state, name) => aligned(cacheBytes(state, name, length)),
   };
