@@ -375,6 +375,14 @@ const cases: Readonly<Record<string, CaseOf>> = {
     return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
+  headRows: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, heads * b)], attributes: { heads } };
+  },
+  headColumns: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a * heads, b)], attributes: { heads } };
+  },
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };
