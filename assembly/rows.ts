@@ -64,3 +64,37 @@ export function dotRow(x: usize, y: usize, n: i32): f64 {
   }
   return dsum(sum);
 }
+
+/** y[n] = a·b. */
+export function multiply(a: usize, b: usize, y: usize, n: i32, ith: i32, nth: i32): void {
+  const end = shareStart(n, 16, ith + 1, nth);
+  const start = shareStart(n, 16, ith, nth);
+  const at = <usize>start << 2;
+  multiplyRow(a + at, b + at, y + at, end - start);
+}
+
+// @ts-ignore: decorator
+@inline function multiplyRow(a: usize, b: usize, y: usize, n: i32): void {
+  for (let i = 0; i < n; i += LANES) {
+    const at = <usize>i << 2;
+    vstorePart(y + at, vmul(vloadPart(a + at, n - i, 0), vloadPart(b + at, n - i, 0)), n - i);
+  }
+}
+
+/** y[rows, count·run] = x·s[count], a factor for each run of columns. */
+export function scaleColumns(
+  x: usize, s: usize, y: usize, rows: i32, count: i32, run: i32, ith: i32, nth: i32,
+): void {
+  const end = shareStart(rows, 1, ith + 1, nth);
+  for (let row = shareStart(rows, 1, ith, nth); row < end; row++) {
+    const start = <usize>row * <usize>(count * run) * 4;
+    if (run == 1) {
+      multiplyRow(x + start, s, y + start, count);
+      continue;
+    }
+    for (let i = 0; i < count; i++) {
+      const at = start + (<usize>(i * run) << 2);
+      scaleRow(x + at, y + at, run, load<f32>(s + (<usize>i << 2)));
+    }
+  }
+}

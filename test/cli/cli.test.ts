@@ -123,7 +123,11 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['run', tiny, '-p', 'x', '--cache-k', 'q4_k'], 2, /cache k: q4_k does not hold heads of 64 values/),
     assertFails(['run', tiny, '-p', 'x', '--expert-budget', '0.5'], 2, /--expert-budget: the model has no experts/),
     assertFails(['eval', tiny, '--reference', tiny, '--expert-rule', 'token'], 2, /say how many with --expert-budget/),
-    assertFails(['eval', tiny, '--tasks', join(folder, 'absent.jsonl')], 2, /absent\.jsonl: cannot be read \(ENOENT\)/),
+    assertFails(
+      ['eval', tiny, '--tasks', join(folder, 'absent.jsonl')],
+      2,
+      /absent\.jsonl: cannot be opened \(ENOENT\)/,
+    ),
     assertFails(['eval', tiny, '--tasks', 'x.jsonl', '--base', 'y'], 2, /--tasks are asked of models/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--metric', 'nonsense'], 2, /metric nonsense is not known/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--objective', 'least'], 2, /expected sum, max, or worst/),

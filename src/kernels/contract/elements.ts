@@ -3,7 +3,7 @@ import type { Activation, GateActivation } from './types.ts';
 /** Operations on every element, or every row, by itself. Outputs of the shape of an
  * input may be that input. */
 export interface ElementKernels {
-  /** y = activation(gate)·up. */
+  /** y = activation(gate)·up, or what `GateActivation` says. Beyond a clamp slopes are 0. */
   gated(gate: Float32Array, up: Float32Array, y: Float32Array, activation: GateActivation): void;
   gatedBackward(
     gate: Float32Array,
@@ -17,6 +17,10 @@ export interface ElementKernels {
   activate(x: Float32Array, y: Float32Array, activation: Activation): void;
   /** dx = dy·activation′(x); the slope of relu at 0 is 0. */
   activateBackward(x: Float32Array, dy: Float32Array, dx: Float32Array, activation: Activation): void;
+  /** y = a·b. */
+  multiply(a: Float32Array, b: Float32Array, y: Float32Array): void;
+  /** y = x·s, a factor for each run of columns / s.length columns. */
+  scaleColumns(x: Float32Array, s: Float32Array, y: Float32Array, columns: number): void;
   /** y_t = s_t·x_t, a factor per row; s [rows]. */
   scaleRows(x: Float32Array, s: Float32Array, y: Float32Array): void;
   /** dx_t = s_t·dy_t, ds_t = Σ x_t·dy_t. */

@@ -1,5 +1,22 @@
 import type { PackedMatrix } from './types.ts';
 
+/** How tokens get their experts. */
+export interface RouteShape {
+  readonly experts: number;
+  /** Experts of a token. */
+  readonly k: number;
+  /** What makes a weight of a logit: a softmax over all experts, or a sigmoid of each. */
+  readonly gating: 'softmax' | 'sigmoid';
+  /** Weights of a token are divided by their sum. */
+  readonly normalize: boolean;
+  /** What weights are multiplied with in the end. */
+  readonly scale: number;
+  /** Runs of experts of one length; a token's experts are of `usedGroups` of them: where the sum of the `groupBest` best is largest. */
+  readonly groups: number;
+  readonly usedGroups: number;
+  readonly groupBest: number;
+}
+
 /**
  * Mixtures of experts, steps in a row: `route` picks k experts a token, `groupByExpert` brings the slots of all tokens
  * into the order of their experts, `gatherSlots` copies tokens into that order, grouped products multiply each run of
@@ -8,14 +25,13 @@ import type { PackedMatrix } from './types.ts';
 export interface ExpertKernels {
   /**
    * The k largest of each token's logits [tokens, experts], largest first, of equal ones the lower index; NaN is least.
-   * ids [tokens, k]; weights [tokens, k]: their probabilities under softmax over all experts, divided by their sum when
-   * `normalize`.
+   * With a bias [experts] or groups, the largest of gate + bias. ids [tokens, k]; weights [tokens, k]: the gates of the
+   * chosen, without the bias.
    */
   route(
     logits: Float32Array,
-    experts: number,
-    k: number,
-    normalize: boolean,
+    bias: Float32Array | undefined,
+    shape: RouteShape,
     ids: Int32Array,
     weights: Float32Array,
   ): void;
@@ -23,9 +39,7 @@ export interface ExpertKernels {
   routeBackward(
     logits: Float32Array,
     ids: Int32Array,
-    experts: number,
-    k: number,
-    normalize: boolean,
+    shape: RouteShape,
     dWeights: Float32Array,
     dLogits: Float32Array,
   ): void;
