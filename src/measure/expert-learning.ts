@@ -81,7 +81,7 @@ async function collect(
 
 /** The first and the last matrices of every block's experts. */
 function endsOf({ graph }: Model) {
-  const grouped = usesOf(graph).filter(({ kind }) => kind === 'grouped');
+  const grouped = usesOf(graph).filter((use) => use.kind === 'grouped' && dispatchOf(graph, use).weights !== undefined);
   const blocks = [...Map.groupBy(grouped, (use) => dispatchOf(graph, use).offsets).values()];
   const routers = routersOf(graph);
   return blocks.map((uses, block) => ({

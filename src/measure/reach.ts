@@ -27,8 +27,13 @@ export interface ExpertReach {
 export function expertReach(summaries: readonly Pick<UseSummary, 'expert' | 'kind'>[]): ExpertReach | undefined {
   const measured = summaries.filter(({ expert }) => expert !== undefined);
   if (measured.length === 0) return undefined;
-  // All matrices of a block get the same tokens: one kind of them tells.
-  const experts = measured.filter(({ kind }) => kind === measured[0].kind).map(({ expert }) => expert!);
+  // All matrices of a block's experts get the same tokens: one kind of them tells. Matrices of heads get all.
+  const kinds = [...Map.groupBy(measured, ({ kind }) => kind).values()].map((same) =>
+    same.map(({ expert }) => expert!),
+  );
+  const mean = (own: readonly MeasuredExpert[]): number =>
+    own.reduce((sum, { tokens }) => sum + tokens[0] + tokens[1], 0) / own.length;
+  const experts = kinds.reduce((least, own) => (mean(own) < mean(least) ? own : least));
   const blocks = [...Map.groupBy(experts, ({ tensor }) => tensor)].map(([tensor, own]) => ({
     tensor,
     tokens: [...own].sort((a, b) => a.index - b.index).map(({ tokens }) => tokens),

@@ -12,8 +12,11 @@ import { SegmentedRun } from '../run/segments.ts';
 import { sizesOf, type TokenBatch, textSequences } from '../run/sequences.ts';
 import { planBatches, type SequenceBatch } from './plan.ts';
 
+/** A dispatch whose rows a router dealt. */
+type Routed = Dispatch & { readonly weights: ValueId };
+
 /** The experts of a block on some sequences. */
-export interface VisitedRouting extends Dispatch {
+export interface VisitedRouting extends Routed {
   /** One of the tensors that they are stacked in. */
   readonly tensor: string;
   readonly batch: SequenceBatch;
@@ -87,12 +90,14 @@ async function visitSegment(
 }
 
 /** Every dispatch once, with the first matrices that read it. */
-function dispatches(graph: Graph): (Dispatch & { readonly tensor: string; readonly node: number })[] {
+function dispatches(graph: Graph): (Routed & { readonly tensor: string; readonly node: number })[] {
   const grouped = usesOf(graph).filter(({ kind }) => kind === 'grouped');
-  const found = new Map<ValueId, Dispatch & { tensor: string; node: number }>();
+  const found = new Map<ValueId, Routed & { tensor: string; node: number }>();
   for (const use of grouped) {
     const dispatch = dispatchOf(graph, use);
-    if (!found.has(dispatch.offsets)) found.set(dispatch.offsets, { ...dispatch, tensor: use.tensor, node: use.node });
+    const { offsets, weights } = dispatch;
+    if (weights !== undefined && !found.has(offsets))
+      found.set(offsets, { ...dispatch, weights, tensor: use.tensor, node: use.node });
   }
   return [...found.values()];
 }
