@@ -5,11 +5,12 @@ import { llama } from './architectures/llama.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { qwen35 } from './architectures/qwen35.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
 import type { ModelConfig } from './types.ts';
 
-const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe, lfm2];
+const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe, lfm2, qwen35];
 
 /** @throws FormatError listing the known names */
 export function architectureByName(name: string, subject: string): Architecture {

@@ -35,7 +35,7 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
     ...(typeof title === 'string' ? { name: title } : {}),
     layers,
     hidden,
-    feedForward: integer('feed_forward_length'),
+    feedForward: integer('feed_forward_length', Number(metadata.get(`${name}.expert_feed_forward_length`))),
     heads,
     kvHeads: integer('attention.head_count_kv', heads),
     headDim,
@@ -86,8 +86,10 @@ function readRope(
 ): RopeConfig {
   const name = architecture.name;
   const dimensions = readInteger(metadata, `${name}.rope.dimension_count`, headDim);
-  if (dimensions !== headDim) {
-    throw new FormatError(`GGUF: ${name}.rope.dimension_count is ${dimensions}, expected the head size ${headDim}`);
+  if (dimensions > headDim || dimensions % 2 !== 0) {
+    throw new FormatError(
+      `GGUF: ${name}.rope.dimension_count is ${dimensions}, expected an even number up to the head size ${headDim}`,
+    );
   }
   const rope: RopeConfig = {
     theta: readNumber(metadata, `${name}.rope.freq_base`, architecture.ropeBase ?? 10000),

@@ -44,7 +44,7 @@ export function configFromHuggingFace(
     architecture: architecture.name,
     layers,
     hidden,
-    feedForward: integer('intermediate_size'),
+    feedForward: integer('intermediate_size', defaults.feedForward),
     heads,
     kvHeads: integer('num_key_value_heads', kvHeads ?? heads),
     headDim,
@@ -54,7 +54,10 @@ export function configFromHuggingFace(
     rope: ropeFromHuggingFace(
       fields,
       architecture,
-      { headDim, context: contextLength, base: defaults.ropeBase, hasSliding: defaults.ropeBase !== undefined },
+      {
+        ...{ headDim, context: contextLength, base: defaults.ropeBase, partial: defaults.ropePartial },
+        hasSliding: defaults.ropeBase !== undefined,
+      },
       subject,
     ),
     tied: typeof tied === 'boolean' ? tied : !hasHead,

@@ -12,6 +12,8 @@ interface RopeFacts {
   readonly context: number;
   /** Base where the fields do not say. */
   readonly base?: number;
+  /** Share of a head's dimensions that are rotated, where the fields do not say; default all. */
+  readonly partial?: number;
   /** Whether blocks that slide have a RoPE of their own, see `slidingRope`. */
   readonly hasSliding?: boolean;
 }
@@ -20,17 +22,20 @@ interface RopeFacts {
 export function ropeFromHuggingFace(
   fields: ConfigFields,
   architecture: Architecture,
-  { headDim, context, base = THETA, hasSliding = false }: RopeFacts,
+  { headDim, context, base = THETA, partial = 1, hasSliding = false }: RopeFacts,
   subject: string,
 ): RopeConfig {
   const parameters = ropeParameters(fields, hasSliding, `${subject}: rope_parameters`);
   const theta = parameters['rope_theta'] ?? fields['rope_theta'] ?? base;
   if (typeof theta !== 'number' || !(theta > 0 && Number.isFinite(theta)))
     throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
-  const partial = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? 1;
-  if (partial !== 1)
-    throw new FormatError(`${subject}: partial_rotary_factor ${partial} is not supported (expected 1)`);
-  const rope: RopeConfig = { theta: Math.fround(theta), dimensions: headDim, style: architecture.ropeStyle };
+  const share = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? partial;
+  const dimensions = Math.floor(headDim * Number(share));
+  if (!(dimensions > 0 && dimensions <= headDim && dimensions % 2 === 0))
+    throw new FormatError(
+      `${subject}: partial_rotary_factor is ${share}, expected an even number of the ${headDim} dimensions of a head`,
+    );
+  const rope: RopeConfig = { theta: Math.fround(theta), dimensions, style: architecture.ropeStyle };
   rope.scaling = readScaling(parameters, Number(fields['original_max_position_embeddings'] ?? context), subject);
   if (rope.scaling?.type === 'llama3') {
     if (!architecture.ropeFactors)

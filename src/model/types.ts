@@ -83,6 +83,8 @@ export interface RopeConfig {
   dimensions: number;
   /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
   style: 'interleaved' | 'halves';
+  /** Pairs by what their positions count (time, height, width), where images have several; text has one position for all. */
+  sections?: readonly number[];
   scaling?:
     | { type: 'linear'; factor: number }
     | {

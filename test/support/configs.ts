@@ -34,4 +34,15 @@ export const configs = {
     block_ffn_dim_multiplier: 1.3,
     tie_word_embeddings: true,
   },
+  Qwen3_5ForCausalLM: {
+    hidden_size: 128,
+    num_hidden_layers: 3,
+    head_dim: 32,
+    layer_types: ['linear_attention', 'full_attention', 'linear_attention'],
+    linear_key_head_dim: 32,
+    linear_value_head_dim: 32,
+    linear_num_key_heads: 2,
+    linear_num_value_heads: 4,
+    rope_parameters: { rope_theta: 10000, partial_rotary_factor: 0.25, mrope_section: [2, 1, 1] },
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, unknown>>>>;

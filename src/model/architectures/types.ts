@@ -49,6 +49,10 @@ export interface HuggingFaceClass {
     readonly headDim?: number;
     /** Default: 10000. */
     readonly ropeBase?: number;
+    /** Share of a head's dimensions that RoPE turns; default all. */
+    readonly ropePartial?: number;
+    /** Feed-forward width where no field names it. */
+    readonly feedForward?: number;
     /** Default: 1e-6. */
     readonly normEpsilon?: number;
   };

@@ -10,11 +10,16 @@ export interface AttentionPart {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly normEpsilon: number;
-  readonly rope: RopePart;
+  /** Absent where a block does not look at positions. */
+  readonly rope?: RopePart;
   /** Layers that have biases, of `attn_q`, `attn_k`, `attn_v` and `attn_output`; default none. */
   readonly biases?: readonly string[];
   /** q and k are normed per head before RoPE. */
   readonly qkNorm?: boolean;
+  /**
+   * Behind every head's query stands a gate, as wide: what attention gives is multiplied with the gate's sigmoid. Default no.
+   */
+  readonly outputGate?: boolean;
   /** Of scores; default 1/√headDim. */
   readonly scale?: number;
   /** Keys that a query sees, its own the last; default all. */
@@ -46,9 +51,12 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
           epsilon: part.normEpsilon,
         })
       : rows;
-  const projected = [project('q', heads), project('k', kvHeads), project('v', kvHeads)];
+  const projected = [project('q', part.outputGate ? 2 * heads : heads), project('k', kvHeads), project('v', kvHeads)];
+  const [query, gate] = part.outputGate
+    ? build.nodes('split', [projected[0]], { widths: [headDim, headDim], groups: heads })
+    : [projected[0]];
   const [qRaw, kRaw, v] = [
-    biased('q', projected[0], heads * headDim),
+    biased('q', query, heads * headDim),
     biased('k', projected[1], kvHeads * headDim),
     biased('v', projected[2], kvHeads * headDim),
   ];
@@ -64,12 +72,17 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.window === undefined ? {} : { window: part.window }),
   });
-  const output = build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  const opened =
+    gate === undefined
+      ? attended
+      : build.node('multiply', [attended, build.node('activate', [gate], { activation: 'sigmoid' })]);
+  const output = build.node('linear', [opened, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
   return biased('output', output, hidden);
 }
 
 /** RoPE of every head's rows. */
-function rotate(build: GraphBuilder, rows: ValueId, heads: number, headDim: number, rope: RopePart): ValueId {
+function rotate(build: GraphBuilder, rows: ValueId, heads: number, headDim: number, rope?: RopePart): ValueId {
+  if (rope === undefined) return rows;
   const { dimensions, style, frequencies, magnitude } = rope;
   const recipe: Recipe = { kind: 'rope', frequencies, magnitude };
   const table = build.constant(recipe, [{ of: 'context', times: 1 }, dimensions / 2, 2]);
