@@ -1,7 +1,12 @@
 import { FormatError } from '../core/errors.ts';
+import { bert } from './architectures/bert.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
+import { gpt2 } from './architectures/gpt2.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
+import { modernBert } from './architectures/modernBert.ts';
+import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
@@ -10,7 +15,20 @@ import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from '.
 import { tensorSpecs } from './names.ts';
 import type { ModelConfig } from './types.ts';
 
-const architectures: readonly Architecture[] = [llama, qwen2, qwen3, gemma3, qwen2moe, lfm2, qwen35];
+const architectures: readonly Architecture[] = [
+  llama,
+  qwen2,
+  qwen3,
+  gemma3,
+  qwen2moe,
+  gpt2,
+  bert,
+  nomicBert,
+  modernBert,
+  gemmaEmbedding,
+  lfm2,
+  qwen35,
+];
 
 /** @throws FormatError listing the known names */
 export function architectureByName(name: string, subject: string): Architecture {
@@ -41,14 +59,14 @@ export interface FoundArchitecture {
 }
 
 /** By `architectures`, else, where that is absent, by `model_type`; undefined when neither is known. */
-export function architectureOf({
-  architectures: names,
-  model_type: type,
-}: ConfigFields): FoundArchitecture | undefined {
+export function architectureOf(fields: ConfigFields): FoundArchitecture | undefined {
+  const { architectures: names, model_type: type } = fields;
   const isNamed = Array.isArray(names) && names.length > 0;
   for (const architecture of architectures) {
-    const hfClass = architecture.huggingFace.find((each) =>
-      isNamed ? names.some((name) => each.names.includes(String(name))) : each.modelType === type,
+    const hfClass = architecture.huggingFace.find(
+      (each) =>
+        (isNamed ? names.some((name) => each.names.includes(String(name))) : each.modelType === type) &&
+        (each.accepts?.(fields) ?? true),
     );
     if (hfClass) return { architecture, hfClass };
   }

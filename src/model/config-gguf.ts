@@ -4,6 +4,7 @@ import { architectureByName } from './architecture.ts';
 import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import type { Architecture } from './architectures/types.ts';
 import { ggufKeys, readInteger, readNumber } from './gguf-keys.ts';
+import { normKey } from './metadata.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { AttentionWindow, ModelConfig, RopeConfig } from './types.ts';
 import { windowWithin } from './window.ts';
@@ -41,13 +42,13 @@ export function configFromGguf(file: TensorFile, frequencyFactors?: Float32Array
     headDim,
     vocabulary: embedding.shape[0],
     contextLength,
-    normEpsilon: readNumber(metadata, `${name}.attention.layer_norm_rms_epsilon`),
+    normEpsilon: readNumber(metadata, `${name}.attention.${normKey(architecture)}`),
     rope: readRope(metadata, architecture, headDim, contextLength, frequencyFactors),
     tied: !file.tensors.has('output.weight'),
     ...biases(file, architecture),
     ...windowWithin(readWindow(metadata, name, layers), contextLength),
   };
-  const whole = { ...config, ...architecture.readGguf?.(ggufKeys(metadata, name), config) };
+  const whole = { ...config, ...architecture.readGguf?.(ggufKeys(metadata, name), config, file.tensors) };
   rejectUnsupported(metadata, whole);
   return whole;
 }

@@ -4,7 +4,9 @@ import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { isActivationKey } from './activation-bits.ts';
 import { architectureByName } from './architecture.ts';
+import type { Architecture } from './architectures/types.ts';
 import { isCacheKey } from './cache-formats.ts';
+import { embeddingMetadata } from './embedding.ts';
 import { yarnMagnitude } from './rope-factors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
@@ -36,20 +38,27 @@ export function metadataFromConfig(
   uint('feed_forward_length', config.feedForward);
   uint('attention.head_count', config.heads);
   uint('attention.head_count_kv', config.kvHeads);
-  ropeMetadata(config, text, uint, float);
+  const architecture = architectureByName(config.architecture, 'model');
+  if (!architecture.learnedPositions) ropeMetadata(config, text, uint, float);
   for (const [key, value] of windowMetadata(config)) metadata.set(key, value);
-  float('attention.layer_norm_rms_epsilon', config.normEpsilon);
+  float(`attention.${normKey(architecture)}`, config.normEpsilon);
+  for (const [key, value] of embeddingMetadata(config)) metadata.set(key, value);
   if (config.headDim * config.heads !== config.hidden) {
     uint('attention.key_length', config.headDim);
     uint('attention.value_length', config.headDim);
   }
-  const { metadata: own } = architectureByName(config.architecture, 'model');
-  for (const [key, value] of own?.(config) ?? []) metadata.set(`${config.architecture}.${key}`, value);
+  for (const [key, value] of architecture.metadata?.(config) ?? [])
+    metadata.set(`${config.architecture}.${key}`, value);
   uint('vocab_size', config.vocabulary);
-  uint('rope.dimension_count', config.rope.dimensions);
+  if (!architecture.learnedPositions) uint('rope.dimension_count', config.rope.dimensions);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   for (const [key, value] of tokenizer.toGguf(config.vocabulary)) metadata.set(key, value);
   return metadata;
+}
+
+/** The key of norms' epsilon, behind `attention.`. */
+export function normKey({ layerNorm = false }: Pick<Architecture, 'layerNorm'>): string {
+  return layerNorm ? 'layer_norm_epsilon' : 'layer_norm_rms_epsilon';
 }
 
 /** llama.cpp ignores both keys for the llama family; readers that know windows need them. */

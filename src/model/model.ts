@@ -16,13 +16,15 @@ import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { tensorFromEntry, tensorFromValues } from './tensors.ts';
-import type { Model, ModelConfig } from './types.ts';
+import type { EmbeddingConfig, Model, ModelConfig } from './types.ts';
 
 /** What a tensor file does not say by itself. */
 export interface ModelParts {
   readonly tokenizer: Tokenizer;
   /** Parsed config.json; needed for safetensors, ignored for GGUF. */
   readonly config?: unknown;
+  /** How a text's vector is made of its tokens', where files beside the weights say it; ignored for GGUF. */
+  readonly embedding?: Partial<EmbeddingConfig>;
   /** `general.name` of the written file; default the one in a GGUF file, else `model`. */
   readonly name?: string;
   /** The model that this one was made of, where something beside the weights says it. */
@@ -63,6 +65,7 @@ async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promis
   const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
   const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
   const collected = collectHuggingFace(file, specs, names, { isPart, unread });

@@ -44,6 +44,7 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       huggingFace: name.huggingFace?.replace('{layer}', layer),
       experts,
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
+      transposed: name.transposed,
       conversion: name.convert?.(config),
       addend: name.addend,
       exact: name.exact,

@@ -11,6 +11,7 @@ import type { ModelTensor } from './types.ts';
  * @throws FormatError when the file's shape or format is not what the model needs
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
+  if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
   const stored = fromCheckpoint ? spec.conversion?.rows : undefined;
   const expected = stored === undefined ? spec : { ...spec, shape: [stored, ...spec.shape.slice(1)] };
   if (!isShape(entry.shape, expected)) {
@@ -32,6 +33,33 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckp
     loadBlocks,
     load: async (startRow, endRow) => decode(format, await loadBlocks(startRow, endRow)),
   };
+}
+
+/** Read as the file has it, columns as rows. Whoever reads row by row reads the last one's tensor again. */
+function transposedTensor(entry: TensorEntry, spec: TensorSpec): ModelTensor {
+  const [rows, columns] = spec.shape;
+  const stored = tensorFromEntry(entry, { ...spec, shape: [columns, rows], transposed: false });
+  return {
+    ...described(spec),
+    format: 'F32',
+    load: async (start = 0, end = rows) => (await turned(stored)).slice(start * columns, end * columns),
+  };
+}
+
+/** What was turned last, as long as nobody needs the memory. */
+let lastTurned: { readonly of: ModelTensor; readonly values: WeakRef<Float32Array> } | undefined;
+
+/** All values of a tensor, its columns one after the other. */
+async function turned(tensor: ModelTensor): Promise<Float32Array> {
+  const known = lastTurned?.of === tensor ? lastTurned.values.deref() : undefined;
+  if (known !== undefined) return known;
+  const [rows, columns] = tensor.shape;
+  const values = await tensor.load();
+  const made = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) made[column * rows + row] = values[row * columns + column];
+  lastTurned = { of: tensor, values: new WeakRef(made) };
+  return made;
 }
 
 /** What a tensor is, wherever its values come from. */

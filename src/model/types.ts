@@ -36,8 +36,19 @@ export interface ModelConfig {
   attentionScale?: number;
   /** Where every block's feed-forward part is a mixture of experts. */
   experts?: ExpertsConfig;
+  /** Where the model gives one vector for a text, and no next tokens. */
+  embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+}
+
+export interface EmbeddingConfig {
+  /** How a text's vector comes from its tokens': their mean, the first one's, the last one's. */
+  readonly pooling: 'mean' | 'cls' | 'last';
+  /** Linear layers behind it, in their order. */
+  readonly dense?: readonly { readonly tensor: string; readonly rows: number; readonly columns: number }[];
+  /** Rows of the table of token types; default 0. A text by itself is of the first. */
+  readonly tokenTypes?: number;
 }
 
 export interface RecurrentConfig {

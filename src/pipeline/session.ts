@@ -26,6 +26,7 @@ import type { Host } from './host/types.ts';
 import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
+import { keepMagnitudes, keptMagnitudes } from './magnitudes.ts';
 import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
 import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
@@ -79,6 +80,7 @@ export class Session {
   /** In use until the session ends: measurements are read from theirs bit by bit. */
   readonly #entries: Entry[] = [];
   #hasGrown = false;
+  #magnitudesAreKept = false;
 
   private constructor(
     host: Host,
@@ -99,7 +101,7 @@ export class Session {
   }
 
   /**
-   * Reads all weights once. What the model's file says of its KV cache and activations is left aside: a new file says its
+   * Reads all weights once, unless an earlier run did. What the model's file says of its KV cache and activations is left aside: a new file says its
    * own. The session owns the model: it is closed when it is refused.
    * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
    */
@@ -113,11 +115,14 @@ export class Session {
     try {
       // What shapes alone forbid is said before all weights are read.
       refuse?.(new Map());
-      const magnitudes = await magnitudesOf(model, options);
-      refuse?.(magnitudes);
       const store = await host.store(options.folder);
+      const kept = await keptMagnitudes(model, store);
+      const magnitudes = kept ?? (await magnitudesOf(model, options));
+      refuse?.(magnitudes);
       const kernels = options.kernels ?? (await host.kernels(threads));
-      return new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      const session = new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      session.#magnitudesAreKept = kept !== undefined;
+      return session;
     } catch (error) {
       await model.close();
       throw error;
@@ -203,6 +208,8 @@ export class Session {
     learned: { readonly key: unknown } | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
+    if (!this.#magnitudesAreKept) await keepMagnitudes(this.model, this.store, this.magnitudes);
+    this.#magnitudesAreKept = true;
     const of = learned?.key ?? [await this.model.fingerprint(), this.kernels.name];
     return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }

@@ -9,6 +9,7 @@ import { differentiate, gradientName } from '../../src/graph/differentiate.ts';
 import { allRows, rewrite } from '../../src/graph/rewrite.ts';
 import { inputsOf, weightsOf } from '../../src/graph/segments.ts';
 import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
+import { countOf } from '../../src/kernels/program.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
@@ -155,6 +156,15 @@ export function without(graph: Graph, isGone: (node: Node, weight: string) => bo
   });
 }
 
+/** A graph in which what a table's rows add is nothing. */
+export function zeroed(graph: Graph, table: string): Graph {
+  return rewrite(graph, (node, inputs, build) => {
+    const weight = graph.values[node.inputs[1] ?? 0];
+    if (node.op !== 'lookup' || weight.source !== 'weight' || weight.tensor !== table) return undefined;
+    return [build.node('scale', build.nodes('lookup', inputs), { factor: 0 })];
+  });
+}
+
 /** The RoPE of one kind of blocks in the place of the other's. */
 export function oneRope(graph: Graph): Graph {
   const tables = [...new Set(graph.nodes.filter(({ op }) => op === 'rope').map(({ inputs }) => inputs[2]!))];
@@ -173,7 +183,7 @@ export async function logitsOf(model: Model, exact = true): Promise<Float32Array
   return logits;
 }
 
-async function written(
+export async function written(
   model: Model,
   path: string,
   formatOf: (tensor: { shape: readonly number[] }) => string,
@@ -186,7 +196,7 @@ async function written(
  * Σ outputs · direction of 12 tokens when all weights move along a random direction: by the gradients, and by the difference
  * of two runs.
  */
-async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: number; difference: number }> {
+export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: number; difference: number }> {
   const length = 12;
   const sizes = { ...sizesOf({ length }, 1), context: length };
   const graph = allRows(model.graph);
@@ -203,7 +213,8 @@ async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: n
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
     moves.set(id, { values, along: values.map(() => size * random.normal()) });
   }
-  const direction = Float32Array.from({ length: length * model.config.vocabulary }, () => random.normal());
+  const outputs = countOf(graph.values[graph.outputs[0]].shape, sizes);
+  const direction = Float32Array.from({ length: outputs }, () => random.normal());
   const sequences = textSequences({ sequences: 1, length, ids: Int32Array.from(comparedTokens.slice(0, length)) });
   /** A graph's run with all weights moved: the outputs' sum along the direction, and what else it makes. */
   const run = async (running: Graph, by: number): Promise<{ sum: number; program: RunningProgram }> => {
@@ -255,17 +266,17 @@ function comparedTops(ours: Float32Array, theirs: Float32Array): number {
   return compared;
 }
 
-function dot(a: Float32Array, b: Float32Array): number {
+export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 }
 
-function largestOf(values: Float32Array): number {
+export function largestOf(values: Float32Array): number {
   return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
-function largestDifference(a: Float32Array, b: Float32Array): number {
+export function largestDifference(a: Float32Array, b: Float32Array): number {
   assert.equal(a.length, b.length);
   let worst = 0;
   for (let i = 0; i < a.length; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]));

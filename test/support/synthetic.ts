@@ -90,12 +90,13 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
   const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
-  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0, conversion }) => {
+  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0, conversion, transposed }) => {
     const names = Array.from({ length: experts }, (_, expert) => huggingFace!.replace('{expert}', String(expert)));
     const rows = (conversion?.rows ?? shape[0]) / experts;
     // Convolutions have a dimension for the channels that an output sees.
-    const one =
+    const stored =
       /conv/.test(huggingFace!) && shape.length > 1 ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
+    const one = transposed ? shape.toReversed() : stored;
     return names.map((name) => {
       const values = randomValues(seed, name, one).map((value) => value - addend);
       return [name, { shape: one, values }] as const;
@@ -113,7 +114,7 @@ function randomValues(seed: number, name: string, shape: readonly number[]): Flo
   if (!values) {
     const random = new Random(seed).fork(name);
     values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    const centre = name.includes('norm') ? 1 : 0;
+    const centre = /norm|ln_/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
     const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape.at(-1)!);
     for (let i = 0; i < values.length; i++) values[i] = centre + width * (2 * random.uniform() - 1);
     drawn.set(key, values);

@@ -44,6 +44,7 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { keepSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
@@ -82,6 +83,8 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,

@@ -7,6 +7,7 @@ import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
+import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
 import { probabilitySquares, scaleColumnsGradient, sumRows } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
@@ -214,6 +215,21 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.routeBackward(
         ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
+  keepSlots: ({ views: [ids, weights, scores, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as SlotRule;
+    return () =>
+      keepSlots([i32(ids), f32(weights), scores && f32(scores)], [i32(keptIds), f32(keptWeights)], {
+        ...rule,
+        normalize: attributes.normalize === true,
+      });
+  },
+  slotsOfExperts:
+    ({ views: [ids, weights, ownIds, ownWeights], attributes: { from, count } }) =>
+    () =>
+      slotsOfExperts([i32(ids), f32(weights)], [i32(ownIds), f32(ownWeights)], {
+        from: from as number,
+        count: count as number,
+      }),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
     () =>

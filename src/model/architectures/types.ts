@@ -17,6 +17,10 @@ export interface Architecture {
   readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
+  /** Positions are rows of a table that are added to the tokens'; default RoPE. */
+  readonly learnedPositions?: boolean;
+  /** Norms take the mean away first; default they do not. */
+  readonly layerNorm?: boolean;
   /** A tensor of every checkpoint, by what stands behind `model.`; default the first norm of the first block. */
   readonly anchor?: string;
   /** Tensors of checkpoints that GGUF has no place for: heads of other tasks, buffers. */
@@ -26,10 +30,13 @@ export interface Architecture {
   /** The network; weights are called as in GGUF. */
   graph(config: ModelConfig): Graph;
   /** What GGUF says of such models beyond what all have. */
-  readGguf?(keys: GgufKeys, config: ModelConfig): Partial<ModelConfig>;
+  readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
   metadata?(config: ModelConfig): Iterable<readonly [string, TypedMetadata]>;
 }
+
+/** Tensors of a file by name, as far as they tell of the model. */
+export type TensorShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** Fields of a config.json, those of a nested `text_config` included. */
 export type ConfigFields = Readonly<Record<string, unknown>>;
@@ -56,6 +63,8 @@ export interface HuggingFaceClass {
     /** Default: 1e-6. */
     readonly normEpsilon?: number;
   };
+  /** Whether fields are of this class, where several have its name; default yes. */
+  accepts?(fields: ConfigFields): boolean;
   /** The fields under the names that most classes use, where this one uses others. */
   canonical?(fields: ConfigFields): ConfigFields;
   /** Fields that give all linear layers of a part biases; others ignore them. */
@@ -99,6 +108,8 @@ export interface TensorSpec {
   readonly exact?: boolean;
   /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
   readonly permutedHeads?: number;
+  /** HF checkpoints have its columns as rows. */
+  readonly transposed?: boolean;
   /** How else it differs there. */
   readonly conversion?: Conversion;
   readonly optional?: boolean;
@@ -113,6 +124,8 @@ export interface TensorName {
   readonly huggingFace?: string;
   /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
   readonly permutedHeads?: 'heads' | 'kvHeads';
+  /** Its columns are rows there. */
+  readonly transposed?: boolean;
   /** How else it differs there. */
   readonly convert?: (config: ModelConfig) => Conversion;
   /** What GGUF's values have more: 1 for gains that are stored as their distance from 1. */

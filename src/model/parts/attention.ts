@@ -10,9 +10,13 @@ export interface AttentionPart {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly normEpsilon: number;
-  /** Absent where a block does not look at positions. */
+  /** Default: none, positions are told otherwise. */
   readonly rope?: RopePart;
-  /** Layers that have biases, of `attn_q`, `attn_k`, `attn_v` and `attn_output`; default none. */
+  /** q, k and v are one matrix, `attn_qkv`, their rows one after the other. */
+  readonly fused?: boolean;
+  /** Default true. Where tokens see those behind them too, nothing is cached, and a window reaches to both sides. */
+  readonly causal?: boolean;
+  /** Layers that have biases, of `attn_q`, `attn_k`, `attn_v` (or `attn_qkv`) and `attn_output`; default none. */
   readonly biases?: readonly string[];
   /** q and k are normed per head before RoPE. */
   readonly qkNorm?: boolean;
@@ -35,49 +39,64 @@ export interface RopePart {
   readonly magnitude: number;
 }
 
-/** Grouped-query attention with RoPE and cached keys and values. @param x normed, [tokens, hidden] → [tokens, hidden] */
+/**
+ * Grouped-query attention with RoPE and cached keys and values, where there are such. @param x normed, [tokens, hidden] →
+ * [tokens, hidden]
+ */
 export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId {
-  const { layer, hidden, heads, kvHeads, headDim } = part;
+  const { layer, hidden, heads, kvHeads, headDim, causal = true } = part;
   const name = (suffix: string): string => `blk.${layer}.${suffix}`;
-  const project = (kind: 'q' | 'k' | 'v', count: number): ValueId =>
-    build.node('linear', [x, build.weight(name(`attn_${kind}.weight`), [count * headDim, hidden])]);
-  const biased = (kind: 'q' | 'k' | 'v' | 'output', rows: ValueId, width: number): ValueId =>
-    part.biases?.includes(`attn_${kind}`)
-      ? build.node('addBias', [rows, build.weight(name(`attn_${kind}.bias`), [width])])
-      : rows;
   const normed = (kind: 'q' | 'k', rows: ValueId): ValueId =>
     part.qkNorm
       ? build.node('rmsNorm', [rows, build.weight(name(`attn_${kind}_norm.weight`), [headDim])], {
           epsilon: part.normEpsilon,
         })
       : rows;
-  const projected = [project('q', part.outputGate ? 2 * heads : heads), project('k', kvHeads), project('v', kvHeads)];
-  const [query, gate] = part.outputGate
-    ? build.nodes('split', [projected[0]], { widths: [headDim, headDim], groups: heads })
-    : [projected[0]];
-  const [qRaw, kRaw, v] = [
-    biased('q', query, heads * headDim),
-    biased('k', projected[1], kvHeads * headDim),
-    biased('v', projected[2], kvHeads * headDim),
-  ];
+  const [query, kRaw, v] = projections(build, x, part);
+  const [qRaw, gate] = part.outputGate
+    ? build.nodes('split', [query], { widths: [headDim, headDim], groups: heads })
+    : [query];
   const [qNormed, kNormed] = [normed('q', qRaw), normed('k', kRaw)];
   const q = rotate(build, qNormed, heads, headDim, part.rope);
   const k = rotate(build, kNormed, kvHeads, headDim, part.rope);
   const kept = (kind: 'k' | 'v', rows: ValueId): ValueId =>
-    build.node('cache', [rows], { state: name(kind), kind, headDim });
+    causal ? build.node('cache', [rows], { state: name(kind), kind, headDim }) : rows;
   const attended = build.node('attention', [q, kept('k', k), kept('v', v)], {
     heads,
     kvHeads,
     headDim,
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.window === undefined ? {} : { window: part.window }),
+    ...(causal ? {} : { causal }),
   });
   const opened =
     gate === undefined
       ? attended
       : build.node('multiply', [attended, build.node('activate', [gate], { activation: 'sigmoid' })]);
   const output = build.node('linear', [opened, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
-  return biased('output', output, hidden);
+  return biased(build, output, part, 'attn_output', hidden);
+}
+
+/** Queries, keys and values as the matrices give them, with their biases. */
+function projections(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId[] {
+  const { layer, hidden, heads, kvHeads, headDim } = part;
+  const widths = [part.outputGate ? 2 * heads : heads, kvHeads, kvHeads].map((count) => count * headDim);
+  const project = (name: string, rows: number): ValueId =>
+    build.node('linear', [x, build.weight(`blk.${layer}.${name}.weight`, [rows, hidden])]);
+  if (part.fused) {
+    const all = widths.reduce((sum, width) => sum + width, 0);
+    const fused = biased(build, project('attn_qkv', all), part, 'attn_qkv', all);
+    const starts = [0, widths[0], widths[0] + widths[1]];
+    return widths.map((count, i) => build.node('columns', [fused], { start: starts[i], count }));
+  }
+  const names = ['attn_q', 'attn_k', 'attn_v'];
+  const products = names.map((name, i) => project(name, widths[i]));
+  return products.map((product, i) => biased(build, product, part, names[i], widths[i]));
+}
+
+function biased(build: GraphBuilder, rows: ValueId, part: AttentionPart, name: string, width: number): ValueId {
+  if (!part.biases?.includes(name)) return rows;
+  return build.node('addBias', [rows, build.weight(`blk.${part.layer}.${name}.bias`, [width])]);
 }
 
 /** RoPE of every head's rows. */

@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../../graph/build.ts';
 import type { Graph, ValueId } from '../../graph/types.ts';
+import { layerNorm } from './layerNorm.ts';
 
 export interface CausalModelPart {
   readonly layers: number;
@@ -10,6 +11,10 @@ export interface CausalModelPart {
   readonly tied: boolean;
   /** What rows of the embedding are multiplied with; default 1. */
   readonly embeddingScale?: number;
+  /** What is added to rows of the embedding; default nothing. */
+  readonly embed?: (build: GraphBuilder, rows: ValueId) => ValueId;
+  /** The final norm takes the mean away and has a bias; default neither. */
+  readonly layerNorm?: boolean;
   /** What GGUF calls the last norm; default `output_norm`. */
   readonly outputNorm?: string;
 }
@@ -23,12 +28,13 @@ export function causalModel(
   part: CausalModelPart,
   block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
 ): Graph {
-  const { layers, hidden, vocabulary, normEpsilon, embeddingScale, outputNorm = 'output_norm' } = part;
+  const { layers, hidden, vocabulary, normEpsilon: epsilon, embeddingScale, outputNorm = 'output_norm' } = part;
   const build = new GraphBuilder();
   const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
   const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
   let x = build.node('lookup', [tokens, embedding]);
   if (embeddingScale !== undefined) x = build.node('scale', [x], { factor: embeddingScale });
+  x = part.embed?.(build, x) ?? x;
   for (let layer = 0; layer < layers; layer++) {
     build.cut();
     x = block(build, x, layer);
@@ -36,8 +42,9 @@ export function causalModel(
   build.cut();
   const wanted = build.input('wanted', 'i32', [{ of: 'wanted', times: 1 }]);
   const rows = build.node('select', [x, wanted]);
-  const norm = build.weight(`${outputNorm}.weight`, [hidden]);
-  const normed = build.node('rmsNorm', [rows, norm], { epsilon: normEpsilon });
+  const normed = part.layerNorm
+    ? layerNorm(build, rows, { name: outputNorm, hidden, epsilon })
+    : build.node('rmsNorm', [rows, build.weight(`${outputNorm}.weight`, [hidden])], { epsilon });
   build.cut();
   const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
   return build.finish([build.node('linear', [normed, head])]);

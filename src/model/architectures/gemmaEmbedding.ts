@@ -1,0 +1,63 @@
+import { USUAL_POOLING } from '../embedding.ts';
+import { textEncoder } from '../parts/textEncoder.ts';
+import type { ModelConfig } from '../types.ts';
+import { symmetricWindow } from '../window.ts';
+import { encoderFromGguf } from './encoder.ts';
+import { gemmaBlock, gemmaClass, gemmaKeys, gemmaNames, isBidirectional, PATTERN, SLIDING_BASE } from './gemma.ts';
+import type { Architecture, TensorShapes } from './types.ts';
+import { windowFromGguf } from './windows.ts';
+
+/** Linear layers behind pooling, by GGUF's names. */
+const DENSE = ['dense_2.weight', 'dense_3.weight'];
+
+const { read, ...shared } = gemmaClass(() => gemmaEmbedding);
+
+function denseOf(tensors: TensorShapes) {
+  const dense = DENSE.flatMap((tensor) => {
+    const [rows, columns] = tensors.get(tensor)?.shape ?? [];
+    return rows === undefined ? [] : [{ tensor, rows, columns }];
+  });
+  return dense.length > 0 ? { dense } : {};
+}
+
+function windowOf({ window }: ModelConfig, layer: number): number | undefined {
+  return window?.layers[layer] ? symmetricWindow(window) : undefined;
+}
+
+/** EmbeddingGemma: Gemma 3's blocks that look to both sides, mean pooling, and two linear layers behind it. */
+export const gemmaEmbedding: Architecture = {
+  name: 'gemma-embedding',
+  huggingFace: [
+    {
+      ...shared,
+      names: ['Gemma3TextModel'],
+      accepts: isBidirectional,
+      read: (...given) => ({ ...read(...given), embedding: { pooling: USUAL_POOLING } }),
+    },
+  ],
+  ropeStyle: 'halves',
+  slidesInLlamaCpp: true,
+  ropeFactors: false,
+  ropeBase: 1e6,
+  names: { ...gemmaNames, dense_2: '2_Dense.linear.weight', dense_3: '3_Dense.linear.weight' },
+  graph: (config) => {
+    const { hidden, normEpsilon: epsilon } = config;
+    const part = {
+      ...config,
+      embedding: config.embedding!,
+      embed: (build, rows) => build.node('scale', [rows], { factor: Math.sqrt(hidden) }),
+      finish: (build, x) => build.node('rmsNorm', [x, build.weight('output_norm.weight', [hidden])], { epsilon }),
+    } satisfies Parameters<typeof textEncoder>[0];
+    return textEncoder(part, gemmaBlock(config, { causal: false, windowOf: (layer) => windowOf(config, layer) }));
+  },
+  readGguf: (keys, { headDim, layers, rope }, tensors) => {
+    const { embedding } = encoderFromGguf(keys, tensors);
+    return {
+      embedding: { ...embedding, ...denseOf(tensors) },
+      slidingRope: { ...rope, theta: keys.number('rope.freq_base_swa', SLIDING_BASE), scaling: undefined },
+      attentionScale: 1 / Math.sqrt(headDim),
+      window: windowFromGguf(keys, layers, (layer, every = PATTERN) => layer % every < every - 1),
+    };
+  },
+  metadata: gemmaKeys,
+};
