@@ -6,6 +6,7 @@ import { gpt2 } from './architectures/gpt2.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
+import { nemotronH } from './architectures/nemotronH.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
@@ -28,6 +29,7 @@ const architectures: readonly Architecture[] = [
   gemmaEmbedding,
   lfm2,
   qwen35,
+  nemotronH,
 ];
 
 /** @throws FormatError listing the known names */

@@ -40,6 +40,8 @@ export interface ModelConfig {
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+  /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
+  feedForwardLayers?: readonly boolean[];
 }
 
 export interface EmbeddingConfig {
@@ -56,6 +58,8 @@ export interface RecurrentConfig {
   readonly layers: readonly boolean[];
   /** Tokens that the convolution sees, the newest among them. */
   readonly taps: number;
+  /** The convolution has no bias, where such convolutions usually have one. */
+  readonly plain?: boolean;
   /** The matrices that heads keep, where there is more than the convolution. */
   readonly heads?: RecurrentHeads;
 }

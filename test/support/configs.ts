@@ -45,6 +45,17 @@ export const configs = {
     linear_num_value_heads: 4,
     rope_parameters: { rope_theta: 10000, partial_rotary_factor: 0.25, mrope_section: [2, 1, 1] },
   },
+  NemotronHForCausalLM: {
+    hidden_size: 128,
+    hidden_act: undefined,
+    hybrid_override_pattern: 'M-*M',
+    head_dim: 32,
+    mamba_num_heads: 4,
+    mamba_head_dim: 32,
+    n_groups: 2,
+    ssm_state_size: 16,
+    conv_kernel: 4,
+  },
   GPT2LMHeadModel: {
     n_embd: 128,
     n_head: 4,

@@ -96,7 +96,7 @@ function declaredFile(config: Record<string, unknown>, seed: number): TensorFile
     // Convolutions have a dimension for the channels that an output sees.
     const stored =
       /conv/.test(huggingFace!) && shape.length > 1 ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
-    const one = transposed ? shape.toReversed() : stored;
+    const one = conversion?.shape ?? (transposed ? shape.toReversed() : stored);
     return names.map((name) => {
       const values = randomValues(seed, name, one).map((value) => value - addend);
       return [name, { shape: one, values }] as const;

@@ -1,3 +1,4 @@
+import type { Activation } from '../../kernels/contract.ts';
 import type { GraphBuilder } from '../../graph/build.ts';
 import type { ValueId } from '../../graph/types.ts';
 
@@ -5,17 +6,18 @@ export interface PlainMlpPart {
   readonly layer: number;
   readonly hidden: number;
   readonly feedForward: number;
-  readonly activation: 'gelu' | 'geluErf';
+  readonly activation: Activation;
+  /** Default: both layers have one. */
+  readonly hasBiases?: boolean;
 }
 
-/** down(activation(up(x))), both with biases. @param x [tokens, hidden] → [tokens, hidden] */
+/** down(activation(up(x))). @param x [tokens, hidden] → [tokens, hidden] */
 export function plainMlp(build: GraphBuilder, x: ValueId, part: PlainMlpPart): ValueId {
-  const { layer, hidden, feedForward, activation } = part;
-  const linear = (name: string, input: ValueId, rows: number, columns: number): ValueId =>
-    build.node('addBias', [
-      build.node('linear', [input, build.weight(`blk.${layer}.${name}.weight`, [rows, columns])]),
-      build.weight(`blk.${layer}.${name}.bias`, [rows]),
-    ]);
+  const { layer, hidden, feedForward, activation, hasBiases = true } = part;
+  const linear = (name: string, input: ValueId, rows: number, columns: number): ValueId => {
+    const product = build.node('linear', [input, build.weight(`blk.${layer}.${name}.weight`, [rows, columns])]);
+    return hasBiases ? build.node('addBias', [product, build.weight(`blk.${layer}.${name}.bias`, [rows])]) : product;
+  };
   const inner = build.node('activate', [linear('ffn_up', x, feedForward, hidden)], { activation });
   return linear('ffn_down', inner, hidden, feedForward);
 }
