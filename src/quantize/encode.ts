@@ -35,9 +35,9 @@ const SLICE_WEIGHTS = 1 << 22;
 
 /** Format that a plan names for a matrix. @throws BitbudgetError when it names none */
 export function askedFormat(plan: BitPlan, { name }: ModelTensor): string {
-  const asked = plan.formats[name] ?? plan.default;
+  const asked = plan.sites[name] ?? plan.default;
   if (asked !== undefined) return asked;
-  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "formats" or set "default"`);
+  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "sites" or set "default"`);
 }
 
 /** Format of a matrix under a plan; names that no container can hold for this shape become the next that it can. */
