@@ -14,6 +14,7 @@ import { qwen3 } from './architectures/qwen3.ts';
 import { qwen35 } from './architectures/qwen35.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
+import { ropeTensorSpecs } from './rope-tensors.ts';
 import type { ModelConfig } from './types.ts';
 
 const architectures: readonly Architecture[] = [
@@ -47,11 +48,9 @@ export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): num
 
 /** Every tensor that a model has, in GGUF's order. */
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
-  const { graph, names, ropeFactors } = architectureByName(config.architecture, 'model');
-  const specs = tensorSpecs(graph(config), names, config);
-  if (!ropeFactors) return specs;
-  const shape = [config.rope.dimensions / 2];
-  return [{ name: 'rope_freqs.weight', role: 'rope_freqs', layer: -1, shape, optional: true }, ...specs];
+  const architecture = architectureByName(config.architecture, 'model');
+  const specs = tensorSpecs(architecture.graph(config), architecture.names, config);
+  return [...ropeTensorSpecs(architecture, config.rope), ...specs];
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

@@ -37,7 +37,6 @@ export const gemmaEmbedding: Architecture = {
   ],
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
-  ropeFactors: false,
   ropeBase: 1e6,
   names: { ...gemmaNames, dense_2: '2_Dense.linear.weight', dense_3: '3_Dense.linear.weight' },
   graph: (config) => {

@@ -63,7 +63,6 @@ export const nemotronH: Architecture = {
   name: 'nemotron_h',
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
-  ropeFactors: false,
   anchor: 'layers.0.norm.weight',
   names: {
     token_embd: 'model.embeddings.weight',
@@ -85,7 +84,7 @@ export const nemotronH: Architecture = {
       preNormed(build, x, { tensor: `blk.${layer}.attn_norm.weight`, hidden, epsilon: normEpsilon }, (normed) => {
         if (layers[layer])
           return mamba2(build, normed, { layer, hidden, taps, heads: heads!, normEpsilon, plainConvolution: plain });
-        if (feedForwardLayers![layer]) return plainMlp(build, normed, { ...config, layer, activation: 'relu2', hasBiases: false });
+        if (feedForwardLayers![layer]) return plainMlp(build, normed, { ...config, layer, activation: 'relu2' });
         return selfAttention(build, normed, { ...config, layer, rope: undefined, window: undefined });
       }),
     );

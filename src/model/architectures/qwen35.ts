@@ -26,7 +26,6 @@ export const qwen35: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   names: { ...deltaNetNames, ...tiledNames },
   graph: (config) => {
     const { hidden, normEpsilon: epsilon, recurrent } = config;
@@ -42,7 +41,14 @@ export const qwen35: Architecture = {
               heads: headsOf(config),
               tiled: true,
             })
-          : selfAttention(build, normed, { ...config, layer, rope, window: undefined, qkNorm: true, outputGate: true }),
+          : selfAttention(build, normed, {
+              ...config,
+              layer,
+              rope,
+              window: undefined,
+              qkNorm: 'heads',
+              outputGate: true,
+            }),
       );
       return preNormed(build, mid, norm('post_attention_norm'), (normed) =>
         gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),

@@ -21,7 +21,7 @@ export function memory(setting: Setting): Resource {
   const states = cacheStates(model.graph);
   const length = heldContext(setting);
   const chosen = new Set(table.tensors.map(({ tensor }) => tensor));
-  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && role !== 'rope_freqs');
+  const kept = [...model.tensors.values()].filter(({ name, role }) => !chosen.has(name) && !role.startsWith('rope_f'));
   const vectors = kept.reduce((sum, { shape }) => sum + aligned(4 * shape.reduce((a, b) => a * b, 1)), 0);
   const chunk = Math.min(promptChunk, length);
   const rounded = table.tensors
