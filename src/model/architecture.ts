@@ -6,10 +6,12 @@ import { gpt2 } from './architectures/gpt2.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
+import { nemotronH } from './architectures/nemotronH.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { qwen35 } from './architectures/qwen35.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
 import { ropeTensorSpecs } from './rope-tensors.ts';
@@ -27,6 +29,8 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  qwen35,
+  nemotronH,
 ];
 
 /** @throws FormatError listing the known names */

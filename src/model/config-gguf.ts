@@ -37,7 +37,7 @@ export function configFromGguf(file: TensorFile, factors: RopeFactors = {}): Mod
     ...(typeof title === 'string' ? { name: title } : {}),
     layers,
     hidden,
-    feedForward: integer('feed_forward_length'),
+    feedForward: integer('feed_forward_length', Number(metadata.get(`${name}.expert_feed_forward_length`))),
     heads,
     kvHeads: integer('attention.head_count_kv', heads),
     headDim,

@@ -48,6 +48,8 @@ export interface ModelConfig {
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+  /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
+  feedForwardLayers?: readonly boolean[];
 }
 
 export interface EmbeddingConfig {
@@ -64,6 +66,8 @@ export interface RecurrentConfig {
   readonly layers: readonly boolean[];
   /** Tokens that the convolution sees, the newest among them. */
   readonly taps: number;
+  /** The convolution has no bias, where such convolutions usually have one. */
+  readonly plain?: boolean;
   /** The matrices that heads keep, where there is more than the convolution. */
   readonly heads?: RecurrentHeads;
 }
@@ -133,6 +137,8 @@ export interface RopeConfig {
   dimensions: number;
   /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
   style: 'interleaved' | 'halves';
+  /** Pairs by what their positions count (time, height, width), where images have several; text has one position for all. */
+  sections?: readonly number[];
   scaling?:
     | { type: 'linear'; factor: number }
     | {

@@ -99,7 +99,7 @@ function declaredFile(config: Record<string, unknown>, seed: number): TensorFile
     const isConvolution = /conv/.test(source.name) && shape.length > 1;
     const one = isConvolution ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
     const together = experts === undefined || isApart ? one : [experts, ...one];
-    const stored = transposed ? together.toReversed() : together;
+    const stored = conversion?.shape ? conversion.shape : transposed ? together.toReversed() : together;
     return (isApart ? apart : [source.name]).map((name) => {
       const values = randomValues(seed, name, stored).map((value) => value - addend);
       return [name, { shape: stored, values }] as const;

@@ -91,6 +91,8 @@ export interface Conversion {
   readonly row?: (row: number) => number;
   /** Rows there, where it holds those of other tensors too. */
   readonly rows?: number;
+  /** Shape there, where the same values in the same order have another. */
+  readonly shape?: readonly number[];
   /** Column there that is a column here; default the same. */
   readonly column?: (column: number) => number;
   /** What becomes of a value; default nothing. */
