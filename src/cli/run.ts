@@ -7,7 +7,7 @@ import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
 import { addExamples } from './support/help.ts';
 import { interruptSignal } from './support/interrupt.ts';
-import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument, requireDecoder } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printJson } from './support/output.ts';
 
@@ -62,6 +62,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { generate } = await import('../run/generate.ts');
   const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
   checkContext(model, options.context);
+  requireDecoder(name, model);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);
