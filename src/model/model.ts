@@ -59,11 +59,14 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
-  const { anchor, unread } = architectureOfConfig(parts.config);
+  const architecture = architectureOfConfig(parts.config);
+  const { anchor, unread } = architecture;
   const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
   const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  const { withTensors } = architecture;
   if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
+  Object.assign(config, withTensors?.(config, file.tensors));
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
   const collected = collectHuggingFace(file, specs, names, { isPart, unread });

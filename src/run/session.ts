@@ -6,6 +6,7 @@ import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Sizes } from '../kernels/program.ts';
 import type { Model } from '../model/types.ts';
+import { encodingBytes } from './encoder.ts';
 import { SharedMemory } from './memory.ts';
 import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
 import { Snapshots } from './snapshots.ts';
@@ -86,10 +87,12 @@ export function decodingParts(graph: Graph): DecodingParts {
 export const headSizes = (tokens: number): Sizes => ({ tokens, wanted: 1 });
 
 /**
- * Bytes that a session holds beside matrices, vectors and caches: memory of one token and of a prompt's chunk, which is
+ * Bytes that a session, or an encoder, holds beside matrices, vectors and caches: memory of one token and of a prompt's chunk, which is
  * the most at a time, and tables.
  */
-export function activationBytes({ graph }: Model, contextLength: number): number {
+export function activationBytes(model: Model, contextLength: number): number {
+  const { graph } = model;
+  if (model.config.embedding !== undefined) return encodingBytes(model, contextLength);
   const { body, head, between } = decodingParts(graph);
   const target: Target = { states: 'stream' };
   const lent = new Map([[between, undefined]]);

@@ -34,6 +34,8 @@ export interface Architecture {
   readonly names: TensorNames;
   /** The network; weights are called as in GGUF. */
   graph(config: ModelConfig): Graph;
+  /** What the tensors of a checkpoint say that its config.json does not. */
+  withTensors?(config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** What GGUF says of such models beyond what all have. */
   readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
