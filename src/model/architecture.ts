@@ -6,12 +6,15 @@ import { gpt2 } from './architectures/gpt2.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
+import { nemotronH } from './architectures/nemotronH.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { qwen35 } from './architectures/qwen35.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
+import { ropeTensorSpecs } from './rope-tensors.ts';
 import type { ModelConfig } from './types.ts';
 
 const architectures: readonly Architecture[] = [
@@ -26,6 +29,8 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  qwen35,
+  nemotronH,
 ];
 
 /** @throws FormatError listing the known names */
@@ -43,11 +48,9 @@ export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): num
 
 /** Every tensor that a model has, in GGUF's order. */
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
-  const { graph, names, ropeFactors } = architectureByName(config.architecture, 'model');
-  const specs = tensorSpecs(graph(config), names, config);
-  if (!ropeFactors) return specs;
-  const shape = [config.rope.dimensions / 2];
-  return [{ name: 'rope_freqs.weight', role: 'rope_freqs', layer: -1, shape, optional: true }, ...specs];
+  const architecture = architectureByName(config.architecture, 'model');
+  const specs = tensorSpecs(architecture.graph(config), architecture.names, config);
+  return [...ropeTensorSpecs(architecture, config.rope), ...specs];
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

@@ -14,6 +14,7 @@ import { requireKnownArchitecture } from './config-huggingface.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { type Located, locateModel } from './locate.node.ts';
 import { modelFromTensorFile } from './model.ts';
+import { sentenceModules, withModules } from './sentence-modules.ts';
 import type { Model } from './types.ts';
 
 /**
@@ -48,7 +49,8 @@ async function openFolder({ path, weights }: Extract<Located, { kind: 'folder' }
   const config = await readJson(path, 'config.json');
   if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has; fetch it too`);
   requireKnownArchitecture(config, join(path, 'config.json'));
-  const file = await openWeights(path, weights);
+  const modules = await sentenceModules((name) => readJson(path, name));
+  const file = await withDense(path, await openWeights(path, weights), modules?.dense ?? []);
   try {
     const card = await readIfThere(join(path, 'README.md'));
     const parts = {
@@ -56,11 +58,25 @@ async function openFolder({ path, weights }: Extract<Located, { kind: 'folder' }
       config,
       // A snapshot's folder is called by its commit.
       name: repositoryOf(path)?.replace(/^.*\//, '') ?? basename(resolve(path)),
+      embedding: modules?.pooling && { pooling: modules.pooling },
       baseModel: baseModelOfFolder(card && new TextDecoder().decode(card), config),
     };
     return await modelFromTensorFile(file, parts);
   } catch (error) {
     await file.close();
+    throw error;
+  }
+}
+
+/** The linear layers that stand in folders of their own, beside the model's tensors. */
+async function withDense(path: string, file: TensorFile, folders: readonly string[]): Promise<TensorFile> {
+  if (folders.length === 0) return file;
+  const opened = new Map<string, TensorFile>();
+  try {
+    for (const folder of folders) opened.set(folder, await openSafetensorsFolder(diskFolder(join(path, folder))));
+    return withModules(file, opened);
+  } catch (error) {
+    for (const each of [file, ...opened.values()]) await each.close();
     throw error;
   }
 }

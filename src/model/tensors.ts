@@ -2,7 +2,7 @@ import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelTensor } from './types.ts';
 
 /**
@@ -12,8 +12,9 @@ import type { ModelTensor } from './types.ts';
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
   if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
-  const stored = fromCheckpoint ? spec.conversion?.rows : undefined;
-  const expected = stored === undefined ? spec : { ...spec, shape: [stored, ...spec.shape.slice(1)] };
+  const { rows, shape } = (fromCheckpoint ? spec.conversion : undefined) ?? {};
+  const stored = shape ?? (rows === undefined ? undefined : [rows, ...spec.shape.slice(1)]);
+  const expected = stored === undefined ? spec : { ...spec, shape: stored };
   if (!isShape(entry.shape, expected)) {
     throw new FormatError(
       `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${expected.shape.join(', ')}]; ` +
@@ -117,6 +118,47 @@ export function stackedTensor(spec: TensorSpec, parts: readonly ModelTensor[]): 
         (part, from, to) => part.load(from, to),
         (rows) => new Float32Array(rows * columns),
       ),
+  };
+}
+
+/**
+ * One of several matrices whose rows follow each other in a tensor; of stacked experts, in each expert's.
+ * @param whole of `part.of` times the rows of `spec`
+ */
+export function partOfTensor(
+  whole: ModelTensor,
+  spec: TensorSpec,
+  part: NonNullable<TensorSource['part']>,
+): ModelTensor {
+  const each = spec.shape[0] / (spec.experts ?? 1);
+  const perRow = spec.shape[1] ?? 1;
+  /** Runs of rows that lie together in the whole: where they begin here, and there. */
+  const runs = function* (start: number, end: number) {
+    for (let row = start; row < end; ) {
+      const expert = Math.floor(row / each);
+      const last = Math.min(end, (expert + 1) * each);
+      const from = row + (expert * (part.of - 1) + part.index) * each;
+      yield { at: row - start, from, to: from + last - row };
+      row = last;
+    }
+  };
+  const { loadBlocks } = whole;
+  const rowBytes = rowBytesOf(formats.get(whole.format)!, perRow);
+  return {
+    ...described(spec),
+    format: whole.format,
+    ...(loadBlocks && {
+      loadBlocks: async (start = 0, end = spec.shape[0]) => {
+        const blocks = new Uint8Array((end - start) * rowBytes);
+        for (const { at, from, to } of runs(start, end)) blocks.set(await loadBlocks(from, to), at * rowBytes);
+        return blocks;
+      },
+    }),
+    load: async (start = 0, end = spec.shape[0]) => {
+      const values = new Float32Array((end - start) * perRow);
+      for (const { at, from, to } of runs(start, end)) values.set(await whole.load(from, to), at * perRow);
+      return values;
+    },
   };
 }
 

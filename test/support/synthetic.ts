@@ -90,16 +90,19 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
   const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
-  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0, conversion, transposed }) => {
-    const names = Array.from({ length: experts }, (_, expert) => huggingFace!.replace('{expert}', String(expert)));
-    const rows = (conversion?.rows ?? shape[0]) / experts;
+  const tensors = specs.flatMap(({ huggingFace: [source], shape, experts, addend = 0, conversion, transposed }) => {
+    if (source === undefined) return [];
+    const rows = (conversion?.rows ?? shape[0] * (source.part?.of ?? 1)) / (experts ?? 1);
+    const isApart = source.name.includes('{expert}');
+    const apart = Array.from({ length: experts ?? 1 }, (_, expert) => source.name.replace('{expert}', String(expert)));
     // Convolutions have a dimension for the channels that an output sees.
-    const stored =
-      /conv/.test(huggingFace!) && shape.length > 1 ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
-    const one = transposed ? shape.toReversed() : stored;
-    return names.map((name) => {
-      const values = randomValues(seed, name, one).map((value) => value - addend);
-      return [name, { shape: one, values }] as const;
+    const isConvolution = /conv/.test(source.name) && shape.length > 1;
+    const one = isConvolution ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
+    const together = experts === undefined || isApart ? one : [experts, ...one];
+    const stored = conversion?.shape ? conversion.shape : transposed ? together.toReversed() : together;
+    return (isApart ? apart : [source.name]).map((name) => {
+      const values = randomValues(seed, name, stored).map((value) => value - addend);
+      return [name, { shape: stored, values }] as const;
     });
   });
   return memoryFile(new Map(tensors));

@@ -31,6 +31,7 @@ import {
   scaleRowsBackward,
 } from './experts.ts';
 import { groupedBias, groupedSumRows } from './groupedBias.ts';
+import { headColumns, headRows } from './heads.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -93,6 +94,8 @@ export const ops: readonly Op[] = [
   groupedWeightGradient,
   groupedBias,
   groupedSumRows,
+  headRows,
+  headColumns,
   combine,
   combineBackward,
   scaleRows,

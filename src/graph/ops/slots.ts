@@ -21,15 +21,16 @@ function numbersOf(op: string, attributes: Attributes, name: string, count: numb
 
 /**
  * Experts of a token that are worth their work: inputs ids and weights of `route`, and scores [tokens, k] or null. Slot j
- * of a token is kept where scores_j + factors_j · w_j / w_0 + offsets_j > 0, the first one always.
+ * of a token, expert e, is kept where scores_j + ratios_j · w_j / w_0 + levels_j · w_j + offsets_j + biases_e > 0, the first
+ * one always.
  * @see Lu et al., "Not all experts are equal" (2024), for two experts; Huang et al., MC-MoE (2024) and MC# (2025)
  */
 export const keepSlots: Op = {
   name: 'keepSlots',
   infer: (inputs, attributes) => {
     const k = numberOf(attributes, 'k');
-    numberOf(attributes, 'experts');
-    for (const name of ['factors', 'offsets']) numbersOf('keepSlots', attributes, name, k);
+    numbersOf('keepSlots', attributes, 'biases', numberOf(attributes, 'experts'));
+    for (const name of ['ratios', 'levels', 'offsets']) numbersOf('keepSlots', attributes, name, k);
     return slotTypes('keepSlots', inputs);
   },
   lower: ({ inputs: [ids, weights, scores], outputs, attributes }) => [

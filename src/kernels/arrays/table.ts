@@ -5,6 +5,7 @@ import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
+import { headBindings } from './heads.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
 import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
@@ -20,6 +21,7 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...headBindings,
   ...sequenceBindings,
 
   copy:

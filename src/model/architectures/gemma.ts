@@ -66,7 +66,15 @@ export function gemmaBlock(
   return (build: GraphBuilder, x: ValueId, layer: number): ValueId => {
     const rope = config.window?.layers[layer] ? ropes.sliding : ropes.full;
     const window = windowOf(layer);
-    const attention = { ...config, layer, rope, window, causal, qkNorm: true, scale: config.attentionScale };
+    const attention = {
+      ...config,
+      layer,
+      rope,
+      window,
+      causal,
+      qkNorm: 'heads',
+      scale: config.attentionScale,
+    } as const;
     const between = (before: string, after: string) => ({ ...config, layer, before, after });
     const mid = sandwiched(build, x, between('attn_norm', 'post_attention_norm'), (normed) =>
       selfAttention(build, normed, attention),

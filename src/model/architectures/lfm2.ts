@@ -46,7 +46,6 @@ export const lfm2: Architecture = {
   name: 'lfm2',
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
-  ropeFactors: false,
   anchor: shortConvolutionAnchor,
   names: { ...commonNames, ...shortConvolutionNames },
   graph: (config) => {
@@ -57,7 +56,7 @@ export const lfm2: Architecture = {
       const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
         recurrent?.layers[layer]
           ? shortConvolution(build, normed, { layer, hidden, taps: recurrent.taps })
-          : selfAttention(build, normed, { ...config, layer, rope, window: windowOf(config, layer), qkNorm: true }),
+          : selfAttention(build, normed, { ...config, layer, rope, window: windowOf(config, layer), qkNorm: 'heads' }),
       );
       return preNormed(build, mid, norm('ffn_norm'), (normed) =>
         gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),
