@@ -34,6 +34,10 @@ export interface ModelConfig {
   slidingRope?: RopeConfig;
   /** Blocks that look at positions; default all. [layers] */
   ropeLayers?: readonly boolean[];
+  /** q and k are normed, where models of an architecture differ in it. */
+  qkNorm?: 'heads' | 'rows';
+  /** Blocks behind the last that predict further tokens: they are no layers, and are left out; default none. */
+  nextTokenBlocks?: number;
   /** Factor of attention's scores; default 1/√headDim. */
   attentionScale?: number;
   /** Caps of attention's scores and of logits: x becomes c·tanh(x/c). Default none. */
