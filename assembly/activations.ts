@@ -1,6 +1,6 @@
 /**
  * Activations and gated units, elements dealt in turn. `activation` counts src/kernels/wasm/elements.ts' names:
- * silu 0, gelu (tanh form) 1, gelu (erf) 2, relu 3, sigmoid 4, tanh 5, relu² 6, softplus 7.
+ * silu 0, gelu (tanh form) 1, gelu (erf) 2, relu 3, sigmoid 4, tanh 5, relu² 6, softplus 7; a gate may be clamped, −1.
  */
 import { LANES, V, vabs, vadd, vdiv, vloadPart, vmadd, vmax, vmin, vmul, vselectLess, vsplat, vstorePart, vsub } from './lanes';
 import { vexp } from './exp';
@@ -14,6 +14,7 @@ const RELU: i32 = 3;
 const SIGMOID: i32 = 4;
 const TANH: i32 = 5;
 const RELU2: i32 = 6;
+const CLAMPED: i32 = -1;
 
 // @ts-ignore: decorator
 @inline export function vsigmoid(x: V): V {
@@ -75,13 +76,55 @@ const GELU_FLAT: f32 = 30;
   return vmadd(vmul(x, s), vmul(rest, inner), s);
 }
 
+/** Steepness and bounds of the clamped gate. */
+const STEEP: f32 = 1.702;
+const CLAMP: f32 = 7;
+
+/** min(gate, 7), NaN kept. */
+// @ts-ignore: decorator
+@inline function belowClamp(x: V): V {
+  return vselectLess(vsplat(CLAMP), x, vsplat(CLAMP), x);
+}
+
+/** Between −7 and 7, NaN kept. */
+// @ts-ignore: decorator
+@inline function withinClamp(x: V): V {
+  const below = belowClamp(x);
+  return vselectLess(below, vsplat(-CLAMP), vsplat(-CLAMP), below);
+}
+
+/** The clamped gate's y, of the gate and the other input. */
+// @ts-ignore: decorator
+@inline function clamped(x: V, up: V): V {
+  const g = belowClamp(x);
+  return vmul(vmul(g, vsigmoid(vmul(g, vsplat(STEEP)))), vadd(withinClamp(up), vsplat(1)));
+}
+
+/** Gradients of the clamped gate at elements from `at` on, `count` of them. */
+function clampedBackward(gate: usize, up: usize, dy: usize, dGate: usize, dUp: usize, count: i32): void {
+  const x = vloadPart(gate, count, 0);
+  const other = vloadPart(up, count, 0);
+  const gradient = vloadPart(dy, count, 0);
+  const g = belowClamp(x);
+  const s = vsigmoid(vmul(g, vsplat(STEEP)));
+  const slope = vmul(s, vmadd(vmul(g, vsplat(STEEP)), vsub(vsplat(1), s), vsplat(1)));
+  const byGate = vmul(vmul(gradient, vadd(withinClamp(other), vsplat(1))), slope);
+  const byUp = vmul(vmul(gradient, g), s);
+  const zero = vsplat(0);
+  vstorePart(dGate, vselectLess(x, vsplat(CLAMP), byGate, zero), count);
+  const above = vselectLess(vsplat(-CLAMP), other, byUp, zero);
+  vstorePart(dUp, vselectLess(other, vsplat(CLAMP), above, zero), count);
+}
+
 /** y[n] = activation(gate)·up. */
 export function gated(gate: usize, up: usize, y: usize, n: i32, activation: i32, ith: i32, nth: i32): void {
   const end = shareStart(n, 16, ith + 1, nth);
   for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
     const at = <usize>i << 2;
     const x = vloadPart(gate + at, n - i, 0);
-    vstorePart(y + at, vmul(vmul(x, fraction(x, activation)), vloadPart(up + at, n - i, 0)), n - i);
+    const other = vloadPart(up + at, n - i, 0);
+    const made = activation == CLAMPED ? clamped(x, other) : vmul(vmul(x, fraction(x, activation)), other);
+    vstorePart(y + at, made, n - i);
   }
 }
 
@@ -92,6 +135,10 @@ export function gatedBackward(
   const end = shareStart(n, 16, ith + 1, nth);
   for (let i = shareStart(n, 16, ith, nth); i < end; i += LANES) {
     const at = <usize>i << 2;
+    if (activation == CLAMPED) {
+      clampedBackward(gate + at, up + at, dy + at, dGate + at, dUp + at, n - i);
+      continue;
+    }
     const x = vloadPart(gate + at, n - i, 0);
     const gradient = vloadPart(dy + at, n - i, 0);
     const s = fraction(x, activation);

@@ -1,19 +1,19 @@
 import type { PlanPrediction } from '../allocate/types.ts';
+import type { Site } from '../model/sites.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.ts';
 import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { klWords } from '../report/scale.ts';
 import type { ReportData } from '../report/types.ts';
-import { describeActivations } from './support/activations.ts';
 import { describeCosts, formatLatency, readWishes } from './support/budgets.ts';
-import { describeCache } from './support/cache.ts';
 import { expertLines } from './support/experts.ts';
 import { mixBits } from './support/formats.ts';
 import { describeBytes } from './support/output.ts';
 import { formatDuration } from './support/progress.ts';
 import { isPlain, type QuantizeCommandOptions } from './support/quantize-options.ts';
 import { formatShares } from './support/shares.ts';
+import { describeRunning } from './support/sites.ts';
 import { formatSize } from './support/size.ts';
 import { describeSearch } from './support/solver.ts';
 import { measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
@@ -24,8 +24,10 @@ export interface WrittenBeside {
   readonly modelCard?: string;
 }
 
-/** What is said last. */
+/** What is said beside the result. */
 interface Closing extends WrittenBeside {
+  /** Of the model. */
+  readonly sites: readonly Site[];
   /** Width of a sliding window that llama.cpp will not keep to, in tokens. */
   readonly lostWindow?: number;
 }
@@ -50,8 +52,7 @@ export function summary(
   lines.push(
     `formats    ${formatShares(record.assignments)}`,
     ...describeSubstitutes(result.substitutes ?? []).map((line) => `stored     ${line}`),
-    ...describeCache(plan),
-    ...describeActivations(plan),
+    ...describeRunning(closing.sites, plan),
   );
   if (result.measurement) lines.push(...expertLines(result.measurement));
   const { prediction } = plan;

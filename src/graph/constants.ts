@@ -13,6 +13,8 @@ export function constantValues(recipe: Recipe, shape: readonly number[]): Float3
       return new Float32Array(count).fill(recipe.value);
     case 'band':
       return band(recipe, shape[0], shape[1]);
+    case 'chunks':
+      return chunks(recipe.size, shape[0], shape[1]);
   }
 }
 
@@ -36,4 +38,12 @@ function band({ before, after }: Extract<Recipe, { kind: 'band' }>, rows: number
     const distance = (i % columns) - Math.floor(i / columns);
     return (before === null || -before <= distance) && (after === null || distance <= after) ? 1 : 0;
   });
+}
+
+/** 1 where row and column stand in one chunk, else 0. → [rows, columns] */
+function chunks(size: number, rows: number, columns: number): Float32Array {
+  const chunkOf = (index: number): number => Math.floor(index / size);
+  return Float32Array.from({ length: rows * columns }, (_, i) =>
+    chunkOf(Math.floor(i / columns)) === chunkOf(i % columns) ? 1 : 0,
+  );
 }

@@ -121,9 +121,19 @@ export interface Kernels
    * Grouped-query attention of `sequences` independent sequences of `length` new tokens each.
    * q, out [sequences·length, heads·headDim]; k, v [sequences, capacity, kvHeads·headDim] hold `past + length` tokens.
    * Which keys a query sees, and what becomes of scores, the shape says. Keys outside a window are not read, but for
-   * those that a neighbouring query of the same tile sees.
+   * those that a neighbouring query of the same tile sees. A head's sink is a score (scaled and capped already) in the sum
+   * of every softmax, of a key without a value.
+   * @see Xiao et al., "Efficient streaming language models with attention sinks" (2023), section 3.1
+   * @param sinks [heads]; default none
    */
-  attention(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32Array, shape: AttentionShape): void;
+  attention(
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    out: Float32Array,
+    shape: AttentionShape,
+    sinks?: Float32Array,
+  ): void;
   /** Gradients (overwritten) of `attention` for past = 0 and capacity = length; probabilities are recomputed. */
   attentionBackward(
     q: Float32Array,
@@ -134,6 +144,7 @@ export interface Kernels
     dk: Float32Array,
     dv: Float32Array,
     shape: AttentionShape,
+    sinks?: { readonly values: Float32Array; readonly gradient: Float32Array },
   ): void;
   /** In place: rows of n logits → log-probabilities. */
   logSoftmax(x: Float32Array, n: number): void;

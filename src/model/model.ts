@@ -1,11 +1,9 @@
 import type { TensorEntry, TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
-import { activationsFromGguf } from './activation-bits.ts';
 import { architectureByName, tensorsOf } from './architecture.ts';
 import type { TensorSpec } from './architectures/types.ts';
 import { baseModelOfGguf } from './base-model.ts';
-import { cacheFromGguf } from './cache-formats.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
 import { asObject, textFields } from './config-fields.ts';
@@ -15,6 +13,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
+import { roundingsFromGguf } from './roundings.ts';
 import { tensorFromEntry, tensorFromValues } from './tensors.ts';
 import type { EmbeddingConfig, Model, ModelConfig } from './types.ts';
 
@@ -54,8 +53,7 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
     metadataFromGguf(file),
   );
-  const activations = activationsFromGguf(file.metadata, collected.tensors);
-  return { ...model, cache: cacheFromGguf(file.metadata, model.graph), activations };
+  return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
 
 async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {

@@ -136,18 +136,19 @@ export interface ModelTensor {
   loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
 }
 
-/** Number formats that states are kept in, attention's keys (after RoPE) and values, by the state's name; default float32. */
-export type CacheFormats = ReadonlyMap<string, string>;
+/**
+ * How edges and states are rounded while a network runs: the option of each by the id of its site (`sites.ts`). Edges that
+ * are not named are not rounded, states that are not named are kept in float32.
+ */
+export type Roundings = ReadonlyMap<string, string>;
 
 /** What is computed and the weights: all that running, measuring, pricing and rounding need. */
 export interface Network {
   /** Its weights are called by the tensors' names. */
   readonly graph: Graph;
   readonly tensors: ReadonlyMap<string, ModelTensor>;
-  /** How states are to be kept; default float32 everywhere. */
-  readonly cache?: CacheFormats;
-  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
-  readonly activations?: ReadonlyMap<string, number>;
+  /** What is rounded while it runs; default nothing. */
+  readonly roundings?: Roundings;
   /** SHA-256 (hex) over network and tensor data: the key of measurements. */
   fingerprint(): Promise<string>;
 }
@@ -164,10 +165,6 @@ export interface Model extends Network {
   readonly baseModel?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
-  /** How the KV cache is to be kept; default float32 everywhere. */
-  readonly cache?: CacheFormats;
-  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
-  readonly activations?: ReadonlyMap<string, number>;
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */
   fingerprint(): Promise<string>;
   close(): Promise<void>;

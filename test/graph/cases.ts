@@ -66,10 +66,10 @@ export class Draw {
     return { type: 'i32', shape: [length], values: Int32Array.from(order) };
   }
 
-  /** Where each expert's rows begin, and their end. */
+  /** Where each expert's rows begin, and their end: rows behind it are those of no expert. */
   offsets(experts: number, rows: number): Given {
-    const cuts = Array.from({ length: experts - 1 }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
-    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts, rows) };
+    const cuts = Array.from({ length: experts }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
+    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts) };
   }
 
   pick<T>(...from: readonly T[]): T {
@@ -96,10 +96,10 @@ export const opsWithCases = (): string[] => Object.keys(cases);
  * expansions are.
  */
 const epsilon = 2 ** -10;
-const gates = ['silu', 'gelu', 'geluErf'];
-const activations = [...gates, 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
+const gates = ['silu', 'gelu', 'geluErf', 'clamped'];
+const activations = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
 
-/** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
+/** Inputs of attention and its options; grouped heads, windows, chunks, caps, scales, sinks and both directions in turn. */
 function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
   const [kvHeads, group, headDim] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3), draw.pick(1, 2, 3, 4, 5, 8, 31, 33)];
   const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), kvHeads * group];
@@ -109,12 +109,14 @@ function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean):
   const attributes = {
     ...{ heads, kvHeads, headDim },
     ...(index % 2 === 0 ? {} : { window: draw.pick(1, 2, 3, 16) }),
+    ...(index % 4 === 2 ? { chunk: draw.pick(1, 2, 3, 16) } : {}),
     ...(index % 3 === 0 ? {} : { softcap: 1.5 }),
     ...(index % 5 < 3 ? {} : { scale: 0.3 }),
     ...(index % 7 < 4 ? {} : { causal: false }),
   };
   const dOut = gradient ? [draw.rows(tokens, heads * headDim)] : [];
-  return { inputs: [q, k, v, ...dOut], attributes, sizes: { sequences, length: a } };
+  const sinks = index % 3 === 1 ? [draw.rows(heads)] : [];
+  return { inputs: [q, k, v, ...dOut, ...sinks], attributes, sizes: { sequences, length: a } };
 }
 
 function ropeCase({ a, index }: Dimensions, draw: Draw): OpCase {
@@ -332,8 +334,20 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);
     return { inputs: [logits, choices(sizes.a, experts, k, draw), draw.rows(sizes.a * k)], attributes };
   },
+  keepSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const numbers = () => Array.from({ length: k }, () => draw.pick(-1, -0.5, 0, 0.25, 1));
+    const scores = index % 2 === 0 ? null : draw.rows(a, k);
+    const attributes = { k, experts, normalize: index % 3 === 0, factors: numbers(), offsets: numbers() };
+    return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
+  },
+  slotsOfExperts: ({ a }, draw) => ({
+    inputs: [choices(a, 5, 2, draw), draw.rows(2 * a)],
+    attributes: { from: draw.pick(0, 1, 4), count: draw.pick(1, 3) },
+  }),
+  // Some go to no expert.
   dispatch: ({ a, b }, draw) => ({
-    inputs: [draw.ids(a, Math.max(1, b))],
+    inputs: [draw.ids(a, Math.max(1, b) + 1)],
     attributes: { experts: Math.max(1, b) },
   }),
   gatherSlots: ({ a, b }, draw) => {
@@ -356,6 +370,11 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const experts = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a, c), draw.rows(a, b), draw.offsets(experts, a)] };
   },
+  groupedBias: ({ a, b }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+  },
+  groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };
@@ -402,6 +421,14 @@ const cases: Readonly<Record<string, CaseOf>> = {
     inputs: [draw.rows(a, b), index % 2 === 0 ? null : draw.positive(a)],
     attributes: { state: 's' },
   }),
+  sequenceGram: ({ a, b, c }, draw) => {
+    const sequences = draw.pick(1, 2, 3);
+    return {
+      inputs: [draw.rows(sequences * a, b), draw.rows(sequences * a, c)],
+      attributes: { state: 's' },
+      sizes: { sequences, length: a },
+    };
+  },
   rowEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's' } }),
   columnEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
   sketch: ({ a, b, index }, draw) => {

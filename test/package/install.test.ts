@@ -122,7 +122,7 @@ test('types compile under strict with both kinds of module resolution, declarati
   const use = (from: string) => `import { formats, solve, type BitPlan, type Problem } from '${from}';
     const problem: Problem = { groups: [], budgets: { bytes: 1 } };
     export const names: string[] = [...formats.keys()];
-    export const plan: BitPlan = { version: 1, rounding: 'gptq', formats: {} };
+    export const plan: BitPlan = { version: 2, rounding: 'gptq', sites: {} };
     export const solved = solve(problem);\n`;
   write(folder, 'types/node.ts', `${use('bitbudget')}export { openModel, quantizeModel } from 'bitbudget';\n`);
   write(folder, 'types/browser.ts', use('bitbudget/browser'));

@@ -26,6 +26,7 @@ export const configs = {
     norm_topk_prob: false,
   },
   Lfm2ForCausalLM: {
+    hidden_size: 128,
     num_hidden_layers: 4,
     layer_types: ['conv', 'conv', 'full_attention', 'conv'],
     conv_L_cache: 3,

@@ -67,7 +67,10 @@ export const multiply: Op = {
     [b, a].map((other) => (addend) => shareOf(build, build.node('multiply', [dy!, other]))(addend)),
 };
 
-/** activation(gate) · up. `activation`: `silu` | `gelu` (tanh form) | `geluErf`. @see Shazeer, "GLU variants improve transformer" (2020) */
+/**
+ * activation(gate) · up. `activation`: `silu` | `gelu` (tanh form) | `geluErf`, or `clamped`: g·σ(1.702·g)·(u + 1), g = min(gate, 7),
+ * u = up between −7 and 7. @see Shazeer, "GLU variants improve transformer" (2020); OpenAI, gpt-oss (2025)
+ */
 export const gated: Op = {
   name: 'gated',
   infer: ([gate, up], attributes) => {
@@ -78,9 +81,11 @@ export const gated: Op = {
   lower: ({ inputs: [gate, up], outputs: [y], attributes: { activation } }) => [
     { kernel: 'gated', operands: [gate!, up!, y], sizes: {}, attributes: { activation } },
   ],
-  expand: ({ inputs: [gate, up], attributes }, build) => [
-    times(build, [activated(build, textOf(attributes, 'activation'), gate!), up!]),
-  ],
+  expand: ({ inputs: [gate, up], attributes }, build) => {
+    const activation = textOf(attributes, 'activation');
+    if (activation === 'clamped') return [clamped(build, gate!, up!)];
+    return [times(build, [activated(build, activation, gate!), up!])];
+  },
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('gatedBackward', [...node.inputs, dy!], node.attributes));
     return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
@@ -149,6 +154,21 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
         `activation ${activation} is not known, expected silu, gelu, geluErf, relu, sigmoid, tanh, relu2 or softplus`,
       );
   }
+}
+
+/** Of the clamped gate. */
+const [STEEP, CLAMP] = [1.702, 7];
+
+/** g·σ(1.702·g)·(u + 1). */
+function clamped(build: Builder, gate: ValueId, up: ValueId): ValueId {
+  const below = (x: ValueId): ValueId => {
+    const most = filledLike(build, x, CLAMP);
+    return build.node('where', [shifted(build, x, -CLAMP), most, x]);
+  };
+  const negated = (x: ValueId): ValueId => times(build, [x], -1);
+  const g = below(gate);
+  const u = negated(below(negated(below(up))));
+  return times(build, [g, sigmoid(build, times(build, [g], STEEP)), shifted(build, u, 1)]);
 }
 
 /** max(0, x) */

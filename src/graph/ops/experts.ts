@@ -1,6 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
 import { timesSize } from '../../kernels/program.ts';
-import type { Call, Op } from '../types.ts';
+import type { Builder, Call, Op, ValueId } from '../types.ts';
 import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
 import { einsumOf, minus, reshaped, shapeIn } from './primitives/algebra.ts';
 
@@ -88,15 +88,8 @@ export const groupedLinear: Op = {
   },
   expand: ({ inputs: [x, w, offsets] }, build) => {
     const [[rows, k], [all], [ends]] = [x!, w!, offsets!].map((id) => shapeIn(build, id));
-    const experts = ends - 1;
-    // begun[e, i]: row i is not before expert e; its own is the last that has begun.
-    const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
-    const begun = build.node('gather', [offsets, later]);
-    const [from, next] = [0, 1].map((start) =>
-      build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
-    );
-    const weights = reshaped(build, w!, [experts, all / experts, k]);
-    return [einsumOf(build, 'er,rk,enk->rn', [minus(build, from, next), x!, weights])];
+    const weights = reshaped(build, w!, [ends - 1, all / (ends - 1), k]);
+    return [einsumOf(build, 'er,rk,enk->rn', [ownRows(build, offsets!, rows), x!, weights])];
   },
   vjp: ({ inputs: [x, w, offsets] }, [dy], build) => [
     (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),
@@ -104,6 +97,18 @@ export const groupedLinear: Op = {
     null,
   ],
 };
+
+/** 1 where a row is an expert's, else 0: [experts, rows]. */
+export function ownRows(build: Builder, offsets: ValueId, rows: number): ValueId {
+  const experts = shapeIn(build, offsets)[0] - 1;
+  // begun[e, i]: row i is not before expert e; its own is the last that has begun.
+  const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
+  const begun = build.node('gather', [offsets, later]);
+  const [from, next] = [0, 1].map((start) =>
+    build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
+  );
+  return minus(build, from, next);
+}
 
 /** Gradient of `groupedLinear` at its weight [experts·n, k]: each expert's dyᵀ · x over its own rows. */
 export const groupedWeightGradient: Op = {

@@ -30,6 +30,7 @@ import {
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { groupedBias, groupedSumRows } from './groupedBias.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -43,8 +44,9 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { keepSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
-import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
+import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -81,12 +83,16 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  groupedBias,
+  groupedSumRows,
   combine,
   combineBackward,
   scaleRows,
@@ -107,6 +113,7 @@ export const ops: readonly Op[] = [
   sampledScore,
   probabilitySquares,
   gram,
+  sequenceGram,
   rowEnergy,
   columnEnergy,
   sketch,

@@ -7,7 +7,8 @@ import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
-import { probabilitySquares, scaleColumnsGradient } from './sums.ts';
+import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
+import { probabilitySquares, scaleColumnsGradient, sumRows } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -104,17 +105,22 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const shape = attributes as unknown as RopeShape;
     return () => kernels.rope(a, b, c, shape, attributes.inverse === true);
   },
-  attention: ({ kernels, views: [q, k, v, out], attributes }) => {
+  attention: ({ kernels, views: [q, k, v, out, sinks], attributes }) => {
     const views = [f32(q), f32(k), f32(v), f32(out)] as const;
+    const scores = sinks === undefined ? undefined : f32(sinks);
     const shape = attentionOptions(attributes);
     return ({ sequences, length, past = 0 }) =>
-      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length });
+      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length }, scores);
   },
   attentionBackward: ({ kernels, views, attributes }) => {
     const [q, k, v, dOut, dq, dk, dv] = views.map(f32);
+    const [, , , , , , , values, gradient] = views;
+    const sinks = values === undefined ? undefined : { values: f32(values), gradient: f32(gradient) };
     const shape = attentionOptions(attributes);
-    return ({ sequences, length }) =>
-      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, sequences, length, past: 0, capacity: length });
+    return ({ sequences, length }) => {
+      const sizes = { sequences, length, past: 0, capacity: length };
+      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, ...sizes }, sinks);
+    };
   },
 
   appendRows:
@@ -155,12 +161,8 @@ export const bindings: Readonly<Record<string, Bind>> = {
   },
   sumRows:
     ({ views: [x, y] }) =>
-    () => {
-      const n = f32(y).length;
-      const sums = new Float64Array(n);
-      for (let at = 0; at < f32(x).length; ) for (let i = 0; i < n; i++, at++) sums[i] += f32(x)[at];
-      f32(y).set(sums);
-    },
+    () =>
+      sumRows(f32(x), f32(y)),
   scale:
     ({ kernels, views: [y], attributes: { factor } }) =>
     () =>
@@ -213,6 +215,21 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.routeBackward(
         ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
+  keepSlots: ({ views: [ids, weights, scores, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as SlotRule;
+    return () =>
+      keepSlots([i32(ids), f32(weights), scores && f32(scores)], [i32(keptIds), f32(keptWeights)], {
+        ...rule,
+        normalize: attributes.normalize === true,
+      });
+  },
+  slotsOfExperts:
+    ({ views: [ids, weights, ownIds, ownWeights], attributes: { from, count } }) =>
+    () =>
+      slotsOfExperts([i32(ids), f32(weights)], [i32(ownIds), f32(ownWeights)], {
+        from: from as number,
+        count: count as number,
+      }),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
     () =>
@@ -243,6 +260,23 @@ export const bindings: Readonly<Record<string, Bind>> = {
         kernels.matmulTN(own[0], own[1], to.subarray(e * m * n, (e + 1) * m * n), m, n, end - first);
       }
     },
+  groupedBias:
+    ({ kernels, views: [y, bias, offsets] }) =>
+    () => {
+      const [rows, biases, bounds] = [f32(y), f32(bias), i32(offsets)];
+      const n = biases.length / (bounds.length - 1);
+      for (let e = 0; e + 1 < bounds.length; e++)
+        if (bounds[e] < bounds[e + 1] && n > 0)
+          kernels.addBias(rows.subarray(bounds[e] * n, bounds[e + 1] * n), biases.subarray(e * n, (e + 1) * n));
+    },
+  groupedSumRows:
+    ({ views: [dy, offsets, sums] }) =>
+    () => {
+      const [rows, bounds] = [f32(dy), i32(offsets)];
+      const n = f32(sums).length / (bounds.length - 1);
+      for (let e = 0; e + 1 < bounds.length; e++)
+        sumRows(rows.subarray(bounds[e] * n, bounds[e + 1] * n), f32(sums).subarray(e * n, (e + 1) * n));
+    },
   groupedPacked:
     ({ kernels, views: [x, w, offsets, y] }) =>
     () =>
@@ -270,6 +304,16 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
     () =>
       kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  sequenceGram: ({ kernels, views, sizes: { n, r } }) => {
+    const [x, g, gradient, a] = views.map(f32);
+    return ({ sequences, length }) => {
+      for (let s = 0; s < sequences; s++) {
+        const [start, end] = [s * length, (s + 1) * length];
+        kernels.matmulTN(g.subarray(start * r, end * r), x.subarray(start * n, end * n), gradient, r, n, length);
+        kernels.gram(gradient, undefined, a, r, n);
+      }
+    };
+  },
   rowEnergy:
     ({ kernels, views: [g, energy, weight] }) =>
     () =>
@@ -347,13 +391,14 @@ function windowShape(attributes: Bound['attributes'], { images }: Bound['sizes']
 
 function attentionOptions(attributes: Bound['attributes']) {
   const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
-  const { scale, window, softcap, causal } = attributes;
+  const { scale, window, chunk, softcap, causal } = attributes;
   return {
     heads,
     kvHeads,
     headDim,
     ...(typeof scale === 'number' ? { scale } : {}),
     ...(typeof window === 'number' ? { window } : {}),
+    ...(typeof chunk === 'number' ? { chunk } : {}),
     ...(typeof softcap === 'number' ? { softcap } : {}),
     ...(causal === false ? { causal } : {}),
   };

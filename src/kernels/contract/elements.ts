@@ -3,7 +3,7 @@ import type { Activation, GateActivation } from './types.ts';
 /** Operations on every element, or every row, by itself. Outputs of the shape of an
  * input may be that input. */
 export interface ElementKernels {
-  /** y = activation(gate)·up. */
+  /** y = activation(gate)·up, or what `GateActivation` says. Beyond a clamp slopes are 0. */
   gated(gate: Float32Array, up: Float32Array, y: Float32Array, activation: GateActivation): void;
   gatedBackward(
     gate: Float32Array,

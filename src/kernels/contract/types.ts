@@ -31,6 +31,8 @@ export interface AttentionShape {
    * Default: no window.
    */
   readonly window?: number;
+  /** Queries see the keys of their own chunk of the sequence alone; in the place of a window. Default: no chunks. */
+  readonly chunk?: number;
   /** Whether queries see no later keys, default true. */
   readonly causal?: boolean;
   /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
@@ -42,8 +44,11 @@ export interface AttentionShape {
  * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x), `softplus` log(1 + eˣ).
  */
 export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2' | 'softplus';
-/** Activations that gate: x times a number between 0 and 1. */
-export type GateActivation = 'silu' | 'gelu' | 'geluErf';
+/**
+ * Gates: of `silu`, `gelu` and `geluErf`, activation(gate)·up. `clamped` is g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and
+ * u = up between −7 and 7. @see OpenAI, gpt-oss (2025), reference implementation, `swiglu`
+ */
+export type GateActivation = 'silu' | 'gelu' | 'geluErf' | 'clamped';
 
 export interface LogitComparison {
   readonly kl: Float32Array;

@@ -1,5 +1,5 @@
 import type { ElementKernels } from '../contract/elements.ts';
-import type { Activation } from '../contract.ts';
+import type { Activation, GateActivation } from '../contract.ts';
 import { erf } from '../erf.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -36,19 +36,34 @@ const slopes: Readonly<Record<Activation, (x: number) => number>> = {
   softplus: sigmoid,
 };
 
+/** Steepness and bounds of the clamped gate. */
+const [STEEP, CLAMP] = [1.702, 7];
+
+/** A gate's output, and its slopes at the gate and at the other input. */
+function gate(x: number, up: number, activation: GateActivation): { y: number; byGate: number; byUp: number } {
+  if (activation !== 'clamped') {
+    const value = values[activation](x);
+    return { y: value * up, byGate: up * slopes[activation](x), byUp: value };
+  }
+  const [g, u] = [Math.min(x, CLAMP), Math.min(Math.max(up, -CLAMP), CLAMP)];
+  const s = sigmoid(STEEP * g);
+  const slope = x < CLAMP ? s * (1 + STEEP * g * (1 - s)) : 0;
+  return { y: g * s * (u + 1), byGate: slope * (u + 1), byUp: Math.abs(up) < CLAMP ? g * s : 0 };
+}
+
 /** Values that share a scale when they are rounded. */
 const GROUP = 32;
 
 export const elementKernels: ElementKernels = {
-  gated: (gate, up, y, activation) => {
-    for (let i = 0; i < y.length; i++) y[i] = values[activation](gate[i]) * up[i];
+  gated: (x, up, y, activation) => {
+    for (let i = 0; i < y.length; i++) y[i] = gate(x[i], up[i], activation).y;
   },
-  gatedBackward: (gate, up, dy, dGate, dUp, activation) => {
+  gatedBackward: (x, up, dy, dGate, dUp, activation) => {
     for (let i = 0; i < dy.length; i++) {
       const gradient = dy[i];
-      const byGate = gradient * up[i] * slopes[activation](gate[i]);
-      dUp[i] = gradient * values[activation](gate[i]);
-      dGate[i] = byGate;
+      const { byGate, byUp } = gate(x[i], up[i], activation);
+      dUp[i] = gradient * byUp;
+      dGate[i] = gradient * byGate;
     }
   },
   activate: (x, y, activation) => {

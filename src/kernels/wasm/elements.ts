@@ -1,5 +1,5 @@
 import type { ElementKernels } from '../contract/elements.ts';
-import type { Activation } from '../contract.ts';
+import type { Activation, GateActivation } from '../contract.ts';
 import { requireLength } from './matmul.ts';
 import type { Team } from './team.ts';
 
@@ -11,19 +11,22 @@ const NOTHING_TO_ROUND = 16;
 
 /** As assembly/activations.ts counts them. */
 const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
+const CLAMPED = -1;
+
+const gateNumber = (gate: GateActivation): number => (gate === 'clamped' ? CLAMPED : ACTIVATIONS.indexOf(gate));
 
 export function elementKernels(team: Team): ElementKernels {
   const at = team.address;
   return {
     gated: (gate, up, y, activation) => {
       for (const array of [gate, up]) requireLength('of gated', array, y.length);
-      const args = [at(gate), at(up), at(y), y.length, ACTIVATIONS.indexOf(activation)];
+      const args = [at(gate), at(up), at(y), y.length, gateNumber(activation)];
       team.dispatch('gated', args, EXPONENTIAL * y.length);
     },
     gatedBackward: (gate, up, dy, dGate, dUp, activation) => {
       for (const array of [gate, up, dGate, dUp]) requireLength('of gatedBackward', array, dy.length);
       const arrays = [gate, up, dy, dGate, dUp].map(at);
-      team.dispatch('gatedBackward', [...arrays, dy.length, ACTIVATIONS.indexOf(activation)], EXPONENTIAL * dy.length);
+      team.dispatch('gatedBackward', [...arrays, dy.length, gateNumber(activation)], EXPONENTIAL * dy.length);
     },
     activate: (x, y, activation) => {
       requireLength('x', x, y.length);

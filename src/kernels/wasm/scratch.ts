@@ -27,7 +27,9 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   attention: (sized) => [scratchOf(attentionShape(sized), sized.threads)],
   attentionBackward: (sized) => {
     const shape = attentionShape(sized);
-    return [backwardTiles(shape) * scratchOf(shape, sized.threads)];
+    const tiles = backwardTiles(shape) * scratchOf(shape, sized.threads);
+    const hasSinks = sized.call.operands.length > 7;
+    return hasSinks ? [tiles, 4 * shape.sequences * shape.heads] : [tiles];
   },
   matmulPacked: ({ call, own, columns }) =>
     roundsActivations(call.attributes.format as string) ? [packedScratch(own('m'), columns(1))] : [],
@@ -61,11 +63,12 @@ function sketchShape({ count, own }: Sized): { rows: number; tokens: number; seq
 }
 
 function attentionShape({ call, sizes: { sequences, length, past = 0 } }: Sized) {
-  const { heads, kvHeads, headDim, window, softcap, causal } = call.attributes as Record<string, number | null>;
+  const { heads, kvHeads, headDim, window, chunk, softcap, causal } = call.attributes as Record<string, number | null>;
   return {
     ...{ sequences, length, past, capacity: past + length },
     ...{ heads: heads!, kvHeads: kvHeads!, headDim: headDim! },
-    ...{ window: window ?? undefined, softcap: softcap ?? undefined, causal: (causal as unknown) !== false },
+    ...{ window: window ?? undefined, chunk: chunk ?? undefined, softcap: softcap ?? undefined },
+    causal: (causal as unknown) !== false,
   };
 }
 

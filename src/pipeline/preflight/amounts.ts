@@ -17,6 +17,8 @@ export interface JobSize {
   readonly palette?: readonly string[];
   /** Tokens measured on and per sequence. */
   readonly calibrationTokens: number;
+  /** Whether only the importance of inputs is learned from them, by one pass; default all that can be measured. */
+  readonly importance?: boolean;
   /** Tokens that results are judged on, 0 without verification. */
   readonly evaluationTokens: number;
 }
@@ -58,8 +60,11 @@ export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): 
   const values = layers * hidden;
   const gram = sum((_, columns, tensor) => (seen(tensor) * partsOf(tensor).length * columns ** 2) / 2, blocks);
   const factorized = (columns: number): number => 2 * columns ** 3;
+  const perToken = tokens.importance
+    ? EVALUATE_WEIGHT * weights + EVALUATE_VALUE * values
+    : MEASURE_WEIGHT * weights + 0.65 * (gram + 3 * head) + MEASURE_VALUE * values;
   return {
-    measure: tokens.calibrationTokens * (MEASURE_WEIGHT * weights + 0.65 * (gram + 3 * head) + MEASURE_VALUE * values),
+    measure: tokens.calibrationTokens * perToken,
     price: sum((_, columns, tensor) => {
       const formats = candidates(matrixFacts(tensor, magnitudes ?? new Map()), palette).length;
       const parts = partsOf(tensor).length;
@@ -77,7 +82,11 @@ export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): 
 }
 
 /** Bytes that a measurement and its prices take in the store. */
-export function keptBytes({ model, magnitudes, palette, calibrationTokens }: JobSize, sequenceLength: number): number {
+export function keptBytes(
+  { model, magnitudes, palette, calibrationTokens, importance }: JobSize,
+  sequenceLength: number,
+): number {
+  if (importance) return matrices(model).reduce((sum, tensor) => sum + 4 * partsOf(tensor).length * tensor.shape[1], 0);
   const sketch = 4 * 8 * Math.ceil(calibrationTokens / sequenceLength);
   const { tied } = model.config;
   return matrices(model).reduce((total, tensor) => {
