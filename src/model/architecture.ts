@@ -3,6 +3,7 @@ import { bert } from './architectures/bert.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { gpt2 } from './architectures/gpt2.ts';
+import { gptOss } from './architectures/gptOss.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
@@ -27,6 +28,7 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  gptOss,
 ];
 
 /** @throws FormatError listing the known names */

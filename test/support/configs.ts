@@ -34,6 +34,23 @@ export const configs = {
     block_ffn_dim_multiplier: 1.3,
     tie_word_embeddings: true,
   },
+  GptOssForCausalLM: {
+    head_dim: 32,
+    num_hidden_layers: 4,
+    intermediate_size: 64,
+    num_local_experts: 6,
+    num_experts_per_tok: 2,
+    sliding_window: 16,
+    rope_theta: undefined,
+    rope_parameters: {
+      rope_type: 'yarn',
+      rope_theta: 150000,
+      factor: 4,
+      beta_fast: 32,
+      beta_slow: 1,
+      original_max_position_embeddings: 32,
+    },
+  },
   GPT2LMHeadModel: {
     n_embd: 128,
     n_head: 4,

@@ -1,3 +1,4 @@
+import { usedSlots } from '../../graph/uses.ts';
 import { packedHalvesLength } from '../../measure/halves.ts';
 import { partsOf } from '../../measure/parts.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
