@@ -7,6 +7,7 @@ import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { glm4 } from './architectures/glm4.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
 import { gpt2 } from './architectures/gpt2.ts';
+import { gptOss } from './architectures/gptOss.ts';
 import { granite, graniteMoe } from './architectures/granite.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
@@ -54,6 +55,7 @@ const architectures: readonly Architecture[] = [
   lfm2,
   qwen35,
   nemotronH,
+  gptOss,
 ];
 
 /** @throws FormatError listing the known names */

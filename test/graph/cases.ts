@@ -374,7 +374,7 @@ const cases: Readonly<Record<string, CaseOf>> = {
   },
   groupedBias: ({ a, b }, draw) => {
     const experts = draw.pick(1, 2, 3, 8);
-    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+    return { inputs: [draw.rows(a, b), draw.rows(experts * b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
   headRows: ({ a, b }, draw) => {

@@ -164,6 +164,23 @@ export const configs = {
     ssm_state_size: 16,
     conv_kernel: 4,
   },
+  GptOssForCausalLM: {
+    head_dim: 32,
+    num_hidden_layers: 4,
+    intermediate_size: 64,
+    num_local_experts: 6,
+    num_experts_per_tok: 2,
+    sliding_window: 16,
+    rope_theta: undefined,
+    rope_parameters: {
+      rope_type: 'yarn',
+      rope_theta: 150000,
+      factor: 4,
+      beta_fast: 32,
+      beta_slow: 1,
+      original_max_position_embeddings: 32,
+    },
+  },
   GPT2LMHeadModel: {
     n_embd: 128,
     n_head: 4,
