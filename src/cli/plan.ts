@@ -18,7 +18,6 @@ import {
 } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
 import { describeCache } from './support/cache.ts';
-import { fileFacts } from './support/facts.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
@@ -112,11 +111,16 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { solveFor } = await import('../pipeline/solve.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
-  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.ts');
+  const { jobTexts } = await import('../pipeline/job.ts');
+  const texts = await jobTexts(nodeHost, model, {
+    calibration: { files: options.calibration, tokens: options.calibrationTokens },
+    evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
+    seed: options.seed,
+  });
   const weights = weightCount(model);
   const solved = await withProgress(
     options,
-    async (work) =>
+    (work) =>
       solveFor(nodeHost, model, wishes, {
         ...work,
         ...options,
@@ -124,17 +128,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         objective: objectiveFor(options),
         metric,
         folder,
-        calibration: () =>
-          calibrationTokens(
-            nodeHost,
-            model,
-            { files: options.calibration, tokens: options.calibrationTokens },
-            options.seed,
-          ),
-        evaluation: () =>
-          heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens }),
+        ...texts,
         peers: true,
-        facts: await fileFacts(model, modelName, path, options.calibration),
       }),
     PLAN_OUTLINE,
   );

@@ -121,7 +121,11 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--target-bpw', '4', '--activations', '8'], 2, /give their budget with --max-bops too/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--activations', '2'], 2, /expected 3 to 16 bits/i),
     assertFails(['run', tiny, '-p', 'x', '--cache-k', 'q4_k'], 2, /cache k: q4_k does not hold heads of 64 values/),
-    assertFails(['eval', tiny, '--tasks', join(folder, 'absent.jsonl')], 2, /absent\.jsonl: cannot be read \(ENOENT\)/),
+    assertFails(
+      ['eval', tiny, '--tasks', join(folder, 'absent.jsonl')],
+      2,
+      /absent\.jsonl: cannot be opened \(ENOENT\)/,
+    ),
     assertFails(['eval', tiny, '--tasks', 'x.jsonl', '--base', 'y'], 2, /--tasks are asked of models/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--metric', 'nonsense'], 2, /metric nonsense is not known/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--objective', 'least'], 2, /expected sum, max, or worst/),
