@@ -3,7 +3,7 @@
  * that other work on the machine counts little), objective, bound and gap, each answer checked.
  *
  *     npm run bench -- solvers [--quick]
- *     node bench/solvers.ts [INSTANCE…] [--solver=NAME] [--limit=SECONDS]
+ *     node bench/solvers.ts [INSTANCE…] [--solver=NAME] [--patience=TIMES]
  *
  * `--quick`: small instances and the real one. Short runs are repeated, and their median is told.
  */
@@ -22,7 +22,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     solver: { type: 'string' },
-    limit: { type: 'string', default: '10' },
+    patience: { type: 'string', default: '1' },
   },
 });
 const SEED = 1;
@@ -43,7 +43,7 @@ interface Row {
 
 async function timed(problem: Problem, solver: Solver): Promise<{ solution: Solution; milliseconds: number }> {
   const before = process.cpuUsage();
-  const solution = await solve(problem, { solver: solver.name, seed: SEED, timeLimitMs: 1000 * Number(options.limit) });
+  const solution = await solve(problem, { solver: solver.name, seed: SEED, patience: Number(options.patience) });
   const { user, system } = process.cpuUsage(before);
   return { solution, milliseconds: (user + system) / 1000 };
 }
@@ -68,7 +68,7 @@ async function run({ name, grade }: Instance, problem: Problem, solver: Solver):
   };
 }
 
-console.log(`${machine()}, seed ${SEED}, at most ${options.limit} s a run; gap relative to the objective`);
+console.log(`${machine()}, seed ${SEED}, patience ${options.patience}; gap relative to the objective`);
 const wanted = library.filter(({ name, grade }) =>
   positionals.length > 0 ? positionals.includes(name) : !options.quick || grade === 'small' || name.startsWith('tiny'),
 );

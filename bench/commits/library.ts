@@ -37,8 +37,30 @@ export interface Measured {
   readonly measurement: Measurement;
   /** A list of prices by tensor. */
   readonly weights: { readonly tensors: readonly { readonly tensor: string }[] };
-  readonly cache: unknown;
-  readonly activations: unknown;
+  /** Losses and their errors of what is rounded while the model runs, by the names of tensors and states. */
+  readonly cache: readonly PricedName[];
+  readonly activations: readonly PricedName[];
+}
+
+type PricedName = readonly [name: string, losses: readonly number[]];
+
+/** Prices of one edge or state, as commits since sites have them, and as those before. */
+interface Priced {
+  readonly site?: string;
+  readonly tensor?: string;
+  readonly kind?: string;
+  readonly layer?: number;
+  readonly prices: readonly { readonly loss: number; readonly lossError: number }[];
+}
+
+/** Prices in an order and under names that all commits share. */
+function named(prices: readonly Priced[] = []): PricedName[] {
+  return prices
+    .map(({ site, tensor, kind, layer, prices: each }): PricedName => {
+      const name = site?.replace(/\.input$/, '') ?? tensor ?? `blk.${layer}.${kind}`;
+      return [name, each.flatMap(({ loss, lossError }) => [loss, lossError])];
+    })
+    .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 export interface Library {
@@ -55,11 +77,17 @@ interface WorkSession {
   measure(tokens: MeasureJob['tokens']): Promise<Measurement>;
   workspace(measurement: Measurement): Promise<{ close(): void | Promise<void> }>;
   price(measurement: Measurement, workspace: object, rounding: string, palette: readonly string[]): Promise<unknown>;
-  priceRun(
+  /** Of commits before sites. */
+  priceRun?(
     tokens: () => Promise<MeasureJob['tokens']>,
     workspace: object,
     chosen: { cache: boolean; activations: readonly number[] },
-  ): Promise<{ cache?: unknown; activations?: unknown }>;
+  ): Promise<{ cache?: readonly Priced[]; activations?: readonly Priced[] }>;
+  priceRunning?(
+    tokens: () => Promise<MeasureJob['tokens']>,
+    workspace: object,
+    chosen: { states: boolean; edges?: readonly number[] },
+  ): Promise<readonly Priced[]>;
   close(): Promise<void>;
 }
 
@@ -140,8 +168,12 @@ async function measure(entry: NodeEntry, job: MeasureJob): Promise<Measured> {
   const measurement = await session.measure(tokens);
   const workspace = await session.workspace(measurement);
   const weights = (await session.price(measurement, workspace, 'gptq', palette)) as Measured['weights'];
-  const run = await session.priceRun(async () => tokens, workspace, { cache: true, activations });
+  const text = async () => tokens;
+  const before = await session.priceRun?.(text, workspace, { cache: true, activations });
+  const cache = before?.cache ?? (await session.priceRunning!(text, workspace, { states: true }));
+  const edges =
+    before?.activations ?? (await session.priceRunning!(text, workspace, { states: false, edges: activations }));
   await workspace.close();
   await session.close();
-  return { measurement, weights, cache: run.cache, activations: run.activations };
+  return { measurement, weights, cache: named(cache), activations: named(edges) };
 }

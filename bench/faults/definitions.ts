@@ -16,6 +16,6 @@ export const definitionsFaults = [
     ['activateBackward', 'definition: the cube is not derived', '', '3 * CUBIC', 'CUBIC'],
   ]),
   ...faultsOf('src/kernels/reference/experts.ts', 'experts', [
-    ['routeBackward', 'definition: the mean is dropped', '', '(d[i] - mean)', 'd[i]'],
+    ['routeBackward', 'definition: the mean is dropped', '', '(isShared || normalize ? mean : 0)', '0'],
   ]),
 ];

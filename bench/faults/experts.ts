@@ -14,6 +14,10 @@ export const expertsFaults = [
       '-inner / (total * total)',
       '-inner / total',
     ],
+    ['route', 'the bias is dropped', 'biased', 'bias ? gate + load<f32>(bias + at) : gate', 'gate'],
+    ['route', 'the factor is dropped', 'route', '/ total * scale', '/ total'],
+    ['route', 'groups are ignored', 'route', 'if (groups > 1) keepGroups', 'if (groups > 99) keepGroups'],
+    ['routeBackward', 'the slope of sigmoids is dropped', 'routeBackward', 'gate * (1 - gate) : gate', 'gate : gate'],
     [
       'routeBackward',
       'dLogits of others are not reset',

@@ -15,7 +15,12 @@ export function solutionOf(
   const { choice } = answer;
   if (choice === undefined) {
     const bound = answer.bound ?? (answer.proven ? Infinity : fallbackBound());
-    return { ...withoutChoice(ranges), bound, status: answer.proven ? 'infeasible' : 'timedOut' };
+    return {
+      ...withoutChoice(ranges),
+      bound,
+      status: answer.proven ? 'infeasible' : 'timedOut',
+      ...(answer.byClock && { byClock: true }),
+    };
   }
   const loss = lossOf(problem, choice);
   const lower = answer.proven ? loss : (answer.bound ?? fallbackBound());
@@ -30,6 +35,7 @@ export function solutionOf(
     bound,
     gap: loss - bound,
     ranges,
+    ...(answer.byClock && { byClock: true }),
   };
 }
 

@@ -6,7 +6,7 @@ import { lossOf } from './objective.ts';
 import { type Prediction, Predictor } from './predictor.ts';
 import { knapsack } from './solvers/knapsack.ts';
 import { milp } from './solvers/milp.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, type SolveOptions } from './solvers/types.ts';
+import type { Answer, SolveOptions } from './solvers/types.ts';
 import type { Problem } from './types.ts';
 
 /** How a search by true evaluations spends them. */
@@ -20,7 +20,7 @@ export interface SearchSizes {
 }
 
 /**
- * Evaluates the additive optimum, optima of losses drawn around the told ones, and then what `propose` says, until evaluations or time are spent or it has
+ * Evaluates the additive optimum, optima of losses drawn around the told ones, and then what `propose` says, until evaluations are spent or it has
  * nothing new to say. The best plan evaluated is the answer: none is worse than the additive optimum.
  */
 export async function searchByEvaluations(
@@ -29,7 +29,6 @@ export async function searchByEvaluations(
   { evaluations, starts, width }: SearchSizes,
   propose: (known: Evaluations, random: Random) => readonly Int32Array[],
 ): Promise<Answer> {
-  const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
   const random = new Random(options.seed ?? 0);
   const limit = options.evaluations ?? evaluations;
   const known = new Evaluations(problem, options, width);
@@ -37,7 +36,7 @@ export async function searchByEvaluations(
   if (first === undefined) return {};
   await known.evaluate(first);
   for (const plan of known.plausible(Math.min(starts, limit >> 1), random)) await known.evaluate(plan);
-  while (known.count < limit && performance.now() < deadline) {
+  while (known.count < limit) {
     const plans = propose(known, random).filter((plan) => !known.isKnown(plan));
     if (plans.length === 0) break;
     for (const plan of plans.slice(0, limit - known.count)) await known.evaluate(plan);
@@ -49,11 +48,10 @@ export async function searchByEvaluations(
 async function additiveOptimum(
   { groups, budgets }: Problem,
   { flat, dual }: Evaluations,
-  { timeLimitMs }: SolveOptions,
+  { patience }: SolveOptions,
 ): Promise<Int32Array | undefined> {
   const exact = Object.keys(budgets).length === 1 ? knapsack : milp;
-  const time = Math.min(timeLimitMs ?? DEFAULT_TIME_LIMIT_MS, DEFAULT_TIME_LIMIT_MS);
-  const { choice } = await exact.solve({ groups, budgets }, { timeLimitMs: time });
+  const { choice } = await exact.solve({ groups, budgets }, { patience });
   return choice === undefined ? pricedPlan(flat, dual) : Int32Array.from(choice, (o, g) => flat.start[g] + o);
 }
 

@@ -24,7 +24,8 @@ export interface Row {
 }
 
 export interface ProgramOptions {
-  readonly timeLimitMs?: number;
+  /** Most iterations of the simplex method, in all nodes together: what decides when to stop, the same on every machine. */
+  readonly iterations?: number;
   /** Most nodes of the search tree. */
   readonly nodes?: number;
   /** Columns' values to start from. */
@@ -37,7 +38,14 @@ export interface ProgramResult {
   readonly value?: Float64Array;
   /** Proven lower bound of the objective. */
   readonly bound: number;
+  /** Of the simplex method. */
+  readonly iterations: number;
+  /** Stopped by `MOST_SECONDS`: on another machine the answer may be another. */
+  readonly byClock: boolean;
 }
+
+/** No program takes so long but by mistake, such as one iteration without end. */
+const MOST_SECONDS = 1800;
 
 /** HiGHS's own measure of what is whole and what is kept, absolute. */
 const TOLERANCE = 1e-9;
@@ -64,14 +72,20 @@ export async function runHighs(program: Program, options: ProgramOptions = {}): 
       mip_feasibility_tolerance: TOLERANCE,
       primal_feasibility_tolerance: TOLERANCE,
       dual_feasibility_tolerance: TOLERANCE,
-      ...(options.timeLimitMs === undefined ? {} : { time_limit: options.timeLimitMs / 1000 }),
+      time_limit: MOST_SECONDS,
       ...(options.nodes === undefined ? {} : { mip_max_nodes: options.nodes }),
     });
     if (options.start) model.setSolution({ colValue: Float64Array.from(options.start) });
-    const { modelStatus } = model.run();
-    const { modelStatus: known } = highs.constants;
+    const { modelStatus: known, callbackType } = highs.constants;
+    let iterations = 0;
+    const { modelStatus } = model.run({
+      [callbackType.mipInterrupt]({ data, interrupt }): undefined {
+        iterations = Number(data.mip_total_lp_iterations);
+        if (iterations > (options.iterations ?? Infinity)) interrupt();
+      },
+    });
     if (modelStatus === known.infeasible || modelStatus === known.unboundedOrInfeasible)
-      return { status: 'infeasible', bound: Infinity };
+      return { status: 'infeasible', bound: Infinity, iterations, byClock: false };
     const optimal = modelStatus === known.optimal;
     const found = Number(model.info.get('primal_solution_status')) === highs.constants.solutionStatus.feasible;
     const bound = integer ? Number(model.info.get('mip_dual_bound')) : optimal ? model.getObjectiveValue() : -Infinity;
@@ -79,6 +93,8 @@ export async function runHighs(program: Program, options: ProgramOptions = {}): 
       status: optimal ? 'optimal' : 'stopped',
       value: found ? model.getSolution().colValue : undefined,
       bound: Number.isFinite(bound) ? bound : -Infinity,
+      iterations,
+      byClock: modelStatus === known.timeLimit,
     };
   });
 }

@@ -1,6 +1,7 @@
 import { type Flat, flatten, unflatten, used } from './flat.ts';
 import { fits } from './problem.ts';
 import type { Problem } from './types.ts';
+import type { Work } from './work.ts';
 
 export interface Neighbour {
   /** Option index per group. */
@@ -43,12 +44,13 @@ export class PairSearch {
   }
 
   /** @returns option index per group of the local optimum */
-  run(deadline: number): number[] {
-    while (performance.now() < deadline) {
+  run(work: Work): number[] {
+    while (!work.isSpent) {
       const changes = this.#changes();
+      work.spend(changes.length * (this.#directions + 1));
       const tolerance = 1e-12 * (this.#choice.reduce((sum, i) => sum + Math.abs(this.#flat.loss[i]), 0) || 1);
       const single = changes.find((change) => change.loss < -tolerance && this.#fits(change));
-      const improving = single ? [single] : this.#pair(changes, tolerance);
+      const improving = single ? [single] : this.#pair(changes, tolerance, work);
       if (improving === undefined) break;
       for (const change of improving) this.#apply(change);
     }
@@ -78,13 +80,14 @@ export class PairSearch {
     return sum;
   }
 
-  #pair(changes: readonly Change[], tolerance: number): Change[] | undefined {
+  #pair(changes: readonly Change[], tolerance: number, work: Work): Change[] | undefined {
     let seen = 0;
     for (let i = 0; i < changes.length; i++)
       for (let j = 0; j < i; j++) {
         if (++seen > MOST_PAIRS) return undefined;
         const [a, b] = [changes[i], changes[j]];
         if (a.group === b.group || !this.#fits(a, b)) continue;
+        work.spend(this.#directions);
         if (a.loss + b.loss + this.#between(a, b) < -tolerance) return [a, b];
       }
     return undefined;

@@ -7,6 +7,7 @@ import { prepareKnapsack } from './solvers/knapsack.ts';
 import { solvers } from './solvers/table.ts';
 import type { SolveOptions, Solver } from './solvers/types.ts';
 import type { Group, Problem, Solution } from './types.ts';
+import { Work } from './work.ts';
 
 /**
  * Solves with the solver named, or with the first of the table that takes the problem: the exact knapsack for one budget
@@ -42,7 +43,7 @@ export function solveMany(
   groups: readonly Group[],
   resource: string,
   budgets: readonly number[],
-  options: Pick<SolveOptions, 'timeLimitMs'> = {},
+  options: Pick<SolveOptions, 'patience'> = {},
 ): Solution[] {
   const problems = budgets.map((budget) => ({ groups, budgets: { [resource]: budget } }));
   if (groups.some((group) => group.options.length === 0))
@@ -53,7 +54,7 @@ export function solveMany(
     if (Number.isNaN(problem.budgets[resource])) validate(problem);
     const why = obstacle(problem, ranges);
     if (why !== undefined) return infeasible(ranges, why);
-    const answer = prepared.solve(problem.budgets[resource], options.timeLimitMs);
+    const answer = prepared.solve(problem.budgets[resource], new Work(options.patience));
     return solutionOf(problem, ranges, answer, () => prepared.bound(problem.budgets[resource]));
   });
 }

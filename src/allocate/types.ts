@@ -15,7 +15,7 @@ export interface Option {
   readonly effect?: ArrayLike<number>;
 }
 
-/** Tensors that must share one choice. */
+/** What must share one choice. */
 export interface Group {
   readonly id: string;
   readonly options: readonly Option[];
@@ -62,7 +62,7 @@ export type Coupling =
 
 /**
  * `optimal`: proven, bound = loss (to HiGHS's tolerances of 1e-9 where it did the proof). `feasible`: a plan within the budgets, gap = loss − bound ≥ 0, not proven best.
- * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: stopped with nothing
+ * `infeasible`: no choice fits; `reason` says why and `ranges` what can be had. `timedOut`: the work was spent with nothing
  * feasible known.
  */
 export type SolveStatus = 'optimal' | 'feasible' | 'infeasible' | 'timedOut';
@@ -83,6 +83,8 @@ export interface Solution {
   readonly ranges: Readonly<Record<string, Range>>;
   /** One line: why there is no choice. */
   readonly reason?: string;
+  /** The clock ended the search, where counted work should have: another machine may find another choice. */
+  readonly byClock?: true;
 }
 
 /** Fewest and most of a resource that any choice takes, and the group whose smallest option is largest. */
@@ -94,21 +96,20 @@ export interface Range {
 
 /** What `allocate` decided, saved as `plan.json`: a plain value that `quantize` carries out. Plans may also be made by hand. */
 export interface BitPlan {
-  readonly version: 1;
+  readonly version: 2;
   /** Fingerprint of the model it was made for; absent in plans made by hand. */
   readonly model?: string;
-  /** Rounding method, `gptq` by default. */
+  /** Rounding method of weights, `gptq` by default. */
   readonly rounding: string;
-  /** Format of every matrix by tensor name. */
-  readonly formats: Readonly<Record<string, string>>;
-  /** Format of matrices that `formats` does not name, in plans made by hand. */
+  /**
+   * The option of every site by its id: a format for a weight (`blk.0.attn_q.weight`) or a state (`blk.0.k`), bits for the
+   * inputs of a weight (`blk.0.attn_q.weight.input`: `a8`). Edges and states that were not planned are absent.
+   */
+  readonly sites: Readonly<Record<string, string>>;
+  /** Format of weights that `sites` does not name, in plans made by hand. */
   readonly default?: string;
-  /** Formats of attention's keys (`k`) and values (`v`), of every block that has them; absent where they were not planned. */
-  readonly cache?: Readonly<Record<string, readonly string[]>>;
   /** Budgets that it was solved for, by resource; absent in plans made by hand. */
   readonly budgets?: Costs;
-  /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */
-  readonly activations?: Readonly<Record<string, number>>;
   readonly prediction?: PlanPrediction;
   readonly search?: PlanSearch;
 }
@@ -142,15 +143,17 @@ export interface PlanPrediction {
   readonly klInterval?: { readonly low: number; readonly high: number };
   /** Whether `kl` was corrected by true evaluations of this model; else by what such predictions are off by as a rule. */
   readonly corrected?: boolean;
-  /** Shares of `kl` that rounding the KV cache and activations have; absent where they were not planned. */
-  readonly cacheKl?: number;
-  readonly activationKl?: number;
+  /** Shares of `kl` that edges and states have; absent where they were not planned. */
+  readonly edgeKl?: number;
+  readonly stateKl?: number;
   /** Share of the model's weights in formats below 5 bits per weight, 0 to 1. */
   readonly quantizationRatio?: number;
   readonly status: SolveStatus;
   /** Proven lower bound of what was made least at this size, and the distance from it. */
   readonly bound: number;
   readonly gap: number;
+  /** The clock ended the search: on another machine the plan may be another. */
+  readonly byClock?: true;
   /** What was made least, where it is not the predicted KL. */
   readonly objective?: PlanObjective;
 }

@@ -21,6 +21,8 @@ const STEPS: Readonly<Record<string, string>> = {
   rounding: 'rounded matrices of an unfinished run',
   latency: 'times of this device',
   digests: 'digests of files',
+  magnitudes: 'largest weights',
+  importance: 'importance of inputs',
   speed: 'speed of this machine',
 };
 

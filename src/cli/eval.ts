@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
-import type { Evaluation } from '../evaluate/types.ts';
+import type { Estimate, Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
 import { referenceName } from '../model/source.ts';
 import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
+import { addExpertOptions, type ExpertOptions, withExpertOptions } from './support/expert-budget.ts';
 import { addExamples, GROUP } from './support/help.ts';
-import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument, requireDecoder } from './support/model.ts';
 import {
   addOutputOptions,
   addOverwriteOption,
@@ -22,7 +23,7 @@ import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './supp
 import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
-interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
+interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions, ExpertOptions {
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
@@ -54,7 +55,7 @@ export function register(program: Command): void {
     );
   addEvaluationOptions(command);
   command.optionsGroup('How the model runs:');
-  addCacheOptions(command);
+  addExpertOptions(addCacheOptions(command));
   command.option(
     '--activation-bits <n>',
     'round the inputs of all matrices; default what the file asks for',
@@ -78,10 +79,12 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('--tasks are asked of models; leave --base and --save-base out, or give --reference');
   if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
   const asked = options.tasks && (await readTaskFiles(options.tasks));
-  const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
+  const cached = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
+  const opened = await withExpertOptions(cached, options);
   const model = withActivationBits(opened, options.activationBits);
   checkContext(model, options.context);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);
+  if (base !== undefined || saveBase !== undefined || asked !== undefined) requireDecoder(modelName, model);
   const tasks = asked && (await putTasks(model, original, asked, options));
   if (sources === 0) {
     await model.close();
@@ -110,12 +113,22 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     ]);
 }
 
+const share = ({ mean, standardError }: Estimate): string => `${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
+
 /** @param name what the reference is called */
 function evaluationLines(
-  { tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement }: Evaluation,
+  { tokens, kl, klQuantiles, perplexity, referencePerplexity, topAgreement, recall }: Evaluation,
   name: string,
 ): string[] {
   const { median, p90, p99, max } = klQuantiles;
+  if (!perplexity || !referencePerplexity || !topAgreement)
+    return [
+      `texts        ${tokens}`,
+      `1 − cosine   mean ${formatKlEstimate(kl)}, median ${formatKl(median)}, 90 % ${formatKl(p90)}, max ${formatKl(max)}`,
+      ...(recall
+        ? [`recall@1     ${share(recall.model)}, ${name} ${share(recall.reference)}, of ${recall.pairs} pairs`]
+        : []),
+    ];
   return [
     `tokens     ${tokens} scored`,
     `mean KL    ${formatKlEstimate(kl)} nats per token: ${klWords(kl.mean)}`,

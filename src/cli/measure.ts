@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
+import { expertLines } from './support/experts.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
 import { MODEL_ARGUMENT } from './support/model.ts';
@@ -64,6 +65,8 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
   const { Session } = await import('../pipeline/session.ts');
   const { calibrationTokens } = await import('../pipeline/texts.ts');
   const { calibration, relativeError } = await import('../measure/calibrate.ts');
+  const { wholeName } = await import('../measure/experts.ts');
+  const { expertReach } = await import('../measure/reach.ts');
   await withProgress(options, async (work) => {
     const session = await Session.open(nodeHost, model, {
       ...work,
@@ -84,14 +87,16 @@ async function measure(modelName: string, options: MeasureCommandOptions): Promi
       }
       const { key, summaries } = measurement;
       const scale = calibration(summaries, key.sequenceLength);
-      const rows = summaries.map(({ tensor, use, sketch }) => ({
+      const rows = summaries.map(({ tensor, use, sketch, expert }) => ({
         tensor,
         use,
         loss: scale.value * sketch.kronecker,
-        relativeError: relativeError(summaries, tensor),
+        relativeError: relativeError(summaries, wholeName({ tensor, expert })),
+        ...(expert && { tokens: expert.tokens }),
       }));
-      printResult(options, { key, scale, matrices: rows }, () => [
+      printResult(options, { key, scale, matrices: rows, experts: expertReach(summaries) }, () => [
         `measured on ${key.sequences} sequences of ${key.sequenceLength} tokens; kept in ${folder}`,
+        ...expertLines(measurement),
         ...table(
           ['matrix', 'use', 'KL if rounded coarsely', '± %'],
           rows.map((row) => [row.tensor, row.use, row.loss.toExponential(3), (100 * row.relativeError).toFixed(0)]),

@@ -116,7 +116,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   });
   const written = await writeBeside(record, output, options);
   const { windowLostInLlamaCpp } = await import('../model/architecture.ts');
-  const closing = { ...written, lostWindow: windowLostInLlamaCpp(model.config) };
+  const { sitesOf } = await import('../model/sites.ts');
+  const closing = { ...written, sites: sitesOf(model), lostWindow: windowLostInLlamaCpp(model.config) };
   printResult(options, { ...record, ...written }, () => summary(record, model, options, result, closing));
 }
 

@@ -48,22 +48,39 @@ class KindFinder {
         : [this.#producer[value]].filter((n) => n >= 0);
     return next.some((index) => {
       const { op, inputs, outputs } = this.#graph.nodes[index];
-      if (op === 'attention') return true;
+      if (MIXING.has(op)) return true;
       if (!PASSED.has(op)) return false;
-      const on = direction === 'forwards' ? outputs[0] : inputs[0];
-      return on !== null && this.#meetsAttention(on, direction);
+      const on = direction === 'forwards' ? outputs : inputs.slice(0, 1);
+      return on.some((id) => id !== null && this.#meetsAttention(id, direction));
     });
   }
 
-  /** Whether nothing but its own bias and activation stands between a value and the network's output. */
+  /** Whether nothing but its own bias, factors and activation stands between a value and the network's output. */
   #isOutput(value: ValueId): boolean {
     if (this.#graph.outputs.includes(value)) return true;
     return this.#readers[value].some(({ node }) => {
       const { op, outputs } = this.#graph.nodes[node];
-      return !this.#products.has(node) && (op === 'addBias' || op === 'activate') && this.#isOutput(outputs[0]);
+      return !this.#products.has(node) && ON_OUTPUTS.has(op) && this.#isOutput(outputs[0]);
     });
   }
 }
 
+/** Attention and what takes its place: ops by which a token sees others. */
+const MIXING: ReadonlySet<string> = new Set(['attention', 'linearAttention', 'shortConv']);
+
 /** What stands between projections and attention. */
-const PASSED: ReadonlySet<string> = new Set(['addBias', 'rmsNorm', 'rope', 'cache', 'scale']);
+const PASSED: ReadonlySet<string> = new Set([
+  'addBias',
+  'rmsNorm',
+  'rope',
+  'cache',
+  'scale',
+  'scaleColumns',
+  'split',
+  'multiply',
+  'activate',
+  'columns',
+]);
+
+/** What stands between a head and the network's output: biases, and caps c·tanh(x/c). */
+const ON_OUTPUTS: ReadonlySet<string> = new Set(['addBias', 'activate', 'scale']);

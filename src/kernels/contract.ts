@@ -3,6 +3,7 @@ import type { NumberFormat, TensorFormat } from '../numeric/types.ts';
 import type { ElementKernels } from './contract/elements.ts';
 import type { ExpertKernels } from './contract/experts.ts';
 import type { ImageKernels } from './contract/images.ts';
+import type { SequenceKernels } from './contract/sequences.ts';
 import type { SumKernels } from './contract/sums.ts';
 import type { AttentionShape, LogitComparison, PackedMatrix, RopeShape, RoundBlockTask } from './contract/types.ts';
 import type { Device } from './device.ts';
@@ -14,7 +15,13 @@ export type * from './contract/types.ts';
  * lives in the backend's memory (`alloc`). Calls are synchronous: a backend with threads blocks until all are done, so
  * in a browser it lives in a worker. `kernels/reference` is the definition; other backends are compared with it.
  */
-export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, ImageKernels, SumKernels {
+export interface Kernels
+  extends EncodeBackend,
+    ElementKernels,
+    ExpertKernels,
+    ImageKernels,
+    SequenceKernels,
+    SumKernels {
   readonly name: string;
   /** Threads that share the work, the calling one included. */
   readonly threads: number;
@@ -114,9 +121,19 @@ export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, I
    * Grouped-query attention of `sequences` independent sequences of `length` new tokens each.
    * q, out [sequences·length, heads·headDim]; k, v [sequences, capacity, kvHeads·headDim] hold `past + length` tokens.
    * Which keys a query sees, and what becomes of scores, the shape says. Keys outside a window are not read, but for
-   * those that a neighbouring query of the same tile sees.
+   * those that a neighbouring query of the same tile sees. A head's sink is a score (scaled and capped already) in the sum
+   * of every softmax, of a key without a value.
+   * @see Xiao et al., "Efficient streaming language models with attention sinks" (2023), section 3.1
+   * @param sinks [heads]; default none
    */
-  attention(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32Array, shape: AttentionShape): void;
+  attention(
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    out: Float32Array,
+    shape: AttentionShape,
+    sinks?: Float32Array,
+  ): void;
   /** Gradients (overwritten) of `attention` for past = 0 and capacity = length; probabilities are recomputed. */
   attentionBackward(
     q: Float32Array,
@@ -127,6 +144,7 @@ export interface Kernels extends EncodeBackend, ElementKernels, ExpertKernels, I
     dk: Float32Array,
     dv: Float32Array,
     shape: AttentionShape,
+    sinks?: { readonly values: Float32Array; readonly gradient: Float32Array },
   ): void;
   /** In place: rows of n logits → log-probabilities. */
   logSoftmax(x: Float32Array, n: number): void;

@@ -1,5 +1,6 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { estimate, relativeError } from './calibrate.ts';
+import { wholeName } from './experts.ts';
 import type { Measurement, UseSummary } from './types.ts';
 
 /**
@@ -25,7 +26,11 @@ export function measurementToParquet(measurement: Measurement): ArrayBuffer {
       { name: 'kronecker', type: 'DOUBLE', data: summaries.map(({ sketch }) => sketch.kronecker) },
       { name: 'factor', type: 'DOUBLE', data: summaries.map(({ factor }) => factor.value) },
       { name: 'factor_error', type: 'DOUBLE', data: summaries.map(({ factor }) => factor.standardError) },
-      { name: 'relative_error', type: 'DOUBLE', data: summaries.map(({ tensor }) => relativeError(summaries, tensor)) },
+      {
+        name: 'relative_error',
+        type: 'DOUBLE',
+        data: summaries.map((summary) => relativeError(summaries, wholeName(summary))),
+      },
     ],
     kvMetadata: [{ key: 'measurement', value: JSON.stringify(key) }],
   });

@@ -4,8 +4,9 @@ import { boundaryInputs, firstReader, segment, segmentCount, segmentOf, segmentR
 import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import type { Network } from '../model/types.ts';
+import type { Model, Network } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
+import { gaussian } from '../objective/gaussian.ts';
 import type { Objective } from '../objective/types.ts';
 import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
 import { tensorOf } from '../run/program.ts';
@@ -44,16 +45,20 @@ const TAIL_COST = 2.2;
 /** Measures a language model on text, see `measureNetwork`. */
 export async function measureModel(
   kernels: Kernels,
-  model: Network,
+  model: Model,
   tokens: TokenBatch,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  return await measureNetwork(kernels, model, await textData(tokens), options);
+  return await measureNetwork(kernels, model, await textData(model, tokens), options);
 }
 
-/** Text as a language model is measured on it. */
-export async function textData(tokens: TokenBatch): Promise<MeasuredData> {
-  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective: categorical };
+/**
+ * Text as a model is measured on it: by its next tokens, or by its vectors. What is measured counts by token, and a text has one
+ * vector, so its labels are drawn √length wider: losses are then 1 − cosine of a text.
+ */
+export async function textData({ config }: Pick<Model, 'config'>, tokens: TokenBatch): Promise<MeasuredData> {
+  const objective = config.embedding === undefined ? categorical : gaussian(1 / Math.sqrt(tokens.length));
+  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective };
 }
 
 /**

@@ -1,10 +1,9 @@
 import { FormatError } from '../core/errors.ts';
 import { architectureOf, type FoundArchitecture, knownClasses } from './architecture.ts';
-import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import type { ConfigFields } from './architectures/types.ts';
 import { asObject, readInteger, readNumber, textFields } from './config-fields.ts';
 import { ropeFromHuggingFace } from './rope-huggingface.ts';
-import type { BiasedLayer, ModelConfig } from './types.ts';
+import type { ModelConfig } from './types.ts';
 import { windowWithin } from './window.ts';
 
 /** What the tensors of a checkpoint say that its config.json may leave open. */
@@ -44,17 +43,20 @@ export function configFromHuggingFace(
     architecture: architecture.name,
     layers,
     hidden,
-    feedForward: integer('intermediate_size'),
+    feedForward: integer('intermediate_size', defaults.feedForward),
     heads,
     kvHeads: integer('num_key_value_heads', kvHeads ?? heads),
     headDim,
     vocabulary: integer('vocab_size'),
     contextLength,
-    normEpsilon: Math.fround(readNumber(fields, 'rms_norm_eps', subject, NORM_EPSILON)),
+    normEpsilon: Math.fround(readNumber(fields, 'rms_norm_eps', subject, defaults.normEpsilon ?? NORM_EPSILON)),
     rope: ropeFromHuggingFace(
       fields,
       architecture,
-      { headDim, context: contextLength, base: defaults.ropeBase, hasSliding: defaults.ropeBase !== undefined },
+      {
+        ...{ headDim, context: contextLength, base: defaults.ropeBase, partial: defaults.ropePartial },
+        hasSliding: architecture.slidesInLlamaCpp === true,
+      },
       subject,
     ),
     tied: typeof tied === 'boolean' ? tied : !hasHead,
@@ -62,6 +64,11 @@ export function configFromHuggingFace(
     ...windowWithin(hfClass.window?.(fields, layers), contextLength),
   };
   return { ...config, ...hfClass.read?.(fields, config, subject) };
+}
+
+/** The architecture of a config.json. @throws FormatError when it is unknown, with the known ones */
+export function architectureOfConfig(json: unknown, subject = 'config.json'): FoundArchitecture['architecture'] {
+  return textModel(asObject(json, subject), subject).found.architecture;
 }
 
 /** Called before anything else is opened. @throws FormatError when the architecture is unknown, with the known ones */
@@ -73,20 +80,22 @@ export function requireKnownArchitecture(json: object, subject: string): void {
 function textModel(config: ConfigFields, subject: string): { fields: ConfigFields; found: FoundArchitecture } {
   const outer = architectureOf(config);
   const inner = textFields(config);
-  if (outer) return { fields: { ...inner, ...config }, found: outer };
+  if (outer) return canonical({ ...inner, ...config }, outer);
   const found = inner && architectureOf(inner);
-  if (inner && found) return { fields: { ...config, ...inner }, found };
+  if (inner && found) return canonical({ ...config, ...inner }, found);
   const { architectures: names, model_type: type } = config;
   const named = Array.isArray(names) && names.length > 0 ? names.join(', ') : String(type ?? '(none named)');
   throw new FormatError(`${subject}: architecture ${named} is not supported (known: ${knownClasses()})`);
 }
 
+function canonical(fields: ConfigFields, found: FoundArchitecture): { fields: ConfigFields; found: FoundArchitecture } {
+  return { fields: { ...fields, ...found.hfClass.canonical?.(fields) }, found };
+}
+
 function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Pick<ModelConfig, 'biases'> {
-  const { attention, feedForward } = hfClass.biasFields ?? {};
-  const layers: BiasedLayer[] = [
-    ...(attention && fields[attention] === true ? attentionLayers : []),
-    ...(feedForward && fields[feedForward] === true ? feedForwardLayers : []),
-  ];
+  const layers = Object.entries(hfClass.biasFields ?? {}).flatMap(([field, own]) =>
+    fields[field] === true ? own : [],
+  );
   return layers.length > 0 ? { biases: layers } : {};
 }
 
@@ -98,6 +107,6 @@ function rejectUnsupported(fields: ConfigFields, { architecture, hfClass }: Foun
   const activation = String(fields['hidden_activation'] ?? fields['hidden_act'] ?? known[0]);
   if (!known.includes(activation))
     throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: ${known.join(', ')})`);
-  if (fields['attention_bias'] === true && hfClass.biasFields === undefined)
+  if (fields['attention_bias'] === true && hfClass.biasFields?.['attention_bias'] === undefined)
     throw new FormatError(`${subject}: attention_bias is not supported for ${architecture.name}`);
 }

@@ -8,6 +8,8 @@ export interface GgufKeys {
   /** A positive number. @throws FormatError */
   number(key: string, fallback?: number): number;
   get(key: string): MetadataValue | undefined;
+  /** One number per layer, of an array or of one number for all; undefined where the key is absent. @throws FormatError */
+  perLayer(key: string, layers: number): readonly number[] | undefined;
 }
 
 /** @param name of the architecture, which stands before every key */
@@ -16,14 +18,23 @@ export function ggufKeys(metadata: ReadonlyMap<string, MetadataValue>, name: str
     integer: (key, fallback) => readInteger(metadata, `${name}.${key}`, fallback),
     number: (key, fallback) => readNumber(metadata, `${name}.${key}`, fallback),
     get: (key) => metadata.get(`${name}.${key}`),
+    perLayer: (key, layers) => perLayer(metadata.get(`${name}.${key}`), `${name}.${key}`, layers),
   };
 }
 
-/** Arrays (one value per layer) count when all their values agree. */
+function perLayer(value: MetadataValue | undefined, key: string, layers: number): readonly number[] | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number') return new Array<number>(layers).fill(value);
+  const numbers = Array.isArray(value) ? value.map(Number) : [];
+  if (numbers.length === layers && numbers.every((each) => Number.isSafeInteger(each) && each >= 0)) return numbers;
+  throw new FormatError(`GGUF: ${key} holds ${numbers.length} numbers, expected one for each of ${layers} blocks`);
+}
+
+/** Arrays (one value per layer) count when their values agree; zeros stand for layers that have none. */
 export function readInteger(metadata: ReadonlyMap<string, MetadataValue>, key: string, fallback?: number): number {
   let value = metadata.get(key) ?? fallback;
   if (typeof value === 'object' && value.length > 0) {
-    const perLayer = Array.from(value as readonly number[]);
+    const perLayer = Array.from(value as readonly number[]).filter((entry) => entry !== 0);
     if (perLayer.every((entry) => entry === perLayer[0])) value = perLayer[0];
     else throw new FormatError(`GGUF: ${key} differs between layers, which is not supported`);
   }

@@ -1,6 +1,6 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { TensorName, TensorNames, TensorSpec } from './architectures/types.ts';
+import type { TensorName, TensorNames, TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelConfig } from './types.ts';
 
 /** Names that nearly every decoder has. */
@@ -36,18 +36,29 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
     if (given === undefined) throw new RangeError(`weight ${tensor} has no name in its architecture`);
     const name: TensorName = typeof given === 'string' ? { huggingFace: given } : given;
     const experts = /_exps$/.test(key) ? config.experts?.count : undefined;
+    const { huggingFace = [], gguf = [] } = name;
     return {
       name: tensor,
       role: key.replace('.', '_'),
       layer: layer === undefined ? -1 : Number(layer),
       shape: shapeOf(graph, tensor),
-      huggingFace: name.huggingFace?.replace('{layer}', layer),
+      huggingFace: sourcesOf(typeof huggingFace === 'string' ? [huggingFace] : huggingFace, layer),
+      gguf: sourcesOf(gguf, layer),
       experts,
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
+      transposed: name.transposed,
+      conversion: name.convert?.(config),
       addend: name.addend,
       exact: name.exact,
       optional: name.optional,
     };
+  });
+}
+
+function sourcesOf(sources: readonly (string | TensorSource)[], layer: string | undefined): TensorSource[] {
+  return sources.map((source) => {
+    const { name, ...rest } = typeof source === 'string' ? { name: source } : source;
+    return { ...rest, name: name.replace('{layer}', layer ?? '') };
   });
 }
 

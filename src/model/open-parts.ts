@@ -9,6 +9,7 @@ import { baseModelOfFolder, licenseOfCard } from './base-model.ts';
 import { requireKnownArchitecture } from './config-huggingface.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { modelFromTensorFile } from './model.ts';
+import { sentenceModules, withModules } from './sentence-modules.ts';
 import type { Model } from './types.ts';
 
 /** A Hugging Face folder, wherever it lies. */
@@ -21,7 +22,8 @@ export interface ModelFolder {
   readonly repository?: string;
   /** One of its files; undefined when it is not there. */
   read(file: string): Promise<Uint8Array | undefined>;
-  weights(): Promise<TensorFile>;
+  /** Its weights, or those of a folder inside it. */
+  weights(inside?: string): Promise<TensorFile>;
 }
 
 /** Beside a model: what it says of itself. */
@@ -36,15 +38,30 @@ export async function openModelFolder(folder: ModelFolder): Promise<Model> {
   const { path, name, repository } = folder;
   if (!config) throw new FormatError(`${path}: config.json is missing, which a Hugging Face folder has; fetch it too`);
   requireKnownArchitecture(config, `${path.replace(/\/$/, '')}/config.json`);
-  const file = await folder.weights();
+  const modules = await sentenceModules((name) => readJson(folder, name));
+  const file = await withDense(folder, await folder.weights(), modules?.dense ?? []);
   try {
     const card = await readText(folder, CARD);
     const tokenizer = await tokenizerFromFolder(path, (file) => folder.read(file), config);
     const baseModel = baseModelOfFolder(card, config);
     const license = licenseOfCard(card);
-    return await modelFromTensorFile(file, { tokenizer, config, name, baseModel, repository, license });
+    const embedding = modules?.pooling && { pooling: modules.pooling };
+    return await modelFromTensorFile(file, { tokenizer, config, name, embedding, baseModel, repository, license });
   } catch (error) {
     await file.close();
+    throw error;
+  }
+}
+
+/** The linear layers that stand in folders of their own, beside the model's tensors. */
+async function withDense(folder: ModelFolder, file: TensorFile, inside: readonly string[]): Promise<TensorFile> {
+  if (inside.length === 0) return file;
+  const opened = new Map<string, TensorFile>();
+  try {
+    for (const name of inside) opened.set(name, await folder.weights(name));
+    return withModules(file, opened);
+  } catch (error) {
+    for (const each of [file, ...opened.values()]) await each.close();
     throw error;
   }
 }

@@ -33,7 +33,10 @@ export async function openModel(path: string, purpose: ModelPurpose = 'run'): Pr
     name: repository?.replace(/^.*\//, '') ?? basename(resolve(folder)),
     repository,
     read,
-    weights: () => openWeights(folder, located.weights),
+    weights: (inside) =>
+      inside === undefined
+        ? openWeights(folder, located.weights)
+        : openSafetensorsFolder(diskFolder(join(folder, inside))),
   });
 }
 

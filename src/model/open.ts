@@ -71,7 +71,14 @@ async function openFolder(folder: SourceFolder, name: string): Promise<Model> {
     path: folder.name,
     name,
     read: (file) => readWhole(folder, file),
-    weights: () => openSafetensorsFolder(folder),
+    weights: (inside) => {
+      if (inside === undefined) return openSafetensorsFolder(folder);
+      if (!folder.name.endsWith('/'))
+        throw new UsageError(
+          `files: weights in the folder ${inside} are needed too; give the folder's address, or use Node`,
+        );
+      return openSafetensorsFolder(fetchFolder(new URL(`${inside}/`, folder.name).href));
+    },
   });
 }
 

@@ -3,7 +3,8 @@ import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
 import type { RopeConfig } from './types.ts';
 
 /**
- * Radians per position of every pair, and the factor that YaRN puts on cos and sin.
+ * Radians per position of every pair, and the factor that YaRN and LongRoPE put on cos and sin; of LongRoPE those of sequences
+ * within the original context.
  * @returns frequencies [dimensions/2]
  */
 export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; magnitude: number } {
@@ -19,6 +20,10 @@ export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; 
     const ramp = yarnRamp(rope, scaling.betaFast, scaling.betaSlow, scaling.originalContext);
     for (let i = 0; i < pairs; i++) frequencies[i] *= ramp[i] + (1 - ramp[i]) / scaling.factor;
     magnitude = scaling.attentionFactor ?? yarnMagnitude(scaling.factor);
+  }
+  if (scaling?.type === 'longrope') {
+    for (let i = 0; i < pairs; i++) frequencies[i] /= scaling.short[i];
+    magnitude = scaling.attentionFactor;
   }
   return { frequencies, magnitude };
 }
@@ -38,5 +43,9 @@ function yarnRamp(rope: RopeConfig, betaFast: number, betaSlow: number, original
 /** RoPE as a network's nodes have it. */
 export function ropePart(rope: RopeConfig): RopePart {
   const { frequencies, magnitude } = ropeFrequencies(rope);
-  return { dimensions: rope.dimensions, style: rope.style, frequencies: Array.from(frequencies), magnitude };
+  const { dimensions, style, theta, scaling } = rope;
+  const part = { dimensions, style, frequencies: Array.from(frequencies), magnitude };
+  if (scaling?.type !== 'longrope') return part;
+  const long = scaling.long.map((factor, i) => theta ** ((-2 * i) / dimensions) / factor);
+  return { ...part, long: { beyond: scaling.originalContext, frequencies: long } };
 }

@@ -2,25 +2,30 @@ import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelTensor } from './types.ts';
 
 /**
  * A model tensor over a tensor of a file: rows are read by ranges, put into GGUF's order, decoded on demand.
- * @param permute whether the file has the rows of `spec.permutedHeads` in HF's order
+ * @param fromCheckpoint whether it is a HF checkpoint, whose tensors are brought into GGUF's layout
  * @throws FormatError when the file's shape or format is not what the model needs
  */
-export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = false): ModelTensor {
-  if (!isShape(entry.shape, spec)) {
+export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
+  if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
+  const { rows, shape } = (fromCheckpoint ? spec.conversion : undefined) ?? {};
+  const stored = shape ?? (rows === undefined ? undefined : [rows, ...spec.shape.slice(1)]);
+  const expected = stored === undefined ? spec : { ...spec, shape: stored };
+  if (!isShape(entry.shape, expected)) {
     throw new FormatError(
-      `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${spec.shape.join(', ')}]; ` +
+      `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${expected.shape.join(', ')}]; ` +
         'configuration and weights are of two models or versions: take both from one place',
     );
   }
-  if (entry.format === 'F64') return tensorFromDoubles(entry, spec, permute);
+  const layoutIn = (format: StoredFormat): RowLayout => rowLayout(entry, spec, format, fromCheckpoint);
+  if (entry.format === 'F64') return tensorFromDoubles(entry, spec, layoutIn(DOUBLES));
   const format = formats.get(entry.format);
   if (!format) throw new FormatError(`${entry.name}: format ${entry.format} cannot be read as numbers`);
-  const layout = rowLayout(entry, spec, format, permute);
+  const layout = layoutIn(format);
   const loadBlocks = (startRow = 0, endRow = layout.rows): Promise<Uint8Array> =>
     readRows(entry, layout, startRow, endRow);
   return {
@@ -31,19 +36,44 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, permute = 
   };
 }
 
+/** Read as the file has it, columns as rows. Whoever reads row by row reads the last one's tensor again. */
+function transposedTensor(entry: TensorEntry, spec: TensorSpec): ModelTensor {
+  const [rows, columns] = spec.shape;
+  const stored = tensorFromEntry(entry, { ...spec, shape: [columns, rows], transposed: false });
+  return {
+    ...described(spec),
+    format: 'F32',
+    load: async (start = 0, end = rows) => (await turned(stored)).slice(start * columns, end * columns),
+  };
+}
+
+/** What was turned last, as long as nobody needs the memory. */
+let lastTurned: { readonly of: ModelTensor; readonly values: WeakRef<Float32Array> } | undefined;
+
+/** All values of a tensor, its columns one after the other. */
+async function turned(tensor: ModelTensor): Promise<Float32Array> {
+  const known = lastTurned?.of === tensor ? lastTurned.values.deref() : undefined;
+  if (known !== undefined) return known;
+  const [rows, columns] = tensor.shape;
+  const values = await tensor.load();
+  const made = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) made[column * rows + row] = values[row * columns + column];
+  lastTurned = { of: tensor, values: new WeakRef(made) };
+  return made;
+}
+
 /** What a tensor is, wherever its values come from. */
 export function described({ name, role, layer, shape, experts, exact }: TensorSpec) {
   return { name, role, layer, shape, ...(experts ? { experts } : {}), ...(exact ? { exact } : {}) };
 }
 
-/** Stacked matrices may have a dimension of their own, and a matrix of one row may be a vector. */
+/** Stacked matrices may have a dimension of their own; dimensions of one are written or left out. */
 function isShape(found: readonly number[], { shape, experts }: TensorSpec): boolean {
-  const same = (expected: readonly number[]): boolean =>
-    found.length === expected.length && found.every((size, i) => size === expected[i]);
+  const large = (sizes: readonly number[]): number[] => sizes.filter((size) => size !== 1);
+  const same = (expected: readonly number[]): boolean => `${large(found)}` === `${large(expected)}`;
   const [rows, columns] = shape;
-  if (same(shape)) return true;
-  if (experts !== undefined) return same([experts, rows / experts, columns]);
-  return rows === 1 && shape.length === 2 && same([columns]);
+  return same(shape) || (experts !== undefined && same([experts, rows / experts, columns]));
 }
 
 /** Matrices of experts that a file keeps apart, one after the other. */
@@ -91,19 +121,66 @@ export function stackedTensor(spec: TensorSpec, parts: readonly ModelTensor[]): 
   };
 }
 
-/** A tensor whose values are another's and a number more. */
-export function withAddend(tensor: ModelTensor, addend: number): ModelTensor {
-  const { loadBlocks: _, ...rest } = tensor;
+/**
+ * One of several matrices whose rows follow each other in a tensor; of stacked experts, in each expert's.
+ * @param whole of `part.of` times the rows of `spec`
+ */
+export function partOfTensor(
+  whole: ModelTensor,
+  spec: TensorSpec,
+  part: NonNullable<TensorSource['part']>,
+): ModelTensor {
+  const each = spec.shape[0] / (spec.experts ?? 1);
+  const perRow = spec.shape[1] ?? 1;
+  /** Runs of rows that lie together in the whole: where they begin here, and there. */
+  const runs = function* (start: number, end: number) {
+    for (let row = start; row < end; ) {
+      const expert = Math.floor(row / each);
+      const last = Math.min(end, (expert + 1) * each);
+      const from = row + (expert * (part.of - 1) + part.index) * each;
+      yield { at: row - start, from, to: from + last - row };
+      row = last;
+    }
+  };
+  const { loadBlocks } = whole;
+  const rowBytes = rowBytesOf(formats.get(whole.format)!, perRow);
   return {
-    ...rest,
-    format: 'F32',
-    load: async (start, end) => (await tensor.load(start, end)).map((value) => value + addend),
+    ...described(spec),
+    format: whole.format,
+    ...(loadBlocks && {
+      loadBlocks: async (start = 0, end = spec.shape[0]) => {
+        const blocks = new Uint8Array((end - start) * rowBytes);
+        for (const { at, from, to } of runs(start, end)) blocks.set(await loadBlocks(from, to), at * rowBytes);
+        return blocks;
+      },
+    }),
+    load: async (start = 0, end = spec.shape[0]) => {
+      const values = new Float32Array((end - start) * perRow);
+      for (const { at, from, to } of runs(start, end)) values.set(await whole.load(from, to), at * perRow);
+      return values;
+    },
   };
 }
 
+/** A tensor whose values are made of another's. */
+function withValues(tensor: ModelTensor, made: (values: Float32Array) => Float32Array): ModelTensor {
+  const { loadBlocks: _, ...rest } = tensor;
+  return { ...rest, format: 'F32', load: async (start, end) => made(await tensor.load(start, end)) };
+}
+
+/** A tensor of a HF checkpoint whose rows are in GGUF's order, its values and columns as GGUF has them. */
+export function converted(tensor: ModelTensor, { addend, conversion = {}, shape }: TensorSpec): ModelTensor {
+  const { column, value } = conversion;
+  const columns = shape[1];
+  const moved = column
+    ? withValues(tensor, (values) => values.map((_, at) => values[at - (at % columns) + column(at % columns)]))
+    : tensor;
+  const mapped = value ? withValues(moved, (values) => values.map(value)) : moved;
+  return addend === undefined ? mapped : withValues(mapped, (values) => values.map((each) => each + addend));
+}
+
 /** Float64 is read as float32, each value rounded once: nothing here computes or stores more. */
-function tensorFromDoubles(entry: TensorEntry, spec: TensorSpec, permute: boolean): ModelTensor {
-  const layout = rowLayout(entry, spec, { name: 'F64', blockSize: 1, blockBytes: 8 }, permute);
+function tensorFromDoubles(entry: TensorEntry, spec: TensorSpec, layout: RowLayout): ModelTensor {
   return {
     ...described(spec),
     format: 'F32',
@@ -130,47 +207,60 @@ export function decode(format: NumberFormat, blocks: Uint8Array): Float32Array {
   return values;
 }
 
+type StoredFormat = Pick<NumberFormat, 'name' | 'blockSize' | 'blockBytes'>;
+
+const DOUBLES: StoredFormat = { name: 'F64', blockSize: 1, blockBytes: 8 };
+
 /** How rows of a tensor lie in its file. A vector counts as rows of one value. */
 interface RowLayout {
   readonly rows: number;
   readonly rowBytes: number;
-  /** Rows of a head when q or k must be permuted, else 0. */
-  readonly headRows: number;
+  /** Row of the file that is a row of the tensor; undefined: the same. */
+  readonly source?: (row: number) => number;
 }
 
 function rowLayout(
   entry: TensorEntry,
-  spec: TensorSpec,
-  format: Pick<NumberFormat, 'name' | 'blockSize' | 'blockBytes'>,
-  permute: boolean,
+  { shape, permutedHeads, conversion }: TensorSpec,
+  format: StoredFormat,
+  fromCheckpoint: boolean,
 ): RowLayout {
-  const isMatrix = spec.shape.length > 1;
-  const values = isMatrix ? spec.shape[1] : 1;
+  const values = shape.length > 1 ? shape[1] : 1;
   if (values % format.blockSize !== 0) {
     throw new FormatError(`${entry.name}: rows of ${values} do not fit ${format.name} blocks of ${format.blockSize}`);
   }
   const rowBytes = (values / format.blockSize) * format.blockBytes;
-  const rows = spec.shape[0];
-  if (entry.byteLength !== rows * rowBytes) {
-    throw new FormatError(`${entry.name}: ${entry.byteLength} bytes, expected ${rows * rowBytes} for ${format.name}`);
+  const rows = shape[0];
+  const expected = ((fromCheckpoint ? conversion?.rows : undefined) ?? rows) * rowBytes;
+  if (entry.byteLength !== expected) {
+    throw new FormatError(`${entry.name}: ${entry.byteLength} bytes, expected ${expected} for ${format.name}`);
   }
-  const headRows = permute && spec.permutedHeads ? rows / spec.permutedHeads : 0;
-  return { rows, rowBytes, headRows };
+  if (!fromCheckpoint) return { rows, rowBytes };
+  const headRows = permutedHeads && rows / permutedHeads;
+  return { rows, rowBytes, source: headRows ? (row) => halvesRow(row, headRows) : conversion?.row };
 }
 
+/** Rows of the file that lie between two that are asked for are read along when there are no more of them. */
+const GAP = 64;
+
 async function readRows(entry: TensorEntry, layout: RowLayout, start: number, end: number): Promise<Uint8Array> {
-  const { rows, rowBytes, headRows } = layout;
+  const { rows, rowBytes, source } = layout;
   if (!(start >= 0 && start <= end && end <= rows)) {
     throw new RangeError(`${entry.name}: rows ${start} to ${end} are not within its ${rows} rows`);
   }
-  if (headRows === 0) return entry.read(start * rowBytes, end * rowBytes);
-  const first = Math.floor(start / headRows) * headRows;
-  const last = Math.ceil(end / headRows) * headRows;
-  const heads = await entry.read(first * rowBytes, last * rowBytes);
+  if (source === undefined) return entry.read(start * rowBytes, end * rowBytes);
+  const wanted = Array.from({ length: end - start }, (_, i) => ({ from: source(start + i), to: i }));
+  wanted.sort((a, b) => a.from - b.from);
   const bytes = new Uint8Array((end - start) * rowBytes);
-  for (let row = start; row < end; row++) {
-    const from = halvesRow(row, headRows) - first;
-    bytes.set(heads.subarray(from * rowBytes, (from + 1) * rowBytes), (row - start) * rowBytes);
+  for (let first = 0; first < wanted.length; ) {
+    let last = first;
+    while (last + 1 < wanted.length && wanted[last + 1].from - wanted[last].from <= GAP) last++;
+    const base = wanted[first].from;
+    const run = await entry.read(base * rowBytes, (wanted[last].from + 1) * rowBytes);
+    for (; first <= last; first++) {
+      const { from, to } = wanted[first];
+      bytes.set(run.subarray((from - base) * rowBytes, (from - base + 1) * rowBytes), to * rowBytes);
+    }
   }
   return bytes;
 }

@@ -1,7 +1,8 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
-import type { Measurement } from '../measure/types.ts';
+import type { PricedSite } from '../measure/site-prices.ts';
+import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
 import { type CurvatureSource, plannedFormat } from '../quantize/encode.ts';
@@ -10,6 +11,7 @@ import type { SensitivityTable } from '../quantize/sensitivity.ts';
 import { storedPlan } from '../quantize/stored-plan.ts';
 import type { Substitute } from '../quantize/substitutes.ts';
 import type { Host } from './host/types.ts';
+import { type Learned, learnImportance, learnMeasurement } from './importance.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
 import { importanceSource, measurePeers, predictPeers } from './peers/peers.ts';
@@ -19,10 +21,10 @@ import { type Goal, openGoal } from './plan/goal.ts';
 import { measuredNotes, planNotes, runNotes } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { type Wishes, weightCount } from './plan/wishes.ts';
-import { isConversion, type PreparedJob, prepareJob, refuseJob } from './preflight/job.ts';
+import { isConversion, learnsImportance, type PreparedJob, prepareJob, refuseJob } from './preflight/job.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Notes, RunPrices } from './resources/types.ts';
+import type { Notes } from './resources/types.ts';
 import { Session } from './session.ts';
 import { type Judgement, PlanJudge } from './verify/judge.ts';
 import { probeResult } from './verify/learn.ts';
@@ -46,6 +48,8 @@ export interface QuantizeResult {
   readonly verification?: VerifyResult;
   readonly table?: SensitivityTable;
   readonly measurement?: Measurement;
+  /** Facts about the text that rounding learned from. */
+  readonly text?: MeasurementKey;
   /** What other files of the model lose. */
   readonly peers?: readonly Peer[];
   /** What a decoded token of the written file takes, where latency was budgeted. */
@@ -73,8 +77,8 @@ export async function quantizeModel(host: Host, model: Model, options: QuantizeO
 
 /** A job with everything that it is done with. */
 interface Prepared extends PreparedJob {
-  /** Absent where nothing is measured. */
-  readonly measurement?: Measurement;
+  /** Absent where nothing is learned from text. */
+  readonly learned?: Learned;
   readonly workspace: Workspace;
 }
 
@@ -110,10 +114,11 @@ class QuantizeRun {
   ): Promise<QuantizeResult> {
     const job = await this.#timed('check', () => prepareJob(this.#session, goal, options));
     const { calibration } = job;
-    const measurement = calibration && (await this.#timed('measure', () => this.#session.measure(calibration)));
-    const workspace = await this.#session.workspace(measurement, { job: this.#job });
+    const learn = learnsImportance(options) ? learnImportance : learnMeasurement;
+    const learned = calibration && (await this.#timed('measure', () => learn(this.#session, calibration)));
+    const workspace = await this.#session.workspace(learned, { job: this.#job });
     try {
-      const result = await work({ ...job, measurement, workspace });
+      const result = await work({ ...job, learned, workspace });
       await this.#session.learn(job.forecast, this.#timings);
       return result;
     } finally {
@@ -135,11 +140,11 @@ class QuantizeRun {
   /** Solves for budgets, verifies, writes the best plan. */
   async #fitBudgets(prepared: Prepared, { budgets, setting }: Goal): Promise<QuantizeResult> {
     const { heldOut, workspace } = prepared;
-    const measurement = prepared.measurement!;
+    const measurement = prepared.learned!.measurement!;
     const { rounding, palette } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const prices = await this.#timed('price', () => this.#priceRun(prepared, budgets));
-    const planner = new Planner({ ...setting, ...prices, table });
+    const running = await this.#timed('price', () => this.#priceRunning(prepared, budgets));
+    const planner = new Planner({ ...setting, running, table });
     const notes = setting.notes!;
     const { seed, solver, objective, mostFormats } = this.#options;
     const choice = { seed, solver, objective, mostFormats };
@@ -149,7 +154,14 @@ class QuantizeRun {
       const plan = planner.predict(solved, TYPICAL_CORRECTION);
       await this.#encode(plan, measurement, workspace);
       const peers = await this.#peers(plan, prepared, table, TYPICAL_CORRECTION);
-      return { ...(await this.#write(plan, workspace, notes)), targetBytes: budgets.bytes, table, measurement, peers };
+      return {
+        ...(await this.#write(plan, workspace, notes)),
+        targetBytes: budgets.bytes,
+        table,
+        measurement,
+        text: measurement.key,
+        peers,
+      };
     }
     const { judged, probed } = heldOut;
     const judge = await this.#judge(judged, measurement, workspace);
@@ -167,7 +179,7 @@ class QuantizeRun {
     await runs.rememberProbes(text, verification.probes);
     const peers = await this.#peers(plan, prepared, table, verification.corrections);
     const written = await this.#write(plan, workspace, notes, result);
-    return { ...written, targetBytes: budgets.bytes, verification, table, measurement, peers };
+    return { ...written, targetBytes: budgets.bytes, verification, table, measurement, text: measurement.key, peers };
   }
 
   /** Other files of the model: predicted from the table, and measured where it is asked for. */
@@ -179,7 +191,7 @@ class QuantizeRun {
   ): Promise<readonly Peer[] | undefined> {
     const { peers } = this.#options;
     if (peers === undefined) return undefined;
-    const measurement = prepared.measurement!;
+    const measurement = prepared.learned!.measurement!;
     const setting = { session: this.#session, measurement, workspace, table, corrections };
     return await this.#timed('compare', async () => {
       const predicted = await predictPeers(setting, plan.prediction!.fileBytes, this.#options);
@@ -191,24 +203,23 @@ class QuantizeRun {
   }
 
   /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
-  async #priceRun({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<RunPrices> {
-    const { activations } = this.#options;
-    const chosen = { cache: kv !== undefined, activations };
-    return await this.#session.priceRun(async () => calibration!, workspace, chosen);
+  async #priceRunning({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<readonly PricedSite[]> {
+    const chosen = { states: kv !== undefined, edges: this.#options.activations };
+    return await this.#session.priceRunning(async () => calibration!, workspace, chosen);
   }
 
   /** The plan of a solver that searches by true evaluations; undefined for others. */
   async #search(
     planner: Planner,
     table: SensitivityTable,
-    { measurement, workspace }: Prepared,
+    { learned, workspace }: Prepared,
     budgets: Budgets,
   ): Promise<BitPlan | undefined> {
     const { solver, evaluations, seed, mostFormats, searchText } = this.#options;
     if (evaluationsOf(this.#options) === undefined) return undefined;
     const choice = { solver, evaluations, seed, mostFormats };
     return await this.#timed('search', async () => {
-      const judge = await this.#openJudge(await searchText!(), measurement, workspace);
+      const judge = await this.#openJudge(await searchText!(), learned!.curvature, workspace);
       return await searchPlan(planner, table, budgets, judge, choice, this.#options);
     });
   }
@@ -216,12 +227,13 @@ class QuantizeRun {
   /** Rounds and writes a plan that was given. */
   async #carryOut(plan: BitPlan): Promise<QuantizeResult> {
     const options: QuantizeOptions = { ...this.#options, target: { kind: 'plan', plan } };
-    return await this.#prepared(options, undefined, async ({ heldOut, measurement, workspace }) => {
-      await this.#encode(plan, measurement, workspace);
-      const judge = heldOut && (await this.#judge(heldOut.judged, measurement, workspace));
+    return await this.#prepared(options, undefined, async ({ heldOut, learned, workspace }) => {
+      await this.#encode(plan, learned?.curvature, workspace);
+      const judge = heldOut && (await this.#judge(heldOut.judged, learned?.curvature, workspace));
       const evaluation = (await judge?.(plan, { part: 0, parts: 1 }))?.evaluation;
       const notes = planNotes(this.#model, plan, { ...this.#options, measured: evaluation !== undefined });
-      return { ...(await this.#write(plan, workspace, notes, evaluation)), measurement };
+      const text = learned?.text;
+      return { ...(await this.#write(plan, workspace, notes, evaluation)), measurement: learned?.measurement, text };
     });
   }
 
@@ -239,7 +251,7 @@ class QuantizeRun {
 
   async #encode(
     plan: BitPlan,
-    measurement: Measurement | undefined,
+    measurement: CurvatureSource | undefined,
     workspace: Workspace,
     work: WorkOptions = this.#options,
   ): Promise<void> {
@@ -249,7 +261,7 @@ class QuantizeRun {
   /** Rounds what a plan asks for and compares it with the original on a text; what was judged before is remembered. */
   async #judge(
     tokens: Int32Array,
-    measurement: Measurement | undefined,
+    measurement: CurvatureSource | undefined,
     workspace: Workspace,
   ): Promise<(plan: BitPlan, part: Part, only?: (tensor: ModelTensor) => boolean) => Promise<Judgement>> {
     const judge = await this.#openJudge(tokens, measurement, workspace);

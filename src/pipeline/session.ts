@@ -2,16 +2,15 @@ import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { segmentCount } from '../graph/segments.ts';
-import { cacheStates } from '../graph/states.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import { priceActivations } from '../measure/activations.ts';
-import { priceCache } from '../measure/cache.ts';
 import { entryMeasurementStore } from '../measure/entry-store.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
+import { countTokens, enoughText } from '../measure/reach.ts';
+import { priceRunning } from '../measure/running.ts';
+import type { PricedSite, SiteOptions } from '../measure/site-prices.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
-import { pricedCacheFormats } from '../model/cache-formats.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
 import { candidates, matrixFacts } from '../quantize/candidates.ts';
@@ -25,10 +24,11 @@ import type { Host } from './host/types.ts';
 import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
+import { keepMagnitudes, keptMagnitudes } from './magnitudes.ts';
+import { type RunningChoices, runningOptions } from './plan/options.ts';
 import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
 import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
-import type { RunPrices } from './resources/types.ts';
 import { Workspace, type WorkspaceKey } from './workspace.ts';
 
 export interface SessionOptions extends WorkOptions {
@@ -41,11 +41,20 @@ export interface SessionOptions extends WorkOptions {
   readonly seed?: number;
 }
 
-/** Tokens that the KV cache and activations are priced on: every token is a sample of its own. */
-const ACTIVATION_TOKENS = 4096;
+/** Tokens that edges and states are priced on: every token is a sample of its own. */
+const RUNNING_TOKENS = 4096;
 
-/** Changes whenever their prices would come out otherwise. */
-const ACTIVATION_VERSION = 1;
+/** Changes whenever their prices would come out otherwise, or are kept in another form. */
+const RUNNING_VERSION = 2;
+
+/** Beside a measurement: how many times the text that was asked for is measured on. */
+const TEXT_RECORD = 'text';
+
+/** The text that is measured on, as far as it was decided. */
+async function keptText(tokens: TokenBatch, entry: Pick<Records, 'get'>): Promise<TokenBatch> {
+  const times = (await entry.get(TEXT_RECORD))?.[0] ?? 1;
+  return times > 1 ? (tokens.more?.() ?? tokens) : tokens;
+}
 
 /** What earlier runs have left of one measurement. */
 export interface KeptWork {
@@ -69,6 +78,7 @@ export class Session {
   /** In use until the session ends: measurements are read from theirs bit by bit. */
   readonly #entries: Entry[] = [];
   #hasGrown = false;
+  #magnitudesAreKept = false;
 
   private constructor(
     host: Host,
@@ -89,13 +99,13 @@ export class Session {
   }
 
   /**
-   * Reads all weights once. What the model's file says of its KV cache and activations is left aside: a new file says its
-   * own. The session owns the model: it is closed when it is refused.
+   * Reads all weights once, unless an earlier run did. What the model's file says of edges and states is left aside: a new
+   * file says its own. The session owns the model: it is closed when it is refused.
    * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
    */
   static async open(
     host: Host,
-    { cache: _, activations: __, ...model }: Model,
+    { roundings: _, ...model }: Model,
     options: SessionOptions,
     refuse?: (magnitudes: Magnitudes) => void,
   ): Promise<Session> {
@@ -103,21 +113,28 @@ export class Session {
     try {
       // What shapes alone forbid is said before all weights are read.
       refuse?.(new Map());
-      const magnitudes = await magnitudesOf(model, options);
-      refuse?.(magnitudes);
       const store = await host.store(options.folder);
+      const kept = await keptMagnitudes(model, store);
+      const magnitudes = kept ?? (await magnitudesOf(model, options));
+      refuse?.(magnitudes);
       const kernels = options.kernels ?? (await host.kernels(threads));
-      return new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      const session = new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
+      session.#magnitudesAreKept = kept !== undefined;
+      return session;
     } catch (error) {
       await model.close();
       throw error;
     }
   }
 
-  /** Measures the model on calibration text, or finds that it was done, also by another process meanwhile. */
-  async measure(tokens: TokenBatch): Promise<Measurement> {
+  /**
+   * Measures the model on calibration text, or finds that it was done, also by another process meanwhile. More of the text
+   * is read where it hardly reaches some experts.
+   */
+  async measure(calibration: TokenBatch): Promise<Measurement> {
     const { host, kernels, model } = this;
     const { seed, signal, onProgress } = this.options;
+    const tokens = await this.#enoughText(calibration);
     const key = await this.#measurementKey(tokens);
     const entry = await this.#open({ step: 'measurement', of: key });
     const store = entryMeasurementStore(entry);
@@ -131,13 +148,31 @@ export class Session {
     return await entry.exclusively('measure', work, this.waiting());
   }
 
+  /** Counted once for every text: what was found is kept beside its measurement. */
+  async #enoughText(tokens: TokenBatch): Promise<TokenBatch> {
+    const { host, kernels, model } = this;
+    const { signal, onProgress } = this.options;
+    if (tokens.more === undefined || model.config.experts === undefined) return tokens;
+    const entry = await this.#open({ step: 'measurement', of: await this.#measurementKey(tokens) });
+    const memory = host.availableMemory();
+    const boundaries = (shape: BoundaryShape) => host.boundaries(shape, boundaryLimit(memory), entry);
+    const count = (text: TokenBatch) => countTokens(kernels, model, text, { boundaries, signal, onProgress });
+    if (!(await entry.has(TEXT_RECORD))) {
+      const chosen = await enoughText(tokens, count);
+      await entry.put(TEXT_RECORD, Uint8Array.of(chosen === tokens ? 1 : 2));
+    }
+    return await keptText(tokens, entry);
+  }
+
   async #measurementKey(tokens: TokenBatch): Promise<MeasurementKey> {
-    return await measurementKey(this.kernels, this.model, await textData(tokens), this.options.seed ?? 0);
+    return await measurementKey(this.kernels, this.model, await textData(this.model, tokens), this.options.seed ?? 0);
   }
 
   /** What is kept of this model and text already; makes nothing. */
-  async kept(tokens: TokenBatch): Promise<KeptWork> {
-    const key = await this.#measurementKey(tokens);
+  async kept(calibration: TokenBatch): Promise<KeptWork> {
+    const asked = await this.store.find({ step: 'measurement', of: await this.#measurementKey(calibration) });
+    const key = await this.#measurementKey(asked === undefined ? calibration : await keptText(calibration, asked));
+    await asked?.close();
     const [measured, results] = [
       await this.store.find({ step: 'measurement', of: key }),
       await this.store.find(Workspace.resultsKey({ of: key, purpose: 'work' })),
@@ -164,14 +199,17 @@ export class Session {
 
   /**
    * What is kept of one measurement: prices and blocks made from it.
+   * @param learned what rounding learns from; none rounds to the nearest
    * @param job what blocks are rounded for; those of an unfinished job wait for the same job to go on
    */
   async workspace(
-    measurement: Measurement | undefined,
+    learned: { readonly key: unknown } | undefined,
     { purpose = 'work', job = purpose }: Partial<Pick<WorkspaceKey, 'purpose' | 'job'>> = {},
   ): Promise<Workspace> {
-    const of = measurement?.key ?? [await this.model.fingerprint(), this.kernels.name];
-    return await Workspace.open(this.store, { of, purpose, job }, this.#label);
+    if (!this.#magnitudesAreKept) await keepMagnitudes(this.model, this.store, this.magnitudes);
+    this.#magnitudesAreKept = true;
+    const of = learned?.key ?? [await this.model.fingerprint(), this.kernels.name];
+    return await Workspace.open(this.store, { of, purpose, job }, this.label);
   }
 
   async price(
@@ -212,53 +250,31 @@ export class Session {
     return await entry.exclusively('time', () => measureLatency(this.kernels, this.model, options), this.waiting());
   }
 
-  /**
-   * Prices of what is rounded while the model runs, on the first calibration sequences.
-   * @param chosen what is to be chosen for: the cache's formats, activations of so many bits
-   */
-  async priceRun(
+  /** Prices of edges and states as far as they are to be chosen, on the first calibration sequences. */
+  async priceRunning(
     calibration: () => Promise<TokenBatch>,
     workspace: Workspace,
-    { cache, activations: bits }: { readonly cache: boolean; readonly activations?: readonly number[] },
-  ): Promise<RunPrices> {
-    if (!cache && bits === undefined) return {};
-    const { kernels, model } = this;
-    const tokens = await calibration();
-    const states = cacheStates(model.graph).map((state) => [state.headDim, pricedCacheFormats(state)] as const);
-    return {
-      cache: cache
-        ? await this.#remembered(['states', [...new Map(states)]], tokens, workspace, (first, options) =>
-            priceCache(kernels, model, first, { ...options, formatsOf: pricedCacheFormats }),
-          )
-        : undefined,
-      activations:
-        bits &&
-        (await this.#remembered(['activations', bits], tokens, workspace, (first, options) =>
-          priceActivations(kernels, model, first, { ...options, bits }),
-        )),
-    };
-  }
-
-  /** Prices of what depends on activations, estimated once for all budgets. */
-  async #remembered<T>(
-    what: readonly unknown[],
-    tokens: TokenBatch,
-    workspace: Workspace,
-    price: (first: TokenBatch, options: WorkOptions & { readonly seed: number }) => Promise<T>,
-  ): Promise<T> {
+    chosen: RunningChoices,
+  ): Promise<readonly PricedSite[]> {
+    const sites = runningOptions(this.model, chosen);
+    if (sites.length === 0) return [];
     const { seed = 0, signal, onProgress } = this.options;
-    const sequences = Math.min(tokens.sequences, Math.max(2, Math.ceil(ACTIVATION_TOKENS / tokens.length)));
-    const ids = tokens.ids.subarray(0, sequences * tokens.length);
-    const memory = workspace.memory<T>();
-    const key = JSON.stringify([ACTIVATION_VERSION, ...what, sequences, seed]);
-    const find = async (): Promise<T> => {
-      const known = await memory.get(key);
-      if (known !== undefined) return known;
-      const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
-      await memory.put(key, prices);
-      return prices;
+    const tokens = await calibration();
+    const sequences = Math.min(tokens.sequences, Math.max(2, Math.ceil(RUNNING_TOKENS / tokens.length)));
+    const first = { ...tokens, sequences, ids: tokens.ids.subarray(0, sequences * tokens.length) };
+    const memory = workspace.memory<PricedSite>();
+    // Each site by itself: it costs the same whatever else is chosen.
+    const keyOf = (asked: SiteOptions): string => JSON.stringify([RUNNING_VERSION, asked, sequences, seed]);
+    const find = async (): Promise<PricedSite[]> => {
+      const known = await Promise.all(sites.map((asked) => memory.get(keyOf(asked))));
+      const missing = sites.filter((_, i) => known[i] === undefined);
+      const options = { sites: missing, seed, signal, onProgress };
+      const priced = missing.length === 0 ? [] : await priceRunning(this.kernels, this.model, first, options);
+      for (const [i, prices] of priced.entries()) await memory.put(keyOf(missing[i]), prices);
+      const added = new Map(priced.map((each) => [each.site, each]));
+      return sites.map(({ site }, i) => known[i] ?? added.get(site)!);
     };
-    return await workspace.exclusively(key, find, this.waiting());
+    return await workspace.exclusively(JSON.stringify([RUNNING_VERSION, sites, sequences, seed]), find, this.waiting());
   }
 
   /**
@@ -283,12 +299,13 @@ export class Session {
   }
 
   async #open(key: EntryKey): Promise<Entry> {
-    const entry = await this.store.open(key, this.#label);
+    const entry = await this.store.open(key, this.label);
     this.#entries.push(entry);
     return entry;
   }
 
-  get #label(): EntryLabel {
+  /** What entries of this model are called. */
+  get label(): EntryLabel {
     return { model: this.model.config.name ?? 'model' };
   }
 }

@@ -20,6 +20,13 @@ export function diagonalCurvature(importance: Float32Array): Curvature {
   return { columns: importance.length, diagonal: importance, damping: 0 };
 }
 
+/** The same of every matrix by the name of its measurement; of those that are only looked up nothing is known. */
+export function importanceCurvature(
+  importance: ReadonlyMap<string, Float32Array>,
+): (name: string, columns: number) => Curvature {
+  return (name, columns) => diagonalCurvature(importance.get(name) ?? new Float32Array(columns).fill(1));
+}
+
 function curvature(matrix: Float32Array, damping: number): Curvature {
   const columns = Math.sqrt(matrix.length);
   return { columns, matrix, diagonal: diagonalOf(matrix), damping };

@@ -35,9 +35,9 @@ const SLICE_WEIGHTS = 1 << 22;
 
 /** Format that a plan names for a matrix. @throws BitbudgetError when it names none */
 export function askedFormat(plan: BitPlan, { name }: ModelTensor): string {
-  const asked = plan.formats[name] ?? plan.default;
+  const asked = plan.sites[name] ?? plan.default;
   if (asked !== undefined) return asked;
-  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "formats" or set "default"`);
+  throw new BitbudgetError(`plan names no format for ${name} and has no default; add it to "sites" or set "default"`);
 }
 
 /** Format of a matrix under a plan; names that no container can hold for this shape become the next that it can. */
@@ -62,11 +62,15 @@ export function slices(model: Network, plan: BitPlan): Slice[] {
 }
 
 /** Where rounding learns what errors cost; plans that need none (F32, F16, BF16) have no such source. */
-export interface CurvatureSource {
+export type CurvatureSource = MeasuredCurvature | KnownCurvature;
+
+interface MeasuredCurvature {
   /** @param name of a measured matrix */
   read(name: string): Promise<TensorMeasurement>;
-  /** Default what is measured. */
-  curvature?(name: string, columns: number): Promise<Curvature>;
+}
+
+interface KnownCurvature {
+  curvature(name: string, columns: number): Curvature;
 }
 
 /** Rounds every matrix of the model as the plan says, on all cores, into the store; what it holds already is left. */
@@ -133,8 +137,9 @@ class CurvatureCache {
     const measured = this.#measured;
     if (!searched || measured === undefined) return flat();
     if (this.#last?.name !== name) {
-      const curvature = measured.curvature?.(name, columns) ?? measured.read(name).then(fullCurvature);
-      this.#last = { name, curvature };
+      const curvature = async () =>
+        'read' in measured ? fullCurvature(await measured.read(name)) : measured.curvature(name, columns);
+      this.#last = { name, curvature: curvature() };
     }
     return this.#last.curvature;
   }

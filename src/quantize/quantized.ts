@@ -1,14 +1,14 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { cacheOfLists } from '../model/cache-formats.ts';
-import type { ModelTensor, Network } from '../model/types.ts';
+import { sitesOf } from '../model/sites.ts';
+import type { ModelTensor, Network, Roundings } from '../model/types.ts';
 import { decodeRows, format, rowBytes } from '../numeric/table.ts';
 import { type BlockStore, plannedFormat, type Slice, slices } from './encode.ts';
 import { matrices } from './sensitivity.ts';
 
 /**
  * The model as a plan makes it: its matrices decode the store's blocks. Vectors are the original's.
- * @param only keeps the original of every matrix for which it is false, and of cache and activations; default none
+ * @param only keeps the original of every matrix for which it is false, and rounds no edges and states; default none
  */
 export function quantizedModel<N extends Network>(
   model: N,
@@ -21,17 +21,15 @@ export function quantizedModel<N extends Network>(
   for (const tensor of matrices(model).filter(only)) {
     tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
   }
-  const { cache: _, activations: __, ...kept } = model;
-  const made = { ...kept, tensors, ...(only === everything && roundings(model, plan)) };
+  const { roundings: _, ...kept } = model;
+  const made = { ...kept, tensors, roundings: only === everything ? roundingsOf(model, plan) : undefined };
   return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} } as unknown as N;
 }
 
-/** What a plan rounds beside matrices. */
-function roundings({ graph }: Network, { cache, activations }: BitPlan): Pick<Network, 'cache' | 'activations'> {
-  return {
-    cache: cache && cacheOfLists(graph, cache, 'plan'),
-    activations: activations && new Map(Object.entries(activations)),
-  };
+/** What a plan rounds beside weights; undefined where it rounds nothing. */
+export function roundingsOf(network: Network, { sites }: BitPlan): Roundings | undefined {
+  const named = sitesOf(network).filter(({ id, kind }) => kind !== 'weight' && id in sites);
+  return named.length === 0 ? undefined : new Map(named.map(({ id }) => [id, sites[id]]));
 }
 
 function everything(): boolean {
@@ -64,10 +62,7 @@ function quantizedTensor(
     return blocks;
   };
   return {
-    name: tensor.name,
-    role: tensor.role,
-    layer: tensor.layer,
-    shape: tensor.shape,
+    ...tensor,
     format: formatName,
     loadBlocks,
     load: async (start = 0, end = rows) => {

@@ -9,6 +9,7 @@ import { groupDigits, table } from '../../src/cli/support/output.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
 import { formatCount, formatSize, parseCount, parseDuration, parseSize } from '../../src/cli/support/size.ts';
 import { closest } from '../../src/cli/support/suggest.ts';
+import { solvedLine } from '../../src/cli/support/words.ts';
 import { FormatError, UsageError } from '../../src/core/errors.ts';
 
 test('parseSize reads bytes, powers of 1000 and powers of 1024', () => {
@@ -126,6 +127,15 @@ test('on a terminal, progress is a bar; with --quiet there is none', async () =>
   const silent = new PassThrough();
   (await createProgress({ quiet: true }, { stream: silent })).report({ stage: 'x', done: 1, total: 1 });
   assert.equal(silent.read(), null);
+});
+
+test('a plan that the clock ended says so', () => {
+  const prediction = { fileBytes: 1, kl: 0.01, klError: 0, status: 'feasible', bound: 0.0099, gap: 0.0001 } as const;
+  assert.equal(
+    solvedLine(prediction),
+    'plan       good, not proven best: no plan is more than 1.0 % better at the measured prices',
+  );
+  assert.match(solvedLine({ ...prediction, byClock: true }), /; the clock ended the search, so another run may find /);
 });
 
 test('formatDuration', () => {

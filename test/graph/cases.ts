@@ -66,10 +66,10 @@ export class Draw {
     return { type: 'i32', shape: [length], values: Int32Array.from(order) };
   }
 
-  /** Where each expert's rows begin, and their end. */
+  /** Where each expert's rows begin, and their end: rows behind it are those of no expert. */
   offsets(experts: number, rows: number): Given {
-    const cuts = Array.from({ length: experts - 1 }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
-    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts, rows) };
+    const cuts = Array.from({ length: experts }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
+    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts) };
   }
 
   pick<T>(...from: readonly T[]): T {
@@ -96,10 +96,10 @@ export const opsWithCases = (): string[] => Object.keys(cases);
  * expansions are.
  */
 const epsilon = 2 ** -10;
-const gates = ['silu', 'gelu'];
-const activations = [...gates, 'relu', 'sigmoid', 'tanh'];
+const gates = ['silu', 'gelu', 'geluErf', 'clamped'];
+const activations = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
 
-/** Inputs of attention and its options; grouped heads, windows, caps, scales and both directions in turn. */
+/** Inputs of attention and its options; grouped heads, windows, chunks, caps, scales, sinks and both directions in turn. */
 function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
   const [kvHeads, group, headDim] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3), draw.pick(1, 2, 3, 4, 5, 8, 31, 33)];
   const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), kvHeads * group];
@@ -109,12 +109,14 @@ function attentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean):
   const attributes = {
     ...{ heads, kvHeads, headDim },
     ...(index % 2 === 0 ? {} : { window: draw.pick(1, 2, 3, 16) }),
+    ...(index % 4 === 2 ? { chunk: draw.pick(1, 2, 3, 16) } : {}),
     ...(index % 3 === 0 ? {} : { softcap: 1.5 }),
     ...(index % 5 < 3 ? {} : { scale: 0.3 }),
     ...(index % 7 < 4 ? {} : { causal: false }),
   };
   const dOut = gradient ? [draw.rows(tokens, heads * headDim)] : [];
-  return { inputs: [q, k, v, ...dOut], attributes, sizes: { sequences, length: a } };
+  const sinks = index % 3 === 1 ? [draw.rows(heads)] : [];
+  return { inputs: [q, k, v, ...dOut, ...sinks], attributes, sizes: { sequences, length: a } };
 }
 
 function ropeCase({ a, index }: Dimensions, draw: Draw): OpCase {
@@ -159,6 +161,15 @@ function runsCase({ a, b, index }: Dimensions, draw: Draw, backward: boolean): O
   return { inputs: inputs.map(given), sizes: { sequences: runs, length: count } };
 }
 
+/** Sequences of at least one row, of which the first or the last is taken. */
+function endRowsCase({ a, b, index }: Dimensions, draw: Draw, backward: boolean): OpCase {
+  const [sequences, length] = [draw.pick(1, 2, 3), Math.max(1, a)];
+  const x = draw.rows(sequences * length, b);
+  const dy = { ...draw.rows(sequences, b), shape: [{ of: 'sequences', times: 1 }, b] };
+  const attributes = { end: index % 2 === 0 ? 'first' : 'last' };
+  return { inputs: backward ? [dy, x] : [x], attributes, sizes: { sequences, length } };
+}
+
 /** Slots of tokens in some order. @param a tokens */
 function slots(a: number, draw: Draw): { k: number; count: number; order: Given } {
   const k = draw.pick(1, 2, 3);
@@ -168,13 +179,64 @@ function slots(a: number, draw: Draw): { k: number; count: number; order: Given 
 function routeCase({ a, b }: Dimensions, draw: Draw, index: number) {
   const experts = Math.max(1, b);
   const k = Math.min(experts, draw.pick(1, 2, 4));
-  return { experts, k, logits: draw.rows(a, experts), attributes: { k, normalize: index % 2 === 0 } };
+  const groups = [1, 2, 3].findLast((count) => experts % count === 0 && draw.random.uniform() < 0.7) ?? 1;
+  const usedGroups = Math.ceil((groups * k) / experts);
+  const attributes = {
+    ...{ k, normalize: index % 2 === 0 },
+    ...(index % 3 === 0 ? {} : { gating: 'sigmoid' }),
+    ...(index % 5 < 2 ? {} : { scale: 2.5 }),
+    ...(groups === 1 ? {} : { groups, usedGroups, groupBest: draw.pick(1, 2) }),
+  };
+  return { experts, k, logits: draw.rows(a, experts), bias: index % 4 < 2 ? null : draw.rows(experts), attributes };
 }
 
 /** k different experts of each token. */
 function choices(tokens: number, experts: number, k: number, draw: Draw): Given {
   const chosen = Array.from({ length: tokens }, () => [...draw.permutation(experts).values.subarray(0, k)]).flat();
   return { type: 'i32', shape: [tokens * k], values: Int32Array.from(chosen) };
+}
+
+/** Rows of sequences, and weights of a convolution along them. */
+function convolutionCase({ a, b, c }: Dimensions, draw: Draw) {
+  const [sequences, channels, taps] = [a > 5 ? 1 : draw.pick(1, 2, 3), Math.max(1, b), Math.min(5, Math.max(1, c))];
+  const rows = (): Given => draw.rows(sequences * a, channels);
+  return { rows, w: draw.rows(channels, taps), attributes: { state: 's' }, sizes: { sequences, length: a } };
+}
+
+/** Inputs of linear attention: keys of length 1 or so and strengths below 1, where the delta rule shrinks what is held. */
+function linearAttentionCase({ a, index }: Dimensions, draw: Draw, gradient: boolean): OpCase {
+  const [keyHeads, group] = [draw.pick(1, 2, 3), draw.pick(1, 2, 3)];
+  const [keyDim, valueDim] = [draw.pick(1, 2, 3, 4, 5, 8, 33), draw.pick(1, 2, 3, 5, 17, 33)];
+  const [sequences, heads] = [a > 5 ? 1 : draw.pick(1, 2, 3), keyHeads * group];
+  const tokens = sequences * a;
+  const scaled = (given: Given, by: (value: number) => number): Given => ({
+    ...given,
+    values: (given.values as Float32Array).map(by),
+  });
+  const inputs = [
+    draw.rows(tokens, keyHeads * keyDim),
+    scaled(draw.rows(tokens, keyHeads * keyDim), (value) => value / Math.sqrt(keyDim)),
+    draw.rows(tokens, heads * valueDim),
+    scaled(draw.rows(tokens, heads), (value) => -Math.abs(value)),
+    scaled(draw.rows(tokens, heads), (value) => 1 / (1 + Math.exp(-value))),
+    ...(gradient ? [draw.rows(tokens, heads * valueDim)] : []),
+  ];
+  const attributes = {
+    ...{ heads, keyHeads, keyDim, valueDim, state: 's' },
+    ...{ delta: index % 2 === 0, tiled: index % 3 === 0, scale: index % 5 === 0 ? 0.5 : 1 },
+  };
+  return { inputs, attributes, sizes: { sequences, length: a } };
+}
+
+/** Widths of parts that a row is made of, some number of times. */
+function partsCase({ a, b, c }: Dimensions, draw: Draw) {
+  const [widths, groups] = [[draw.pick(1, 2, 3), Math.max(1, b), Math.max(1, c)], draw.pick(1, 2, 3)];
+  const part = (width: number): Given => draw.rows(a, groups * width);
+  return {
+    whole: part(widths.reduce((sum, width) => sum + width)),
+    parts: widths.map(part),
+    attributes: { widths, groups },
+  };
 }
 
 function batchNormCase({ a, b }: Dimensions, draw: Draw): OpCase {
@@ -212,7 +274,36 @@ const cases: Readonly<Record<string, CaseOf>> = {
   cache: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's', kind: 'k', headDim: b } }),
   attention: (sizes, draw) => attentionCase(sizes, draw, false),
   attentionBackward: (sizes, draw) => attentionCase(sizes, draw, true),
+  shortConv: (dimensions, draw) => {
+    const { rows, w, attributes, sizes } = convolutionCase(dimensions, draw);
+    return { inputs: [rows(), w], attributes, sizes };
+  },
+  shortConvBackward: (dimensions, draw) => {
+    const { rows, w, sizes } = convolutionCase(dimensions, draw);
+    return { inputs: [rows(), w], sizes };
+  },
+  shortConvWeightGradient: (dimensions, draw) => {
+    const { rows, w, sizes } = convolutionCase(dimensions, draw);
+    return { inputs: [rows(), rows(), w], sizes };
+  },
+  linearAttention: (sizes, draw) => linearAttentionCase(sizes, draw, false),
+  linearAttentionBackward: (sizes, draw) => linearAttentionCase(sizes, draw, true),
+  split: (dimensions, draw) => {
+    const { whole, attributes } = partsCase(dimensions, draw);
+    return { inputs: [whole], attributes };
+  },
+  join: (dimensions, draw) => {
+    const { parts, attributes } = partsCase(dimensions, draw);
+    const absent = dimensions.index % 4;
+    return { inputs: parts.map((part, i) => (i === absent ? null : part)), attributes };
+  },
+  scaleColumns: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b * draw.pick(1, 2, 17)), draw.rows(b)] }),
+  scaleColumnsGradient: ({ a, b }, draw) => {
+    const width = b * draw.pick(1, 2, 17);
+    return { inputs: [draw.rows(a, width), draw.rows(a, width), draw.rows(b)] };
+  },
   add: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, b)] }),
+  multiply: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(a, b)] }),
   addBias: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.rows(b)] }),
   sumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
   scale: ({ a, b, index }, draw) => ({
@@ -236,15 +327,29 @@ const cases: Readonly<Record<string, CaseOf>> = {
     attributes: { activation: activations[index % activations.length] },
   }),
   route: (sizes, draw) => {
-    const { logits, attributes } = routeCase(sizes, draw, sizes.index);
-    return { inputs: [logits], attributes };
+    const { logits, bias, attributes } = routeCase(sizes, draw, sizes.index);
+    return { inputs: [logits, bias && { ...bias, fixed: true }], attributes };
   },
   routeBackward: (sizes, draw) => {
     const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);
     return { inputs: [logits, choices(sizes.a, experts, k, draw), draw.rows(sizes.a * k)], attributes };
   },
+  keepSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const numbers = () => Array.from({ length: k }, () => draw.pick(-1, -0.5, 0, 0.25, 1));
+    const scores = index % 2 === 0 ? null : draw.rows(a, k);
+    const biases = [0, 0.5, -0.5, 0, 1];
+    const rule = { ratios: numbers(), levels: numbers(), offsets: numbers(), biases };
+    const attributes = { k, experts, normalize: index % 3 === 0, ...rule };
+    return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
+  },
+  slotsOfExperts: ({ a }, draw) => ({
+    inputs: [choices(a, 5, 2, draw), draw.rows(2 * a)],
+    attributes: { from: draw.pick(0, 1, 4), count: draw.pick(1, 3) },
+  }),
+  // Some go to no expert.
   dispatch: ({ a, b }, draw) => ({
-    inputs: [draw.ids(a, Math.max(1, b))],
+    inputs: [draw.ids(a, Math.max(1, b) + 1)],
     attributes: { experts: Math.max(1, b) },
   }),
   gatherSlots: ({ a, b }, draw) => {
@@ -266,6 +371,19 @@ const cases: Readonly<Record<string, CaseOf>> = {
   groupedWeightGradient: ({ a, b, c }, draw) => {
     const experts = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a, c), draw.rows(a, b), draw.offsets(experts, a)] };
+  },
+  groupedBias: ({ a, b }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+  },
+  groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
+  headRows: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, heads * b)], attributes: { heads } };
+  },
+  headColumns: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a * heads, b)], attributes: { heads } };
   },
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
@@ -293,6 +411,17 @@ const cases: Readonly<Record<string, CaseOf>> = {
   patchesTransposed: (sizes, draw) => windowsCase(sizes, draw, true),
   meanRows: (sizes, draw) => runsCase(sizes, draw, false),
   meanRowsBackward: (sizes, draw) => runsCase(sizes, draw, true),
+  center: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
+  columns: ({ a, b, c }, draw) => ({
+    inputs: [draw.rows(a, b + c + 1)],
+    attributes: { start: draw.pick(0, 1), count: b },
+  }),
+  columnsPlaced: ({ a, b, c }, draw) => ({
+    inputs: [draw.rows(a, b)],
+    attributes: { start: draw.pick(0, 1), width: b + c + 1 },
+  }),
+  endRows: (sizes, draw) => endRowsCase(sizes, draw, false),
+  endRowsBackward: (sizes, draw) => endRowsCase(sizes, draw, true),
   sampledScore: ({ a, b }, draw) => ({
     inputs: [draw.rows(a, Math.max(1, b)), draw.uniform(a)],
     attributes: { state: 's' },

@@ -6,18 +6,19 @@ import { assertClose, normal, type Operation, onEveryBuild, reference, slope, we
 
 const attention =
   (shape: AttentionShape): Operation =>
-  (on, q, k, v) => {
+  (on, q, k, v, sinks) => {
     const out = on.f32(q.length);
-    on.attention(q, k, v, out, shape);
+    on.attention(q, k, v, out, shape, sinks);
     return [out];
   };
 
 const attentionBackward =
   (shape: AttentionShape): Operation =>
-  (on, q, k, v, dOut) => {
+  (on, q, k, v, dOut, sinks) => {
     // Gradients are overwritten, whatever they held.
-    const gradients = [on.f32(q.length).fill(9), on.f32(k.length).fill(9), on.f32(v.length).fill(9)];
-    on.attentionBackward(q, k, v, dOut, gradients[0], gradients[1], gradients[2], shape);
+    const gradients = [q, k, v, ...(sinks ? [sinks] : [])].map(({ length }) => on.f32(length).fill(9));
+    const given = sinks && { values: sinks, gradient: gradients[3] };
+    on.attentionBackward(q, k, v, dOut, gradients[0], gradients[1], gradients[2], shape, given);
     return gradients;
   };
 
@@ -42,6 +43,21 @@ const cachedShapes: AttentionShape[] = [
   { sequences: 1, length: 1, past: 257, capacity: 300, heads: 3, kvHeads: 1, headDim: 64 },
   { sequences: 2, length: 5, past: 31, capacity: 64, heads: 4, kvHeads: 2, headDim: 32 },
   { sequences: 2, length: 70, past: 33, capacity: 110, heads: 2, kvHeads: 2, headDim: 20 },
+];
+
+/** Chunks within a tile, across tiles, of one key; sinks beside a cap. */
+const chunkShapes: AttentionShape[] = [
+  { ...shapes[1], chunk: 2 },
+  { ...shapes[2], chunk: 1 },
+  { ...shapes[3], chunk: 16, softcap: 2 },
+  { ...shapes[4], chunk: 48, scale: 0.3 },
+  { ...shapes[4], chunk: 50, causal: false },
+  { sequences: 2, length: 150, past: 0, capacity: 150, heads: 4, kvHeads: 2, headDim: 12, chunk: 70 },
+];
+const cachedChunkShapes: AttentionShape[] = [
+  { ...cachedShapes[0], chunk: 256 },
+  { ...cachedShapes[1], chunk: 5 },
+  { ...cachedShapes[2], chunk: 64 },
 ];
 
 /** Windows of one key, within a tile, of a tile, beyond one; every query with every key; caps; other scales. */
@@ -113,6 +129,25 @@ test('attention with windows, caps, scales and without a mask is within 4e-6 of 
     }
   });
   assert.equal(cases, 54);
+});
+
+test('attention in chunks and with sinks is within 4e-6 of the reference, its gradients within 2e-5', async () => {
+  const random = new Random(63);
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const shape of [...shapes, ...chunkShapes, ...cachedChunkShapes]) {
+      const label = JSON.stringify(shape);
+      const arrays = inputs(random, shape);
+      const sinks = normal(random, shape.heads).map((value) => 3 * value);
+      assertClose(kernels, attention(shape), [...arrays, sinks], 4e-6, { label });
+      if (shape.chunk !== undefined) assertClose(kernels, attention(shape), arrays, 4e-6, { label });
+      cases++;
+      if (shape.past > 0) continue;
+      const dOut = normal(random, arrays[0].length);
+      assertClose(kernels, attentionBackward(shape), [...arrays, dOut, sinks], 2e-5, { label });
+    }
+  });
+  assert.equal(cases, 42);
 });
 
 test('attentionBackward with windows, caps, scales and without a mask is within 2e-5 of the reference', async () => {

@@ -1,25 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
-import { assertClose, assertSlopes, indexes, normal, type Operation, onEveryBuild, reference } from './support.ts';
+import type { RouteShape } from '../../src/kernels/contract/experts.ts';
+import {
+  assertClose,
+  assertSlopes,
+  indexes,
+  normal,
+  type Operation,
+  onEveryBuild,
+  reference,
+  routeShape,
+} from './support.ts';
 
-const route =
-  (experts: number, k: number, normalize: boolean): Operation =>
-  (on, logits) => {
-    const slots = (logits.length / experts) * k;
+/** Inputs: logits, and a bias where the choice has one. */
+const routeBy =
+  (shape: RouteShape): Operation =>
+  (on, logits, bias) => {
+    const slots = (logits.length / shape.experts) * shape.k;
     const [ids, weights] = [on.i32(slots).fill(-1), on.f32(slots).fill(9)];
-    on.route(logits, experts, k, normalize, ids, weights);
+    on.route(logits, bias, shape, ids, weights);
     return [Float32Array.from(ids), weights];
   };
-const routeBackward =
-  (experts: number, k: number, normalize: boolean): Operation =>
-  (on, logits, dWeights) => {
+/** Inputs: logits, gradients at the weights, and a bias where the choice has one. */
+const routeBackwardBy =
+  (shape: RouteShape): Operation =>
+  (on, logits, dWeights, bias) => {
     const [ids, weights] = [on.i32(dWeights.length), on.f32(dWeights.length)];
-    on.route(logits, experts, k, normalize, ids, weights);
+    on.route(logits, bias, shape, ids, weights);
     const dLogits = on.f32(logits.length).fill(9);
-    on.routeBackward(logits, ids, experts, k, normalize, dWeights, dLogits);
+    on.routeBackward(logits, ids, shape, dWeights, dLogits);
     return [dLogits];
   };
+const route = (experts: number, k: number, normalize: boolean): Operation => routeBy(routeShape(experts, k, normalize));
+const routeBackward = (experts: number, k: number, normalize: boolean): Operation =>
+  routeBackwardBy(routeShape(experts, k, normalize));
 
 /** [tokens, experts, k] */
 const routes: [number, number, number][] = [
@@ -54,6 +69,54 @@ test('route chooses as the reference; weights and routeBackward are within 1e-6 
     }
   });
   assert.equal(cases, 3 * 2 * routes.length);
+});
+
+/** Attributes of a router beside the plain softmax; experts are 12. */
+const routers: [string, Partial<RouteShape>][] = [
+  ['sigmoids', { gating: 'sigmoid' }],
+  ['a factor', { scale: 2.5 }],
+  ['groups', { groups: 4, usedGroups: 2 }],
+  ['groups by their best', { groups: 3, usedGroups: 1, groupBest: 1 }],
+  ['groups of sigmoids', { gating: 'sigmoid', groups: 4, usedGroups: 3, scale: 0.5 }],
+];
+
+test('sigmoids, biases, factors and groups choose as the reference; weights and gradients are within 1e-6', async () => {
+  const random = new Random(47);
+  const [tokens, experts, k] = [33, 12, 4];
+  let cases = 0;
+  await onEveryBuild((kernels) => {
+    for (const [label, more] of routers) {
+      for (const normalize of [false, true]) {
+        const shape = routeShape(experts, k, normalize, more);
+        const [logits, bias] = [normal(random, tokens * experts), normal(random, experts)];
+        const dWeights = normal(random, tokens * k);
+        for (const inputs of [[logits], [logits, bias]]) {
+          const choose: Operation = (on, ...given) => routeBy(shape)(on, ...given).slice(0, 1);
+          assertClose(kernels, choose, inputs, 0, { label });
+          assertClose(kernels, routeBy(shape), inputs, 1e-6, { label });
+          assertClose(kernels, routeBackwardBy(shape), [logits, dWeights, ...inputs.slice(1)], 1e-6, { label });
+          cases++;
+        }
+      }
+    }
+  });
+  assert.equal(cases, 3 * 2 * 2 * routers.length);
+});
+
+test('routers choose by hand: by gate and bias, within the groups whose best two sum to most', () => {
+  const logits = Float32Array.of(2, -3, 1, 0.9, 0, 0);
+  const chosen = (bias: Float32Array | undefined, more: Partial<RouteShape>): number[] => {
+    const [ids, weights] = [new Int32Array(2), new Float32Array(2)];
+    reference.route(logits, bias, routeShape(6, 2, false, more), ids, weights);
+    for (const [i, id] of ids.entries())
+      assert.ok(Math.abs(weights[i] - (more.scale ?? 1) / (1 + Math.exp(-logits[id]))) < 1e-6, 'a weight has no bias');
+    return [...ids];
+  };
+  assert.deepEqual(chosen(undefined, { gating: 'sigmoid' }), [0, 2]);
+  assert.deepEqual(chosen(Float32Array.of(0, 0, 0, 0, 0.5, 0), { gating: 'sigmoid', scale: 3 }), [4, 0]);
+  // Gates are 0.88 and 0.05, 0.73 and 0.71, 0.5 and 0.5.
+  assert.deepEqual(chosen(undefined, { gating: 'sigmoid', groups: 3, usedGroups: 1 }), [2, 3]);
+  assert.deepEqual(chosen(undefined, { gating: 'sigmoid', groups: 3, usedGroups: 1, groupBest: 1 }), [0, 1]);
 });
 
 /** Rows of 6: ties, outliers, infinities, denormals, NaN. */
@@ -115,6 +178,14 @@ test('routeBackward matches finite differences within 1e-3', () => {
     }
   }
   assert.equal(cases, 84);
+  for (const more of [{ gating: 'sigmoid', scale: 2.5 }, { scale: 0.5 }] as const) {
+    for (const normalize of [false, true]) {
+      const [logits, shape] = [normal(random, 3 * 5), routeShape(5, 3, normalize, more)];
+      const forward: Operation = (on, x) => routeBy(shape)(on, x).slice(1);
+      cases += assertSlopes(forward, routeBackwardBy(shape), [logits], normal(random, 9), 1e-3);
+    }
+  }
+  assert.equal(cases, 84 + 4 * 15);
 });
 
 /** Distinct experts for every token. */
@@ -138,7 +209,8 @@ test('groupByExpert sorts stably and equals the reference, experts without slots
   let cases = 0;
   await onEveryBuild((kernels) => {
     for (const [tokens, experts, k] of [...routes, [40, 3, 1], [1, 16, 4]]) {
-      const ids = choices(random, tokens, experts, k).map((id) => (id % 3 === 1 ? 0 : id));
+      // Some go to no expert.
+      const ids = choices(random, tokens, experts, k).map((id, i) => (id % 3 === 1 ? 0 : i % 5 === 3 ? experts : id));
       const run = (on: typeof kernels) => {
         const [order, offsets] = [on.i32(ids.length).fill(-1), on.i32(experts + 1).fill(-1)];
         on.groupByExpert(indexes(on, ids), experts, order, offsets);
@@ -148,7 +220,7 @@ test('groupByExpert sorts stably and equals the reference, experts without slots
       assert.deepEqual({ order, offsets }, run(reference));
       const sorted = ids.map((_, slot) => slot).sort((a, b) => ids[a] - ids[b] || a - b);
       assert.deepEqual(order, sorted);
-      assert.equal(offsets[experts], ids.length);
+      assert.equal(offsets[experts], ids.filter((id) => id < experts).length);
       cases++;
     }
   });
@@ -251,13 +323,24 @@ test('gatherSlotsBackward and combineBackward match finite differences within 1e
 test('rejects experts, slots and arrays that do not exist', async () => {
   await onEveryBuild((kernels) => {
     const [x, ids, offsets] = [kernels.f32(8), kernels.i32(4), kernels.i32(5)];
-    assert.throws(() => kernels.route(x, 4, 5, true, ids, x), /5 of 4 experts a token, takes 1 to all/);
-    assert.throws(() => kernels.route(x, 3, 1, true, ids, x), /8 logits are not whole tokens of 3/);
-    assert.throws(() => kernels.route(x, 4, 4, true, ids, x), /ids has 4 values, its shape needs 8/);
     assert.throws(
-      () => kernels.routeBackward(x, indexes(kernels, [0, 4]), 4, 1, true, x, x),
+      () => kernels.route(x, undefined, routeShape(4, 5, true), ids, x),
+      /5 of 4 experts a token, takes 1 to all/,
+    );
+    assert.throws(
+      () => kernels.route(x, undefined, routeShape(3, 1, true), ids, x),
+      /8 logits are not whole tokens of 3/,
+    );
+    assert.throws(
+      () => kernels.route(x, undefined, routeShape(4, 4, true), ids, x),
+      /ids has 4 values, its shape needs 8/,
+    );
+    assert.throws(
+      () => kernels.routeBackward(x, indexes(kernels, [0, 4]), routeShape(4, 1, true), x, x),
       /expert 4 does not exist/,
     );
+    const apart = routeShape(4, 3, true, { groups: 2, usedGroups: 1 });
+    assert.throws(() => kernels.route(x, undefined, apart, ids, x), /1 of 2 groups for 3 of 4 experts a token/);
     assert.throws(() => kernels.groupByExpert(indexes(kernels, [-1]), 4, ids, offsets), /expert -1 does not exist/);
     assert.throws(() => kernels.gatherSlots(x, indexes(kernels, [0, 2]), 1, x, 1), /slot 2 does not exist/);
     assert.throws(() => kernels.gatherSlots(x, indexes(kernels, [0, 2, 1]), 2, x, 1), /3 slots are not whole tokens/);

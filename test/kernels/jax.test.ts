@@ -4,7 +4,7 @@ import { defaultDevice, grad, init, lax, nn, numpy as np } from '@jax-js/jax';
 import { Random } from '../../src/core/random.ts';
 import type { AttentionShape, WindowShape } from '../../src/kernels/contract.ts';
 import { windowCounts, windowLengths } from '../../src/kernels/windows.ts';
-import { normal, reference } from './support.ts';
+import { normal, reference, routeShape } from './support.ts';
 
 /*
  * The definitions against an engine that is not ours: jax-js, values and its own derivatives.
@@ -134,13 +134,13 @@ test('route equals the top of jax-js’ softmax to 1e-6, and a mixture of expert
   const logits = normal(random, tokens * experts);
   const [ids, order] = [new Int32Array(tokens * k), new Int32Array(tokens * k)];
   const [weights, offsets] = [new Float32Array(tokens * k), new Int32Array(experts + 1)];
-  reference.route(logits, experts, k, false, ids, weights);
+  reference.route(logits, undefined, routeShape(experts, k, false), ids, weights);
   const [values, places] = lax.topK(nn.softmax(tensor({ values: logits, shape: [tokens, experts] }), -1), k);
   assertNear(weights, await read(values), 1e-6, 'weights');
   assert.deepEqual([...ids], [...(await places.data())]);
 
   // Normalized weights of the chosen experts times their outputs, all experts computed for all tokens.
-  reference.route(logits, experts, k, true, ids, weights);
+  reference.route(logits, undefined, routeShape(experts, k, true), ids, weights);
   const chosen = new Float32Array(tokens * experts).fill(-1e9);
   ids.forEach((id, slot) => {
     chosen[Math.floor(slot / k) * experts + id] = 0;
@@ -168,7 +168,7 @@ test('route equals the top of jax-js’ softmax to 1e-6, and a mixture of expert
   const [dY, dWeights, dLogits] = [array(y.length), array(weights.length), array(logits.length)];
   const [dRows, dx] = [array(rows.length), array(x.length)];
   reference.combineBackward(y, order, weights, dOut, dY, dWeights, k, n);
-  reference.routeBackward(logits, ids, experts, k, true, dWeights, dLogits);
+  reference.routeBackward(logits, ids, routeShape(experts, k, true), dWeights, dLogits);
   reference.groupedMatmulNN(dY, w, offsets, dRows, 4, n);
   reference.gatherSlotsBackward(dRows, order, k, dx, 4);
   assertNear(dLogits, expected.gradients[0], 1e-5, 'dLogits');

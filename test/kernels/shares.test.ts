@@ -5,7 +5,7 @@ import type { AttentionShape, Kernels } from '../../src/kernels/contract.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import { windowLengths } from '../../src/kernels/windows.ts';
 import { format } from '../../src/numeric/table.ts';
-import { builds, indexes, normal } from './support.ts';
+import { builds, indexes, normal, routeShape } from './support.ts';
 
 /*
  * Shares of threads divide outputs, never sums: every kernel gives the same bits with any number of threads. Sizes are
@@ -66,8 +66,9 @@ const experts: Job = (on, array) => {
     ...{ y: on.f32(slots * n), dRows: on.f32(slots * columns), dx: on.f32(tokens * columns) },
     ...{ packed: on.f32(slots * n), out: on.f32(tokens * n), dY: on.f32(slots * n), dWeights: on.f32(slots) },
   };
-  on.route(logits, count, k, true, ids, outputs.weights);
-  on.routeBackward(logits, ids, count, k, false, array(slots), outputs.dLogits);
+  const grouped = { gating: 'sigmoid', groups: 6, usedGroups: 3, scale: 2 } as const;
+  on.route(logits, array(count), routeShape(count, k, true, grouped), ids, outputs.weights);
+  on.routeBackward(logits, ids, routeShape(count, k, false), array(slots), outputs.dLogits);
   on.groupByExpert(ids, count, order, offsets);
   on.gatherSlots(array(tokens * columns), order, k, outputs.rows, columns);
   const w = array(count * n * columns);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Random } from '../../src/core/random.ts';
+import type { RouteShape } from '../../src/kernels/contract/experts.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
@@ -125,3 +126,9 @@ export function assertSlopes(
 /** Values that break careless arithmetic. */
 export const special = [0, -0, Infinity, -Infinity, Number.NaN, 1e-40, -1e-40, 1e4, -1e4];
 export const awkwardLengths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257];
+
+/** Routing without bias and groups, by a softmax. */
+export function routeShape(experts: number, k: number, normalize: boolean, more: Partial<RouteShape> = {}): RouteShape {
+  const plain = { gating: 'softmax', scale: 1, groups: 1, usedGroups: 1, groupBest: 2 } as const;
+  return { ...plain, experts, k, normalize, ...more };
+}

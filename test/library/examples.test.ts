@@ -18,7 +18,7 @@ const PRINTS: Readonly<Record<string, RegExp>> = {
   'report.js': /\| file \||\bbits per weight\b/i,
   'evaluate.js': /^KL 0\.0\d{4} ± 0\.\d{5}\nsame likeliest token: 9\d\.\d %\n$/,
   'run.js': /^\s?\w+( \S+){8,}\s*$/,
-  'chat.js': /\w+( \S+){8,}\s*$/,
+  'chat.js': /\w[\s\S]{30,}\n$/,
 };
 
 test('every example runs as it stands and prints what it says', async (t) => {

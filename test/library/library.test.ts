@@ -79,14 +79,14 @@ test('quantize, plan, report and evaluate give what the command line gives: the 
 
   const { plans } = await plan(model, { ...QUICK, budget, workDir });
   assert.equal(plans.length, 1);
-  assert.deepEqual(plans[0].formats, made.plan.formats);
+  assert.deepEqual(plans[0].sites, made.plan.sites);
   const frontier = await plan(model, { ...QUICK, workDir });
   assert.ok(frontier.plans.length > 3, `${frontier.plans.length} plans`);
   const carried = await quantize(model, {
     ...{ ...QUICK, output: at('plan.gguf'), workDir, verify: false },
     plan: readPlan(JSON.stringify(plans[0]), 'plan'),
   });
-  assert.deepEqual(carried.plan.formats, made.plan.formats);
+  assert.deepEqual(carried.plan.sites, made.plan.sites);
 });
 
 test('run and chat write what the command line writes, and tell what it took', async () => {

@@ -7,6 +7,9 @@ import { GroupedFactors, HARDLY_REACHED } from '../../src/measure/grouped.ts';
 import { importanceSums } from '../../src/measure/imatrix.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import { visitLayers } from '../../src/measure/metrics/passes/layers.ts';
+import type { TokenBatch } from '../../src/measure/plan.ts';
+import { countTokens, enoughText, expertReach } from '../../src/measure/reach.ts';
+import { expertDetails, expertLine } from '../../src/measure/reach-lines.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Model, ModelTensor } from '../../src/model/types.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -160,4 +163,48 @@ test('the fewer slots an expert has, the closer it is to the average of its bloc
     assert.deepEqual(measured!.tokens, [counts[expert], counts[expert]]);
   }
   factors.close();
+});
+
+test('counting tokens forwards finds what measuring counts', async () => {
+  const kernels = await testKernels();
+  const source = await syntheticModel('Qwen2MoeForCausalLM', config);
+  const tokens = text(5, 16);
+  const { summaries } = await measureModel(kernels, source, tokens, { store: memoryStore(), seed: SEED });
+  const { blocks } = expertReach(summaries)!;
+  const counted = await countTokens(kernels, source, tokens);
+  assert.deepEqual(
+    counted.map((block) => block.tokens),
+    [...blocks].sort((a, b) => (a.tensor < b.tensor ? -1 : 1)).map((block) => block.tokens),
+  );
+});
+
+test('more text is read where it reaches more experts, and only there', async () => {
+  const block = (...tokens: number[]) => [{ tensor: 'w', tokens: tokens.map((n): [number, number] => [n, n]) }];
+  const few = { ...text(2, 8), more: () => text(4, 8) };
+  const chosen = async (before: number[], after: number[], batch: TokenBatch = few): Promise<number> => {
+    const count = async ({ sequences }: TokenBatch) => (sequences === 2 ? block(...before) : block(...after));
+    return (await enoughText(batch, count)).sequences;
+  };
+  assert.equal(await chosen([0, 100], [HARDLY_REACHED, 200]), 4);
+  assert.equal(await chosen([0, 100], [0, 200]), 2, 'an expert that nothing reaches');
+  assert.equal(await chosen([100, 100], [200, 200]), 2, 'all are reached');
+  assert.equal(await chosen([0, 100], [HARDLY_REACHED, 200], text(2, 8)), 2, 'there is no more');
+});
+
+test('what was hardly reached is told with its tokens', () => {
+  const summary = (tensor: string, index: number, tokens: [number, number]) => {
+    return { kind: 'w', expert: { tensor, index, tokens } };
+  };
+  const some = expertReach([summary('a', 0, [90, 80]), summary('a', 1, [3, 60]), summary('b', 0, [0, 0])])!;
+  assert.deepEqual(
+    some.hardly.map(({ tensor, index }) => [tensor, index]),
+    [
+      ['a', 1],
+      ['b', 0],
+    ],
+  );
+  assert.match(expertLine(some, 512), /^2 of 3 got fewer than 16 tokens .*0 to 170 of 512 tokens/);
+  assert.match(expertDetails(some)[0], /experts of a: 170, 63 \(average/);
+  assert.equal(expertLine(expertReach([summary('a', 0, [90, 80])])!, 512), 'each of 1 got 170 to 170 of 512 tokens');
+  assert.equal(expertReach([]), undefined);
 });

@@ -215,6 +215,8 @@ export const formulas: Readonly<Record<string, (facts: Facts) => number | undefi
   }),
   'kl-kronecker': linear((facts) => kronecker(pricing(facts), facts.delta)),
   'output-error': (facts) => relativeError(facts, 0),
+  // Every token gets a dense matrix, with weight 1.
+  'mc-moe': (facts) => relativeError(facts, 0),
   mixdq: (facts) => {
     const isWhere = (role: string) => role === 'attn_q' || role === 'attn_k';
     const family = [...facts.all.values()].filter(({ role }) => isWhere(role) === isWhere(facts.role));

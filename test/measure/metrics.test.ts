@@ -202,9 +202,8 @@ test('interrupted scoring goes on where it stopped and gives the same scores', a
   assert.equal(interrupted, 4);
 });
 
-test('names are unique; what is unknown or not for dense models is one clear line', () => {
+test('names are unique; what is unknown is one clear line', () => {
   assert.equal(new Set(metrics.map(({ name }) => name)).size, metrics.length);
   assert.equal(metricsNamed(['kl'])[0].name, 'kl-kronecker');
   assert.throws(() => metricsNamed(['nonsense']), /metric nonsense is not known; expected some of kl, weight-mse/);
-  assert.throws(() => metricsNamed(['mc-moe']), /not applicable to dense models/);
 });

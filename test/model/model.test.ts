@@ -116,7 +116,7 @@ test('rejects missing, unexpected and misshapen tensors by name', async () => {
       /o_proj\.bias is not known to this architecture; config\.json does not ask for biases \(attention_bias/,
     ],
     [{ 'model.layers.1.mlp.up_proj.weight': [96, 32] }, /up_proj\.weight: shape is \[96, 32\], expected \[96, 64\]/],
-    [{ 'model.norm.weight': [64, 1] }, /model\.norm\.weight: shape is \[64, 1\], expected \[64\]/],
+    [{ 'model.norm.weight': [64, 2] }, /model\.norm\.weight: shape is \[64, 2\], expected \[64\]/],
   ];
   for (const [replaced, message] of cases) {
     await assert.rejects(

@@ -124,7 +124,7 @@ test('types compile under strict with both kinds of module resolution, declarati
     export const bytes = planned('m').then(({ plans }) => plans.map((each) => each.prediction?.fileBytes));
     const problem: Problem = { groups: [], budgets: { bytes: 1 } };
     export const names: string[] = [...formats.keys()];
-    export const plan: BitPlan = { version: 1, rounding: 'gptq', formats: {} };
+    export const plan: BitPlan = { version: 2, rounding: 'gptq', sites: {} };
     export const solved = solve(problem);\n`;
   write(folder, 'types/node.ts', use('bitbudget'));
   write(folder, 'types/browser.ts', use('bitbudget/browser'));

@@ -29,7 +29,7 @@ import { quickOptions, smallModelFile, temporaryFolder } from './support.ts';
 function counter() {
   const counts: Record<string, number> = {};
   const onProgress = ({ stage }: ProgressEvent) => {
-    if (stage !== 'checking') counts[stage] = (counts[stage] ?? 0) + 1;
+    counts[stage] = (counts[stage] ?? 0) + 1;
   };
   return { counts, onProgress };
 }
@@ -106,7 +106,7 @@ test('finished runs leave measurement and prices, no blocks; an interrupted one 
     onProgress,
   });
   await assert.rejects(interrupted, /stopped/);
-  assert.deepEqual(await steps(), ['measurement', 'prices', 'rounding']);
+  assert.deepEqual(await steps(), ['magnitudes', 'measurement', 'prices', 'rounding']);
   await quantizeModel(nodeHost, await openModel(source), {
     ...options,
     ...budget(8),
@@ -116,9 +116,10 @@ test('finished runs leave measurement and prices, no blocks; an interrupted one 
   const { counts, onProgress: count } = counter();
   await quantizeModel(nodeHost, await openModel(source), { ...options, ...budget(7), onProgress: count });
   assert.equal(counts['quantizing'], undefined, 'nothing is rounded twice');
+  assert.equal(counts['checking'], undefined, 'no weight is read for its magnitude again');
   assert.deepEqual(
     (await steps()).filter((step) => step !== 'speed'),
-    ['measurement', 'prices'],
+    ['magnitudes', 'measurement', 'prices'],
   );
 });
 

@@ -6,6 +6,7 @@ import { createWasmKernels } from '../../src/kernels/wasm/index.ts';
 import { roundedActivationBytes } from '../../src/kernels/wasm/packed.ts';
 import { SCRATCH_BYTES } from '../../src/kernels/wasm/team.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import { sitesOf } from '../../src/model/sites.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
@@ -32,7 +33,8 @@ function tableOf(model: Model): SensitivityTable {
 function predictedBytes(model: Model, context: number, threads: number): number {
   const table = tableOf(model);
   const { fixed, cost } = memory({ model, table, context, threads });
-  return table.tensors.reduce((sum, tensor) => sum + cost(tensor, tensor.prices[0].format), fixed);
+  const weights = sitesOf(model).filter(({ kind }) => kind === 'weight');
+  return weights.reduce((sum, site) => sum + cost([{ site, option: model.tensors.get(site.id)!.format }]), fixed);
 }
 
 /** Kernel memory at its highest while a full context runs, the threads' own scratch included. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BitbudgetError } from '../../src/core/errors.ts';
@@ -55,7 +55,7 @@ test('a size is met to within 0.5 %, never exceeded; the file is what the plan s
     assert.equal(result.plan.prediction!.status, 'optimal');
     assert.ok(result.evaluation!.kl.mean > 0 && Number.isFinite(result.evaluation!.kl.mean));
     const reopened = await openModel(output);
-    for (const [name, format] of Object.entries(result.plan.formats))
+    for (const [name, format] of Object.entries(result.plan.sites))
       assert.equal(reopened.tensors.get(name)!.format, format);
     await reopened.close();
     cases++;
@@ -73,6 +73,33 @@ test('the same job gives the same bytes; a plan saved and read gives them too', 
   const plan = readPlan(JSON.stringify(first.plan), 'plan.json');
   await run(source, join(folder, 'c.gguf'), { kind: 'plan', plan }, join(folder, 'work-a'));
   assert.equal(await sha256(join(folder, 'a.gguf')), await sha256(join(folder, 'c.gguf')));
+});
+
+test('rounding to the nearest learns importance by one pass over the text, once, and measures nothing else', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const stages: string[] = [];
+  const round = async (name: string, type: string, learns: boolean): Promise<QuantizeResult> =>
+    await quantizeModel(nodeHost, await openModel(source), {
+      output: join(folder, name),
+      target: { kind: 'plan', plan: uniformPlan(type, 'nearest') },
+      folder: join(folder, 'work'),
+      rounding: 'nearest',
+      calibration: learns ? async () => randomTokens(8, 32, 1) : undefined,
+      threads: 1,
+      onProgress: ({ stage }) => stages.push(stage),
+    });
+  const learned = await round('a.gguf', 'Q4_0', true);
+  assert.equal(learned.measurement, undefined);
+  assert.deepEqual([learned.text?.sequences, learned.text?.sequenceLength], [8, 32]);
+  assert.ok(stages.includes('measuring'));
+  const steps = new Set((await readdir(join(folder, 'work', 'v1'))).map((name) => name.split('-')[0]));
+  assert.ok(steps.has('importance') && !steps.has('measurement'), [...steps].join());
+  await round('plain.gguf', 'Q4_0', false);
+  assert.notEqual(await sha256(join(folder, 'a.gguf')), await sha256(join(folder, 'plain.gguf')));
+  stages.length = 0;
+  await round('b.gguf', 'Q5_0', true);
+  assert.ok(!stages.includes('measuring') && stages.includes('quantizing'), stages.join());
 });
 
 test('a budget below the smallest file says what can be had, and leaves no output', async (context) => {

@@ -90,12 +90,19 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
   const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
-  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0 }) => {
-    const names = Array.from({ length: experts }, (_, expert) => huggingFace!.replace('{expert}', String(expert)));
-    const one = [shape[0] / experts, ...shape.slice(1)];
-    return names.map((name) => {
-      const values = randomValues(seed, name, one).map((value) => value - addend);
-      return [name, { shape: one, values }] as const;
+  const tensors = specs.flatMap(({ huggingFace: [source], shape, experts, addend = 0, conversion, transposed }) => {
+    if (source === undefined) return [];
+    const rows = (conversion?.rows ?? shape[0] * (source.part?.of ?? 1)) / (experts ?? 1);
+    const isApart = source.name.includes('{expert}');
+    const apart = Array.from({ length: experts ?? 1 }, (_, expert) => source.name.replace('{expert}', String(expert)));
+    // Convolutions have a dimension for the channels that an output sees.
+    const isConvolution = /conv/.test(source.name) && shape.length > 1;
+    const one = isConvolution ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
+    const together = experts === undefined || isApart ? one : [experts, ...one];
+    const stored = conversion?.shape ? conversion.shape : transposed ? together.toReversed() : together;
+    return (isApart ? apart : [source.name]).map((name) => {
+      const values = randomValues(seed, name, stored).map((value) => value - addend);
+      return [name, { shape: stored, values }] as const;
     });
   });
   return memoryFile(new Map(tensors));
@@ -110,8 +117,8 @@ function randomValues(seed: number, name: string, shape: readonly number[]): Flo
   if (!values) {
     const random = new Random(seed).fork(name);
     values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    const centre = name.includes('norm') ? 1 : 0;
-    const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape[1]);
+    const centre = /norm|ln_/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
+    const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape.at(-1)!);
     for (let i = 0; i < values.length; i++) values[i] = centre + width * (2 * random.uniform() - 1);
     drawn.set(key, values);
   }

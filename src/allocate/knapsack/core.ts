@@ -1,3 +1,4 @@
+import type { Work } from '../work.ts';
 import type { ReducedGroups } from './reduce.ts';
 import type { Relaxation } from './relaxation.ts';
 
@@ -29,20 +30,15 @@ const STATE_LIMIT = 8_000_000;
 /** Plans whose losses differ by less than this share of the loss are one and the same to float64 sums. */
 const ROUNDING = 1e-12;
 
-/** @param deadline `performance.now()` value at which to stop with what is known */
-export function solveCore(
-  reduced: ReducedGroups,
-  relaxation: Relaxation,
-  start: Incumbent,
-  deadline: number,
-): CoreResult {
+/** @param work when it is spent, the search stops with what is known */
+export function solveCore(reduced: ReducedGroups, relaxation: Relaxation, start: Incumbent, work: Work): CoreResult {
   const { slack, price, base } = relaxation;
   const core = openGroups(reduced, relaxation, start.excess);
   const tolerance = ROUNDING * (start.excess + base.reduce((sum, option) => sum + Math.abs(reduced.loss[option]), 0));
   const search: Search = {
     slack,
     price,
-    deadline,
+    work,
     tolerance,
     trail: new Trail(),
     excess: start.excess,
@@ -80,7 +76,7 @@ export interface Incumbent {
 interface Search {
   readonly slack: number;
   readonly price: number;
-  readonly deadline: number;
+  readonly work: Work;
   readonly tolerance: number;
   readonly trail: Trail;
   /** Excess of the best plan known, and the trail node that ends it. */
@@ -151,7 +147,7 @@ function withLaterCosts(open: readonly OpenGroup[]): CoreGroup[] {
 
 /**
  * All states with one more group decided, in ascending weight and strictly descending loss: a merge of as many sorted
- * lists as the group has options. Undefined when the deadline or the memory limit was reached.
+ * lists as the group has options. Undefined when the work is spent or the memory limit was reached.
  */
 function expand(states: StateList, group: CoreGroup, search: Search): StateList | undefined {
   const { slack, price } = search;
@@ -164,7 +160,7 @@ function expand(states: StateList, group: CoreGroup, search: Search): StateList 
   const next = new StateList();
   let lastLoss = Infinity;
   for (let taken = 0; ; taken++) {
-    if ((taken & 0xfff) === 0xfff && (performance.now() > search.deadline || next.length > STATE_LIMIT))
+    if ((taken & 0xfff) === 0xfff && (!search.work.spend(0xfff * head.length) || next.length > STATE_LIMIT))
       return undefined;
     let pick = -1;
     let weight = Infinity;

@@ -2,7 +2,8 @@ import { type Incumbent, solveCore } from '../knapsack/core.ts';
 import { capacity, type ReducedGroups, reduceGroups } from '../knapsack/reduce.ts';
 import { hullSteps, type Relaxation, relax, type Steps } from '../knapsack/relaxation.ts';
 import type { Group, Range } from '../types.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, resourceOf, type Solver } from './types.ts';
+import { Work } from '../work.ts';
+import { type Answer, resourceOf, type Solver } from './types.ts';
 
 export const knapsack: Solver = {
   name: 'knapsack',
@@ -14,7 +15,7 @@ export const knapsack: Solver = {
   couplings: [],
   solve(problem, options) {
     const resource = resourceOf(problem);
-    return prepareKnapsack(problem.groups, resource).solve(problem.budgets[resource], options.timeLimitMs);
+    return prepareKnapsack(problem.groups, resource).solve(problem.budgets[resource], new Work(options.patience));
   },
 };
 
@@ -22,7 +23,7 @@ export const knapsack: Solver = {
 export interface PreparedKnapsack {
   readonly range: Range;
   /** Least summed loss, proven up to the rounding of float64 sums (1e-12 of the loss). Plans of equal loss are not ranked by cost. */
-  solve(budget: number, timeLimitMs?: number): Answer;
+  solve(budget: number, work?: Work): Answer;
   /** Lower bound by the linear relaxation; Infinity when no choice fits. */
   bound(budget: number): number;
   /** The relaxation's whole steps, and every later step that still fits, with that bound. */
@@ -35,8 +36,7 @@ export function prepareKnapsack(groups: readonly Group[], resource: string): Pre
   const steps = hullSteps(reduced);
   return {
     range: reduced.range,
-    solve: (budget, timeLimitMs = DEFAULT_TIME_LIMIT_MS) =>
-      solveReduced(reduced, steps, capacity(reduced, budget), performance.now() + timeLimitMs),
+    solve: (budget, work = new Work()) => solveReduced(reduced, steps, capacity(reduced, budget), work),
     bound: (budget) => relaxedLoss(reduced, relax(reduced, steps, capacity(reduced, budget))),
     round(budget) {
       const relaxation = relax(reduced, steps, capacity(reduced, budget));
@@ -46,11 +46,11 @@ export function prepareKnapsack(groups: readonly Group[], resource: string): Pre
   };
 }
 
-function solveReduced(reduced: ReducedGroups, steps: Steps, room: number, deadline: number): Answer {
+function solveReduced(reduced: ReducedGroups, steps: Steps, room: number, work: Work): Answer {
   if (room < 0) return { proven: true };
   const relaxation = relax(reduced, steps, room);
   const incumbent = fillSlack(reduced, steps, relaxation);
-  const { choice, excess, excessBound } = solveCore(reduced, relaxation, incumbent, deadline);
+  const { choice, excess, excessBound } = solveCore(reduced, relaxation, incumbent, work);
   const proven = excessBound >= excess;
   const loss = choice.reduce((sum, option) => sum + reduced.loss[option], 0);
   return {

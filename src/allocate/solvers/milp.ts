@@ -5,7 +5,8 @@ import { runHighs } from '../highs.ts';
 import { lagrangian, pricedCost } from '../lagrange.ts';
 import { fits } from '../problem.ts';
 import type { Problem } from '../types.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, type Solver } from './types.ts';
+import { Work } from '../work.ts';
+import type { Answer, Solver } from './types.ts';
 
 export const milp: Solver = {
   name: 'milp',
@@ -20,7 +21,7 @@ export const milp: Solver = {
     const flat = flatten(problem);
     const start = isSeparable(problem) ? startingPoint(flat) : undefined;
     const model = assignment(problem, flat, start && ((option) => start.mayImprove(option)));
-    return await solveProgram(problem, flat, model, start?.choice, options.timeLimitMs);
+    return await solveProgram(problem, flat, model, start?.choice, new Work(options.patience));
   },
 };
 
@@ -59,18 +60,20 @@ export async function solveProgram(
   flat: Flat,
   { program, option, lossScale, choiceOf }: Assignment,
   start: Int32Array | undefined,
-  timeLimitMs = DEFAULT_TIME_LIMIT_MS,
+  work: Work,
   nodes?: number,
 ): Promise<Answer> {
   const chosen = new Set(start);
   const from = start && isSeparable(problem) ? Array.from(option, (i) => (chosen.has(i) ? 1 : 0)) : undefined;
-  const { status, value, bound } = await runHighs(program, { timeLimitMs, nodes, start: from });
+  const result = await runHighs(program, { iterations: work.iterations, nodes, start: from });
+  const { status, value, bound, byClock } = result;
+  work.spendIterations(result.iterations);
   if (status === 'infeasible') return { proven: true };
   const scaled = bound / lossScale;
   const choice = value && choiceOf(value);
   if (choice === undefined || !withinBudgets(flat, choice))
-    return { choice: start && unflatten(flat, start), bound: scaled };
-  return { choice: unflatten(flat, choice), bound: scaled, proven: status === 'optimal' };
+    return { choice: start && unflatten(flat, start), bound: scaled, byClock };
+  return { choice: unflatten(flat, choice), bound: scaled, proven: status === 'optimal', byClock };
 }
 
 function withinBudgets(flat: Flat, choice: Int32Array): boolean {

@@ -1,5 +1,6 @@
 import { flatten } from '../flat.ts';
 import { threshold } from '../threshold.ts';
+import { Work } from '../work.ts';
 import { prepareKnapsack } from './knapsack.ts';
 import { type Answer, resourceOf, type Solver } from './types.ts';
 
@@ -19,7 +20,7 @@ export const minmax: Solver = {
       group.options.map((_, o) => o).filter((o) => group.options[o].loss <= least.loss),
     );
     const groups = problem.groups.map((group, g) => ({ ...group, options: kept[g].map((o) => group.options[o]) }));
-    const { choice } = prepareKnapsack(groups, resource).solve(problem.budgets[resource], options.timeLimitMs);
+    const { choice } = prepareKnapsack(groups, resource).solve(problem.budgets[resource], new Work(options.patience));
     return choice === undefined ? {} : { choice: Array.from(choice, (o, g) => kept[g][o]), proven: true };
   },
 };

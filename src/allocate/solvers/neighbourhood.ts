@@ -7,9 +7,10 @@ import { runHighs } from '../highs.ts';
 import { lagrangian, pricedCost } from '../lagrange.ts';
 import { lossOf } from '../objective.ts';
 import type { Problem } from '../types.ts';
+import { Work } from '../work.ts';
 import { type Bandit, type BanditKind, bandit } from './bandit.ts';
 import { solveProgram } from './milp.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, type SolveOptions, type Solver } from './types.ts';
+import type { Answer, SolveOptions, Solver } from './types.ts';
 
 /** Instances too large for one proof: bounds by relaxation, plans by many small proofs. */
 const searches = {
@@ -20,7 +21,7 @@ const searches = {
   mostOptions: 50_000,
 } as const;
 
-/** Neighbourhoods searched, unless proven or out of time before. */
+/** Neighbourhoods searched, unless the plan is proven or the work spent before. */
 const ROUNDS = 24;
 
 export const neighbourhood: Solver = {
@@ -59,13 +60,13 @@ async function searchAll(
   configurations: readonly Configuration[],
   rounds: number,
 ): Promise<Answer> {
-  const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
+  const work = new Work(options.patience);
   const flat = flatten(problem);
   const relaxed = assignment(problem, flat, undefined, true);
   const relaxation = await runHighs(relaxed.program);
   if (relaxation.status === 'infeasible') return { proven: true };
   const bound = Math.max(relaxation.bound / relaxed.lossScale, lowerBound(problem));
-  const first = await startingPlan(problem, flat, deadline);
+  const first = await startingPlan(problem, flat, work);
   if (!(first instanceof Int32Array)) return first;
   const guide = relaxation.value ? relaxed.choiceOf(relaxation.value) : first;
   const random = new Random(options.seed ?? 0);
@@ -78,8 +79,8 @@ async function searchAll(
     for (const run of runs) {
       const { least, plan } = best();
       if (least <= bound + 1e-9 * Math.abs(bound)) return { choice: unflatten(flat, plan), bound, proven: true };
-      if (performance.now() > deadline) break;
-      await run.step(round / most, deadline);
+      if (work.isSpent) break;
+      await run.step(round / most, work);
     }
   return { choice: unflatten(flat, best().plan), bound };
 }
@@ -87,13 +88,12 @@ async function searchAll(
 /** Nodes for a first plan where couplings leave no other way to one. */
 const FIRST_NODES = 50;
 
-async function startingPlan(problem: Problem, flat: Flat, deadline: number): Promise<Int32Array | Answer> {
+async function startingPlan(problem: Problem, flat: Flat, work: Work): Promise<Int32Array | Answer> {
   const priced = (problem.couplings ?? []).length === 0 ? pricedPlan(flat, lagrangian(flat)) : undefined;
   if (priced) return priced;
-  const time = Math.max(1, deadline - performance.now());
   const program = assignment(problem, flat);
-  const some = await solveProgram(problem, flat, program, undefined, time, FIRST_NODES);
-  const answer = some.choice || some.proven ? some : await solveProgram(problem, flat, program, undefined, time);
+  const some = await solveProgram(problem, flat, program, undefined, work, FIRST_NODES);
+  const answer = some.choice || some.proven ? some : await solveProgram(problem, flat, program, undefined, work);
   return answer.choice ? Int32Array.from(answer.choice, (o, g) => flat.start[g] + o) : answer;
 }
 
@@ -104,9 +104,8 @@ const DESTROYS: readonly Destroy[] = ['mutation', 'relaxation', 'contested', 'cr
 const SHARES = [0.15, 0.3, 0.5];
 const ARMS = DESTROYS.flatMap((destroy) => SHARES.map((share) => ({ destroy, share })));
 
-/** Nodes and milliseconds that one neighbourhood is worth. */
+/** Nodes that one neighbourhood is worth. */
 const NODES = 200;
-const MOST_MS = 3000;
 
 class Search {
   plan: Int32Array;
@@ -145,14 +144,13 @@ class Search {
   }
 
   /** Searches one neighbourhood. @param progress 0 to 1, for the rule of acceptance */
-  async step(progress: number, deadline: number): Promise<void> {
+  async step(progress: number, work: Work): Promise<void> {
     const arm = this.#bandit.choose();
     const free = this.#free(ARMS[arm].destroy, ARMS[arm].share);
     const kept = new Set(this.#now);
     const groupOf = groupIndex(this.#flat);
     const model = assignment(this.#problem, this.#flat, (option) => kept.has(option) || free.has(groupOf[option]));
-    const time = Math.max(1, Math.min(MOST_MS, deadline - performance.now()));
-    const { choice } = await solveProgram(this.#problem, this.#flat, model, this.#now, time, NODES);
+    const { choice } = await solveProgram(this.#problem, this.#flat, model, this.#now, work, NODES);
     if (choice === undefined) return this.#bandit.reward(arm, 0);
     const plan = Int32Array.from(choice, (o, g) => this.#flat.start[g] + o);
     this.#bandit.reward(arm, this.#consider(plan, this.#lossOf(plan), progress));

@@ -1,6 +1,7 @@
 import type { Group, Problem } from '../types.ts';
+import { RELAXATION_STEPS, Work } from '../work.ts';
 import { type PreparedKnapsack, prepareKnapsack } from './knapsack.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, resourceOf, type Solver } from './types.ts';
+import { type Answer, resourceOf, type Solver } from './types.ts';
 
 /**
  * Which few formats, integer or floating point, a model should be stored in: ids are added one by one, the one that
@@ -16,18 +17,21 @@ export const palette: Solver = {
   couplings: ['palette'],
   needs: 'palette',
   solve(problem, options): Answer {
-    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
+    const work = new Work(options.patience);
+    const size = problem.groups.reduce((sum, group) => sum + group.options.length, 0);
     const most = Math.min(
       ...(problem.couplings ?? []).map((coupling) => (coupling.kind === 'palette' ? coupling.most : Infinity)),
     );
     const ids = [...new Set(problem.groups.flatMap(({ options: all }) => all.map(({ id }) => id)))].sort();
     // A group without a choice takes its id whatever the palette is.
     const forced = problem.groups.flatMap(({ options: all }) => (all.length === 1 ? [all[0].id] : []));
-    const value = (chosen: readonly string[]): number =>
-      restricted(problem, chosen)?.knapsack.bound(budgetOf(problem)) ?? Infinity;
-    const chosen = exchange(add([...new Set(forced)], most, ids, value), ids, value, deadline);
+    const value = (chosen: readonly string[]): number => {
+      work.spend(RELAXATION_STEPS * size);
+      return restricted(problem, chosen)?.knapsack.bound(budgetOf(problem)) ?? Infinity;
+    };
+    const chosen = exchange(add([...new Set(forced)], most, ids, value), ids, value, work);
     const best = restricted(problem, chosen);
-    const { choice } = best?.knapsack.solve(budgetOf(problem), options.timeLimitMs) ?? {};
+    const { choice } = best?.knapsack.solve(budgetOf(problem), work) ?? {};
     return choice === undefined ? {} : { choice: Array.from(choice, (o, g) => best!.kept[g][o]) };
   },
 };
@@ -52,10 +56,10 @@ function exchange(
   chosen: string[],
   ids: readonly string[],
   value: (chosen: readonly string[]) => number,
-  deadline: number,
+  work: Work,
 ): string[] {
   let least = value(chosen);
-  for (let improved = true; improved && performance.now() < deadline; ) {
+  for (let improved = true; improved && !work.isSpent; ) {
     improved = false;
     for (const out of [...chosen])
       for (const id of ids) {

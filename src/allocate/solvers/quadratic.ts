@@ -2,8 +2,9 @@ import { squaredNorm, withoutOwnEffects } from '../bound.ts';
 import { lossOf } from '../objective.ts';
 import { type Neighbour, PairSearch } from '../pairs.ts';
 import type { Group, Problem } from '../types.ts';
+import { RELAXATION_STEPS, Work } from '../work.ts';
 import { prepareKnapsack } from './knapsack.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, resourceOf, type Solver } from './types.ts';
+import { type Answer, resourceOf, type Solver } from './types.ts';
 
 /** Steps of Frank and Wolfe: each costs one knapsack. */
 const STEPS = 60;
@@ -26,10 +27,10 @@ export const quadratic: Solver = {
   couplings: [],
   mostOptions: 50_000,
   solve(problem, options): Answer {
-    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
-    const relaxed = frankWolfe(problem, deadline);
+    const work = new Work(options.patience);
+    const relaxed = frankWolfe(problem, work);
     if (relaxed === undefined) return {};
-    const choice = new PairSearch(problem, relaxed.choice).run(deadline);
+    const choice = new PairSearch(problem, relaxed.choice).run(work);
     const loss = lossOf(problem, choice);
     return { choice, bound: relaxed.bound, proven: loss - relaxed.bound <= CLOSED * Math.abs(loss) };
   },
@@ -40,15 +41,17 @@ interface Relaxed extends Neighbour {
 }
 
 /** Only the fractional plan's summed effect is kept: slopes and the step's length need nothing else. */
-function frankWolfe(problem: Problem, deadline: number): Relaxed | undefined {
+function frankWolfe(problem: Problem, work: Work): Relaxed | undefined {
   const resource = resourceOf(problem);
   const groups = withoutOwnEffects(problem.groups);
   let sum = new Float64Array(groups[0]?.options[0]?.effect?.length ?? 0);
   let linear = 0;
   let best: Relaxed | undefined;
   let bound = -Infinity;
-  for (let step = 0; step < STEPS && performance.now() < deadline; step++) {
-    const knapsack = prepareKnapsack(withSlopes(groups, sum), resource).solve(problem.budgets[resource]);
+  const options = groups.reduce((total, group) => total + group.options.length, 0);
+  for (let step = 0; step < STEPS && !work.isSpent; step++) {
+    work.spend(RELAXATION_STEPS * options);
+    const knapsack = prepareKnapsack(withSlopes(groups, sum), resource).solve(problem.budgets[resource], work);
     const { choice } = knapsack;
     if (choice === undefined) return undefined;
     bound = Math.max(bound, (knapsack.bound ?? -Infinity) - 0.5 * squaredNorm(sum));

@@ -1,8 +1,11 @@
 import type { Coupling, Objective, Problem } from '../types.ts';
 
 export interface SolveOptions {
-  /** Milliseconds after which the best plan known is returned with its gap. Default 10,000. */
-  readonly timeLimitMs?: number;
+  /**
+   * Work after which the best plan known is returned with its gap, as a multiple of what solvers do by default: some ten
+   * seconds of a free core. It is counted, not timed. Default 1.
+   */
+  readonly patience?: number;
   /** Seed of every random draw. Default 0. */
   readonly seed?: number;
   /**
@@ -22,6 +25,8 @@ export interface Answer {
   readonly bound?: number;
   /** The choice is proven best, or, without a choice, none is proven to exist. */
   readonly proven?: boolean;
+  /** The clock ended the search, not the work: another machine may find another plan. */
+  readonly byClock?: boolean;
 }
 
 /** One way to solve: one file, one entry of the table. */
@@ -47,8 +52,6 @@ export interface Solver {
   /** @param problem valid, every group has options, and each budget alone can be met */
   solve(problem: Problem, options: SolveOptions): Answer | Promise<Answer>;
 }
-
-export const DEFAULT_TIME_LIMIT_MS = 10_000;
 
 /** The one resource of solvers that take one budget. */
 export function resourceOf(problem: Problem): string {

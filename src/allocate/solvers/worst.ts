@@ -1,7 +1,8 @@
 import { lossOf } from '../objective.ts';
 import type { Group, Problem } from '../types.ts';
+import { RELAXATION_STEPS, Work } from '../work.ts';
 import { prepareKnapsack } from './knapsack.ts';
-import { type Answer, DEFAULT_TIME_LIMIT_MS, resourceOf, type Solver } from './types.ts';
+import { type Answer, resourceOf, type Solver } from './types.ts';
 
 /**
  * The sum of the k largest losses is the least of k·q + Σ (loss − q)⁺ over q, reached at a loss that occurs. For one q
@@ -18,9 +19,7 @@ export const worst: Solver = {
   couplings: [],
   mostOptions: 50_000,
   solve(problem, options): Answer {
-    const deadline = performance.now() + (options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS);
-    const search = new Search(problem, deadline);
-    return search.run();
+    return new Search(problem, new Work(options.patience)).run();
   },
 };
 
@@ -33,22 +32,25 @@ interface Interval {
 
 class Search {
   readonly #problem: Problem;
-  readonly #deadline: number;
+  readonly #work: Work;
   readonly #budget: number;
   readonly #resource: string;
   readonly #count: number;
+  /** Of all groups together. */
+  readonly #options: number;
   /** Losses that occur, ascending. */
   readonly #values: Float64Array;
   #best: ArrayLike<number> | undefined;
   #loss = Infinity;
 
-  constructor(problem: Problem, deadline: number) {
+  constructor(problem: Problem, work: Work) {
     this.#problem = problem;
-    this.#deadline = deadline;
+    this.#work = work;
     this.#resource = resourceOf(problem);
     this.#budget = problem.budgets[this.#resource];
     const count = problem.objective?.kind === 'worst' ? problem.objective.count : 1;
     this.#count = Math.min(count, problem.groups.length);
+    this.#options = problem.groups.reduce((sum, { options }) => sum + options.length, 0);
     this.#values = Float64Array.from(
       new Set(problem.groups.flatMap(({ options }) => options.map(({ loss }) => loss))),
     ).sort();
@@ -60,14 +62,14 @@ class Search {
     let bound = Infinity;
     while (open.length > 0) {
       open.sort((a, b) => b.bound - a.bound);
-      if (performance.now() > this.#deadline) {
+      if (this.#work.isSpent) {
         bound = open[open.length - 1].bound;
         break;
       }
       const next = open.pop()!;
       if (next.bound >= this.#loss * (1 - 1e-12)) break;
       if (next.from === next.to) {
-        const { choice } = this.#knapsack(next.from).solve(this.#budget, this.#deadline - performance.now());
+        const { choice } = this.#knapsack(next.from).solve(this.#budget, this.#work);
         if (choice) this.#offer(choice);
         continue;
       }
@@ -89,6 +91,7 @@ class Search {
   /** Losses beyond q = `values[index]`. */
   #knapsack(index: number) {
     const q = this.#values[index];
+    this.#work.spend(RELAXATION_STEPS * this.#options);
     const groups = this.#problem.groups.map(
       (group): Group => ({
         ...group,

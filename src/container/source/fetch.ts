@@ -18,7 +18,10 @@ export async function fetchSource(url: string, work: WorkOptions = {}): Promise<
 export function fetchFolder(baseUrl: string, work: WorkOptions = {}): SourceFolder {
   return {
     name: baseUrl,
-    open: (fileName) => fetchIfThere(new URL(encodeURIComponent(fileName), baseUrl).href, work),
+    open: (fileName) => {
+      const path = fileName.split('/').map(encodeURIComponent).join('/');
+      return fetchIfThere(new URL(path, baseUrl).href, work);
+    },
   };
 }
 

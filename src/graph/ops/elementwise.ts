@@ -1,7 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import type { Builder, Op, ValueId } from '../types.ts';
 import { numberOf, once, requireSame, shareOf, textOf } from './checks.ts';
-import { einsumOf, filledLike, onRows, plus, shapeIn, shifted, times } from './primitives/algebra.ts';
+import { einsumOf, filledLike, onRows, plus, shapeIn, shifted, sigmoid, times } from './primitives/algebra.ts';
 
 /** a + b, into the memory of a. */
 export const add: Op = {
@@ -52,7 +52,25 @@ export const scale: Op = {
   vjp: (node, [dy], build) => [(addend) => shareOf(build, build.node('scale', [dy!], node.attributes))(addend)],
 };
 
-/** activation(gate) · up. `activation`: `silu` | `gelu` (tanh form). @see Shazeer, "GLU variants improve transformer" (2020) */
+/** a · b, number by number. */
+export const multiply: Op = {
+  name: 'multiply',
+  infer: ([a, b]) => {
+    requireSame('multiply', a, b);
+    return [{ type: 'f32', shape: a!.shape }];
+  },
+  lower: ({ inputs: [a, b], outputs: [y] }) => [
+    { kernel: 'multiply', operands: [a!, b!, y], sizes: {}, attributes: {} },
+  ],
+  expand: ({ inputs: [a, b] }, build) => [times(build, [a!, b!])],
+  vjp: ({ inputs: [a, b] }, [dy], build) =>
+    [b, a].map((other) => (addend) => shareOf(build, build.node('multiply', [dy!, other]))(addend)),
+};
+
+/**
+ * activation(gate) · up. `activation`: `silu` | `gelu` (tanh form) | `geluErf`, or `clamped`: g·σ(1.702·g)·(u + 1), g = min(gate, 7),
+ * u = up between −7 and 7. @see Shazeer, "GLU variants improve transformer" (2020); OpenAI, gpt-oss (2025)
+ */
 export const gated: Op = {
   name: 'gated',
   infer: ([gate, up], attributes) => {
@@ -63,9 +81,11 @@ export const gated: Op = {
   lower: ({ inputs: [gate, up], outputs: [y], attributes: { activation } }) => [
     { kernel: 'gated', operands: [gate!, up!, y], sizes: {}, attributes: { activation } },
   ],
-  expand: ({ inputs: [gate, up], attributes }, build) => [
-    times(build, [activated(build, textOf(attributes, 'activation'), gate!), up!]),
-  ],
+  expand: ({ inputs: [gate, up], attributes }, build) => {
+    const activation = textOf(attributes, 'activation');
+    if (activation === 'clamped') return [clamped(build, gate!, up!)];
+    return [times(build, [activated(build, activation, gate!), up!])];
+  },
   vjp: (node, [dy], build) => {
     const gradients = once(() => build.nodes('gatedBackward', [...node.inputs, dy!], node.attributes));
     return [0, 1].map((i) => (addend) => shareOf(build, gradients()[i])(addend));
@@ -86,7 +106,7 @@ export const gatedBackward: Op = {
   ],
 };
 
-/** activation(x): `silu` | `gelu` | `relu` | `sigmoid` | `tanh`. */
+/** activation(x): `silu` | `gelu` (tanh form) | `geluErf` | `relu` | `sigmoid` | `tanh` | `relu2` | `softplus`. */
 export const activate: Op = {
   name: 'activate',
   infer: ([x], attributes) => {
@@ -117,20 +137,50 @@ function activated(build: Builder, activation: string, x: ValueId): ValueId {
       return times(build, [x, sigmoid(build, x)]);
     case 'gelu':
       return times(build, [x, shifted(build, build.node('tanh', [geluArgument(build, x)]), 1)], 0.5);
+    case 'geluErf':
+      return times(build, [x, shifted(build, build.node('erf', [times(build, [x], Math.SQRT1_2)]), 1)], 0.5);
     case 'relu':
-      return build.node('where', [x, x, filledLike(build, x, 0)]);
+      return positive(build, x);
     case 'sigmoid':
       return sigmoid(build, x);
     case 'tanh':
       return build.node('tanh', [x]);
+    case 'relu2':
+      return times(build, [x, positive(build, x)]);
+    case 'softplus':
+      return softplus(build, x);
     default:
-      throw new FormatError(`activation ${activation} is not known, expected silu, gelu, relu, sigmoid or tanh`);
+      throw new FormatError(
+        `activation ${activation} is not known, expected silu, gelu, geluErf, relu, sigmoid, tanh, relu2 or softplus`,
+      );
   }
 }
 
-/** (1 + tanh(x/2)) / 2, which overflows nowhere. */
-function sigmoid(build: Builder, x: ValueId): ValueId {
-  return times(build, [shifted(build, build.node('tanh', [times(build, [x], 0.5)]), 1)], 0.5);
+/** Of the clamped gate. */
+const [STEEP, CLAMP] = [1.702, 7];
+
+/** g·σ(1.702·g)·(u + 1). */
+function clamped(build: Builder, gate: ValueId, up: ValueId): ValueId {
+  const below = (x: ValueId): ValueId => {
+    const most = filledLike(build, x, CLAMP);
+    return build.node('where', [shifted(build, x, -CLAMP), most, x]);
+  };
+  const negated = (x: ValueId): ValueId => times(build, [x], -1);
+  const g = below(gate);
+  const u = negated(below(negated(below(up))));
+  return times(build, [g, sigmoid(build, times(build, [g], STEEP)), shifted(build, u, 1)]);
+}
+
+/** max(0, x) */
+function positive(build: Builder, x: ValueId): ValueId {
+  return build.node('where', [x, x, filledLike(build, x, 0)]);
+}
+
+/** log(1 + eˣ) as max(x, 0) + log(1 + e^−|x|), which overflows nowhere. */
+function softplus(build: Builder, x: ValueId): ValueId {
+  const above = positive(build, x);
+  const small = build.node('exp', [plus(build, x, times(build, [above], -2))]);
+  return plus(build, above, build.node('log', [shifted(build, small, 1)]));
 }
 
 /** √(2/π) · (x + 0.044715·x³). @see Hendrycks and Gimpel, "Gaussian error linear units" (2016) */

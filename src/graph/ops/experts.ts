@@ -1,68 +1,13 @@
 import { FormatError } from '../../core/errors.ts';
 import { timesSize } from '../../kernels/program.ts';
-import type { Call, Op } from '../types.ts';
+import type { Builder, Call, Op, ValueId } from '../types.ts';
 import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
-import { einsumOf, minus, powerOf, reshaped, shapeIn, softmax } from './primitives/algebra.ts';
+import { einsumOf, minus, reshaped, shapeIn } from './primitives/algebra.ts';
 
 /*
- * A mixture of experts is ops in a row: route → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
+ * A mixture of experts is ops in a row: route (route.ts) → dispatch → gatherSlots → groupedLinear … → combine. A slot is one of the
  * k choices of one token; between dispatch and combine, rows stand in the order of their experts.
  */
-
-/**
- * The k experts of each token: inputs logits [tokens, experts]; outputs ids [tokens·k] and weights [tokens·k], the
- * probabilities of a softmax over all experts, divided by their sum where `normalize`.
- * @see Shazeer et al., "Outrageously large neural networks" (2017), section 2.1; Fedus et al. (2021)
- */
-export const route: Op = {
-  name: 'route',
-  infer: ([logits], attributes) => {
-    const { rows } = matrixOf('route', logits);
-    const slots = timesSize(rows, numberOf(attributes, 'k'));
-    return [
-      { type: 'i32', shape: [slots] },
-      { type: 'f32', shape: [slots] },
-    ];
-  },
-  lower: ({ inputs: [logits], outputs: [ids, weights], attributes }, lowering) => [
-    {
-      kernel: 'route',
-      operands: [logits!, ids, weights],
-      sizes: { experts: matrixOf('route', lowering.typeOf(logits!)).width },
-      attributes,
-    },
-  ],
-  expand: ({ inputs: [logits], attributes }, build) => {
-    const [[tokens, experts], k] = [shapeIn(build, logits!), numberOf(attributes, 'k')];
-    const ids = build.node('topK', [logits], { k });
-    // Row e of the identity picks expert e.
-    const identity = build.constant({ kind: 'band', before: 0, after: 0 }, [experts, experts]);
-    const picks = reshaped(build, build.node('gather', [ids, identity]), [tokens, k, experts]);
-    const picked = einsumOf(build, 'tke,te->tk', [picks, softmax(build, logits!)]);
-    if (attributes.normalize !== true) return [ids, reshaped(build, picked, [tokens * k])];
-    const inverse = powerOf(build, einsumOf(build, 'tk->t', [picked]), -1);
-    return [ids, reshaped(build, einsumOf(build, 'tk,t->tk', [picked, inverse]), [tokens * k])];
-  },
-  vjp: ({ inputs: [logits], outputs: [ids], attributes }, [, dWeights], build) => [
-    dWeights === undefined
-      ? null
-      : (addend) => shareOf(build, build.node('routeBackward', [logits, ids, dWeights], attributes))(addend),
-  ],
-};
-
-/** Gradient at the logits of `route`; the choice itself has none. */
-export const routeBackward: Op = {
-  name: 'routeBackward',
-  infer: ([logits]) => [{ type: 'f32', shape: logits!.shape }],
-  lower: ({ inputs: [logits, ids, dWeights], outputs: [dLogits], attributes }, lowering) => [
-    {
-      kernel: 'routeBackward',
-      operands: [logits!, ids!, dWeights!, dLogits],
-      sizes: { experts: matrixOf('routeBackward', lowering.typeOf(logits!)).width },
-      attributes,
-    },
-  ],
-};
 
 /** Slots in the order of their experts: input ids; outputs order [slots] and offsets [experts + 1] into it. */
 export const dispatch: Op = {
@@ -143,15 +88,8 @@ export const groupedLinear: Op = {
   },
   expand: ({ inputs: [x, w, offsets] }, build) => {
     const [[rows, k], [all], [ends]] = [x!, w!, offsets!].map((id) => shapeIn(build, id));
-    const experts = ends - 1;
-    // begun[e, i]: row i is not before expert e; its own is the last that has begun.
-    const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
-    const begun = build.node('gather', [offsets, later]);
-    const [from, next] = [0, 1].map((start) =>
-      build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
-    );
-    const weights = reshaped(build, w!, [experts, all / experts, k]);
-    return [einsumOf(build, 'er,rk,enk->rn', [minus(build, from, next), x!, weights])];
+    const weights = reshaped(build, w!, [ends - 1, all / (ends - 1), k]);
+    return [einsumOf(build, 'er,rk,enk->rn', [ownRows(build, offsets!, rows), x!, weights])];
   },
   vjp: ({ inputs: [x, w, offsets] }, [dy], build) => [
     (addend) => shareOf(build, build.node('groupedTransposed', [dy!, w, offsets]))(addend),
@@ -159,6 +97,18 @@ export const groupedLinear: Op = {
     null,
   ],
 };
+
+/** 1 where a row is an expert's, else 0: [experts, rows]. */
+export function ownRows(build: Builder, offsets: ValueId, rows: number): ValueId {
+  const experts = shapeIn(build, offsets)[0] - 1;
+  // begun[e, i]: row i is not before expert e; its own is the last that has begun.
+  const later = build.constant({ kind: 'band', before: 0, after: null }, [rows + 1, rows]);
+  const begun = build.node('gather', [offsets, later]);
+  const [from, next] = [0, 1].map((start) =>
+    build.node('slice', [begun], { starts: [start, 0], steps: [1, 1], sizes: [experts, rows] }),
+  );
+  return minus(build, from, next);
+}
 
 /** Gradient of `groupedLinear` at its weight [experts·n, k]: each expert's dyᵀ · x over its own rows. */
 export const groupedWeightGradient: Op = {

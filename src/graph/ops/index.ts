@@ -4,7 +4,20 @@ import { attention, attentionBackward } from './attention.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batchNorm.ts';
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
-import { activate, activateBackward, add, addBias, gated, gatedBackward, scale, sumRows } from './elementwise.ts';
+import { center } from './center.ts';
+import { columns, columnsPlaced } from './columns.ts';
+import {
+  activate,
+  activateBackward,
+  add,
+  addBias,
+  gated,
+  gatedBackward,
+  multiply,
+  scale,
+  sumRows,
+} from './elementwise.ts';
+import { endRows, endRowsBackward } from './endRows.ts';
 import {
   combine,
   combineBackward,
@@ -14,13 +27,14 @@ import {
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
-  route,
-  routeBackward,
   scaleRows,
   scaleRowsBackward,
 } from './experts.ts';
+import { groupedBias, groupedSumRows } from './groupedBias.ts';
+import { headColumns, headRows } from './heads.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
+import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
 import { maximum, topK, where } from './primitives/choice.ts';
 import { einsum } from './primitives/einsum.ts';
 import { erf, exp, log, power, round, tanh } from './primitives/functions.ts';
@@ -28,7 +42,11 @@ import { gather, scatterAdd } from './primitives/gather.ts';
 import { place, reshape, slice } from './primitives/layout.ts';
 import { rmsNorm, rmsNormBackward, rmsNormGainGradient } from './rmsNorm.ts';
 import { rope } from './rope.ts';
+import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
+import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { keepSlots, slotsOfExperts } from './slots.ts';
+import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
 import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
 
 /** Every op, once. */
@@ -46,7 +64,17 @@ export const ops: readonly Op[] = [
   cache,
   attention,
   attentionBackward,
+  shortConv,
+  shortConvBackward,
+  shortConvWeightGradient,
+  linearAttention,
+  linearAttentionBackward,
+  split,
+  join,
+  scaleColumns,
+  scaleColumnsGradient,
   add,
+  multiply,
   addBias,
   sumRows,
   scale,
@@ -56,12 +84,18 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  groupedBias,
+  groupedSumRows,
+  headRows,
+  headColumns,
   combine,
   combineBackward,
   scaleRows,
@@ -74,6 +108,11 @@ export const ops: readonly Op[] = [
   patchesTransposed,
   meanRows,
   meanRowsBackward,
+  endRows,
+  endRowsBackward,
+  center,
+  columns,
+  columnsPlaced,
   sampledScore,
   probabilitySquares,
   gram,

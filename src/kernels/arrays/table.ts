@@ -1,10 +1,15 @@
 import { decodeRows, encodeRows, format, rowBytes } from '../../numeric/table.ts';
+import type { RouteShape } from '../contract/experts.ts';
 import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape } from '../contract.ts';
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
+import { headBindings } from './heads.ts';
 import { primitiveBindings } from './primitives.ts';
-import { probabilitySquares } from './sums.ts';
+import { sequenceBindings } from './sequences.ts';
+import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
+import { probabilitySquares, scaleColumnsGradient, sumRows } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
 function asPacked(view: View, columns: number): PackedMatrix {
@@ -16,6 +21,8 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...headBindings,
+  ...sequenceBindings,
 
   copy:
     ({ views: [from, to] }) =>
@@ -74,22 +81,48 @@ export const bindings: Readonly<Record<string, Bind>> = {
       f32(out).set(sums);
     },
 
+  center: ({ kernels, views: [x, y], sizes: { n } }) => {
+    const [a, b] = [f32(x), f32(y)];
+    return () => kernels.center(a, b, n);
+  },
+  columns:
+    ({ views: [x, y], sizes: { width }, attributes }) =>
+    () =>
+      takeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
+  columnsPlaced:
+    ({ views: [x, y], sizes: { width }, attributes }) =>
+    () =>
+      placeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
+  endRows:
+    ({ views: [x, y], sizes: { columns }, attributes: { last } }) =>
+    ({ sequences, length }) =>
+      takeColumns(f32(x), f32(y), length * columns, { ...endOf(last, length, columns), rows: sequences }),
+  endRowsBackward:
+    ({ views: [dy, dx], sizes: { columns }, attributes: { last } }) =>
+    ({ sequences, length }) =>
+      placeColumns(f32(dy), f32(dx), length * columns, { ...endOf(last, length, columns), rows: sequences }),
+
   rope: ({ kernels, views: [x, positions, table], attributes }) => {
     const [a, b, c] = [f32(x), i32(positions), f32(table)];
     const shape = attributes as unknown as RopeShape;
     return () => kernels.rope(a, b, c, shape, attributes.inverse === true);
   },
-  attention: ({ kernels, views: [q, k, v, out], attributes }) => {
+  attention: ({ kernels, views: [q, k, v, out, sinks], attributes }) => {
     const views = [f32(q), f32(k), f32(v), f32(out)] as const;
+    const scores = sinks === undefined ? undefined : f32(sinks);
     const shape = attentionOptions(attributes);
     return ({ sequences, length, past = 0 }) =>
-      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length });
+      kernels.attention(...views, { ...shape, sequences, length, past, capacity: past + length }, scores);
   },
   attentionBackward: ({ kernels, views, attributes }) => {
     const [q, k, v, dOut, dq, dk, dv] = views.map(f32);
+    const [, , , , , , , values, gradient] = views;
+    const sinks = values === undefined ? undefined : { values: f32(values), gradient: f32(gradient) };
     const shape = attentionOptions(attributes);
-    return ({ sequences, length }) =>
-      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, sequences, length, past: 0, capacity: length });
+    return ({ sequences, length }) => {
+      const sizes = { sequences, length, past: 0, capacity: length };
+      kernels.attentionBackward(q, k, v, dOut, dq, dk, dv, { ...shape, ...sizes }, sinks);
+    };
   },
 
   appendRows:
@@ -130,16 +163,24 @@ export const bindings: Readonly<Record<string, Bind>> = {
   },
   sumRows:
     ({ views: [x, y] }) =>
-    () => {
-      const n = f32(y).length;
-      const sums = new Float64Array(n);
-      for (let at = 0; at < f32(x).length; ) for (let i = 0; i < n; i++, at++) sums[i] += f32(x)[at];
-      f32(y).set(sums);
-    },
+    () =>
+      sumRows(f32(x), f32(y)),
   scale:
     ({ kernels, views: [y], attributes: { factor } }) =>
     () =>
       kernels.scale(f32(y), factor as number, f32(y)),
+  multiply: ({ kernels, views }) => {
+    const [a, b, y] = views.map(f32);
+    return () => kernels.multiply(a, b, y);
+  },
+  scaleColumns: ({ kernels, views, sizes: { columns } }) => {
+    const [x, s, y] = views.map(f32);
+    return () => kernels.scaleColumns(x, s, y, columns);
+  },
+  scaleColumnsGradient:
+    ({ views: [x, dy, ds], sizes: { columns } }) =>
+    () =>
+      scaleColumnsGradient(f32(x), f32(dy), f32(ds), columns),
   scaleRows:
     ({ kernels, views: [x, s, y] }) =>
     () =>
@@ -167,15 +208,30 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.activateBackward(f32(x), f32(dy), f32(dx), attributes.activation as Activation),
 
   route:
-    ({ kernels, views: [logits, ids, weights], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, bias, ids, weights], attributes }) =>
     () =>
-      kernels.route(f32(logits), experts, k as number, normalize === true, i32(ids), f32(weights)),
+      kernels.route(f32(logits), bias && f32(bias), attributes as unknown as RouteShape, i32(ids), f32(weights)),
   routeBackward:
-    ({ kernels, views: [logits, ids, dWeights, dLogits], sizes: { experts }, attributes: { k, normalize } }) =>
+    ({ kernels, views: [logits, ids, dWeights, dLogits], attributes }) =>
     () =>
       kernels.routeBackward(
-        ...([f32(logits), i32(ids), experts, k as number, normalize === true, f32(dWeights), f32(dLogits)] as const),
+        ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
+  keepSlots: ({ views: [ids, weights, scores, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as SlotRule;
+    return () =>
+      keepSlots([i32(ids), f32(weights), scores && f32(scores)], [i32(keptIds), f32(keptWeights)], {
+        ...rule,
+        normalize: attributes.normalize === true,
+      });
+  },
+  slotsOfExperts:
+    ({ views: [ids, weights, ownIds, ownWeights], attributes: { from, count } }) =>
+    () =>
+      slotsOfExperts([i32(ids), f32(weights)], [i32(ownIds), f32(ownWeights)], {
+        from: from as number,
+        count: count as number,
+      }),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
     () =>
@@ -205,6 +261,23 @@ export const bindings: Readonly<Record<string, Bind>> = {
         const own = [from.subarray(first * m, end * m), by.subarray(first * n, end * n)];
         kernels.matmulTN(own[0], own[1], to.subarray(e * m * n, (e + 1) * m * n), m, n, end - first);
       }
+    },
+  groupedBias:
+    ({ kernels, views: [y, bias, offsets] }) =>
+    () => {
+      const [rows, biases, bounds] = [f32(y), f32(bias), i32(offsets)];
+      const n = biases.length / (bounds.length - 1);
+      for (let e = 0; e + 1 < bounds.length; e++)
+        if (bounds[e] < bounds[e + 1] && n > 0)
+          kernels.addBias(rows.subarray(bounds[e] * n, bounds[e + 1] * n), biases.subarray(e * n, (e + 1) * n));
+    },
+  groupedSumRows:
+    ({ views: [dy, offsets, sums] }) =>
+    () => {
+      const [rows, bounds] = [f32(dy), i32(offsets)];
+      const n = f32(sums).length / (bounds.length - 1);
+      for (let e = 0; e + 1 < bounds.length; e++)
+        sumRows(rows.subarray(bounds[e] * n, bounds[e + 1] * n), f32(sums).subarray(e * n, (e + 1) * n));
     },
   groupedPacked:
     ({ kernels, views: [x, w, offsets, y] }) =>
@@ -310,13 +383,14 @@ function windowShape(attributes: Bound['attributes'], { images }: Bound['sizes']
 
 function attentionOptions(attributes: Bound['attributes']) {
   const { heads, kvHeads, headDim } = attributes as unknown as { heads: number; kvHeads: number; headDim: number };
-  const { scale, window, softcap, causal } = attributes;
+  const { scale, window, chunk, softcap, causal } = attributes;
   return {
     heads,
     kvHeads,
     headDim,
     ...(typeof scale === 'number' ? { scale } : {}),
     ...(typeof window === 'number' ? { window } : {}),
+    ...(typeof chunk === 'number' ? { chunk } : {}),
     ...(typeof softcap === 'number' ? { softcap } : {}),
     ...(causal === false ? { causal } : {}),
   };

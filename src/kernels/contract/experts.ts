@@ -1,5 +1,22 @@
 import type { PackedMatrix } from './types.ts';
 
+/** How tokens get their experts. */
+export interface RouteShape {
+  readonly experts: number;
+  /** Experts of a token. */
+  readonly k: number;
+  /** What makes a weight of a logit: a softmax over all experts, or a sigmoid of each. */
+  readonly gating: 'softmax' | 'sigmoid';
+  /** Weights of a token are divided by their sum. */
+  readonly normalize: boolean;
+  /** What weights are multiplied with in the end. */
+  readonly scale: number;
+  /** Runs of experts of one length; a token's experts are of `usedGroups` of them: where the sum of the `groupBest` best is largest. */
+  readonly groups: number;
+  readonly usedGroups: number;
+  readonly groupBest: number;
+}
+
 /**
  * Mixtures of experts, steps in a row: `route` picks k experts a token, `groupByExpert` brings the slots of all tokens
  * into the order of their experts, `gatherSlots` copies tokens into that order, grouped products multiply each run of
@@ -8,14 +25,13 @@ import type { PackedMatrix } from './types.ts';
 export interface ExpertKernels {
   /**
    * The k largest of each token's logits [tokens, experts], largest first, of equal ones the lower index; NaN is least.
-   * ids [tokens, k]; weights [tokens, k]: their probabilities under softmax over all experts, divided by their sum when
-   * `normalize`.
+   * With a bias [experts] or groups, the largest of gate + bias. ids [tokens, k]; weights [tokens, k]: the gates of the
+   * chosen, without the bias.
    */
   route(
     logits: Float32Array,
-    experts: number,
-    k: number,
-    normalize: boolean,
+    bias: Float32Array | undefined,
+    shape: RouteShape,
     ids: Int32Array,
     weights: Float32Array,
   ): void;
@@ -23,16 +39,14 @@ export interface ExpertKernels {
   routeBackward(
     logits: Float32Array,
     ids: Int32Array,
-    experts: number,
-    k: number,
-    normalize: boolean,
+    shape: RouteShape,
     dWeights: Float32Array,
     dLogits: Float32Array,
   ): void;
   /**
    * order [slots]: slots by rising expert, those of one expert as they were; offsets [experts + 1]: expert e has places
-   * offsets[e] … offsets[e + 1] − 1 of it.
-   * @throws RangeError for an id outside 0 … experts − 1
+   * offsets[e] … offsets[e + 1] − 1 of it. Slots of no expert, id `experts`, stand behind the last.
+   * @throws RangeError for an id outside 0 … experts
    */
   groupByExpert(ids: Int32Array, experts: number, order: Int32Array, offsets: Int32Array): void;
   /** y[i] = x[⌊order[i]/k⌋], rows of `columns`. */
@@ -41,7 +55,7 @@ export interface ExpertKernels {
   gatherSlotsBackward(dy: Float32Array, order: Int32Array, k: number, dx: Float32Array, columns: number): void;
   /**
    * Rows offsets[e] … offsets[e + 1] − 1 of y[rows, n] = those of x[rows, k] · w_eᵀ, w [experts, n, k]: for each expert
-   * the bits of `matmulNT`. An expert without rows costs nothing.
+   * the bits of `matmulNT`. An expert without rows costs nothing; rows behind the last offset are those of no expert: zeros.
    */
   groupedMatmulNT(x: Float32Array, w: Float32Array, offsets: Int32Array, y: Float32Array, n: number, k: number): void;
   /** The same of x · w_e, w [experts, k, n], as `matmulNN`: the gradient at the inputs of `groupedMatmulNT`(…, k, n). */

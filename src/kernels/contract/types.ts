@@ -1,3 +1,7 @@
+import type { Activation, GateActivation } from '../program.ts';
+
+export type { Activation, GateActivation };
+
 export interface PackedMatrix {
   /** Numeric registry name. */
   readonly format: string;
@@ -31,16 +35,13 @@ export interface AttentionShape {
    * Default: no window.
    */
   readonly window?: number;
+  /** Queries see the keys of their own chunk of the sequence alone; in the place of a window. Default: no chunks. */
+  readonly chunk?: number;
   /** Whether queries see no later keys, default true. */
   readonly causal?: boolean;
   /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
   readonly softcap?: number;
 }
-
-/** Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
-export type Activation = 'silu' | 'gelu' | 'relu' | 'sigmoid' | 'tanh';
-/** Activations that gate: x times a number between 0 and 1. */
-export type GateActivation = 'silu' | 'gelu';
 
 export interface LogitComparison {
   readonly kl: Float32Array;
@@ -86,4 +87,35 @@ export interface SketchSums {
   readonly squares: Float64Array;
   readonly rowProducts: Float64Array;
   readonly tokenProducts: Float64Array;
+}
+
+/** Convolutions along sequences, a channel at a time. */
+export interface ConvolutionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly channels: number;
+  /** Tokens that one output sees, its own the last. */
+  readonly taps: number;
+}
+
+/** @see SequenceKernels.linearAttention */
+export interface LinearAttentionShape {
+  readonly sequences: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Tokens read before; default 0. */
+  readonly past?: number;
+  readonly heads: number;
+  /** Heads of queries and keys, which divide the others. */
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  /** Head h takes the queries and keys of head h mod keyHeads where `tiled`, else of ⌊h·keyHeads/heads⌋. */
+  readonly tiled: boolean;
+  /** Whether what a key holds already is taken off before it is written. */
+  readonly delta: boolean;
+  readonly scale: number;
 }

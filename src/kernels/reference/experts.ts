@@ -1,4 +1,4 @@
-import type { ExpertKernels } from '../contract/experts.ts';
+import type { ExpertKernels, RouteShape } from '../contract/experts.ts';
 import type { PackedMatrix } from '../contract.ts';
 import { matmulKernels } from './matmul.ts';
 import { packedKernels } from './packed.ts';
@@ -37,33 +37,64 @@ function invert(order: Int32Array): Int32Array {
 
 type RouteKernels = Pick<ExpertKernels, 'route' | 'routeBackward' | 'groupByExpert'>;
 
+/** A token's gates before they are divided by their sum, and the sum of all. */
+function gatesOf(logits: Float32Array, { experts, gating }: RouteShape, token: number) {
+  if (gating === 'softmax') {
+    const gates = exponentials(logits, experts, token);
+    return { gates, all: total(gates) };
+  }
+  const row = Float64Array.from(logits.subarray(token * experts, (token + 1) * experts));
+  return { gates: row.map((logit) => 1 / (1 + Math.exp(-logit))), all: 1 };
+}
+
+/** Scores with −∞ in groups that a token does not use. */
+function withinGroups(scores: Float32Array, { groups, usedGroups, groupBest }: RouteShape): Float32Array {
+  const size = scores.length / groups;
+  const sums = Float32Array.from({ length: groups }, (_, group) => {
+    const own = scores.subarray(group * size, (group + 1) * size);
+    return largest(own, groupBest).reduce((sum, id) => sum + own[id], 0);
+  });
+  const used = largest(sums, usedGroups);
+  return scores.map((score, i) => (used.includes(Math.floor(i / size)) ? score : -Infinity));
+}
+
 const routeKernels: RouteKernels = {
-  route: (logits, experts, k, normalize, ids, weights) => {
+  route: (logits, bias, shape, ids, weights) => {
+    const { experts, k, normalize, scale, groups } = shape;
     for (let token = 0; token < logits.length / experts; token++) {
-      const e = exponentials(logits, experts, token);
-      const chosen = largest(logits.subarray(token * experts, (token + 1) * experts), k);
-      const sum = normalize ? chosen.reduce((part, id) => part + e[id], 0) : total(e);
+      const { gates, all } = gatesOf(logits, shape, token);
+      const row = logits.subarray(token * experts, (token + 1) * experts);
+      const biased = () => Float32Array.from(gates, (gate, i) => Math.fround(gate / all) + (bias?.[i] ?? 0));
+      const scores = bias || groups > 1 ? biased() : row;
+      const chosen = largest(groups > 1 ? withinGroups(scores, shape) : scores, k);
+      const sum = normalize ? chosen.reduce((part, id) => part + gates[id], 0) : all;
       chosen.forEach((id, j) => {
         ids[token * k + j] = id;
-        weights[token * k + j] = e[id] / sum;
+        weights[token * k + j] = (gates[id] / sum) * scale;
       });
     }
   },
 
-  // The softmax's Jacobian, over all experts or over the chosen ones.
-  routeBackward: (logits, ids, experts, k, normalize, dWeights, dLogits) => {
+  routeBackward: (logits, ids, shape, dWeights, dLogits) => {
+    const { experts, k, gating, normalize, scale } = shape;
     for (let token = 0; token < logits.length / experts; token++) {
-      const e = exponentials(logits, experts, token);
+      const { gates, all } = gatesOf(logits, shape, token);
       const chosen = ids.subarray(token * k, (token + 1) * k);
-      const among = normalize ? e.map((value, i) => (chosen.includes(i) ? value : 0)) : e;
-      const p = among.map((value) => value / total(among));
+      const among = gates.map((value, i) => (chosen.includes(i) ? value : 0));
+      const sum = normalize ? total(among) : all;
       const d = new Float64Array(experts);
       chosen.forEach((id, j) => {
-        d[id] = dWeights[token * k + j];
+        d[id] = scale * dWeights[token * k + j];
       });
-      const mean = chosen.reduce((sum, id) => sum + p[id] * d[id], 0);
+      const mean = chosen.reduce((part, id) => part + (gates[id] / sum) * d[id], 0);
+      // A softmax divides by a sum of its own, which moves all logits; its slope is the exponential itself.
+      const isShared = gating === 'softmax' && !normalize;
       dLogits.set(
-        p.map((value, i) => (normalize && !chosen.includes(i) ? 0 : value * (d[i] - mean))),
+        gates.map((gate, i) => {
+          if (!isShared && !chosen.includes(i)) return 0;
+          const slope = gating === 'softmax' ? gate : gate * (1 - gate);
+          return (slope / sum) * (d[i] - (isShared || normalize ? mean : 0));
+        }),
         token * experts,
       );
     }
@@ -78,6 +109,9 @@ const routeKernels: RouteKernels = {
       });
     }
     offsets[experts] = place;
+    ids.forEach((id, slot) => {
+      if (id === experts) order[place++] = slot;
+    });
   },
 };
 
@@ -129,17 +163,20 @@ type ProductKernels = Pick<ExpertKernels, 'groupedMatmulNT' | 'groupedMatmulNN' 
 
 /** Each run by the product of its own. */
 function grouped(product: 'matmulNT' | 'matmulNN'): ProductKernels['groupedMatmulNT'] {
-  return (x, w, offsets, y, n, k) =>
+  return (x, w, offsets, y, n, k) => {
+    y.fill(0);
     forEachRun(offsets, (e, from, to) => {
       const rows = [x.subarray(from * k, to * k), w.subarray(e * n * k, (e + 1) * n * k), y.subarray(from * n, to * n)];
       matmulKernels[product](rows[0], rows[1], rows[2], to - from, n, k);
     });
+  };
 }
 
 const productKernels: ProductKernels = {
   groupedMatmulNT: grouped('matmulNT'),
   groupedMatmulNN: grouped('matmulNN'),
-  groupedPacked: (x, w, offsets, y) =>
+  groupedPacked: (x, w, offsets, y) => {
+    y.fill(0);
     forEachRun(offsets, (e, from, to) => {
       const experts = offsets.length - 1;
       const rows = w.rows / experts;
@@ -147,7 +184,8 @@ const productKernels: ProductKernels = {
       const own: PackedMatrix = { ...w, rows, blocks: w.blocks.subarray(e * bytes, (e + 1) * bytes) };
       const seen = x.subarray(from * w.columns, to * w.columns);
       packedKernels.matmulPacked(seen, own, y.subarray(from * rows, to * rows), to - from);
-    }),
+    });
+  },
 };
 
 export const expertKernels: ExpertKernels = { ...routeKernels, ...slotKernels, ...productKernels };

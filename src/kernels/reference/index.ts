@@ -12,6 +12,7 @@ import { matmulKernels } from './matmul.ts';
 import { memoryKernels } from './memory.ts';
 import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
+import { sequenceKernels } from './sequences.ts';
 import { sumKernels } from './sums.ts';
 
 /** The definition of every operation: plain loops, sums in float64, arrays of the garbage collector. */
@@ -27,6 +28,7 @@ export function createReferenceKernels(): Kernels {
     ...elementKernels,
     ...expertKernels,
     ...imageKernels,
+    ...sequenceKernels,
     ...sumKernels,
     ...attentionKernels,
     ...logitKernels,

@@ -1,5 +1,5 @@
 import type { ElementKernels } from '../contract/elements.ts';
-import type { Activation } from '../contract.ts';
+import type { Activation, GateActivation } from '../contract.ts';
 import { requireLength } from './matmul.ts';
 import type { Team } from './team.ts';
 
@@ -10,20 +10,23 @@ const EXPONENTIAL = 10;
 const NOTHING_TO_ROUND = 16;
 
 /** As assembly/activations.ts counts them. */
-const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'relu', 'sigmoid', 'tanh'];
+const ACTIVATIONS: readonly Activation[] = ['silu', 'gelu', 'geluErf', 'relu', 'sigmoid', 'tanh', 'relu2', 'softplus'];
+const CLAMPED = -1;
+
+const gateNumber = (gate: GateActivation): number => (gate === 'clamped' ? CLAMPED : ACTIVATIONS.indexOf(gate));
 
 export function elementKernels(team: Team): ElementKernels {
   const at = team.address;
   return {
     gated: (gate, up, y, activation) => {
       for (const array of [gate, up]) requireLength('of gated', array, y.length);
-      const args = [at(gate), at(up), at(y), y.length, ACTIVATIONS.indexOf(activation)];
+      const args = [at(gate), at(up), at(y), y.length, gateNumber(activation)];
       team.dispatch('gated', args, EXPONENTIAL * y.length);
     },
     gatedBackward: (gate, up, dy, dGate, dUp, activation) => {
       for (const array of [gate, up, dGate, dUp]) requireLength('of gatedBackward', array, dy.length);
       const arrays = [gate, up, dy, dGate, dUp].map(at);
-      team.dispatch('gatedBackward', [...arrays, dy.length, ACTIVATIONS.indexOf(activation)], EXPONENTIAL * dy.length);
+      team.dispatch('gatedBackward', [...arrays, dy.length, gateNumber(activation)], EXPONENTIAL * dy.length);
     },
     activate: (x, y, activation) => {
       requireLength('x', x, y.length);
@@ -33,6 +36,18 @@ export function elementKernels(team: Team): ElementKernels {
       for (const array of [x, dx]) requireLength('of activateBackward', array, dy.length);
       const args = [at(x), at(dy), at(dx), dy.length, ACTIVATIONS.indexOf(activation)];
       team.dispatch('activateBackward', args, EXPONENTIAL * dy.length);
+    },
+    multiply: (a, b, y) => {
+      for (const array of [a, b]) requireLength('of multiply', array, y.length);
+      team.dispatch('multiply', [at(a), at(b), at(y), y.length], y.length);
+    },
+    scaleColumns: (x, s, y, columns) => {
+      requireLength('y', y, x.length);
+      if (s.length === 0) return;
+      if (columns % s.length !== 0 || x.length % columns !== 0)
+        throw new RangeError(`${x.length} values are not rows of ${columns} columns for ${s.length} factors`);
+      const args = [at(x), at(s), at(y), x.length / columns, s.length, columns / s.length];
+      team.dispatch('scaleColumns', args, x.length);
     },
     scaleRows: (x, s, y) => {
       requireLength('y', y, x.length);
@@ -47,6 +62,10 @@ export function elementKernels(team: Team): ElementKernels {
     scale: (x, factor, y) => {
       requireLength('y', y, x.length);
       team.dispatch('scale', [at(x), at(y), x.length, factor], x.length);
+    },
+    center: (x, y, n) => {
+      requireLength('y', y, x.length);
+      if (x.length > 0) team.dispatch('center', [at(x), at(y), x.length / n, n], 2 * x.length);
     },
     meanRows: (x, count, y, columns) => {
       const runs = runsOf(y, columns, count);

@@ -1,4 +1,4 @@
-import type { ExpertKernels } from '../contract/experts.ts';
+import type { ExpertKernels, RouteShape } from '../contract/experts.ts';
 import type { PackedMatrix } from '../contract.ts';
 import { checkPacked, roundsActivations } from '../packedFormats.ts';
 import { requireLength } from './matmul.ts';
@@ -8,8 +8,11 @@ import { SCRATCH_BYTES, type Team } from './team.ts';
 /** An exponential in multiply-adds, about, and one pass of the choice over a token's logits. */
 const EXPONENTIAL = 10;
 
-/** Kernels of routing keep eight bytes an expert in their scratch memory. */
-const MOST_EXPERTS = SCRATCH_BYTES / 8;
+/** Kernels of routing keep twenty bytes an expert in their scratch memory. */
+const MOST_EXPERTS = Math.floor(SCRATCH_BYTES / 20);
+
+/** As assembly/route.ts counts them. */
+const GATINGS: readonly RouteShape['gating'][] = ['softmax', 'sigmoid'];
 
 export function expertKernels(team: Team): ExpertKernels {
   return { ...routeKernels(team), ...slotKernels(team), ...productKernels(team) };
@@ -18,24 +21,29 @@ export function expertKernels(team: Team): ExpertKernels {
 function routeKernels(team: Team): Pick<ExpertKernels, 'route' | 'routeBackward' | 'groupByExpert'> {
   const at = team.address;
   return {
-    route: (logits, experts, k, normalize, ids, weights) => {
-      const tokens = checkRoute(logits, experts, k);
+    route: (logits, bias, shape, ids, weights) => {
+      const { experts, k, normalize, scale, groups, usedGroups, groupBest } = shape;
+      const tokens = checkRoute(logits, shape);
+      if (bias) requireLength('bias', bias, experts);
       requireLength('ids', ids, tokens * k);
       requireLength('weights', weights, tokens * k);
-      const args = [at(logits), at(ids), at(weights), tokens, experts, k, normalize ? 1 : 0];
+      const sizes = [tokens, experts, k, GATINGS.indexOf(shape.gating), normalize ? 1 : 0, scale];
+      const args = [at(logits), bias ? at(bias) : 0, at(ids), at(weights), ...sizes, groups, usedGroups, groupBest];
       team.dispatch('route', args, (EXPONENTIAL + k) * logits.length);
     },
-    routeBackward: (logits, ids, experts, k, normalize, dWeights, dLogits) => {
-      const tokens = checkRoute(logits, experts, k);
+    routeBackward: (logits, ids, shape, dWeights, dLogits) => {
+      const { experts, k, normalize, scale } = shape;
+      const tokens = checkRoute(logits, shape);
       requireLength('ids', ids, tokens * k);
       requireIndexes('expert', ids, experts);
       requireLength('dWeights', dWeights, tokens * k);
       requireLength('dLogits', dLogits, logits.length);
-      const args = [at(logits), at(ids), at(dWeights), at(dLogits), tokens, experts, k, normalize ? 1 : 0];
+      const sizes = [tokens, experts, k, GATINGS.indexOf(shape.gating), normalize ? 1 : 0, scale];
+      const args = [at(logits), at(ids), at(dWeights), at(dLogits), ...sizes];
       team.dispatch('routeBackward', args, EXPONENTIAL * logits.length);
     },
     groupByExpert: (ids, experts, order, offsets) => {
-      requireIndexes('expert', ids, experts);
+      requireIndexes('expert', ids, experts + 1);
       requireLength('order', order, ids.length);
       requireLength('offsets', offsets, experts + 1);
       team.dispatch('groupByExpert', [at(ids), at(order), at(offsets), ids.length, experts], 0);
@@ -151,10 +159,13 @@ export function roundedRunBytes(rows: number, experts: number, k: number): numbe
 }
 
 /** Tokens of the logits. */
-function checkRoute(logits: Float32Array, experts: number, k: number): number {
+function checkRoute(logits: Float32Array, { experts, k, groups, usedGroups, groupBest }: RouteShape): number {
   if (!(experts >= 1 && experts <= MOST_EXPERTS))
     throw new RangeError(`routing got ${experts} experts, takes 1 to ${MOST_EXPERTS}`);
   if (!(k >= 1 && k <= experts)) throw new RangeError(`routing got ${k} of ${experts} experts a token, takes 1 to all`);
+  const size = experts / groups;
+  if (!Number.isInteger(size) || usedGroups > groups || usedGroups * size < k || !(groupBest >= 1))
+    throw new RangeError(`routing got ${usedGroups} of ${groups} groups for ${k} of ${experts} experts a token`);
   if (logits.length % experts !== 0)
     throw new RangeError(`${logits.length} logits are not whole tokens of ${experts} experts`);
   return logits.length / experts;
@@ -173,13 +184,14 @@ function checkSlots(
   for (const array of tokens) requireLength('with tokens', array, (order.length / k) * columns);
 }
 
-/** Rows of all runs. */
+/** Rows of all runs; those of no expert, behind them, are set to zeros. */
 function checkRuns(offsets: Int32Array, x: Float32Array, y: Float32Array, n: number, k: number): number {
   if (offsets[0] < 0 || offsets.some((offset, e) => e > 0 && offset < offsets[e - 1]))
     throw new RangeError('offsets of experts fall; take them from groupByExpert');
   const rows = offsets[offsets.length - 1];
   requireLength('x', x, rows * k);
   requireLength('y', y, rows * n);
+  if (k > 0) y.fill(0, rows * n, Math.floor(x.length / k) * n);
   return rows;
 }
 

@@ -15,6 +15,7 @@ import { networkKernels } from './network.ts';
 import { packedKernels } from './packed.ts';
 import { builds, type KernelBuild, loadBuild } from './platform.ts';
 import { searchKernels } from './search.ts';
+import { sequenceKernels } from './sequences.ts';
 import { sumKernels } from './sums.ts';
 import { createTeam, type TeamOptions } from './team.ts';
 
@@ -42,6 +43,7 @@ export async function createWasmKernels(options: WasmKernelOptions = {}): Promis
     ...elementKernels(team),
     ...expertKernels(team),
     ...imageKernels(team),
+    ...sequenceKernels(team),
     ...sumKernels(team),
     ...attentionKernels(team),
     ...logitKernels(team),

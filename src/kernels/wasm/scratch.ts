@@ -3,6 +3,7 @@ import { bytesOfType, type Call, countOf, type Program, type Sizes, sizeOf } fro
 import { ALIGNMENT } from './allocator.ts';
 import { backwardTiles, scratchOf } from './attention.ts';
 import { packedScratch } from './packed.ts';
+import { attentionRows, backwardRows } from './sequences.ts';
 
 /** A call at some sizes, for what it takes beside its operands. */
 interface Sized {
@@ -26,10 +27,18 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   attention: (sized) => [scratchOf(attentionShape(sized), sized.threads)],
   attentionBackward: (sized) => {
     const shape = attentionShape(sized);
-    return [backwardTiles(shape) * scratchOf(shape, sized.threads)];
+    const tiles = backwardTiles(shape) * scratchOf(shape, sized.threads);
+    const hasSinks = sized.call.operands.length > 7;
+    return hasSinks ? [tiles, 4 * shape.sequences * shape.heads] : [tiles];
   },
   matmulPacked: ({ call, own, columns }) =>
     roundsActivations(call.attributes.format as string) ? [packedScratch(own('m'), columns(1))] : [],
+  linearAttention: ({ call, threads }) => [
+    call.operands.length > STATELESS ? 0 : attentionRows(recurrenceShape(call), threads),
+  ],
+  linearAttentionBackward: ({ call, sizes: { length }, threads }) => [
+    backwardRows({ ...recurrenceShape(call), length }, threads),
+  ],
   gatherSlotsBackward: ({ count }) => [4 * count(1)],
   combine: ({ count }) => [4 * count(1)],
   sampledScore: ({ count }) => [4 * count(1)],
@@ -40,6 +49,13 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   outputSketch: (sized) => [3 * sketchShape(sized).tokens * DOUBLE],
 };
 
+/** Operands of `linearAttention` without a state. */
+const STATELESS = 6;
+
+function recurrenceShape({ attributes }: Call): { keyDim: number } {
+  return attributes as unknown as { keyDim: number };
+}
+
 /** Changed rows of a layer, the tokens that they work on, and the sequences of those. */
 function sketchShape({ count, own }: Sized): { rows: number; tokens: number; sequences: number } {
   const tokens = count(1) / own('width');
@@ -47,11 +63,12 @@ function sketchShape({ count, own }: Sized): { rows: number; tokens: number; seq
 }
 
 function attentionShape({ call, sizes: { sequences, length, past = 0 } }: Sized) {
-  const { heads, kvHeads, headDim, window, softcap, causal } = call.attributes as Record<string, number | null>;
+  const { heads, kvHeads, headDim, window, chunk, softcap, causal } = call.attributes as Record<string, number | null>;
   return {
     ...{ sequences, length, past, capacity: past + length },
     ...{ heads: heads!, kvHeads: kvHeads!, headDim: headDim! },
-    ...{ window: window ?? undefined, softcap: softcap ?? undefined, causal: (causal as unknown) !== false },
+    ...{ window: window ?? undefined, chunk: chunk ?? undefined, softcap: softcap ?? undefined },
+    causal: (causal as unknown) !== false,
   };
 }
 

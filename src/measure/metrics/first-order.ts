@@ -1,4 +1,5 @@
 import type { Layer } from './passes/layers.ts';
+import { type Run, runsOf } from './passes/runs.ts';
 import type { LayerCollector, LayerMetric, LayerShape } from './types.ts';
 
 /** Absolute first-order terms, weight by weight and sequence by sequence. */
@@ -22,7 +23,7 @@ function collect({ tensor, kernels, candidates, sequences, length }: LayerShape)
   return {
     layer(layer) {
       magnitude.fill(0);
-      for (let s = 0; s < layer.order.length; s++) addMagnitude(magnitude, layer, s, columns);
+      for (const run of runsOf(layer)) addMagnitude(magnitude, layer, run);
     },
     change(_layer, candidate, delta) {
       let sum = 0;
@@ -32,25 +33,27 @@ function collect({ tensor, kernels, candidates, sequences, length }: LayerShape)
     scores: () => Array.from(values, (value) => ({ value })),
   };
 
-  /** magnitude += |G_s| of one sequence. */
-  function addMagnitude(into: Float32Array, layer: Layer, s: number, width: number): void {
-    const g = layer.gradients.text!.subarray(s * length * layer.width, (s + 1) * length * layer.width);
+  /** magnitude += |G_s| of one sequence, of the rows of the matrix that worked on it. */
+  function addMagnitude(magnitude: Float32Array, layer: Layer, { expert, from, to }: Run): void {
+    const { width } = layer;
+    const g = layer.gradients.text!.subarray(from * width, to * width);
     if (layer.inputs === undefined) {
-      const ids = layer.ids.subarray(s * length, (s + 1) * length);
+      const ids = layer.ids.subarray(from, to);
       const sums = new Map<number, Float64Array>();
       ids.forEach((id, t) => {
-        const sum = sums.get(id) ?? new Float64Array(width);
-        for (let c = 0; c < width; c++) sum[c] += g[t * width + c];
+        const sum = sums.get(id) ?? new Float64Array(columns);
+        for (let c = 0; c < columns; c++) sum[c] += g[t * columns + c];
         sums.set(id, sum);
       });
-      for (const [id, sum] of sums) for (let c = 0; c < width; c++) into[id * width + c] += Math.abs(sum[c]);
+      for (const [id, sum] of sums) for (let c = 0; c < columns; c++) magnitude[id * columns + c] += Math.abs(sum[c]);
       return;
     }
-    const x = layer.inputs.subarray(s * length * width, (s + 1) * length * width);
+    const x = layer.inputs.subarray(from * columns, to * columns);
+    const into = magnitude.subarray(expert * width * columns);
     kernels.scope(() => {
-      const gradient = kernels.f32(rows * columns);
-      kernels.matmulTN(g, x, gradient, rows, columns, length);
-      for (let i = 0; i < into.length; i++) into[i] += Math.abs(gradient[i]);
+      const gradient = kernels.f32(width * columns);
+      kernels.matmulTN(g, x, gradient, width, columns, to - from);
+      for (let i = 0; i < gradient.length; i++) into[i] += Math.abs(gradient[i]);
     });
   }
 }

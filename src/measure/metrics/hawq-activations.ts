@@ -1,4 +1,5 @@
 import { squares } from './output-error.ts';
+import { runsOf } from './passes/runs.ts';
 import type { LayerMetric } from './types.ts';
 
 /**
@@ -15,24 +16,31 @@ export const hawqActivations: LayerMetric = {
   nats: true,
   source: 'Dong et al., HAWQ-V2 (2020), section 3.3: trace by activations, on the Fisher matrix',
   equation: '½·E_t|g_t|²/n·E_t|δy_t|², n outputs',
-  collect({ candidates }) {
-    // Of the uses of a tied matrix each counts with its own gradients, the parts of a large one with their share of tokens.
-    const uses = new Map<string, { energy: number; tokens: number; width: number; changes: Float64Array }>();
+  collect({ candidates, sequences, length }) {
+    // Of the uses of a tied matrix, and of stacked ones, each counts with its own gradients, the parts of a large one with
+    // their share of tokens.
+    const uses = new Map<string, { energy: number; rows: number; width: number; changes: Float64Array }>();
     return {
-      layer({ use, gradients, width }) {
-        const found = uses.get(use) ?? { energy: 0, tokens: 0, width, changes: new Float64Array(candidates) };
-        found.energy += squares(gradients.sampled!);
-        found.tokens += gradients.sampled!.length / width;
-        uses.set(use, found);
+      layer(layer) {
+        const { use, gradients, width } = layer;
+        for (const { expert, from, to } of runsOf(layer)) {
+          const key = `${use} ${expert}`;
+          const found = uses.get(key) ?? { energy: 0, rows: 0, width, changes: new Float64Array(candidates) };
+          found.energy += squares(gradients.sampled!.subarray(from * width, to * width));
+          found.rows += to - from;
+          uses.set(key, found);
+        }
       },
-      change({ use }, candidate, _delta, outputs) {
-        uses.get(use)!.changes[candidate] += squares(outputs);
+      change(layer, candidate, _delta, outputs) {
+        const { use, width } = layer;
+        for (const { expert, from, to } of runsOf(layer))
+          uses.get(`${use} ${expert}`)!.changes[candidate] += squares(outputs.subarray(from * width, to * width));
       },
       scores() {
         const value = (candidate: number): number =>
           [...uses.values()].reduce(
-            (sum, { energy, tokens, width, changes }) =>
-              sum + (0.5 * energy * changes[candidate]) / (tokens ** 2 * width),
+            (sum, { energy, rows, width, changes }) =>
+              sum + (0.5 * energy * changes[candidate]) / (sequences * length * rows * width),
             0,
           );
         return Array.from({ length: candidates }, (_, candidate) => ({ value: value(candidate) }));

@@ -1,6 +1,7 @@
 import type { ModelTensor } from '../../model/types.ts';
 import { collectRelativeError, squares } from './output-error.ts';
 import type { Layer } from './passes/layers.ts';
+import { tokenOf } from './passes/runs.ts';
 import type { LayerMetric, ScoreTable } from './types.ts';
 
 /**
@@ -29,10 +30,11 @@ export const mixdq: LayerMetric = {
 };
 
 /** Energy of all tokens but the first of every sequence. */
-function withoutFirst(outputs: Float32Array, { length, width }: Layer): number {
+function withoutFirst(outputs: Float32Array, layer: Layer): number {
+  const { length, width } = layer;
   let sum = 0;
-  for (let from = 0; from < outputs.length; from += length * width)
-    sum += squares(outputs.subarray(from + width, from + length * width));
+  for (let row = 0; row * width < outputs.length; row++)
+    if (tokenOf(layer, row) % length !== 0) sum += squares(outputs.subarray(row * width, (row + 1) * width));
   return sum;
 }
 

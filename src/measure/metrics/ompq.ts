@@ -1,3 +1,5 @@
+import type { Layer } from './passes/layers.ts';
+import { runsOf, tokenOf } from './passes/runs.ts';
 import type { LayerMetric, Score, ScoreTable } from './types.ts';
 
 /** Tokens whose outputs are compared. */
@@ -24,7 +26,7 @@ export const ompq: LayerMetric = {
         // A matrix seen in parts or in two roles is judged by the first.
         if (gram.length > 0) return;
         const y = layer.outputs(layer.weight);
-        gram = outputGram(y, layer.width);
+        gram = outputGram(y, layer);
         kernels.free(y);
       },
       scores: (changes) =>
@@ -39,17 +41,31 @@ export const ompq: LayerMetric = {
   },
 };
 
-/** y·yᵀ of evenly spaced tokens, normalized to unit Frobenius norm. */
-function outputGram(y: Float32Array, width: number): number[] {
-  const count = Math.min(TOKENS, y.length / width);
-  const step = Math.floor(y.length / width / count);
-  const row = (t: number): Float32Array => y.subarray(t * step * width, (t * step + 1) * width);
-  const gram: number[] = [];
-  for (let i = 0; i < count; i++)
-    for (let j = 0; j < count; j++) {
-      const other = row(j);
-      gram.push(row(i).reduce((sum, value, c) => sum + value * other[c], 0));
+/**
+ * y·yᵀ of evenly spaced tokens, normalized to unit Frobenius norm. Outputs of stacked matrices stand side by side, zeros
+ * where a token got none.
+ */
+function outputGram(y: Float32Array, layer: Layer): number[] {
+  const { width, order, length } = layer;
+  const all = order.length * length;
+  const count = Math.min(TOKENS, all);
+  const step = Math.floor(all / count);
+  // Outputs of the chosen tokens, by matrix.
+  const chosen = Array.from({ length: count }, () => new Map<number, Float32Array>());
+  for (const { expert, from, to } of runsOf(layer))
+    for (let row = from; row < to; row++) {
+      const token = tokenOf(layer, row);
+      if (token % step === 0) chosen[token / step]?.set(expert, y.subarray(row * width, (row + 1) * width));
     }
+  const inner = (one: Map<number, Float32Array>, other: Map<number, Float32Array>): number => {
+    let sum = 0;
+    for (const [expert, values] of one) {
+      const same = other.get(expert);
+      if (same !== undefined) for (let c = 0; c < width; c++) sum += values[c] * same[c];
+    }
+    return sum;
+  };
+  const gram = chosen.flatMap((one) => chosen.map((other) => inner(one, other)));
   const norm = Math.hypot(...gram);
   return norm > 0 ? gram.map((value) => Number((value / norm).toPrecision(7))) : gram;
 }

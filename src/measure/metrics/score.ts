@@ -1,4 +1,3 @@
-import { UsageError } from '../../core/errors.ts';
 import type { Memory } from '../../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../../core/progress.ts';
 import { normBefore, usesOf } from '../../graph/uses.ts';
@@ -209,12 +208,6 @@ async function scoreLayers(metrics: readonly LayerMetric[], task: ScoreTask, sco
   const { candidates, tokens, seed, signal, onProgress, kernels, model } = task;
   const wanted = metrics.filter((metric) => candidates.tensors.some((t) => scores.missing([metric], t).length > 0));
   if (wanted.length === 0) return;
-  const stacked = candidates.tensors.find(({ experts }) => experts !== undefined);
-  if (stacked !== undefined)
-    throw new UsageError(
-      `metric ${wanted[0].name} does not see experts, and ${stacked.name} is a matrix of them: ` +
-        'choose a metric of weights or of factors, such as kl-kronecker',
-    );
   const open = new Map<string, Collected>();
   const finish = async (tensor: ModelTensor): Promise<void> => {
     const { metrics: collectors, norms } = open.get(tensor.name)!;

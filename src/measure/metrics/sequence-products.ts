@@ -1,4 +1,5 @@
 import type { Layer } from './passes/layers.ts';
+import { runsOf } from './passes/runs.ts';
 
 /** What one sequence's gradient makes of a change of a layer's outputs. */
 export interface SequenceProducts {
@@ -7,7 +8,10 @@ export interface SequenceProducts {
   readonly inner: number;
   /** Its square, or where labels of different tokens are independent (head) the square's mean over labels. */
   readonly square: number;
-  /** Σ_t g_ti·δy_ti of every output i; at the head only their squares' sum is known, by label means. [width] */
+  /**
+   * Σ_t g_ti·δy_ti of every output i, of stacked matrices of every one that the sequence reached; at the head only their
+   * squares' sum is known, by label means.
+   */
   readonly perOutput: Float64Array;
   /** Σ_i (Σ_t g_ti·δy_ti)² */
   readonly rows: number;
@@ -25,21 +29,23 @@ export function* sequenceProducts(
   gradient: Float32Array,
   outputs: Float32Array,
 ): Generator<SequenceProducts> {
-  const { order, length, width } = layer;
-  for (const [s, sequence] of order.entries()) {
-    const perOutput = new Float64Array(width);
+  const { length, width } = layer;
+  for (const runs of Map.groupBy(runsOf(layer), ({ place }) => place).values()) {
+    const { place, sequence } = runs[0];
+    const perOutput = new Float64Array(runs.length * width);
     let tokens = 0;
-    for (let at = s * length * width; at < (s + 1) * length * width; )
-      for (let i = 0; i < width; i++, at++) {
-        const product = gradient[at] * outputs[at];
-        perOutput[i] += product;
-        tokens += product * product;
-      }
+    for (const [r, { from, to }] of runs.entries())
+      for (let at = from * width; at < to * width; )
+        for (let i = r * width; i < (r + 1) * width; i++, at++) {
+          const product = gradient[at] * outputs[at];
+          perOutput[i] += product;
+          tokens += product * product;
+        }
     const inner = perOutput.reduce((sum, value) => sum + value, 0);
     const rows = perOutput.reduce((sum, value) => sum + value * value, 0);
     if (layer.use !== 'head') yield { sequence, inner, square: inner * inner, perOutput, rows, tokens };
     else {
-      const square = labelVariance(gradient, outputs, s * length, (s + 1) * length, width);
+      const square = labelVariance(gradient, outputs, place * length, (place + 1) * length, width);
       yield { sequence, inner, square, perOutput, rows: square, tokens: square };
     }
   }

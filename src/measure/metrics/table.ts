@@ -10,6 +10,7 @@ import { klAdditive } from './kl-additive.ts';
 import { klInteractions } from './kl-interactions.ts';
 import { klKronecker } from './kl-kronecker.ts';
 import { klRows } from './kl-rows.ts';
+import { mcMoe } from './mc-moe.ts';
 import { measuredKl } from './measured-kl.ts';
 import { mixdq } from './mixdq.ts';
 import { mixllm } from './mixllm.ts';
@@ -36,6 +37,7 @@ export const metrics: readonly Metric[] = [
   klKronecker,
   outputError,
   mixdq,
+  mcMoe,
   ohq,
   ompq,
   hawqHutchinson,
@@ -52,11 +54,6 @@ export const metrics: readonly Metric[] = [
   zeroq,
 ];
 
-/** Metrics that are about what dense models do not have. */
-const NOT_DENSE: Readonly<Record<string, string>> = {
-  'mc-moe': 'expert importance (MC-MoE) is not applicable to dense models: there are no experts to route to',
-};
-
 /**
  * The metrics of these names, in the order given; `kl` is the one that plans are priced with.
  * @throws UsageError naming the known ones
@@ -66,6 +63,6 @@ export function metricsNamed(names: readonly string[]): Metric[] {
     const found = metrics.find((metric) => metric.name === (name === 'kl' ? klKronecker.name : name));
     if (found) return found;
     const known = ['kl', ...metrics.map((metric) => metric.name)].join(', ');
-    throw new UsageError(NOT_DENSE[name] ?? `metric ${name} is not known; expected some of ${known}`);
+    throw new UsageError(`metric ${name} is not known; expected some of ${known}`);
   });
 }

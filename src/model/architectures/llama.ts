@@ -1,4 +1,5 @@
 import { commonNames } from '../names.ts';
+import { attentionLayers, feedForwardLayers } from './biases.ts';
 import { familyGraph } from './family.ts';
 import type { Architecture } from './types.ts';
 import { mistralWindow } from './windows.ts';
@@ -11,7 +12,7 @@ export const llama: Architecture = {
       modelType: 'llama',
       names: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'LlamaModel'],
       defaults: { contextLength: 2048 },
-      biasFields: { attention: 'attention_bias', feedForward: 'mlp_bias' },
+      biasFields: { attention_bias: attentionLayers, mlp_bias: feedForwardLayers },
     },
     {
       modelType: 'mistral',
@@ -21,7 +22,7 @@ export const llama: Architecture = {
     },
   ],
   ropeStyle: 'interleaved',
-  ropeFactors: true,
+  ropeFactors: 'frequencies',
   names: {
     ...commonNames,
     attn_q: { huggingFace: 'model.layers.{layer}.self_attn.q_proj.weight', permutedHeads: 'heads' },

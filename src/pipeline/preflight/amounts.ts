@@ -1,3 +1,4 @@
+import { usedSlots } from '../../graph/uses.ts';
 import { packedHalvesLength } from '../../measure/halves.ts';
 import { partsOf } from '../../measure/parts.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
@@ -17,6 +18,8 @@ export interface JobSize {
   readonly palette?: readonly string[];
   /** Tokens measured on and per sequence. */
   readonly calibrationTokens: number;
+  /** Whether only the importance of inputs is learned from them, by one pass; default all that can be measured. */
+  readonly importance?: boolean;
   /** Tokens that results are judged on, 0 without verification. */
   readonly evaluationTokens: number;
 }
@@ -46,20 +49,24 @@ const ROUNDED_PLANS = 1;
 
 /** Multiply-adds of every step. */
 export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): Record<StepName, number> {
-  const { layers, hidden, vocabulary, experts } = model.config;
+  const { layers, hidden, vocabulary } = model.config;
   const all = matrices(model);
   const sum = (of: (rows: number, columns: number, tensor: ModelTensor) => number, list = all): number =>
     list.reduce((total, tensor) => total + of(tensor.shape[0], tensor.shape[1], tensor), 0);
   const blocks = all.filter(({ layer }) => layer >= 0);
+  const used = usedSlots(model.graph);
   // Of stacked experts a token sees a few.
-  const seen = (tensor: ModelTensor): number => (tensor.experts === undefined ? 1 : experts!.used / tensor.experts);
+  const seen = ({ name, experts = 1 }: ModelTensor): number => (used.get(name) ?? experts) / experts;
   const weights = sum((rows, columns, tensor) => seen(tensor) * rows * columns, blocks);
   const head = hidden * vocabulary;
   const values = layers * hidden;
   const gram = sum((_, columns, tensor) => (seen(tensor) * partsOf(tensor).length * columns ** 2) / 2, blocks);
   const factorized = (columns: number): number => 2 * columns ** 3;
+  const perToken = tokens.importance
+    ? EVALUATE_WEIGHT * weights + EVALUATE_VALUE * values
+    : MEASURE_WEIGHT * weights + 0.65 * (gram + 3 * head) + MEASURE_VALUE * values;
   return {
-    measure: tokens.calibrationTokens * (MEASURE_WEIGHT * weights + 0.65 * (gram + 3 * head) + MEASURE_VALUE * values),
+    measure: tokens.calibrationTokens * perToken,
     price: sum((_, columns, tensor) => {
       const formats = candidates(matrixFacts(tensor, magnitudes ?? new Map()), palette).length;
       const parts = partsOf(tensor).length;
@@ -77,7 +84,11 @@ export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): 
 }
 
 /** Bytes that a measurement and its prices take in the store. */
-export function keptBytes({ model, magnitudes, palette, calibrationTokens }: JobSize, sequenceLength: number): number {
+export function keptBytes(
+  { model, magnitudes, palette, calibrationTokens, importance }: JobSize,
+  sequenceLength: number,
+): number {
+  if (importance) return matrices(model).reduce((sum, tensor) => sum + 4 * partsOf(tensor).length * tensor.shape[1], 0);
   const sketch = 4 * 8 * Math.ceil(calibrationTokens / sequenceLength);
   const { tied } = model.config;
   return matrices(model).reduce((total, tensor) => {

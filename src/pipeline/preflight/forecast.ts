@@ -1,5 +1,6 @@
 import type { TokenBatch } from '../../measure/plan.ts';
 import { matrices, type PriceOptions, pricedFormats } from '../../quantize/sensitivity.ts';
+import { isImportanceKept } from '../importance.ts';
 import type { Session } from '../session.ts';
 import { type PlanRequest, requestKey } from '../verify/remembered.ts';
 import { resultsOf } from '../workspace.ts';
@@ -46,7 +47,7 @@ export async function forecastJob(session: Session, job: ForecastJob): Promise<F
     memoryBytes: jobMemory(size, kernels.threads, left, spilled > 0),
     outputBytes,
     keptBytes: measures ? keptBytes(size, calibration!.length) : 0,
-    temporaryBytes: Math.max(rounded, measures ? resumeBytes(size) + spilled : 0),
+    temporaryBytes: Math.max(rounded, measures ? (job.importance ? 0 : resumeBytes(size)) + spilled : 0),
   };
 }
 
@@ -58,6 +59,10 @@ async function leftToDo(session: Session, job: ForecastJob): Promise<Record<Step
   const { calibration, evaluationTokens, request, palette, rounding } = job;
   const verify = evaluationTokens > 0 ? 1 : 0;
   if (calibration === undefined) return { measure: 0, price: 0, quantize: PLAIN_SHARE, verify };
+  if (job.importance) {
+    const isKept = await isImportanceKept(session, calibration);
+    return { measure: isKept ? 0 : 1, price: 0, quantize: PLAIN_SHARE, verify: verify * ONE_PLAN_SHARE };
+  }
   const { unmeasured, results } = await session.kept(calibration);
   const all = matrices(session.model);
   const prices = resultsOf(results);

@@ -55,7 +55,6 @@ export async function searchPlan(
     ...choice,
     // Of both prices, those whose optimum is truly better.
     corrections: best === tried[0] ? undefined : corrections,
-    timeLimitMs: Infinity,
     evaluate: async (plan) => {
       const judgement = await judge.judge(plan, undefined, silent);
       judged.set(choiceKey(plan), judgement);

@@ -74,6 +74,11 @@ export function softmax(build: Builder, x: ValueId): ValueId {
   return einsumOf(build, `${letters},${letters.slice(0, -1)}->${letters}`, [weights, powerOf(build, sums, -1)]);
 }
 
+/** (1 + tanh(x/2)) / 2, which overflows nowhere. */
+export function sigmoid(build: Builder, x: ValueId): ValueId {
+  return times(build, [shifted(build, build.node('tanh', [times(build, [x], 0.5)]), 1)], 0.5);
+}
+
 /** Part of the last axis: every `step`-th from `start`, `size` of them. */
 export function lastSlice(build: Builder, x: ValueId, start: number, size: number, step = 1): ValueId {
   const shape = shapeIn(build, x);

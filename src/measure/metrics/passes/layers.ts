@@ -39,7 +39,7 @@ export interface Layer {
   readonly weight: Float32Array;
   /** Ids of the tokens looked up. */
   readonly ids: Int32Array;
-  /** y = x·Wᵀ for any matrix of W's shape: outputs of W, changes by δW. The caller frees it. [tokens, width] */
+  /** y = x·Wᵀ for any matrix of W's shape, of experts each row by its own: outputs of W, changes by δW. The caller frees it. [tokens, width] */
   outputs(matrix: Float32Array): Float32Array;
 }
 
@@ -47,6 +47,8 @@ export interface Layer {
 export interface Slots {
   /** Slot of every row: token · used + choice. [rows] */
   readonly order: Int32Array;
+  /** What the router says of every slot, by slot; 1 where there is none. */
+  readonly weights: Float32Array;
   /** First row of every expert, in the backend's memory. [experts + 1] */
   readonly offsets: Int32Array;
   /** Slots of a token. */
@@ -235,7 +237,7 @@ class LayerPass {
         use.kind === 'lookup'
           ? await this.#lookup(use, gradients, range)
           : await this.#linear(use, await kept(use.input), gradients, range, isHead);
-      const layer = use.kind === 'grouped' ? { ...dense, ...(await this.#slots(program, part, use, range)) } : dense;
+      const layer = use.kind === 'grouped' ? await this.#experts(dense, program, part, use, range) : dense;
       try {
         await this.#visit(layer);
       } finally {
@@ -279,20 +281,30 @@ class LayerPass {
     };
   }
 
-  /** What a layer of experts has beyond a dense one. */
-  async #slots(
+  /** A layer of experts, from what it has in common with a dense one. */
+  async #experts(
+    dense: Layer,
     program: RunningProgram,
     part: Graph,
     use: Use,
     { order }: SequenceRange,
-  ): Promise<Pick<Layer, 'use' | 'width' | 'slots'>> {
-    const { offsets, slots, used, experts } = dispatchOf(part, use);
+  ): Promise<Layer> {
+    const kernels = this.#kernels;
+    const { offsets, slots, weights, used, experts } = dispatchOf(part, use);
     const rows = new Int32Array(order.length * this.#tokens.length * used);
     await program.read(slots, rows);
-    const first = this.#kernels.i32(experts + 1);
+    const routed = new Float32Array(rows.length).fill(1);
+    if (weights !== undefined) await program.read(weights, routed);
+    const first = kernels.i32(experts + 1);
     await program.read(offsets, first);
-    const width = tensorOf(this.#model, use.tensor).shape[0] / experts;
-    return { use: 'experts', width, slots: { order: rows, offsets: first, used } };
+    const [all, columns] = dense.tensor.shape;
+    const width = all / experts;
+    const outputs = (matrix: Float32Array): Float32Array => {
+      const y = kernels.f32(rows.length * width);
+      kernels.scope(() => kernels.groupedMatmulNT(dense.inputs!, kernels.upload(matrix), first, y, width, columns));
+      return y;
+    };
+    return { ...dense, use: 'experts', width, slots: { order: rows, weights: routed, offsets: first, used }, outputs };
   }
 
   /** A table: outputs are rows. */
@@ -369,7 +381,7 @@ function backwardGraph(part: Graph, kinds: readonly Labels[]): BackwardGraph {
   const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => dispatchOf(part, use));
   const kept = [
     ...uses.flatMap(({ kind, input }) => (kind === 'lookup' ? [] : [input])),
-    ...grouped.flatMap(({ offsets, slots }) => [offsets, slots]),
+    ...grouped.flatMap(({ offsets, slots, weights }) => [offsets, slots, ...(weights === undefined ? [] : [weights])]),
     ...states,
   ];
   return { graph, uses, seeds, gradients, kept };
