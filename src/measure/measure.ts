@@ -12,6 +12,7 @@ import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
 import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
+import { isPooled } from './graph.ts';
 import { measurementKey, textDigest } from './key.ts';
 import { measureLookup } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
@@ -164,6 +165,7 @@ class Work {
     const measured = await SegmentMeasurement.open(run, this.#kernels, part, all, {
       sequences: this.#sequences.sequences,
       objective,
+      pooled: isPooled(this.#graph),
       summed,
     });
     const width = part.values[part.outputs[0]].shape[1] as number;
@@ -197,7 +199,11 @@ class Work {
     const summed = this.#openGradients(part);
     const { batches } = this.#task;
     const { sequences } = this.#sequences;
-    const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, { sequences, summed });
+    const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, {
+      sequences,
+      pooled: isPooled(this.#graph),
+      summed,
+    });
     try {
       for (const batch of batches) {
         await measured.batch(batch, this.#boundaries, this.#gradients);

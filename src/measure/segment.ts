@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly sequences: number;
   /** For the last segments, at whose output labels are drawn. */
   readonly objective?: Objective;
+  /** Whether the network has one output for a sequence. */
+  readonly pooled: boolean;
   /** Values whose gradients later segments have begun: this one's shares are added. */
   readonly summed?: ReadonlySet<ValueId>;
 }
@@ -89,7 +91,7 @@ export class SegmentMeasurement {
   ): Promise<SegmentMeasurement> {
     const { tensors } = run.model;
     const isMeasured = (name: string): boolean => isMatrix(tensors.get(name)!);
-    const measuring = measuringGraph(part, isMeasured, options.objective);
+    const measuring = measuringGraph(part, isMeasured, options);
     const tables = await loadSegment(run, part);
     const factors: FactorSums[] = [];
     for (const node of measuring.linear) factors.push(await openUse(run, node, options.sequences));

@@ -105,7 +105,9 @@ function expertNames({ experts }: TensorSpec, { name }: TensorSource): string[] 
  * A tensor from where it stands, all of whose names are in the file.
  * @param fromCheckpoint whether rows and values are to be brought into GGUF's layout
  */
-function tensorOf(file: TensorFile, spec: TensorSpec, source: TensorSource, fromCheckpoint: boolean): ModelTensor {
+function tensorOf(file: TensorFile, named: TensorSpec, source: TensorSource, isCheckpoint: boolean): ModelTensor {
+  const spec = source.transposed ? { ...named, transposed: true } : named;
+  const fromCheckpoint = isCheckpoint || source.asInCheckpoints === true;
   const entries = expertNames(spec, source).map((name) => file.tensors.get(name)!);
   const { shape, experts = 1 } = spec;
   const times = source.part?.of ?? 1;

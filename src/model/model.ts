@@ -12,6 +12,7 @@ import { architectureOfConfig, configFromHuggingFace } from './config-huggingfac
 import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
+import { withMxfp4 } from './mxfp4.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { roundingsFromGguf } from './roundings.ts';
@@ -60,7 +61,8 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
 
-async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
+async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Promise<Model> {
+  const file = withMxfp4(stored);
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
   const architecture = architectureOfConfig(parts.config);

@@ -5,7 +5,7 @@ import type { Target } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Model } from '../model/types.ts';
 import { SharedMemory } from './memory.ts';
-import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
+import { loadWeights, RunningProgram } from './program.ts';
 import { sizesOf, textSequences } from './sequences.ts';
 import { streamTarget, wholeTarget } from './target.ts';
 
@@ -49,12 +49,6 @@ export async function createEncoder(device: Device, model: Model, options: Encod
     memory.close();
     throw error;
   }
-}
-
-/** Bytes that an encoder holds beside weights for a text that fills its context. */
-export function encodingBytes({ graph }: Model, contextLength: number): number {
-  const capacities = { ...sizesOf({ length: contextLength }, 1), context: contextLength };
-  return programBytes(graph, { target: { states: 'whole' }, capacities }) + constantBytes(graph, contextLength);
 }
 
 class ResidentEncoder implements Encoder {
