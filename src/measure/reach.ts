@@ -1,8 +1,8 @@
 import type { Kernels } from '../kernels/contract.ts';
 import type { Network } from '../model/types.ts';
 import type { TokenBatch } from '../run/sequences.ts';
-import { HARDLY_REACHED } from './grouped.ts';
 import { type RoutingOptions, visitRouting } from './routing.ts';
+import { HARDLY_REACHED } from './stack.ts';
 import type { MeasuredExpert, UseSummary } from './types.ts';
 
 /** Tokens that the experts of one block got. */

@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { expertName } from '../../src/measure/experts.ts';
-import { GroupedFactors, HARDLY_REACHED } from '../../src/measure/grouped.ts';
+import { GroupedFactors } from '../../src/measure/grouped.ts';
 import { importanceSums } from '../../src/measure/imatrix.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import { visitLayers } from '../../src/measure/metrics/passes/layers.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { countTokens, enoughText, expertReach } from '../../src/measure/reach.ts';
 import { expertDetails, expertLine } from '../../src/measure/reach-lines.ts';
+import { HARDLY_REACHED, StackSums } from '../../src/measure/stack.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Model, ModelTensor } from '../../src/model/types.ts';
 import { testKernels } from '../support/kernels.ts';
@@ -142,7 +143,16 @@ test('tokens of experts are counted half by half: they add up to the slots of th
 
 test('the fewer slots an expert has, the closer it is to the average of its block', () => {
   const kernels = createReferenceKernels();
-  const shape = { tensor: 'w', kind: 'w', experts: 4, rows: 1, columns: 2, sequences: 2 };
+  const shape = {
+    tensor: 'w',
+    kind: 'w',
+    experts: 4,
+    first: 0,
+    stack: new StackSums(4, 2),
+    rows: 1,
+    columns: 2,
+    sequences: 2,
+  };
   const factors = new GroupedFactors(kernels, shape, new Float32Array(4 * 2).fill(0.3));
   // Inputs of expert e are (1, e); expert 3 gets none.
   const counts = [HARDLY_REACHED, HARDLY_REACHED / 4, 1, 0];
