@@ -1,8 +1,8 @@
 import type { Kernels } from '../kernels/contract.ts';
-import { expertName } from './experts.ts';
+import { expertName, HARDLY_REACHED } from './experts.ts';
 import { addInputEnergy, type FactorSums, finishHalf, openFactors } from './factors.ts';
 import { addToSketch, referencePerturbation, sketchStride } from './sketch.ts';
-import { HARDLY_REACHED, type StackSums } from './stack.ts';
+import type { StackSums } from './stack.ts';
 import type { UseMeasurement } from './types.ts';
 
 /** Stacked matrices of experts and the rows that they worked on. */

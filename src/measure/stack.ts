@@ -1,9 +1,7 @@
 import type { Kernels } from '../kernels/contract.ts';
+import { HARDLY_REACHED } from './experts.ts';
 import { addInputEnergy, type FactorSums, finishHalf, measuredUse } from './factors.ts';
 import type { MeasuredExpert, UseMeasurement } from './types.ts';
-
-/** Tokens of a half below which an expert is hardly reached: its factors are filled up to so many with average ones. */
-export const HARDLY_REACHED = 16;
 
 /** A half of an expert that few tokens reached. */
 interface Waiting {
