@@ -3,7 +3,9 @@ import { bert } from './architectures/bert.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { gpt2 } from './architectures/gpt2.ts';
+import { granitehybrid } from './architectures/granitehybrid.ts';
 import { lfm2 } from './architectures/lfm2.ts';
+import { lfm2moe } from './architectures/lfm2moe.ts';
 import { llama } from './architectures/llama.ts';
 import { modernBert } from './architectures/modernBert.ts';
 import { nemotronH } from './architectures/nemotronH.ts';
@@ -11,7 +13,9 @@ import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { qwen3next } from './architectures/qwen3next.ts';
 import { qwen35 } from './architectures/qwen35.ts';
+import { qwen35moe } from './architectures/qwen35moe.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
 import { ropeTensorSpecs } from './rope-tensors.ts';
@@ -29,8 +33,12 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  lfm2moe,
   qwen35,
+  qwen35moe,
+  qwen3next,
   nemotronH,
+  granitehybrid,
 ];
 
 /** @throws FormatError listing the known names */
