@@ -58,7 +58,6 @@ export const configs = {
     tie_word_embeddings: false,
   },
   Qwen3_5MoeForCausalLM: {
-    hidden_size: 128,
     num_hidden_layers: 2,
     head_dim: 32,
     layer_types: ['linear_attention', 'full_attention'],
@@ -67,8 +66,8 @@ export const configs = {
     linear_num_key_heads: 2,
     linear_num_value_heads: 4,
     rope_parameters: { rope_theta: 10000, partial_rotary_factor: 0.25, mrope_section: [2, 1, 1] },
-    num_experts: 6,
-    num_experts_per_tok: 2,
+    num_experts: 4,
+    num_experts_per_tok: 3,
     moe_intermediate_size: 64,
     shared_expert_intermediate_size: 64,
   },

@@ -5,6 +5,8 @@ testArchitecture({
   name: 'qwen35moe',
   huggingFace: 'Qwen3_5MoeForCausalLM',
   fields: configs.Qwen3_5MoeForCausalLM,
+  // A larger step makes routers choose other experts.
+  step: 2e-4,
   variants: (graph) => ({
     'the delta rule': changed(graph, 'linearAttention', { delta: false }),
     'keys in turns': changed(graph, 'linearAttention', { tiled: false }),
