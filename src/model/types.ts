@@ -34,6 +34,10 @@ export interface ModelConfig {
   slidingRope?: RopeConfig;
   /** Blocks that look at positions; default all. [layers] */
   ropeLayers?: readonly boolean[];
+  /** q and k are normed, where models of an architecture differ in it. */
+  qkNorm?: 'heads' | 'rows';
+  /** Blocks behind the last that predict further tokens: they are no layers, and are left out; default none. */
+  nextTokenBlocks?: number;
   /** Factor of attention's scores; default 1/√headDim. */
   attentionScale?: number;
   /** Caps of attention's scores and of logits: x becomes c·tanh(x/c). Default none. */
@@ -96,6 +100,8 @@ export interface ExpertsConfig {
   readonly normalize?: boolean;
   /** What weights are multiplied with in the end; default 1. */
   readonly scale?: number;
+  /** The router and the experts' matrices have biases; default no. */
+  readonly biases?: boolean;
   /** A bias chooses experts and does not weigh them; default no. */
   readonly selectionBias?: boolean;
   /** Runs of experts; a token's are of the `used` runs whose `best` best have the largest sum. Default one. */
@@ -155,6 +161,8 @@ export interface RopeConfig {
         attentionFactor?: number;
         betaFast: number;
         betaSlow: number;
+        /** Bounds of the ramp are no whole dimensions; default they are, as in llama.cpp. */
+        unrounded?: true;
         /** What attention's scale has of the stretching, which cos and sin then lack; files of some architectures say it. */
         logMultiplier?: number;
       }
@@ -182,6 +190,8 @@ export interface ModelTensor {
   readonly shape: readonly number[];
   /** Matrices stacked in it; files may hold them with a dimension of their own. */
   readonly experts?: number;
+  /** Of some matrices of a stack, which a network streams (streamed.ts): the tensor, the first of them, and how many it has. */
+  readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */
@@ -219,6 +229,10 @@ export interface Model extends Network {
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
   /** The model that this one was made of, a hub's repository, where the files say it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */

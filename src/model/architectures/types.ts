@@ -133,8 +133,15 @@ export interface TensorSource {
    * for whatever is before the layers.
    */
   readonly name: string;
-  /** Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are). */
-  readonly part?: { readonly index: number; readonly of: number };
+  /**
+   * Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are), or
+   * take turns.
+   */
+  readonly part?: { readonly index: number; readonly of: number; readonly interleaved?: true };
+  /** Columns of every matrix are rows there. */
+  readonly transposed?: true;
+  /** A tensor of old GGUF files that is stored as HF checkpoints have it: what is said of those is true of it. */
+  readonly asInCheckpoints?: true;
 }
 
 /** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */

@@ -29,8 +29,12 @@ export interface AttentionPart {
   readonly scale?: number;
   /** Scaled scores s become c·tanh(s/c). */
   readonly softcap?: number;
+  /** Every head has a score that takes its share of a softmax and has no value, `attn_sinks`. Default no. */
+  readonly sinks?: boolean;
   /** Keys that a query sees, its own the last; default all. */
   readonly window?: number;
+  /** Queries see their own of such chunks of the sequence alone, in the place of a window. */
+  readonly chunk?: number;
   /** What queries are multiplied with, by position; default 1 everywhere. */
   readonly temperature?: Temperature;
 }
@@ -68,13 +72,15 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
   const q = part.temperature === undefined ? rotated : tempered(build, rotated, part.temperature);
   const kept = (kind: 'k' | 'v', rows: ValueId): ValueId =>
     causal ? build.node('cache', [rows], { state: name(kind), kind, headDim }) : rows;
-  const attended = build.node('attention', [q, kept('k', k), kept('v', v)], {
+  const sinks = part.sinks ? [build.weight(name('attn_sinks.weight'), [heads])] : [];
+  const attended = build.node('attention', [q, kept('k', k), kept('v', v), ...sinks], {
     heads,
     kvHeads,
     headDim,
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.softcap === undefined ? {} : { softcap: part.softcap }),
     ...(part.window === undefined ? {} : { window: part.window }),
+    ...(part.chunk === undefined ? {} : { chunk: part.chunk }),
     ...(causal ? {} : { causal }),
   });
   const opened =
