@@ -74,7 +74,7 @@ for (const budget of budgets)
       rule: way,
       'skipped %': (100 * (1 - (await keptShare(rules)))).toFixed(1),
       KL: `${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)}`,
-      'same top token %': (100 * topAgreement.mean).toFixed(1),
+      'same top token %': (100 * topAgreement!.mean).toFixed(1),
       'rules, s': seconds.toFixed(1),
     });
   }

@@ -8,7 +8,7 @@ import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/
 import { addExpertOptions, type ExpertOptions, withExpertOptions } from './support/expert-budget.ts';
 import { addExamples } from './support/help.ts';
 import { interruptSignal } from './support/interrupt.ts';
-import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, openModelArgument, requireDecoder } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printJson } from './support/output.ts';
 
@@ -64,6 +64,7 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const opened = withCacheOptions(await openModelArgument(name, options, 'run'), options);
   const model = await withExpertOptions(opened, options);
   checkContext(model, options.context);
+  requireDecoder(name, model);
   const kernels = await createWasmKernels({ threads: options.threads });
   try {
     const tokens = await encodePrompt(model, prompt, options);

@@ -5,13 +5,15 @@ import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { streamedExperts } from '../model/streamed.ts';
-import type { ModelTensor, Network } from '../model/types.ts';
+import type { Model, ModelTensor, Network } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
+import { gaussian } from '../objective/gaussian.ts';
 import type { Objective } from '../objective/types.ts';
 import { type BoundaryShape, type BoundaryStore, memoryBoundaries, sharedPlaces } from '../run/boundaries.ts';
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
 import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
+import { isPooled } from './graph.ts';
 import { measurementKey, textDigest } from './key.ts';
 import { measureLookup } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
@@ -51,16 +53,20 @@ const TAIL_COST = 2.2;
 /** Measures a language model on text, see `measureNetwork`. */
 export async function measureModel(
   kernels: Kernels,
-  model: Network,
+  model: Model,
   tokens: TokenBatch,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  return await measureNetwork(kernels, model, await textData(tokens), options);
+  return await measureNetwork(kernels, model, await textData(model, tokens), options);
 }
 
-/** Text as a language model is measured on it. */
-export async function textData(tokens: TokenBatch): Promise<MeasuredData> {
-  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective: categorical };
+/**
+ * Text as a model is measured on it: by its next tokens, or by its vectors. What is measured counts by token, and a text has one
+ * vector, so its labels are drawn √length wider: losses are then 1 − cosine of a text.
+ */
+export async function textData({ config }: Pick<Model, 'config'>, tokens: TokenBatch): Promise<MeasuredData> {
+  const objective = config.embedding === undefined ? categorical : gaussian(1 / Math.sqrt(tokens.length));
+  return { sequences: textSequences(tokens), digest: await textDigest(tokens), objective };
 }
 
 /**
@@ -184,6 +190,7 @@ class Work {
     const measured = await SegmentMeasurement.open(run, this.#kernels, part, all, {
       sequences: this.#sequences.sequences,
       objective,
+      pooled: isPooled(this.#graph),
       summed,
     });
     const width = part.values[part.outputs[0]].shape[1] as number;
@@ -217,7 +224,7 @@ class Work {
     const summed = this.#openGradients(part);
     const { batches } = this.#task;
     const { sequences } = this.#sequences;
-    const options = { sequences, summed, stacks: this.#stacks };
+    const options = { sequences, pooled: isPooled(this.#graph), summed, stacks: this.#stacks };
     const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, options);
     try {
       for (const batch of batches) {

@@ -25,6 +25,8 @@ export interface OpenOptions {
   readonly sequences: number;
   /** For the last segments, at whose output labels are drawn. */
   readonly objective?: Objective;
+  /** Whether the network has one output for a sequence. */
+  readonly pooled: boolean;
   /** Values whose gradients later segments have begun: this one's shares are added. */
   readonly summed?: ReadonlySet<ValueId>;
   /** What stacks share whose experts are measured some at a time, by tensor; others have it for themselves. */
@@ -92,7 +94,7 @@ export class SegmentMeasurement {
   ): Promise<SegmentMeasurement> {
     const { tensors } = run.model;
     const isMeasured = (name: string): boolean => isMatrix(tensors.get(name)!);
-    const measuring = measuringGraph(part, isMeasured, options.objective);
+    const measuring = measuringGraph(part, isMeasured, options);
     const tables = await loadSegment(run, part);
     const factors: FactorSums[] = [];
     for (const node of measuring.linear) factors.push(await openUse(run, node, options.sequences));

@@ -30,12 +30,12 @@ export const commonNames: TensorNames = {
 
 /** Every tensor that a network reads, in the order of first use. @throws RangeError for a weight without a name */
 export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfig): TensorSpec[] {
+  const stacked = stackedTensors(graph);
   return weightsOf(graph).map((tensor) => {
     const [, layer, key] = /^(?:blk\.(\d+)\.)?(.+?)(?:\.weight)?$/.exec(tensor)!;
     const given = names[key];
     if (given === undefined) throw new RangeError(`weight ${tensor} has no name in its architecture`);
     const name: TensorName = typeof given === 'string' ? { huggingFace: given } : given;
-    const experts = /_exps$/.test(key) ? config.experts?.count : undefined;
     const { huggingFace = [], gguf = [] } = name;
     return {
       name: tensor,
@@ -44,7 +44,7 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       shape: shapeOf(graph, tensor),
       huggingFace: sourcesOf(typeof huggingFace === 'string' ? [huggingFace] : huggingFace, layer),
       gguf: sourcesOf(gguf, layer),
-      experts,
+      experts: stacked.get(tensor),
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
       transposed: name.transposed,
       conversion: name.convert?.(config),
@@ -53,6 +53,17 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       optional: name.optional,
     };
   });
+}
+
+/** Tensors in which matrices, or biases, of several experts or heads are stacked, and how many. */
+function stackedTensors({ nodes, values }: Graph): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { op, inputs } of nodes) {
+    if (op !== 'groupedLinear' && op !== 'groupedBias') continue;
+    const [weight, offsets] = [values[inputs[1]!], values[inputs[2]!]];
+    if (weight.source === 'weight') found.set(weight.tensor, (offsets.shape[0] as number) - 1);
+  }
+  return found;
 }
 
 function sourcesOf(sources: readonly (string | TensorSource)[], layer: string | undefined): TensorSource[] {

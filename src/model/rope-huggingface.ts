@@ -123,6 +123,7 @@ function readScaling(
       attentionFactor: ratio === undefined ? undefined : ratio * yarnMagnitude(factor),
       betaFast: number('beta_fast', 32),
       betaSlow: number('beta_slow', 1),
+      ...(parameters['truncate'] === false ? { unrounded: true } : {}),
     };
   }
   if (isLongRope(parameters)) {

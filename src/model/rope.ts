@@ -17,7 +17,7 @@ export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; 
   if (factors) for (let i = 0; i < pairs; i++) frequencies[i] /= factors[i];
   if (scaling?.type === 'linear') for (let i = 0; i < pairs; i++) frequencies[i] /= scaling.factor;
   if (scaling?.type === 'yarn') {
-    const ramp = yarnRamp(rope, scaling.betaFast, scaling.betaSlow, scaling.originalContext);
+    const ramp = yarnRamp(rope, scaling);
     for (let i = 0; i < pairs; i++) frequencies[i] *= ramp[i] + (1 - ramp[i]) / scaling.factor;
     magnitude = scaling.attentionFactor ?? yarnMagnitude(scaling.factor);
   }
@@ -29,11 +29,15 @@ export function ropeFrequencies(rope: RopeConfig): { frequencies: Float64Array; 
 }
 
 /** Share of the unscaled frequency per pair: 1 for short waves, 0 for long ones. @see YaRN (Peng et al. 2023), section 3.2 */
-function yarnRamp(rope: RopeConfig, betaFast: number, betaSlow: number, originalContext: number): Float64Array {
+function yarnRamp(
+  rope: RopeConfig,
+  { betaFast, betaSlow, originalContext, unrounded }: Extract<RopeConfig['scaling'], { type: 'yarn' }>,
+): Float64Array {
+  const [below, above] = unrounded ? [Number, Number] : [Math.floor, Math.ceil];
   const dimensionOf = (rotations: number): number =>
     (rope.dimensions * Math.log(originalContext / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
-  const low = Math.max(0, Math.floor(dimensionOf(betaFast)));
-  const high = Math.min(rope.dimensions - 1, Math.ceil(dimensionOf(betaSlow)));
+  const low = Math.max(0, below(dimensionOf(betaFast)));
+  const high = Math.min(rope.dimensions - 1, above(dimensionOf(betaSlow)));
   return Float64Array.from({ length: rope.dimensions / 2 }, (_, i) => {
     const along = (i - low) / Math.max(0.001, high - low);
     return 1 - Math.min(1, Math.max(0, along));

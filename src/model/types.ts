@@ -34,6 +34,10 @@ export interface ModelConfig {
   slidingRope?: RopeConfig;
   /** Blocks that look at positions; default all. [layers] */
   ropeLayers?: readonly boolean[];
+  /** q and k are normed, where models of an architecture differ in it. */
+  qkNorm?: 'heads' | 'rows';
+  /** Blocks behind the last that predict further tokens: they are no layers, and are left out; default none. */
+  nextTokenBlocks?: number;
   /** Factor of attention's scores; default 1/√headDim. */
   attentionScale?: number;
   /** Caps of attention's scores and of logits: x becomes c·tanh(x/c). Default none. */
@@ -48,6 +52,8 @@ export interface ModelConfig {
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+  /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
+  feedForwardLayers?: readonly boolean[];
 }
 
 export interface EmbeddingConfig {
@@ -64,6 +70,8 @@ export interface RecurrentConfig {
   readonly layers: readonly boolean[];
   /** Tokens that the convolution sees, the newest among them. */
   readonly taps: number;
+  /** The convolution has no bias, where such convolutions usually have one. */
+  readonly plain?: boolean;
   /** The matrices that heads keep, where there is more than the convolution. */
   readonly heads?: RecurrentHeads;
 }
@@ -92,6 +100,8 @@ export interface ExpertsConfig {
   readonly normalize?: boolean;
   /** What weights are multiplied with in the end; default 1. */
   readonly scale?: number;
+  /** The router and the experts' matrices have biases; default no. */
+  readonly biases?: boolean;
   /** A bias chooses experts and does not weigh them; default no. */
   readonly selectionBias?: boolean;
   /** Runs of experts; a token's are of the `used` runs whose `best` best have the largest sum. Default one. */
@@ -133,6 +143,8 @@ export interface RopeConfig {
   dimensions: number;
   /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
   style: 'interleaved' | 'halves';
+  /** Pairs by what their positions count (time, height, width), where images have several; text has one position for all. */
+  sections?: readonly number[];
   scaling?:
     | { type: 'linear'; factor: number }
     | {
@@ -149,6 +161,8 @@ export interface RopeConfig {
         attentionFactor?: number;
         betaFast: number;
         betaSlow: number;
+        /** Bounds of the ramp are no whole dimensions; default they are, as in llama.cpp. */
+        unrounded?: true;
         /** What attention's scale has of the stretching, which cos and sin then lack; files of some architectures say it. */
         logMultiplier?: number;
       }
@@ -215,6 +229,10 @@ export interface Model extends Network {
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
   /** The model that this one was made of, a hub's repository, where the files say it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */

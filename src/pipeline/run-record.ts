@@ -88,13 +88,28 @@ export function runRecord(host: Host, { model, name, output, result, facts, comm
     peers: (result.peers ?? []).map(peerData),
     evaluation,
     timings: Object.entries(timings).map(([step, seconds]) => ({ step, seconds })),
-    commands: [
-      { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
-      { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
-    ],
-    notes: [...sourceNotes(model), ...notes(model, result)],
+    commands: commands(model, output),
+    notes: [...encoderNotes(model), ...sourceNotes(model), ...notes(model, result)],
   };
 }
+
+/** What the file is used with. */
+function commands({ config }: Model, output: string): ReportData['commands'] {
+  if (config.embedding === undefined)
+    return [
+      { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
+      { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
+    ];
+  return [
+    { label: 'bitbudget', command: `bitbudget embed ${output} "a text"` },
+    { label: 'llama.cpp', command: `llama-embedding -m ${output} -p "a text"` },
+  ];
+}
+
+const encoderNotes = ({ config }: Model): string[] =>
+  config.embedding === undefined
+    ? []
+    : ['an encoder: what is called KL here is 1 − cosine of texts’ vectors and the original’s'];
 
 function resultData(output: string, result: QuantizeResult): ReportData['result'] {
   const { plan } = result;

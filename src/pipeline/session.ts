@@ -165,7 +165,7 @@ export class Session {
   }
 
   async #measurementKey(tokens: TokenBatch): Promise<MeasurementKey> {
-    return await measurementKey(this.kernels, this.model, await textData(tokens), this.options.seed ?? 0);
+    return await measurementKey(this.kernels, this.model, await textData(this.model, tokens), this.options.seed ?? 0);
   }
 
   /** What is kept of this model and text already; makes nothing. */

@@ -374,7 +374,7 @@ const cases: Readonly<Record<string, CaseOf>> = {
   },
   groupedBias: ({ a, b }, draw) => {
     const experts = draw.pick(1, 2, 3, 8);
-    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+    return { inputs: [draw.rows(a, b), draw.rows(experts * b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
   headRows: ({ a, b }, draw) => {
@@ -431,6 +431,14 @@ const cases: Readonly<Record<string, CaseOf>> = {
     inputs: [draw.rows(a, b), index % 2 === 0 ? null : draw.positive(a)],
     attributes: { state: 's' },
   }),
+  sequenceGram: ({ a, b, c }, draw) => {
+    const sequences = draw.pick(1, 2, 3);
+    return {
+      inputs: [draw.rows(sequences * a, b), draw.rows(sequences * a, c)],
+      attributes: { state: 's' },
+      sizes: { sequences, length: a },
+    };
+  },
   rowEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's' } }),
   columnEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
   sketch: ({ a, b, index }, draw) => {

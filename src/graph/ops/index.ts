@@ -47,7 +47,7 @@ import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
 import { keepSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
-import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
+import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -116,6 +116,7 @@ export const ops: readonly Op[] = [
   sampledScore,
   probabilitySquares,
   gram,
+  sequenceGram,
   rowEnergy,
   columnEnergy,
   sketch,

@@ -306,6 +306,16 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
     () =>
       kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  sequenceGram: ({ kernels, views, sizes: { n, r } }) => {
+    const [x, g, gradient, a] = views.map(f32);
+    return ({ sequences, length }) => {
+      for (let s = 0; s < sequences; s++) {
+        const [start, end] = [s * length, (s + 1) * length];
+        kernels.matmulTN(g.subarray(start * r, end * r), x.subarray(start * n, end * n), gradient, r, n, length);
+        kernels.gram(gradient, undefined, a, r, n);
+      }
+    };
+  },
   rowEnergy:
     ({ kernels, views: [g, energy, weight] }) =>
     () =>

@@ -15,6 +15,10 @@ export interface FamilyTraits {
   readonly qkNorm?: AttentionPart['qkNorm'];
   /** Rows of q, k and v are one weight, and those of gate and up. */
   readonly fused?: { readonly attention?: boolean; readonly mlp?: boolean };
+  /** Every head has a score that takes its share of a softmax and has no value; default no. */
+  readonly sinks?: boolean;
+  /** Of the feed-forward part; default `ffn_norm`. */
+  readonly feedForwardNorm?: string;
   /** Default silu. */
   readonly activation?: GateActivation;
   /** The feed-forward part of blocks without experts, where it is not a gated one. */
@@ -35,6 +39,7 @@ export function blockParts(config: ModelConfig, traits: FamilyTraits) {
       rope: config.ropeLayers?.[layer] === false ? undefined : config.window?.layers[layer] ? sliding : full,
       window: windowOf(config, layer),
       qkNorm: traits.qkNorm,
+      sinks: traits.sinks,
       fused: traits.fused?.attention,
       scale: config.attentionScale,
       softcap: config.softcaps?.attention,
@@ -59,7 +64,9 @@ export function familyGraph(config: ModelConfig, traits: FamilyTraits = {}): Gra
     const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
       scaled(selfAttention(build, normed, attention(layer))),
     );
-    return preNormed(build, mid, norm('ffn_norm'), (normed) => scaled(feedForward(build, normed, layer)));
+    return preNormed(build, mid, norm(traits.feedForwardNorm ?? 'ffn_norm'), (normed) =>
+      scaled(feedForward(build, normed, layer)),
+    );
   });
 }
 

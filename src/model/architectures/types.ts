@@ -34,6 +34,8 @@ export interface Architecture {
   readonly names: TensorNames;
   /** The network; weights are called as in GGUF. */
   graph(config: ModelConfig): Graph;
+  /** What the tensors of a checkpoint say that its config.json does not. */
+  withTensors?(config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** What GGUF says of such models beyond what all have. */
   readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
@@ -91,6 +93,8 @@ export interface Conversion {
   readonly row?: (row: number) => number;
   /** Rows there, where it holds those of other tensors too. */
   readonly rows?: number;
+  /** Shape there, where the same values in the same order have another. */
+  readonly shape?: readonly number[];
   /** Column there that is a column here; default the same. */
   readonly column?: (column: number) => number;
   /** What becomes of a value; default nothing. */
@@ -129,8 +133,15 @@ export interface TensorSource {
    * for whatever is before the layers.
    */
   readonly name: string;
-  /** Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are). */
-  readonly part?: { readonly index: number; readonly of: number };
+  /**
+   * Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are), or
+   * take turns.
+   */
+  readonly part?: { readonly index: number; readonly of: number; readonly interleaved?: true };
+  /** Columns of every matrix are rows there. */
+  readonly transposed?: true;
+  /** A tensor of old GGUF files that is stored as HF checkpoints have it: what is said of those is true of it. */
+  readonly asInCheckpoints?: true;
 }
 
 /** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */

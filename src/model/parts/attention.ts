@@ -21,12 +21,20 @@ export interface AttentionPart {
   readonly biases?: readonly string[];
   /** q and k are normed before RoPE: each head by itself, or the whole row. Default: not at all. */
   readonly qkNorm?: 'heads' | 'rows';
+  /**
+   * Behind every head's query stands a gate, as wide: what attention gives is multiplied with the gate's sigmoid. Default no.
+   */
+  readonly outputGate?: boolean;
   /** Of scores; default 1/√headDim. */
   readonly scale?: number;
   /** Scaled scores s become c·tanh(s/c). */
   readonly softcap?: number;
+  /** Every head has a score that takes its share of a softmax and has no value, `attn_sinks`. Default no. */
+  readonly sinks?: boolean;
   /** Keys that a query sees, its own the last; default all. */
   readonly window?: number;
+  /** Queries see their own of such chunks of the sequence alone, in the place of a window. */
+  readonly chunk?: number;
   /** What queries are multiplied with, by position; default 1 everywhere. */
   readonly temperature?: Temperature;
 }
@@ -54,30 +62,39 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     const gain = build.weight(name(`attn_${kind}_norm.weight`), [part.qkNorm === 'heads' ? headDim : count * headDim]);
     return build.node('rmsNorm', [rows, gain], { epsilon: part.normEpsilon });
   };
-  const [qRaw, kRaw, v] = projections(build, x, part);
+  const [query, kRaw, v] = projections(build, x, part);
+  const [qRaw, gate] = part.outputGate
+    ? build.nodes('split', [query], { widths: [headDim, headDim], groups: heads })
+    : [query];
   const [qNormed, kNormed] = [norm('q', qRaw, heads), norm('k', kRaw, kvHeads)];
   const rotated = rotate(build, qNormed, heads, headDim, part.rope);
   const k = rotate(build, kNormed, kvHeads, headDim, part.rope);
   const q = part.temperature === undefined ? rotated : tempered(build, rotated, part.temperature);
   const kept = (kind: 'k' | 'v', rows: ValueId): ValueId =>
     causal ? build.node('cache', [rows], { state: name(kind), kind, headDim }) : rows;
-  const attended = build.node('attention', [q, kept('k', k), kept('v', v)], {
+  const sinks = part.sinks ? [build.weight(name('attn_sinks.weight'), [heads])] : [];
+  const attended = build.node('attention', [q, kept('k', k), kept('v', v), ...sinks], {
     heads,
     kvHeads,
     headDim,
     ...(part.scale === undefined ? {} : { scale: part.scale }),
     ...(part.softcap === undefined ? {} : { softcap: part.softcap }),
     ...(part.window === undefined ? {} : { window: part.window }),
+    ...(part.chunk === undefined ? {} : { chunk: part.chunk }),
     ...(causal ? {} : { causal }),
   });
-  const output = build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  const opened =
+    gate === undefined
+      ? attended
+      : build.node('multiply', [attended, build.node('activate', [gate], { activation: 'sigmoid' })]);
+  const output = build.node('linear', [opened, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
   return biased(build, output, part, 'attn_output', hidden);
 }
 
 /** Queries, keys and values as the matrices give them, with their biases. */
 function projections(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId[] {
   const { layer, hidden, heads, kvHeads, headDim } = part;
-  const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
+  const widths = [part.outputGate ? 2 * heads : heads, kvHeads, kvHeads].map((count) => count * headDim);
   const project = (name: string, rows: number): ValueId =>
     build.node('linear', [x, build.weight(`blk.${layer}.${name}.weight`, [rows, hidden])]);
   if (part.fused) {

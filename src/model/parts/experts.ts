@@ -17,8 +17,11 @@ export function experts(build: GraphBuilder, x: ValueId, part: ExpertsPart): Val
   const { ids, shares } = routed(build, x, part);
   const [order, offsets] = build.nodes('dispatch', [ids], { experts: count });
   const rows = build.node('gatherSlots', [x, order], { k: used });
-  const grouped = (name: string, input: ValueId, width: number, columns: number): ValueId =>
-    build.node('groupedLinear', [input, weight(name, count * width, columns), offsets]);
+  const grouped = (name: string, input: ValueId, width: number, columns: number): ValueId => {
+    const product = build.node('groupedLinear', [input, weight(name, count * width, columns), offsets]);
+    if (!part.biases) return product;
+    return build.node('groupedBias', [product, build.weight(`blk.${layer}.${name}.bias`, [count * width]), offsets]);
+  };
   const gate = grouped('ffn_gate_exps', rows, feedForward, hidden);
   const up = grouped('ffn_up_exps', rows, feedForward, hidden);
   const inner = build.node('gated', [gate, up], { activation });
@@ -34,10 +37,14 @@ export function routed(
   x: ValueId,
   part: Pick<ExpertsPart, 'layer' | 'hidden'> & ExpertsConfig,
 ): { readonly ids: ValueId; readonly shares: ValueId } {
-  const { layer, hidden, count, used, normalize = false, gating, scale, groups, selectionBias } = part;
+  const { layer, hidden, count, used, normalize = false, gating, scale, groups, selectionBias, biases } = part;
   const router = build.weight(`blk.${layer}.ffn_gate_inp.weight`, [count, hidden]);
   const bias = selectionBias ? build.weight(`blk.${layer}.exp_probs_b.bias`, [count]) : null;
-  const [ids, shares] = build.nodes('route', [build.node('linear', [x, router]), bias], {
+  const product = build.node('linear', [x, router]);
+  const logits = biases
+    ? build.node('addBias', [product, build.weight(`blk.${layer}.ffn_gate_inp.bias`, [count])])
+    : product;
+  const [ids, shares] = build.nodes('route', [logits, bias], {
     k: used,
     normalize,
     ...(gating === undefined ? {} : { gating }),
