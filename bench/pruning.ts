@@ -101,7 +101,7 @@ for (const factor of options.capacities.split(',').map(Number))
       slots: way,
       'of the router’s, %': (100 * (await keptShare(held))).toFixed(1),
       KL: `${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)}`,
-      perplexity: perplexity.mean.toFixed(3),
+      perplexity: perplexity!.mean.toFixed(3),
     });
   }
 console.table(limited);
