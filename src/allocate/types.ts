@@ -133,6 +133,7 @@ export interface PlanSearch {
   readonly startKl: number;
 }
 
+/** What a plan is predicted to cost and to take. */
 export interface PlanPrediction {
   /** Bytes of the finished file, metadata and padding included. */
   readonly fileBytes: number;

@@ -31,6 +31,10 @@ export interface ModelParts {
   readonly name?: string;
   /** The model that this one was made of, where something beside the weights says it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
 }
 
 /**
@@ -83,7 +87,7 @@ function assemble(
   file: TensorFile,
   config: ModelConfig,
   { tensors, remarks }: Collected,
-  { tokenizer, baseModel }: ModelParts,
+  { tokenizer, baseModel, repository, license }: ModelParts,
   metadata: ReadonlyMap<string, TypedMetadata>,
 ): Model {
   let fingerprint: Promise<string> | undefined;
@@ -94,6 +98,8 @@ function assemble(
     tokenizer,
     metadata,
     baseModel,
+    repository,
+    license,
     remarks,
     fingerprint: () => {
       fingerprint ??= fingerprintOf(model);

@@ -190,6 +190,8 @@ export interface ModelTensor {
   readonly shape: readonly number[];
   /** Matrices stacked in it; files may hold them with a dimension of their own. */
   readonly experts?: number;
+  /** Of some matrices of a stack, which a network streams (streamed.ts): the tensor, the first of them, and how many it has. */
+  readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */
@@ -227,6 +229,10 @@ export interface Model extends Network {
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
   /** The model that this one was made of, a hub's repository, where the files say it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */

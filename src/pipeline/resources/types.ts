@@ -63,6 +63,11 @@ export interface Resource {
   readonly fixed: number;
   /** What sites that are decided together take, ≥ 0: a weight and, where its inputs may be rounded, their edge; or a state. */
   cost(chosen: readonly Choice[]): number;
+  /**
+   * What all choices together take, where that is no sum: never more than `fixed` and their costs. Asked of finished plans
+   * alone, as it takes longer.
+   */
+  taken?(chosen: readonly Choice[]): number;
   /** For messages, where the name does not say it. */
   readonly unit?: string;
   /** Of measured amounts: standard deviation of a plan's amount, its formats by tensor. */
