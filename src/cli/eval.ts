@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Estimate, Evaluation } from '../evaluate/types.ts';
 import { withActivationBits } from '../model/activation-bits.ts';
 import { referenceName } from '../model/source.ts';
+import type { Model } from '../model/types.ts';
 import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts';
 import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
@@ -28,6 +29,7 @@ interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOpti
   readonly base?: string;
   readonly saveBase?: string;
   readonly tasks?: readonly string[];
+  readonly pairs?: string;
   readonly context?: number;
   readonly threads: number;
   readonly yes?: boolean;
@@ -47,6 +49,10 @@ export function register(program: Command): void {
     .option(
       '--tasks <files...>',
       'questions with a right answer, .jsonl: as bitbudget reads them, or as lm-evaluation-harness logs them (docs/guide/tasks.md)',
+    )
+    .option(
+      '--pairs <file>',
+      'of encoders: queries and the texts that they belong to, a line each: {"query": …, "text": …} or two columns; default parts of the text',
     )
     .option(
       '-c, --context <n>',
@@ -92,6 +98,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
   }
   if (base === undefined) await checkTexts(model, options, options.context);
   if (saveBase !== undefined) await makeFolders([saveBase]);
+  const pairs = options.pairs === undefined ? undefined : await pairsFile(options.pairs, modelName, model);
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { evaluateFiles } = await import('../pipeline/evaluate.ts');
   const evaluation = await withProgress(options, (work) =>
@@ -103,6 +110,7 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
       threads: options.threads,
       context: options.context,
       text: { files: options.evaluation, tokens: options.evaluationTokens },
+      pairs,
     }),
   );
   if (evaluation === undefined) printResult(options, { output: saveBase }, () => [saveBase!]);
@@ -114,6 +122,13 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
 }
 
 const share = ({ mean, standardError }: Estimate): string => `${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
+
+async function pairsFile(path: string, name: string, { config }: Model): Promise<{ name: string; text: string }> {
+  if (config.embedding === undefined)
+    throw new UsageError(`--pairs are for encoders, and ${name} gives next tokens; leave them out`);
+  const { loadText } = await import('../text/load.node.ts');
+  return { name: path, text: (await loadText([path])).text };
+}
 
 /** @param name what the reference is called */
 function evaluationLines(

@@ -1,7 +1,7 @@
 import type { Kernels } from '../kernels/contract.ts';
 import type { Network } from '../model/types.ts';
 import type { TokenBatch } from '../run/sequences.ts';
-import { HARDLY_REACHED } from './grouped.ts';
+import { HARDLY_REACHED, isHardlyReached } from './experts.ts';
 import { type RoutingOptions, visitRouting } from './routing.ts';
 import type { MeasuredExpert, UseSummary } from './types.ts';
 
@@ -38,12 +38,8 @@ export function expertReach(summaries: readonly Pick<UseSummary, 'expert' | 'kin
     tensor,
     tokens: [...own].sort((a, b) => a.index - b.index).map(({ tokens }) => tokens),
   }));
-  const hardly = experts.filter(({ tokens }) => isHardlyReached(tokens));
+  const hardly = experts.filter(isHardlyReached);
   return { blocks, enough: HARDLY_REACHED, experts: experts.length, hardly };
-}
-
-function isHardlyReached(tokens: readonly [number, number]): boolean {
-  return Math.min(...tokens) < HARDLY_REACHED;
 }
 
 /** Counts the tokens of every expert, forwards only: a small part of what measuring takes. */
@@ -75,7 +71,10 @@ export async function enoughText(
   const more = tokens.more?.();
   if (more === undefined) return tokens;
   const hardly = async (text: TokenBatch): Promise<number> =>
-    (await count(text)).reduce((sum, block) => sum + block.tokens.filter(isHardlyReached).length, 0);
+    (await count(text)).reduce(
+      (sum, block) => sum + block.tokens.filter((own) => isHardlyReached({ tokens: own })).length,
+      0,
+    );
   const found = await hardly(tokens);
   return found > 0 && (await hardly(more)) < found ? more : tokens;
 }

@@ -9,7 +9,9 @@ import { glm4moe } from './architectures/glm4moe.ts';
 import { gpt2 } from './architectures/gpt2.ts';
 import { gptOss } from './architectures/gptOss.ts';
 import { granite, graniteMoe } from './architectures/granite.ts';
+import { granitehybrid } from './architectures/granitehybrid.ts';
 import { lfm2 } from './architectures/lfm2.ts';
+import { lfm2moe } from './architectures/lfm2moe.ts';
 import { llama } from './architectures/llama.ts';
 import { mistral3 } from './architectures/mistral3.ts';
 import { modernBert } from './architectures/modernBert.ts';
@@ -22,7 +24,9 @@ import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
 import { qwen3moe } from './architectures/qwen3moe.ts';
+import { qwen3next } from './architectures/qwen3next.ts';
 import { qwen35 } from './architectures/qwen35.ts';
+import { qwen35moe } from './architectures/qwen35moe.ts';
 import { smollm3 } from './architectures/smollm3.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
@@ -53,9 +57,13 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  lfm2moe,
   qwen35,
+  qwen35moe,
+  qwen3next,
   nemotronH,
   gptOss,
+  granitehybrid,
 ];
 
 /** @throws FormatError listing the known names */

@@ -13,6 +13,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { withMxfp4 } from './mxfp4.ts';
+import { withoutNextTokens } from './next-tokens.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { roundingsFromGguf } from './roundings.ts';
@@ -49,14 +50,14 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   const config = configFromGguf(file, await readRopeFactors(file));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const collected = collectGguf(file, specs);
+  const collected = collectGguf(file, specs, config);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    metadataFromGguf(file),
+    withoutNextTokens(metadataFromGguf(file), config),
   );
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
@@ -75,7 +76,7 @@ async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Prom
   Object.assign(config, withTensors?.(config, file.tensors));
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const collected = collectHuggingFace(file, specs, names, { isPart, unread });
+  const collected = collectHuggingFace(file, specs, names, config, { isPart, unread });
   const tensors = withRopeFactors(config, specs, collected.tensors);
   refuseMoreTokens(config, parts.tokenizer);
   const metadata = metadataFromConfig(config, parts.tokenizer, tensors);

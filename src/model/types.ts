@@ -190,6 +190,8 @@ export interface ModelTensor {
   readonly shape: readonly number[];
   /** Matrices stacked in it; files may hold them with a dimension of their own. */
   readonly experts?: number;
+  /** Of some matrices of a stack, which a network streams (streamed.ts): the tensor, the first of them, and how many it has. */
+  readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */

@@ -184,7 +184,8 @@ export class Session {
     const left = measurement === undefined ? ((await store?.resume(key))?.layer ?? segments) : 0;
     return {
       measurement,
-      unmeasured: left / segments,
+      // Experts that are measured some at a time are segments of their own.
+      unmeasured: Math.min(1, left / segments),
       results: results ?? { get: async () => undefined, put: async () => {} },
     };
   }

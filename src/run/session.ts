@@ -70,11 +70,6 @@ export interface DecodingParts {
   readonly logits: ValueId;
 }
 
-/** Whether a network works on wanted rows alone at its end: only then is it decoded with. */
-export function isDecoder(graph: Graph): boolean {
-  return inputNamed(graph, 'wanted') !== undefined;
-}
-
 /** Cuts a network where it begins to work on wanted rows alone. */
 export function decodingParts(graph: Graph): DecodingParts {
   const start = segmentReading(graph, 'wanted');

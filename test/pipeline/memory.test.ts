@@ -12,11 +12,11 @@ import { sitesOf } from '../../src/model/sites.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
-import { Planner } from '../../src/pipeline/plan/planner.ts';
 import { memory } from '../../src/pipeline/resources/memory.ts';
 import type { Choice } from '../../src/pipeline/resources/types.ts';
 import { solveFor } from '../../src/pipeline/solve.ts';
 import { matrices, type SensitivityTable } from '../../src/quantize/sensitivity.ts';
+import { createEncoder } from '../../src/run/encoder.ts';
 import { createSession } from '../../src/run/session.ts';
 import { configs } from '../support/configs.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -137,8 +137,8 @@ for (const each of CASES) {
       .filter(({ site }) => site.kind !== 'weight')
       .map(({ site, option }) => ({ site: site.id, prices: [{ option, loss: 0, lossError: 0 }] }));
     const setting = { model, running, context: tokens, threads };
-    const own = memory({ ...setting, table: tableOf(model) })!;
-    const among = memory({ ...setting, table: tableOf(model, ['Q4_0', 'Q8_0', 'F16', 'F32']) })!;
+    const own = memory({ ...setting, table: tableOf(model) });
+    const among = memory({ ...setting, table: tableOf(model, ['Q4_0', 'Q8_0', 'F16', 'F32']) });
     const [predicted, taken] = [own.taken!(chosen), await takenBytes(model, tokens, threads)];
     await model.close();
     assert.equal(predicted, taken);
@@ -164,11 +164,17 @@ test('--max-memory at a context: a longer one leaves less for weights', async (c
   await assert.rejects(plan({ memory: 1000 }, 128), /memory: the smallest choices take \d+, the budget is 1000 /);
 });
 
-test('what cannot be decoded with has no budget of memory, and is planned by others', async () => {
-  const model = await syntheticModel('BertModel', configs.BertModel);
-  const table = tableOf(model, ['Q8_0', 'F16']);
-  const planner = new Planner({ model, table });
-  const { costs } = (await planner.plan({ bytes: 1e9 })).prediction!;
-  assert.ok(costs!['bytes'] > 0 && !('memory' in costs!));
-  await assert.rejects(planner.plan({ memory: 1e9 }), /budget of memory: nothing was measured for it/);
+test('memory of an encoder reading a text that fills its context is what was predicted, to the byte', async (context) => {
+  const folder = await temporaryFolder(context);
+  const encoder = { architecture: 'BertModel', threads: 2, context: 128, formatOf: () => 'Q8_0' };
+  const model = await written(folder, encoder);
+  const kernels = await createWasmKernels({ threads: 2 });
+  const running = await createEncoder(kernels.device, model);
+  await running.encode([randomTokens(1, 128, 1).ids]);
+  const taken = kernels.memory().peak + 2 * SCRATCH_BYTES;
+  running.close();
+  kernels.close();
+  await model.close();
+  const { taken: predicted } = memory({ model, table: tableOf(model), context: 128, threads: 2 });
+  assert.equal(predicted!(choices(model)), taken);
 });

@@ -1,8 +1,15 @@
 import { FormatError } from '../../core/errors.ts';
+import type { Graph } from '../../graph/types.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import { readInteger } from '../config-fields.ts';
 import type { GgufKeys } from '../gguf-keys.ts';
 import { commonNames } from '../names.ts';
+import { selfAttention } from '../parts/attention.ts';
+import { causalModel, preNormed } from '../parts/causalModel.ts';
+import { experts } from '../parts/experts.ts';
+import { type GatedDeltaNetPart, gatedDeltaNet } from '../parts/gatedDeltaNet.ts';
+import { gatedMlp } from '../parts/gatedMlp.ts';
+import { ropePart } from '../rope.ts';
 import type { ModelConfig, RecurrentConfig, RecurrentHeads } from '../types.ts';
 import type { ConfigFields, Conversion, TensorName, TensorNames } from './types.ts';
 
@@ -33,6 +40,33 @@ export function headsOf({ recurrent }: ModelConfig): RecurrentHeads {
 
 /** exp of what is stored, as the rate that it stands for. */
 export const negativeExponential = (value: number): number => -Math.exp(value);
+
+/** Delta nets in most blocks, gated attention in the others; in every block experts or one feed-forward part. */
+export function deltaNetGraph(config: ModelConfig, traits: Pick<GatedDeltaNetPart, 'tiled' | 'fusedGates'>): Graph {
+  const { hidden, normEpsilon: epsilon, recurrent } = config;
+  const { layers, taps } = recurrent!;
+  const rope = ropePart(config.rope);
+  return causalModel(config, (build, x, layer) => {
+    const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
+    const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
+      layers[layer]
+        ? gatedDeltaNet(build, normed, { ...config, ...traits, layer, taps, heads: headsOf(config) })
+        : selfAttention(build, normed, {
+            ...config,
+            layer,
+            rope,
+            window: undefined,
+            qkNorm: 'heads',
+            outputGate: true,
+          }),
+    );
+    return preNormed(build, mid, norm('post_attention_norm'), (normed) =>
+      config.experts === undefined
+        ? gatedMlp(build, normed, { ...config, layer, activation: 'silu' })
+        : experts(build, normed, { ...config.experts, layer, hidden, activation: 'silu' }),
+    );
+  });
+}
 
 /** What config.json says of the blocks without attention. */
 export function deltaNetsOf(fields: ConfigFields, layers: number, subject: string): RecurrentConfig {

@@ -52,3 +52,12 @@ export const fusedExpertNames: TensorNames = {
   ffn_up_shexp: { huggingFace: [half('model.layers.{layer}.shared_mlp.input_linear.weight', 1)] },
   ffn_down_shexp: 'model.layers.{layer}.shared_mlp.output_linear.weight',
 };
+
+/** Experts and, beside them, a shared one with a gate of its own. */
+export const gatedSharedNames: TensorNames = {
+  ...expertNames,
+  ffn_gate_shexp: mlp('shared_expert.gate_proj.weight'),
+  ffn_up_shexp: mlp('shared_expert.up_proj.weight'),
+  ffn_down_shexp: mlp('shared_expert.down_proj.weight'),
+  ffn_gate_inp_shexp: { huggingFace: mlp('shared_expert_gate.weight'), exact: true },
+};

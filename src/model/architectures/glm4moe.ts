@@ -24,7 +24,6 @@ export const glm4moe: Architecture = {
       canonical: ({ first_k_dense_replace: dense = 1 }) => ({ first_k_dense_replace: dense }),
       read: (fields, config, subject) => ({
         ...(fields['use_qk_norm'] === true ? { qkNorm: 'heads' } : {}),
-        nextTokenBlocks: Number(fields['num_nextn_predict_layers'] ?? 0),
         experts: expertsFromHuggingFace(fields, config, subject, {
           ...traits,
           ...{ count: 128, used: 8, normalize: true },

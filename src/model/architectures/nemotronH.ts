@@ -63,7 +63,6 @@ export const nemotronH: Architecture = {
   name: 'nemotron_h',
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
-  anchor: 'layers.0.norm.weight',
   names: {
     token_embd: 'model.embeddings.weight',
     output_norm: 'model.norm_f.weight',

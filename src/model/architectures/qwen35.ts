@@ -1,13 +1,8 @@
-import { selfAttention } from '../parts/attention.ts';
-import { causalModel, preNormed } from '../parts/causalModel.ts';
-import { gatedDeltaNet } from '../parts/gatedDeltaNet.ts';
-import { gatedMlp } from '../parts/gatedMlp.ts';
-import { ropePart } from '../rope.ts';
 import {
+  deltaNetGraph,
   deltaNetMetadata,
   deltaNetNames,
   deltaNetsOf,
-  headsOf,
   readDeltaNets,
   sectionMetadata,
   tiledNames,
@@ -27,34 +22,7 @@ export const qwen35: Architecture = {
   ],
   ropeStyle: 'halves',
   names: { ...deltaNetNames, ...tiledNames },
-  graph: (config) => {
-    const { hidden, normEpsilon: epsilon, recurrent } = config;
-    const rope = ropePart(config.rope);
-    return causalModel(config, (build, x, layer) => {
-      const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
-      const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
-        recurrent!.layers[layer]
-          ? gatedDeltaNet(build, normed, {
-              ...config,
-              layer,
-              taps: recurrent!.taps,
-              heads: headsOf(config),
-              tiled: true,
-            })
-          : selfAttention(build, normed, {
-              ...config,
-              layer,
-              rope,
-              window: undefined,
-              qkNorm: 'heads',
-              outputGate: true,
-            }),
-      );
-      return preNormed(build, mid, norm('post_attention_norm'), (normed) =>
-        gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),
-      );
-    });
-  },
+  graph: (config) => deltaNetGraph(config, { tiled: true }),
   readGguf: readDeltaNets,
   *metadata(config) {
     yield* deltaNetMetadata(config);

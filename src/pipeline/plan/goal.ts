@@ -1,3 +1,4 @@
+import { UsageError } from '../../core/errors.ts';
 import { matrixKinds } from '../../graph/kinds.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
@@ -39,10 +40,19 @@ export function refuseUnusable(
   model: Model,
   magnitudes: Magnitudes,
   wishes: Wishes | undefined,
-  { palette, context }: Pick<GoalOptions, 'palette' | 'context'>,
+  { palette, context, activations }: Pick<GoalOptions, 'palette' | 'context' | 'activations'>,
 ): void {
   refuseUnusablePalette(model, magnitudes, palette);
+  if (model.config.embedding !== undefined) refuseDecoding({ ...wishes, activations });
   if (wishes?.latency !== undefined) contextOf(model, context);
+}
+
+/** @throws UsageError for what is measured on next tokens alone */
+function refuseDecoding({ latency, kv, activations }: Wishes & Pick<GoalOptions, 'activations'>): void {
+  const asked = Object.entries({ '--max-latency': latency, '--kv-budget': kv, '--activations': activations });
+  const found = asked.find(([, value]) => value !== undefined);
+  if (found === undefined) return;
+  throw new UsageError(`${found[0]}: is for models that give next tokens, and this one is an encoder; leave it out`);
 }
 
 /**

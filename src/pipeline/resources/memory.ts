@@ -9,30 +9,29 @@ import { isMatrix } from '../../model/matrices.ts';
 import { type Site, sitesOf } from '../../model/sites.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
-import { sessionBytes } from '../../run/predict.ts';
-import { isDecoder, promptChunk } from '../../run/session.ts';
+import { encoderBytes, sessionBytes } from '../../run/predict.ts';
+import { promptChunk } from '../../run/session.ts';
 import { type Choice, costOf, heldContext, type Resource, type Setting } from './types.ts';
 
 /**
- * Most bytes of the kernels' memory that `bitbudget run` takes while it reads a prompt that fills its context: what the
+ * Most bytes of the kernels' memory that `bitbudget run` takes while it reads a prompt that fills its context, or
+ * `embed` while it reads such a text: what the
  * schedule of the planned model says, to the byte. Weights are held packed where kernels compute from their blocks, else as
  * float32. JavaScript's own memory (Node, the tokenizer, one matrix while it is loaded) comes on top.
- *
- * Networks that are not decoded with have no such resource.
  *
  * A sum over sites is what solvers need, and the largest call is none. So `fixed` is what is taken beside weights and states
  * by the choice that takes the most; `taken` is what a plan takes.
  */
-export function memory(setting: Setting): Resource | undefined {
+export function memory(setting: Setting): Resource {
   const { model, threads = 1 } = setting;
-  if (!isDecoder(model.graph)) return undefined;
+  const count = model.config.embedding === undefined ? sessionBytes : encoderBytes;
   const contextLength = heldContext(setting);
   const cost = costOf({
     weight: ({ rows, columns }, name) => aligned(heldBytes(name, rows, columns)),
     state: ({ columns }, name) => aligned(cacheBytes(columns, name, contextLength)),
   });
   const taken = (chosen: readonly Choice[]): number => {
-    const bytes = sessionBytes(
+    const bytes = count(
       { supportsPacked: (name) => packedFormats.includes(name) },
       planned(model, chosen),
       { contextLength },
