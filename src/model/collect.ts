@@ -129,7 +129,7 @@ function tensorOf(file: TensorFile, named: TensorSpec, source: TensorSource, isC
   const entries = expertNames(spec, source).map((name) => file.tensors.get(name)!);
   const { shape, experts = 1 } = spec;
   const times = source.part?.of ?? 1;
-  const stored = { ...spec, shape: [shape[0] * times, ...shape.slice(1)] };
+  const stored = { ...spec, shape: [Math.round(shape[0] * times), ...shape.slice(1)] };
   const one = { ...stored, experts: undefined, shape: [stored.shape[0] / experts, ...shape.slice(1)] };
   const whole =
     entries.length === 1

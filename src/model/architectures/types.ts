@@ -135,7 +135,7 @@ export interface TensorSource {
   readonly name: string;
   /**
    * Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are), or
-   * take turns.
+   * take turns. Both count matrices of this size, and need not be whole where others are larger or smaller.
    */
   readonly part?: { readonly index: number; readonly of: number; readonly interleaved?: true };
   /** Columns of every matrix are rows there. */
