@@ -1,11 +1,14 @@
 import { FormatError } from '../core/errors.ts';
 import { bert } from './architectures/bert.ts';
+import { deepseek2 } from './architectures/deepseek2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { gemma4 } from './architectures/gemma4.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { gpt2 } from './architectures/gpt2.ts';
 import { gptOss } from './architectures/gptOss.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { llama } from './architectures/llama.ts';
+import { llama4 } from './architectures/llama4.ts';
 import { modernBert } from './architectures/modernBert.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
 import { qwen2 } from './architectures/qwen2.ts';
@@ -29,6 +32,9 @@ const architectures: readonly Architecture[] = [
   gemmaEmbedding,
   lfm2,
   gptOss,
+  deepseek2,
+  llama4,
+  gemma4,
 ];
 
 /** @throws FormatError listing the known names */

@@ -17,8 +17,9 @@ const IGNORED =
   /rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|attn_rot_embd\.weight$|\.(?:position_ids|masked_bias)$/;
 
 /** @throws FormatError when tensors are missing, unknown or of another shape */
-export function collectGguf(file: TensorFile, specs: readonly TensorSpec[]): Collected {
-  return collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false);
+export function collectGguf(file: TensorFile, specs: readonly TensorSpec[], unread?: RegExp): Collected {
+  const isAllowed = (name: string): boolean => unread?.test(name) === true;
+  return collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false, isAllowed);
 }
 
 /**

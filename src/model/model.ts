@@ -46,7 +46,8 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   const config = configFromGguf(file, await readRopeFactors(file));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const collected = collectGguf(file, specs);
+  const { unread } = architectureByName(config.architecture, 'GGUF');
+  const collected = collectGguf(file, specs, unread);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,

@@ -202,16 +202,18 @@ export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ s
   const graph = allRows(model.graph);
   const weights = [...graph.values.entries()].filter(([, value]) => value.source === 'weight');
   const read = new Set(weightsOf(graph));
-  const wanted = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
-  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, wanted);
+  const reached = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
+  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, reached);
+  // What only chooses has no gradient, and stays where it is.
+  const wanted = reached.filter((id) => gradientOf(id) !== undefined);
   const gradients = wanted.map((id) => gradientOf(id)!);
   const { device } = await testKernels();
   const random = new Random(5);
   const moves = new Map<number, { values: Float32Array; along: Float32Array }>();
-  for (const id of wanted) {
+  for (const id of reached) {
     const values = await tensorOf(model, (graph.values[id] as { tensor: string }).tensor).load();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-    moves.set(id, { values, along: values.map(() => size * random.normal()) });
+    moves.set(id, { values, along: values.map(() => (wanted.includes(id) ? size * random.normal() : 0)) });
   }
   const outputs = countOf(graph.values[graph.outputs[0]].shape, sizes);
   const direction = Float32Array.from({ length: outputs }, () => random.normal());
