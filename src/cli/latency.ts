@@ -5,7 +5,7 @@ import { formatLatency } from './support/budgets.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
-import { checkContext, MODEL_ARGUMENT } from './support/model.ts';
+import { checkContext, MODEL_ARGUMENT, requireDecoder } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printResult, table } from './support/output.ts';
 import { withProgress } from './support/work.ts';
@@ -36,6 +36,7 @@ async function latency(modelName: string, options: LatencyCommandOptions): Promi
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const { model, folder } = await openKept(modelName, options);
   checkContext(model, options.context);
+  requireDecoder(modelName, model);
   const measured = await withProgress(options, async (work) => {
     const session = await Session.open(nodeHost, model, { ...work, folder, threads: options.threads }, (magnitudes) =>
       refuseUnusablePalette(model, magnitudes, palette),

@@ -9,7 +9,7 @@ import type { Estimate, Evaluation } from './types.ts';
  */
 export function summarize(scores: TokenScores): Evaluation {
   refuseNotFinite('the original', scores.nllReference);
-  refuseNotFinite('the model', scores.nll);
+  refuseNotFinite('the model', scores.nll.length === 0 ? scores.kl : scores.nll);
   const sorted = Float32Array.from(scores.kl).sort();
   return {
     tokens: scores.kl.length,
@@ -20,9 +20,13 @@ export function summarize(scores: TokenScores): Evaluation {
       p99: quantile(sorted, 0.99),
       max: sorted[sorted.length - 1],
     },
-    perplexity: perplexity(scores.nll),
-    referencePerplexity: perplexity(scores.nllReference),
-    topAgreement: estimate(scores.agree),
+    ...(scores.nll.length === 0
+      ? {}
+      : {
+          perplexity: perplexity(scores.nll),
+          referencePerplexity: perplexity(scores.nllReference),
+          topAgreement: estimate(scores.agree),
+        }),
   };
 }
 
@@ -30,7 +34,7 @@ function refuseNotFinite(who: string, nll: Float32Array): void {
   const wrong = nll.find((value) => !Number.isFinite(value));
   if (wrong === undefined) return;
   throw new BitbudgetError(
-    `evaluation: ${who} computes ${wrong}, no probability of a token; a weight of it is too large or no number`,
+    `evaluation: ${who} computes ${wrong}, which is nothing to compare; a weight of it is too large or no number`,
   );
 }
 

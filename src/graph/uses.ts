@@ -68,10 +68,11 @@ export function dispatchOf({ values, nodes }: Graph, { node }: Use): Dispatch {
   if (heads !== undefined) return { offsets, slots: heads.outputs[1], experts, used: experts };
   const [slots] = dispatch!.outputs;
   const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === slots);
-  const route = nodes.find(({ op, outputs }) => op === 'route' && outputs[0] === dispatch!.inputs[0]);
-  if (gather === undefined || route === undefined)
+  // The router's, or what was made of it (slots.ts).
+  const routed = nodes.find(({ outputs }) => outputs[0] === dispatch!.inputs[0] && outputs.length === 2);
+  if (gather === undefined || routed === undefined)
     throw new RangeError(`node ${node} does not work on rows that a router dealt`);
-  return { offsets, slots, weights: route.outputs[1], experts, used: gather.attributes['k'] as number };
+  return { offsets, slots, weights: routed.outputs[1], experts, used: gather.attributes['k'] as number };
 }
 
 const multiplied = new WeakMap<Graph, ReadonlySet<string>>();

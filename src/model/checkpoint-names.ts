@@ -12,6 +12,7 @@ export interface CheckpointNames {
 /** Before the first block of a stack of layers. */
 const FIRST = /^(.*\.)?layers\.0\./;
 const INNER = 'model.';
+const HEAD = 'lm_head.weight';
 
 /**
  * @param tensors by the names of the file
@@ -27,12 +28,12 @@ export function checkpointNames(tensors: ReadonlyMap<string, unknown>, anchor?: 
   const preferred = [INNER, '', ...prefixes.filter((prefix) => /language|text|llm/.test(prefix)), ...prefixes];
   const prefix = preferred.find((each) => prefixes.includes(each)) ?? INNER;
   const outer = prefix.endsWith(INNER) ? prefix.slice(0, -INNER.length) : prefix;
-  const heads = ['', outer, prefix].map((before) => `${before}lm_head.weight`);
+  const heads = ['', outer, prefix].map((before) => `${before}${HEAD}`);
   return { prefix, head: heads.find((name) => tensors.has(name)) };
 }
 
 /** Name in the file of a tensor that Transformers calls `model.…` or `lm_head.weight`. */
 export function nameInFile(huggingFace: string, { prefix, head }: CheckpointNames): string {
   if (huggingFace.startsWith(INNER)) return prefix + huggingFace.slice(INNER.length);
-  return head ?? huggingFace;
+  return huggingFace === HEAD ? (head ?? HEAD) : huggingFace;
 }

@@ -2,8 +2,9 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
+import { isOfNextTokens, remarksOnNextTokens } from './next-tokens.ts';
 import { converted, partOfTensor, stackedTensor, tensorFromEntry } from './tensors.ts';
-import type { ModelTensor } from './types.ts';
+import type { ModelConfig, ModelTensor } from './types.ts';
 
 /** The tensors of a model, and what is worth saying of the others. */
 export interface Collected {
@@ -17,9 +18,32 @@ const IGNORED =
   /rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|attn_rot_embd\.weight$|\.(?:position_ids|masked_bias)$/;
 
 /** @throws FormatError when tensors are missing, unknown or of another shape */
-export function collectGguf(file: TensorFile, specs: readonly TensorSpec[], unread?: RegExp): Collected {
-  const isAllowed = (name: string): boolean => unread?.test(name) === true;
-  return collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false, isAllowed);
+export function collectGguf(
+  file: TensorFile,
+  specs: readonly TensorSpec[],
+  config: ModelConfig,
+  unread?: RegExp,
+): Collected {
+  const isNext = (name: string): boolean => isOfNextTokens(name, config, /^blk\.(\d+)\./);
+  const collected = collect(
+    file,
+    specs,
+    ({ name, gguf }) => [{ name }, ...gguf],
+    false,
+    (name) => isNext(name) || unread?.test(name) === true,
+  );
+  return withRemarks(collected, file, config, isNext);
+}
+
+/** What was collected, with what is worth saying of blocks that were left out. */
+function withRemarks(
+  { tensors, remarks }: Collected,
+  file: TensorFile,
+  config: ModelConfig,
+  isNext: (name: string) => boolean,
+): Collected {
+  const left = [...file.tensors.keys()].filter(isNext);
+  return { tensors, remarks: [...remarks, ...remarksOnNextTokens(left, config)] };
 }
 
 /**
@@ -32,6 +56,7 @@ export function collectHuggingFace(
   file: TensorFile,
   specs: readonly TensorSpec[],
   names: CheckpointNames,
+  config: ModelConfig,
   { isPart, unread }: { readonly isPart: boolean; readonly unread?: RegExp },
 ): Collected {
   const isTied = !specs.some(({ role }) => role === 'output');
@@ -48,8 +73,11 @@ export function collectHuggingFace(
   }
   const others = isPart ? (name: string) => !name.startsWith(names.prefix) : () => false;
   // A tied model may still carry a copy of its embedding as head.
-  const isAllowed = (name: string): boolean => name === names.head || others(name) || unread?.test(name) === true;
-  return collect(file, specs, sourcesOf, true, isAllowed, others);
+  const isNext = (name: string): boolean =>
+    name.startsWith(names.prefix) && isOfNextTokens(name.slice(names.prefix.length), config, /^layers\.(\d+)\./);
+  const isAllowed = (name: string): boolean =>
+    name === names.head || others(name) || isNext(name) || unread?.test(name) === true;
+  return withRemarks(collect(file, specs, sourcesOf, true, isAllowed, others), file, config, isNext);
 }
 
 function collect(

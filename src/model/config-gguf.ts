@@ -30,7 +30,9 @@ export function configFromGguf(file: TensorFile, factors: RopeFactors = {}): Mod
   if (!architecture.latentKeys && integer('attention.value_length', headDim) !== headDim) {
     throw new FormatError(`GGUF: ${name}.attention.value_length differs from key_length ${headDim}; not supported`);
   }
-  const layers = integer('block_count');
+  const nextTokenBlocks = Number(metadata.get(`${name}.nextn_predict_layers`) ?? 0);
+  const layers = integer('block_count') - nextTokenBlocks;
+  if (!(layers > 0)) throw new FormatError(`GGUF: all ${integer('block_count')} blocks predict further tokens`);
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) throw new FormatError('GGUF: token_embd.weight is missing');
   const title = metadata.get('general.name');
@@ -38,8 +40,9 @@ export function configFromGguf(file: TensorFile, factors: RopeFactors = {}): Mod
     architecture: name,
     ...(typeof title === 'string' ? { name: title } : {}),
     layers,
+    ...(nextTokenBlocks > 0 ? { nextTokenBlocks } : {}),
     hidden,
-    feedForward: size('feed_forward_length'),
+    feedForward: size('feed_forward_length', Number(metadata.get(`${name}.expert_feed_forward_length`))),
     heads,
     kvHeads: size('attention.head_count_kv', heads),
     headDim,

@@ -34,6 +34,7 @@ export function configFromHuggingFace(
   const hidden = integer('hidden_size');
   const heads = integer('num_attention_heads');
   const layers = integer('num_hidden_layers');
+  const nextTokenBlocks = Number(fields['num_nextn_predict_layers'] ?? 0);
   const headDim = integer('head_dim', defaults.headDim ?? hidden / heads);
   const contextLength = integer('max_position_embeddings', defaults.contextLength);
   // Null means one key-value head per head, absence the class's own number.
@@ -42,6 +43,7 @@ export function configFromHuggingFace(
   const config: ModelConfig = {
     architecture: architecture.name,
     layers,
+    ...(nextTokenBlocks > 0 ? { nextTokenBlocks } : {}),
     hidden,
     feedForward: integer('intermediate_size', defaults.feedForward),
     heads,

@@ -2,12 +2,11 @@ import type { GgufFile } from '../container/gguf/read.ts';
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
-import { isActivationKey } from './activation-bits.ts';
 import { architectureByName } from './architecture.ts';
 import type { Architecture } from './architectures/types.ts';
-import { isCacheKey } from './cache-formats.ts';
 import { embeddingMetadata } from './embedding.ts';
 import { yarnMagnitude, yarnRatio } from './rope-factors.ts';
+import { isRoundingKey } from './roundings.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
 /** `general.quantization_version` of today's ggml (GGML_QNT_VERSION). */
@@ -105,8 +104,7 @@ export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
   if (!typedMetadata) throw new FormatError('GGUF: the reader gave no value types (typedMetadata)');
   const metadata = new Map<string, TypedMetadata>();
   for (const [key, value] of typedMetadata)
-    if (!isCacheKey(key) && !isActivationKey(key) && !/^(general\.file_type$|split\.|quantize\.)/.test(key))
-      metadata.set(key, value);
+    if (!isRoundingKey(key) && !/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   return metadata;
 }

@@ -1,11 +1,9 @@
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
-import { activationsFromGguf } from './activation-bits.ts';
 import { architectureByName, tensorsOf } from './architecture.ts';
 import type { TensorSpec } from './architectures/types.ts';
 import { baseModelOfGguf } from './base-model.ts';
-import { cacheFromGguf } from './cache-formats.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
 import { asObject, textFields } from './config-fields.ts';
@@ -15,8 +13,10 @@ import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { withMxfp4 } from './mxfp4.ts';
+import { withoutNextTokens } from './next-tokens.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
+import { roundingsFromGguf } from './roundings.ts';
 import { tensorFromValues } from './tensors.ts';
 import type { EmbeddingConfig, Model, ModelConfig, ModelTensor } from './types.ts';
 
@@ -31,6 +31,10 @@ export interface ModelParts {
   readonly name?: string;
   /** The model that this one was made of, where something beside the weights says it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
 }
 
 /**
@@ -47,31 +51,33 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
   const { unread } = architectureByName(config.architecture, 'GGUF');
-  const collected = collectGguf(file, specs, unread);
+  const collected = collectGguf(file, specs, config, unread);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    metadataFromGguf(file),
+    withoutNextTokens(metadataFromGguf(file), config),
   );
-  const activations = activationsFromGguf(file.metadata, collected.tensors);
-  return { ...model, cache: cacheFromGguf(file.metadata, model.graph), activations };
+  return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
 
 async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Promise<Model> {
   const file = withMxfp4(stored);
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
-  const { anchor, unread } = architectureOfConfig(parts.config);
+  const architecture = architectureOfConfig(parts.config);
+  const { anchor, unread } = architecture;
   const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
   const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  const { withTensors } = architecture;
   if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
+  Object.assign(config, withTensors?.(config, file.tensors));
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const collected = collectHuggingFace(file, specs, names, { isPart, unread });
+  const collected = collectHuggingFace(file, specs, names, config, { isPart, unread });
   const tensors = withRopeFactors(config, specs, collected.tensors);
   refuseMoreTokens(config, parts.tokenizer);
   const metadata = metadataFromConfig(config, parts.tokenizer, tensors);
@@ -82,7 +88,7 @@ function assemble(
   file: TensorFile,
   config: ModelConfig,
   { tensors, remarks }: Collected,
-  { tokenizer, baseModel }: ModelParts,
+  { tokenizer, baseModel, repository, license }: ModelParts,
   metadata: ReadonlyMap<string, TypedMetadata>,
 ): Model {
   let fingerprint: Promise<string> | undefined;
@@ -93,6 +99,8 @@ function assemble(
     tokenizer,
     metadata,
     baseModel,
+    repository,
+    license,
     remarks,
     fingerprint: () => {
       fingerprint ??= fingerprintOf(model);

@@ -12,8 +12,9 @@ import type { ModelTensor } from './types.ts';
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
   if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
-  const stored = fromCheckpoint ? spec.conversion?.rows : undefined;
-  const expected = stored === undefined ? spec : { ...spec, shape: [stored, ...spec.shape.slice(1)] };
+  const { rows, shape } = (fromCheckpoint ? spec.conversion : undefined) ?? {};
+  const stored = shape ?? (rows === undefined ? undefined : [rows, ...spec.shape.slice(1)]);
+  const expected = stored === undefined ? spec : { ...spec, shape: stored };
   if (!isShape(entry.shape, expected)) {
     throw new FormatError(
       `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${expected.shape.join(', ')}]; ` +

@@ -34,6 +34,10 @@ export interface ModelConfig {
   slidingRope?: RopeConfig;
   /** Blocks that look at positions; default all. [layers] */
   ropeLayers?: readonly boolean[];
+  /** q and k are normed, where models of an architecture differ in it. */
+  qkNorm?: 'heads' | 'rows';
+  /** Blocks behind the last that predict further tokens: they are no layers, and are left out; default none. */
+  nextTokenBlocks?: number;
   /** Factor of attention's scores; default 1/√headDim. */
   attentionScale?: number;
   /** Caps of attention's scores and of logits: x becomes c·tanh(x/c). Default none. */
@@ -56,6 +60,8 @@ export interface ModelConfig {
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+  /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
+  feedForwardLayers?: readonly boolean[];
 }
 
 export interface BlocksConfig {
@@ -99,6 +105,8 @@ export interface RecurrentConfig {
   readonly layers: readonly boolean[];
   /** Tokens that the convolution sees, the newest among them. */
   readonly taps: number;
+  /** The convolution has no bias, where such convolutions usually have one. */
+  readonly plain?: boolean;
   /** The matrices that heads keep, where there is more than the convolution. */
   readonly heads?: RecurrentHeads;
 }
@@ -174,6 +182,8 @@ export interface RopeConfig {
   dimensions: number;
   /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
   style: 'interleaved' | 'halves';
+  /** Pairs by what their positions count (time, height, width), where images have several; text has one position for all. */
+  sections?: readonly number[];
   scaling?:
     | { type: 'linear'; factor: number }
     | {
@@ -219,6 +229,8 @@ export interface ModelTensor {
   readonly shape: readonly number[];
   /** Matrices stacked in it; files may hold them with a dimension of their own. */
   readonly experts?: number;
+  /** Of some matrices of a stack, which a network streams (streamed.ts): the tensor, the first of them, and how many it has. */
+  readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */
@@ -229,18 +241,19 @@ export interface ModelTensor {
   loadBlocks?(startRow?: number, endRow?: number): Promise<Uint8Array>;
 }
 
-/** Number formats that states are kept in, attention's keys (after RoPE) and values, by the state's name; default float32. */
-export type CacheFormats = ReadonlyMap<string, string>;
+/**
+ * How edges and states are rounded while a network runs: the option of each by the id of its site (`sites.ts`). Edges that
+ * are not named are not rounded, states that are not named are kept in float32.
+ */
+export type Roundings = ReadonlyMap<string, string>;
 
 /** What is computed and the weights: all that running, measuring, pricing and rounding need. */
 export interface Network {
   /** Its weights are called by the tensors' names. */
   readonly graph: Graph;
   readonly tensors: ReadonlyMap<string, ModelTensor>;
-  /** How states are to be kept; default float32 everywhere. */
-  readonly cache?: CacheFormats;
-  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
-  readonly activations?: ReadonlyMap<string, number>;
+  /** What is rounded while it runs; default nothing. */
+  readonly roundings?: Roundings;
   /** SHA-256 (hex) over network and tensor data: the key of measurements. */
   fingerprint(): Promise<string>;
 }
@@ -255,12 +268,12 @@ export interface Model extends Network {
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
   /** The model that this one was made of, a hub's repository, where the files say it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
-  /** How the KV cache is to be kept; default float32 everywhere. */
-  readonly cache?: CacheFormats;
-  /** Bits that the inputs of a matrix are rounded to before the product, by its name; default none. */
-  readonly activations?: ReadonlyMap<string, number>;
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */
   fingerprint(): Promise<string>;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ import type { Model } from '../model/types.ts';
 import { SharedMemory } from './memory.ts';
 import { loadWeights, RunningProgram } from './program.ts';
 import { sizesOf, textSequences } from './sequences.ts';
-import { streamTarget, wholeTarget } from './target.ts';
+import { encodingTarget } from './target.ts';
 
 /** Tokens that run together: enough to reuse every weight. */
 const TOGETHER = 2048;
@@ -39,8 +39,7 @@ export interface EncoderOptions {
 export async function createEncoder(device: Device, model: Model, options: EncoderOptions = {}): Promise<Encoder> {
   if (model.config.embedding === undefined)
     throw new UsageError(`${model.config.architecture}: gives next tokens and no vectors of texts; give an encoder`);
-  const exact = options.exact ?? false;
-  const target = exact ? wholeTarget(model) : { ...streamTarget(model, device, false), states: 'whole' as const };
+  const target = encodingTarget(model, device, options.exact ?? false);
   const memory = new SharedMemory(device);
   try {
     await loadWeights(memory, model, model.graph, target);

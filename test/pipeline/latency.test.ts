@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
+import { sitesOf } from '../../src/model/sites.ts';
 import type { Model } from '../../src/model/types.ts';
 import { format, rowBytes } from '../../src/numeric/table.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
@@ -100,7 +101,7 @@ test('plans keep a budget of latency, alone and beside one of bytes, and pay for
     const plan = await planner.plan({ latency: budget });
     const { milliseconds, spread } = predictLatency(
       madeTable(model),
-      productsOf(model, (name) => plan.formats[name]),
+      productsOf(model, (name) => plan.sites[name]),
     );
     assert.ok(milliseconds <= budget * (1 + 1e-12));
     assert.ok(Math.abs(plan.prediction!.costs!['latency'] - milliseconds) < 1e-9);
@@ -120,10 +121,10 @@ test('plans keep a budget of latency, alone and beside one of bytes, and pay for
 
 test('bytes moved are the matrices multiplied with, one row of the embedding, vectors, keys and values', async () => {
   const model = await syntheticModel('LlamaForCausalLM');
-  const { tensors } = madePrices(model);
   const resource = moved({ model, table: madePrices(model), context: 64 });
   const embedding = rowBytes(format('Q8_0'), 64);
-  const sum = tensors.reduce((total, tensor) => total + resource.cost(tensor, 'Q8_0'), 0);
+  const weights = sitesOf(model).filter(({ kind }) => kind === 'weight');
+  const sum = weights.reduce((total, site) => total + resource.cost([{ site, option: 'Q8_0' }]), 0);
   assert.equal(sum, productBytes(productsOf(model, () => 'Q8_0')) + embedding);
   assert.equal(resource.fixed, 4 * (5 * 64 + 2 * 2 * 64 * 2 * 16));
   assert.throws(() => contextOf(model, 129), /context 129: .* at most 128 tokens/);
@@ -187,7 +188,7 @@ test('quantize keeps a budget of latency and measures the file it wrote', async 
   // A little more, because sums of fractions are rounded.
   const target = { kind: 'budgets', wishes: { latency: best.prediction!.costs!['latency'] * (1 + 1e-9) } } as const;
   const result = await quantizeModel(nodeHost, await openModel(source), { ...options, target, output });
-  assert.deepEqual(result.plan.formats, best.formats);
+  assert.deepEqual(result.plan.sites, best.sites);
   const { milliseconds, threads, context: at } = result.latency!;
   assert.ok(milliseconds > 0 && milliseconds < 1000);
   assert.deepEqual([threads, at], [1, 32]);

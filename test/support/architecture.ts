@@ -6,9 +6,10 @@ import { after, before, test } from 'node:test';
 import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
 import { differentiate, gradientName } from '../../src/graph/differentiate.ts';
+import { expand } from '../../src/graph/expand.ts';
 import { allRows, rewrite } from '../../src/graph/rewrite.ts';
 import { inputsOf, weightsOf } from '../../src/graph/segments.ts';
-import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
+import type { Attributes, Graph, Node, Recipe } from '../../src/graph/types.ts';
 import { countOf } from '../../src/kernels/program.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
@@ -108,9 +109,10 @@ export function testArchitecture({ name, huggingFace, fields, variants, bound = 
     assert.ok(Math.max(...found) <= 1e-5 * largestOf(all), `largest difference ${Math.max(...found)}`);
   });
 
-  test(`${name}: gradients agree with differences to 2 %`, async () => {
-    const { slope, difference } = await slopeAndDifference(await open(), step);
+  test(`${name}: gradients agree with differences to 2 %, and primitives give the same logits to 1e-5 of the largest`, async () => {
+    const { slope, difference, logits, primitives } = await slopeAndDifference(await open(), step);
     assert.ok(Math.abs(slope - difference) <= 0.02 * Math.abs(difference), `slope ${slope}, difference ${difference}`);
+    assert.ok(largestDifference(primitives, logits) <= 1e-5 * largestOf(logits));
   });
 
   test(`${name}: the whole job at 6.5 bits makes a file whose top token is llama.cpp’s wherever our two best differ by more than ${TOP_MARGIN} of the largest logit`, async (t) => {
@@ -175,6 +177,16 @@ export function oneRope(graph: Graph): Graph {
   return { ...graph, nodes: swapped };
 }
 
+/** A graph whose tables of RoPE are made otherwise. */
+export function otherRope(graph: Graph, change: (recipe: RopeRecipe) => RopeRecipe): Graph {
+  const values = graph.values.map((value) =>
+    value.source === 'constant' && value.recipe.kind === 'rope' ? { ...value, recipe: change(value.recipe) } : value,
+  );
+  return { ...graph, values };
+}
+
+type RopeRecipe = Extract<Recipe, { kind: 'rope' }>;
+
 /** Logits of the compared tokens, [tokens, vocabulary]. @param exact in float32 alone, default true */
 export async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
   const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
@@ -194,23 +206,23 @@ export async function written(
 
 /**
  * Σ outputs · direction of 12 tokens when all weights move along a random direction: by the gradients, and by the difference
- * of two runs.
+ * of two runs. Beside them the logits, by the network and by its expansion into primitives.
  */
-export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: number; difference: number }> {
+export async function slopeAndDifference(model: Model, step = 1e-3) {
   const length = 12;
   const sizes = { ...sizesOf({ length }, 1), context: length };
   const graph = allRows(model.graph);
   const weights = [...graph.values.entries()].filter(([, value]) => value.source === 'weight');
   const read = new Set(weightsOf(graph));
-  const reached = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
-  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, reached);
-  // What only chooses has no gradient, and stays where it is.
-  const wanted = reached.filter((id) => gradientOf(id) !== undefined);
+  const all = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
+  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, all);
+  // What chooses alone, as biases of routers do, has no gradient and stays.
+  const wanted = all.filter((id) => gradientOf(id) !== undefined);
   const gradients = wanted.map((id) => gradientOf(id)!);
   const { device } = await testKernels();
   const random = new Random(5);
   const moves = new Map<number, { values: Float32Array; along: Float32Array }>();
-  for (const id of reached) {
+  for (const id of all) {
     const values = await tensorOf(model, (graph.values[id] as { tensor: string }).tensor).load();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
     moves.set(id, { values, along: values.map(() => (wanted.includes(id) ? size * random.normal() : 0)) });
@@ -219,7 +231,10 @@ export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ s
   const direction = Float32Array.from({ length: outputs }, () => random.normal());
   const sequences = textSequences({ sequences: 1, length, ids: Int32Array.from(comparedTokens.slice(0, length)) });
   /** A graph's run with all weights moved: the outputs' sum along the direction, and what else it makes. */
-  const run = async (running: Graph, by: number): Promise<{ sum: number; program: RunningProgram }> => {
+  const run = async (
+    running: Graph,
+    by: number,
+  ): Promise<{ sum: number; outputs: Float32Array; program: RunningProgram }> => {
     const memory = new SharedMemory(device);
     for (const [id, { values, along }] of moves)
       memory.set(
@@ -233,10 +248,10 @@ export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ s
     }
     program.run(sizes);
     const outputs = new Float32Array(direction.length);
-    await program.read(graph.outputs[0], outputs);
-    return { sum: dot(outputs, direction), program };
+    await program.read(running.outputs[0], outputs);
+    return { sum: dot(outputs, direction), outputs, program };
   };
-  const { program } = await run({ ...both, outputs: [...graph.outputs, ...gradients] }, 0);
+  const { program, outputs: logits } = await run({ ...both, outputs: [...graph.outputs, ...gradients] }, 0);
   let slope = 0;
   for (const [i, id] of wanted.entries()) {
     const { along } = moves.get(id)!;
@@ -245,7 +260,8 @@ export async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ s
     slope += dot(gradient, along);
   }
   const difference = ((await run(graph, step)).sum - (await run(graph, -step)).sum) / (2 * step);
-  return { slope, difference };
+  const { outputs: primitives } = await run(expand(graph, sizes), 0);
+  return { slope, difference, logits, primitives };
 }
 
 /** Asserts that the best tokens are the same where they are clearly the best. @returns how many positions were clear */

@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import type { Graph } from '../../src/graph/types.ts';
+import type { TokenBatch } from '../../src/measure/plan.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
+import { nodeHost } from '../../src/pipeline/host/node.ts';
+import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { holdOut } from '../../src/pipeline/texts.ts';
 import { createEncoder } from '../../src/run/encoder.ts';
+import { framed, frameOf } from '../../src/text/frame.ts';
 import { type ArchitectureCase, dot, slopeAndDifference, written } from './architecture.ts';
 import { testKernels } from './kernels.ts';
 import { openPeer, type Peer } from './peer.ts';
@@ -29,6 +34,8 @@ export interface EncoderCase extends Pick<ArchitectureCase, 'name' | 'huggingFac
 const BOUND = 1e-6;
 /** Of the vectors that are alone and beside others, whose products are summed in another order. */
 const SAME = 1e-11;
+/** Bits per weight of the job, and tokens of its texts. */
+const [BITS, LENGTH] = [9, 32];
 /** So many texts at least have one that is clearly the nearest. */
 const FEWEST = 4;
 /** Two texts that are nearer to each other's distance than this may change places by rounding. */
@@ -45,6 +52,18 @@ export function comparedTexts({ tokenizer, config }: Model): number[][] {
     ...Array.from({ length: 1 + STEP * i }, () => 300 + random.integer(config.vocabulary - 300)),
     ...end,
   ]);
+}
+
+/** Sequences of random tokens, framed as the model wants. */
+function randomTexts(model: Model, sequences: number, seed: number): TokenBatch {
+  const random = new Random(seed);
+  const ids = Int32Array.from(
+    { length: sequences * LENGTH },
+    () => 300 + random.integer(model.config.vocabulary - 300),
+  );
+  const frame = frameOf(model.tokenizer);
+  for (let at = 0; at < ids.length; at += LENGTH) framed(ids.subarray(at, at + LENGTH), frame);
+  return { sequences, length: LENGTH, ids };
 }
 
 /** Registers the tests of one encoder. */
@@ -105,12 +124,26 @@ export function testEncoder(given: EncoderCase): void {
     assert.ok(Math.abs(slope - difference) <= 0.02 * Math.abs(difference), `slope ${slope}, difference ${difference}`);
   });
 
-  test(`${name}: in Q8_0 the nearest text is llama.cpp’s wherever the next is further by ${NEAR}`, async (t) => {
-    if (typeof peer === 'string') return t.skip(peer);
-    const eights = ({ shape }: { shape: readonly number[] }) => (shape.at(-1)! % 32 === 0 ? 'Q8_0' : 'F16');
+  test(`${name}: the whole job at ${BITS} bits predicts its 1 − cosine within a factor of 2, and its file’s nearest text is llama.cpp’s wherever the next is further by ${NEAR}`, async (t) => {
     const original = await open();
-    const path = await written(original, join(folder, 'q8.gguf'), eights);
+    const path = join(folder, 'small.gguf');
+    const { plan, evaluation } = await quantizeModel(nodeHost, await open(), {
+      output: path,
+      target: { kind: 'budgets', wishes: { bitsPerWeight: BITS } },
+      folder,
+      rounding: 'gptq',
+      calibration: async () => randomTexts(original, 24, 1),
+      evaluation: async () => holdOut(randomTexts(original, 24, 2).ids, LENGTH),
+      evaluationLength: LENGTH,
+      threads: 1,
+    });
+    const { mean } = evaluation!.kl;
+    t.diagnostic(`1 − cosine ${mean.toExponential(2)}, predicted ${plan.prediction!.kl.toExponential(2)}`);
+    assert.ok(mean > 0 && mean < 2 * plan.prediction!.kl && mean > plan.prediction!.kl / 2);
     const model = await openModel(path);
+    for (const [tensor, { shape }] of original.tensors)
+      assert.deepEqual(model.tensors.get(tensor)!.shape, shape, tensor);
+    if (typeof peer === 'string') return t.skip(peer);
     const [ours, theirs] = [await vectorsOf(model, false), await peer.vectors(path, comparedTexts(model))];
     await model.close();
     const worst = worstDistance(ours, theirs);

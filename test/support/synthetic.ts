@@ -98,7 +98,7 @@ function declaredFile(config: Record<string, unknown>, seed: number): TensorFile
     const apart = Array.from({ length: experts }, (_, expert) => source.name.replace('{expert}', String(expert)));
     const isApart = source.name.includes('{expert}');
     const one = storedShape(spec, source);
-    const stored = experts === 1 || isApart ? one : [experts, ...one];
+    const stored = spec.conversion?.shape ?? (experts === 1 || isApart ? one : [experts, ...one]);
     return (isApart ? apart : [source.name]).map((name) => {
       const values = randomValues(seed, name, stored).map((value) => value - addend);
       return [name, { shape: stored, values }] as const;

@@ -47,8 +47,9 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { keepSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
-import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
+import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -85,6 +86,8 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,
@@ -118,6 +121,7 @@ export const ops: readonly Op[] = [
   sampledScore,
   probabilitySquares,
   gram,
+  sequenceGram,
   rowEnergy,
   columnEnergy,
   sketch,

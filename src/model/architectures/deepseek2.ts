@@ -123,8 +123,6 @@ export const deepseek2: Architecture = {
   ],
   ropeStyle: 'interleaved',
   latentKeys: true,
-  // The block that predicts the token after next, which Transformers leaves out too.
-  unread: /layers\.61\./,
   names: {
     ...commonNames,
     attn_q: attention('q_proj'),

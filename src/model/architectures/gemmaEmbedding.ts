@@ -7,14 +7,17 @@ import { gemmaBlock, gemmaClass, gemmaKeys, gemmaNames, isBidirectional, PATTERN
 import type { Architecture, TensorShapes } from './types.ts';
 import { windowFromGguf } from './windows.ts';
 
-/** Linear layers behind pooling, by GGUF's names. */
-const DENSE = ['dense_2.weight', 'dense_3.weight'];
+/** Linear layers behind pooling: GGUF's names, and those of the folders that hold them. */
+const DENSE = [
+  { tensor: 'dense_2.weight', huggingFace: '2_Dense.linear.weight' },
+  { tensor: 'dense_3.weight', huggingFace: '3_Dense.linear.weight' },
+];
 
 const { read, ...shared } = gemmaClass(() => gemmaEmbedding);
 
 function denseOf(tensors: TensorShapes) {
-  const dense = DENSE.flatMap((tensor) => {
-    const [rows, columns] = tensors.get(tensor)?.shape ?? [];
+  const dense = DENSE.flatMap(({ tensor, huggingFace }) => {
+    const [rows, columns] = (tensors.get(tensor) ?? tensors.get(huggingFace))?.shape ?? [];
     return rows === undefined ? [] : [{ tensor, rows, columns }];
   });
   return dense.length > 0 ? { dense } : {};
@@ -38,7 +41,7 @@ export const gemmaEmbedding: Architecture = {
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
   ropeBase: 1e6,
-  names: { ...gemmaNames, dense_2: '2_Dense.linear.weight', dense_3: '3_Dense.linear.weight' },
+  names: { ...gemmaNames, dense_2: DENSE[0].huggingFace, dense_3: DENSE[1].huggingFace },
   graph: (config) => {
     const { hidden, normEpsilon: epsilon } = config;
     const part = {
@@ -49,6 +52,7 @@ export const gemmaEmbedding: Architecture = {
     } satisfies Parameters<typeof textEncoder>[0];
     return textEncoder(part, gemmaBlock(config, { causal: false, windowOf: (layer) => windowOf(config, layer) }));
   },
+  withTensors: ({ embedding }, tensors) => ({ embedding: { ...embedding!, ...denseOf(tensors) } }),
   readGguf: (keys, { headDim, layers, rope }, tensors) => {
     const { embedding } = encoderFromGguf(keys, tensors);
     return {

@@ -1,12 +1,12 @@
 import { FormatError } from '../../core/errors.ts';
 import { expertsFromGguf, expertsFromHuggingFace, expertsMetadata } from '../experts-config.ts';
 import { commonNames } from '../names.ts';
+import { expertNames } from './expertNames.ts';
 import { familyGraph } from './family.ts';
-import type { Architecture, TensorName } from './types.ts';
+import type { Architecture } from './types.ts';
 import { qwenWindow } from './windows.ts';
 
 const mlp = (name: string): string => `model.layers.{layer}.mlp.${name}.weight`;
-const router = (name: string): TensorName => ({ huggingFace: mlp(name), exact: true });
 
 /** Qwen1.5-MoE and Qwen2-57B-A14B: Qwen2's attention, experts chosen by a softmax, and one that a sigmoid scales. */
 export const qwen2moe: Architecture = {
@@ -30,11 +30,8 @@ export const qwen2moe: Architecture = {
   ropeStyle: 'halves',
   names: {
     ...commonNames,
-    ffn_gate_inp: router('gate'),
-    ffn_gate_exps: mlp('experts.{expert}.gate_proj'),
-    ffn_up_exps: mlp('experts.{expert}.up_proj'),
-    ffn_down_exps: mlp('experts.{expert}.down_proj'),
-    ffn_gate_inp_shexp: router('shared_expert_gate'),
+    ...expertNames,
+    ffn_gate_inp_shexp: { huggingFace: mlp('shared_expert_gate'), exact: true },
     ffn_gate_shexp: mlp('shared_expert.gate_proj'),
     ffn_up_shexp: mlp('shared_expert.up_proj'),
     ffn_down_shexp: mlp('shared_expert.down_proj'),

@@ -38,6 +38,8 @@ export interface Architecture {
   readonly names: TensorNames;
   /** The network; weights are called as in GGUF. */
   graph(config: ModelConfig): Graph;
+  /** What the tensors of a checkpoint say that its config.json does not. */
+  withTensors?(config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** What GGUF says of such models beyond what all have. */
   readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
@@ -95,6 +97,8 @@ export interface Conversion {
   readonly row?: (row: number) => number;
   /** Rows there, where it holds those of other tensors too. */
   readonly rows?: number;
+  /** Shape there, where the same values in the same order have another. */
+  readonly shape?: readonly number[];
   /** Column there that is a column here; default the same. */
   readonly column?: (column: number) => number;
   /** What becomes of a value; default nothing. */

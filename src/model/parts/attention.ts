@@ -23,6 +23,10 @@ export interface AttentionPart {
   readonly qkNorm?: 'heads' | 'rows';
   /** q and k are normed behind RoPE, head by head, without gains. Default no. */
   readonly rotatedNorm?: boolean;
+  /**
+   * Behind every head's query stands a gate, as wide: what attention gives is multiplied with the gate's sigmoid. Default no.
+   */
+  readonly outputGate?: boolean;
   /** Of scores; default 1/√headDim. */
   readonly scale?: number;
   /** Scaled scores s become c·tanh(s/c). */
@@ -60,7 +64,10 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     const gain = build.weight(name(`attn_${kind}_norm.weight`), [part.qkNorm === 'heads' ? headDim : count * headDim]);
     return build.node('rmsNorm', [rows, gain], { epsilon: part.normEpsilon });
   };
-  const [qRaw, kRaw, v] = projections(build, x, part);
+  const [query, kRaw, v] = projections(build, x, part);
+  const [qRaw, gate] = part.outputGate
+    ? build.nodes('split', [query], { widths: [headDim, headDim], groups: heads })
+    : [query];
   const [qNormed, kNormed] = [norm('q', qRaw, heads), norm('k', kRaw, kvHeads)];
   const turned = (rows: ValueId, count: number): ValueId => {
     const rotated = rotate(build, rows, count, headDim, part.rope);
@@ -82,14 +89,18 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     ...(part.chunk === undefined ? {} : { chunk: part.chunk }),
     ...(causal ? {} : { causal }),
   });
-  const output = build.node('linear', [attended, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
+  const opened =
+    gate === undefined
+      ? attended
+      : build.node('multiply', [attended, build.node('activate', [gate], { activation: 'sigmoid' })]);
+  const output = build.node('linear', [opened, build.weight(name('attn_output.weight'), [hidden, heads * headDim])]);
   return biased(build, output, part, 'attn_output', hidden);
 }
 
 /** Queries, keys and values as the matrices give them, with their biases. */
 function projections(build: GraphBuilder, x: ValueId, part: AttentionPart): ValueId[] {
   const { layer, hidden, heads, kvHeads, headDim } = part;
-  const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
+  const widths = [part.outputGate ? 2 * heads : heads, kvHeads, kvHeads].map((count) => count * headDim);
   const project = (name: string, rows: number): ValueId =>
     build.node('linear', [x, build.weight(`blk.${layer}.${name}.weight`, [rows, hidden])]);
   if (part.fused) {
