@@ -1,9 +1,11 @@
 /**
  * Experts left out at run time against KL: by token (MC-MoE) and learned (MC#), at several budgets. Rules are made on the
  * calibration text; KL, and the share that is really left out, are those of held-out text.
+ * Then the same model with experts that hold so many slots of a batch: dropped, rerouted (intra-GPU rectification), and places
+ * that are left filled.
  *
  *     npm run bench -- pruning
- *     node bench/pruning.ts [MODEL] [--budgets=0.9,0.8,0.7,0.5] [--tokens=4096] [--evaluation=8192]
+ *     node bench/pruning.ts [MODEL] [--budgets=0.9,0.8,0.7,0.5] [--tokens=4096] [--evaluation=8192] [--capacities=1,1.25]
  *
  * `--quick`: fewer tokens and budgets.
  */
@@ -15,8 +17,9 @@ import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { tokenRules } from '../src/measure/expert-budget.ts';
 import { learnedRules } from '../src/measure/expert-learning.ts';
 import { countTokens } from '../src/measure/reach.ts';
-import { type ExpertRule, routersOf, withExpertRules } from '../src/model/expert-rules.ts';
+import { type ExpertRule, routersOf, withExpertCapacity, withExpertRules } from '../src/model/expert-rules.ts';
 import { openModel } from '../src/model/open.node.ts';
+import type { Model } from '../src/model/types.ts';
 import { nodeHost } from '../src/pipeline/host/node.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { machine } from './support/machine.ts';
@@ -27,6 +30,7 @@ const { values: options, positionals } = parseArgs({
     budgets: { type: 'string' },
     tokens: { type: 'string' },
     evaluation: { type: 'string' },
+    capacities: { type: 'string', default: '1,1.25' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -46,8 +50,8 @@ const windows = Math.floor(heldOut.length / length);
 const judged = { sequences: windows, length, ids: heldOut.subarray(0, windows * length) };
 
 /** Share of the experts that tokens of held-out text keep. */
-async function keptShare(rules: readonly ExpertRule[]): Promise<number> {
-  const blocks = await countTokens(kernels, withExpertRules(model, rules), judged);
+async function keptShare(pruned: Model): Promise<number> {
+  const blocks = await countTokens(kernels, pruned, judged);
   const kept = blocks.flatMap(({ tokens }) => tokens.flat()).reduce((sum, each) => sum + each, 0);
   return kept / routersOf(model.graph).reduce((sum, { used }) => sum + used * judged.ids.length, 0);
 }
@@ -72,12 +76,34 @@ for (const budget of budgets)
     rows.push({
       budget,
       rule: way,
-      'skipped %': (100 * (1 - (await keptShare(rules)))).toFixed(1),
+      'skipped %': (100 * (1 - (await keptShare(pruned)))).toFixed(1),
       KL: `${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)}`,
       'same top token %': (100 * topAgreement!.mean).toFixed(1),
       'rules, s': seconds.toFixed(1),
     });
   }
 console.table(rows);
+
+const limited: Record<string, string | number>[] = [];
+for (const factor of options.capacities.split(',').map(Number))
+  for (const [way, rule] of Object.entries({
+    dropped: { reroute: false, fill: false },
+    rerouted: { reroute: true, fill: false },
+    'rerouted and filled': { reroute: true, fill: true },
+  })) {
+    const held = withExpertCapacity(model, { factor, ...rule });
+    const { kl, perplexity } = await evaluateModels(kernels, model, held, heldOut, {
+      length,
+      referenceStates: reference,
+    });
+    limited.push({
+      capacity: factor,
+      slots: way,
+      'of the router’s, %': (100 * (await keptShare(held))).toFixed(1),
+      KL: `${kl.mean.toFixed(5)} ± ${kl.standardError.toFixed(5)}`,
+      perplexity: perplexity!.mean.toFixed(3),
+    });
+  }
+console.table(limited);
 kernels.close();
 await model.close();

@@ -43,7 +43,7 @@ export interface MeasureOptions extends WorkOptions {
 }
 
 /** Bytes of a block's experts while they are measured: weights, perturbations, and factors of both halves. */
-const EXPERT_BYTES = 2 ** 27;
+export const EXPERT_BYTES = 2 ** 27;
 
 /** Cost of one segment's backward pass, factors included, in forward passes. */
 const BACKWARD_COST = 4;

@@ -79,3 +79,38 @@ function keptTensor(block: number, values: Float32Array, rows: number): ModelTen
 }
 
 const withoutArrays = (rule: ExpertRule) => ({ ...rule, scores: rule.scores && [...rule.scores] });
+
+/** How many slots of the tokens that run together an expert takes, and what becomes of those that do not fit. */
+export interface ExpertCapacity {
+  /** Places of an expert, in even shares of all slots. */
+  readonly factor: number;
+  readonly reroute: boolean;
+  readonly fill: boolean;
+}
+
+/**
+ * The model as runtimes run it that give every expert as many places, by `limitSlots`. What a token gets then depends on
+ * the others that run with it.
+ */
+export function withExpertCapacity(model: Model, capacity: ExpertCapacity): Model {
+  const routers = routersOf(model.graph);
+  const dealt = new Set(routers.map(({ node }) => node.outputs[0]));
+  const orders = new Set(
+    model.graph.nodes
+      .filter(({ op, inputs }) => op === 'dispatch' && dealt.has(inputs[0]!))
+      .map(({ outputs }) => outputs[0]),
+  );
+  const graph = rewrite(model.graph, (node, inputs, build) => {
+    const router = routers.find((each) => each.node === node);
+    if (router !== undefined) {
+      const { experts, used: k } = router;
+      const normalize = node.attributes.normalize === true;
+      const [ids, weights] = build.nodes(node.op, inputs, node.attributes);
+      return build.nodes('limitSlots', [inputs[0], ids, weights], { k, experts, normalize, ...capacity });
+    }
+    if (!['gatherSlots', 'combine'].includes(node.op) || !orders.has(node.inputs[1]!)) return undefined;
+    return build.nodes(node.op, inputs, { ...node.attributes, k: (node.attributes.k as number) + 1 });
+  });
+  const original = model.fingerprint;
+  return { ...model, graph, fingerprint: async () => `${await original()} ${JSON.stringify(capacity)}` };
+}

@@ -343,6 +343,12 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const attributes = { k, experts, normalize: index % 3 === 0, ...rule };
     return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
   },
+  limitSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const rule = { factor: draw.pick(0.5, 1, 2), reroute: index % 2 === 0, fill: index % 3 === 0 };
+    const attributes = { k, experts, normalize: index % 5 === 0, ...rule };
+    return { inputs: [draw.rows(a, experts), choices(a, experts, k, draw), draw.positive(a * k)], attributes };
+  },
   slotsOfExperts: ({ a }, draw) => ({
     inputs: [choices(a, 5, 2, draw), draw.rows(2 * a)],
     attributes: { from: draw.pick(0, 1, 4), count: draw.pick(1, 3) },

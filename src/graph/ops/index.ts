@@ -47,7 +47,7 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
-import { keepSlots, slotsOfExperts } from './slots.ts';
+import { keepSlots, limitSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
 import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
@@ -87,6 +87,7 @@ export const ops: readonly Op[] = [
   route,
   routeBackward,
   keepSlots,
+  limitSlots,
   slotsOfExperts,
   dispatch,
   gatherSlots,

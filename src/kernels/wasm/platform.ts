@@ -18,8 +18,11 @@ export interface ThreadHandle {
  */
 const builtin = globalThis.process?.getBuiltinModule?.bind(globalThis.process);
 
-/** This file's own ending: `.ts` when run from source, `.js` from `dist`. The worker beside it has the same. */
-const nodeWorker = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+/**
+ * The worker beside this file, with its ending: `.ts` when run from source, `.js` from `dist`. A whole address: bundlers for browsers
+ * would look for what is relative.
+ */
+const nodeWorker = import.meta.url.replace(/[^/]*(\.[jt]s)$/, 'worker$1');
 
 /**
  * Both `src/kernels/wasm` and `dist/kernels/wasm` lie three folders below the package's root. Each address stands by itself, so that
@@ -63,7 +66,7 @@ export function startThread(task: WorkerTask): ThreadHandle {
 }
 
 function startNodeThread({ Worker }: typeof import('node:worker_threads'), task: WorkerTask): ThreadHandle {
-  const worker = new Worker(new URL(nodeWorker, import.meta.url), { workerData: task, execArgv: [] });
+  const worker = new Worker(new URL(nodeWorker), { workerData: task, execArgv: [] });
   const ready = new Promise<void>((resolve, reject) => {
     worker.once('message', () => {
       worker.unref();

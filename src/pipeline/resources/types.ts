@@ -70,8 +70,8 @@ export interface Resource {
   taken?(chosen: readonly Choice[]): number;
   /** For messages, where the name does not say it. */
   readonly unit?: string;
-  /** Of measured amounts: standard deviation of a plan's amount, its formats by tensor. */
-  spread?(formatOf: (tensor: string) => string): number;
+  /** Of measured amounts: standard deviation of a plan's amount, its options by site. */
+  spread?(optionOf: (site: string) => string): number;
 }
 
 /** A cost that sites have each by itself, by kind; kinds that are not given cost nothing. */
