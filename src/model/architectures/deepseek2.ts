@@ -156,6 +156,7 @@ export const deepseek2: Architecture = {
     const { queryRank, rank, plain, rotated, value, magnitude } = config.latent!;
     const uint = (key: string, number: number) => [key, { type: 'uint32', value: number }] as const;
     if (queryRank !== undefined) yield uint('attention.q_lora_rank', queryRank);
+    yield uint('attention.head_count_kv', 1);
     yield uint('attention.kv_lora_rank', rank);
     yield uint('attention.key_length', rank + rotated);
     yield uint('attention.value_length', rank);
