@@ -1,8 +1,10 @@
 import { FormatError } from '../core/errors.ts';
 import { arcee } from './architectures/arcee.ts';
 import { bert } from './architectures/bert.ts';
+import { deepseek2 } from './architectures/deepseek2.ts';
 import { gemma2 } from './architectures/gemma2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { gemma4 } from './architectures/gemma4.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { glm4 } from './architectures/glm4.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
@@ -13,6 +15,7 @@ import { granitehybrid } from './architectures/granitehybrid.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { lfm2moe } from './architectures/lfm2moe.ts';
 import { llama } from './architectures/llama.ts';
+import { llama4 } from './architectures/llama4.ts';
 import { mistral3 } from './architectures/mistral3.ts';
 import { modernBert } from './architectures/modernBert.ts';
 import { nemotronH } from './architectures/nemotronH.ts';
@@ -65,6 +68,9 @@ const architectures: readonly Architecture[] = [
   nemotronH,
   gptOss,
   granitehybrid,
+  deepseek2,
+  llama4,
+  gemma4,
 ];
 
 /** @throws FormatError listing the known names */

@@ -18,9 +18,20 @@ const IGNORED =
   /rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|attn_rot_embd\.weight$|\.(?:position_ids|masked_bias)$/;
 
 /** @throws FormatError when tensors are missing, unknown or of another shape */
-export function collectGguf(file: TensorFile, specs: readonly TensorSpec[], config: ModelConfig): Collected {
+export function collectGguf(
+  file: TensorFile,
+  specs: readonly TensorSpec[],
+  config: ModelConfig,
+  unread?: RegExp,
+): Collected {
   const isNext = (name: string): boolean => isOfNextTokens(name, config, /^blk\.(\d+)\./);
-  const collected = collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false, isNext);
+  const collected = collect(
+    file,
+    specs,
+    ({ name, gguf }) => [{ name }, ...gguf],
+    false,
+    (name) => isNext(name) || unread?.test(name) === true,
+  );
   return withRemarks(collected, file, config, isNext);
 }
 

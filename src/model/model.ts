@@ -2,7 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { architectureByName, tensorsOf } from './architecture.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { Architecture, TensorSpec } from './architectures/types.ts';
 import { baseModelOfGguf } from './base-model.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
@@ -50,18 +50,31 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   const config = configFromGguf(file, await readRopeFactors(file));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const collected = collectGguf(file, specs, config);
+  const architecture = architectureByName(config.architecture, 'GGUF');
+  const collected = collectGguf(file, specs, config, architecture.unread);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    architectureByName(config.architecture, 'GGUF').nextTokens
-      ? metadataFromGguf(file)
-      : withoutNextTokens(metadataFromGguf(file), config),
+    withLatentKeys(
+      architecture.nextTokens ? metadataFromGguf(file) : withoutNextTokens(metadataFromGguf(file), config),
+      architecture,
+      config,
+    ),
   );
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
+}
+
+/** Keys of latent attention as they are written today, whatever the tensors were that a file has. */
+function withLatentKeys(
+  metadata: Map<string, TypedMetadata>,
+  { name, latentKeys, metadata: keys }: Architecture,
+  config: ModelConfig,
+): Map<string, TypedMetadata> {
+  if (latentKeys) for (const [key, value] of keys?.(config) ?? []) metadata.set(`${name}.${key}`, value);
+  return metadata;
 }
 
 async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Promise<Model> {

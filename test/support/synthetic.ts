@@ -129,7 +129,7 @@ function randomValues(seed: number, name: string, shape: readonly number[]): Flo
   if (!values) {
     const random = new Random(seed).fork(name);
     values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    const centre = /norm|ln_/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
+    const centre = /norm|ln_|scal(?:e|ar)$/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
     const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape.at(-1)!);
     for (let i = 0; i < values.length; i++) values[i] = centre + width * (2 * random.uniform() - 1);
     drawn.set(key, values);

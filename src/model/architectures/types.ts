@@ -20,6 +20,10 @@ export interface Architecture {
   readonly yarnMultiplier?: boolean;
   /** Whether llama.cpp keeps to the sliding windows of such models; default no: there every token sees all before it. */
   readonly slidesInLlamaCpp?: boolean;
+  /** Keys and values are one vector, whose lengths GGUF gives apart; the architecture reads them itself. */
+  readonly latentKeys?: boolean;
+  /** Sizes of heads and feed-forward parts may differ between blocks; the architecture reads them itself. */
+  readonly sizesByBlock?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
   /** Positions are rows of a table that are added to the tokens'; default RoPE. */
