@@ -193,7 +193,8 @@ class QuantizeRun {
     const measurement = prepared.learned!.measurement!;
     const setting = { session: this.#session, measurement, workspace, table, corrections };
     return await this.#timed('compare', async () => {
-      const predicted = await predictPeers(setting, plan.prediction!.fileBytes, this.#options);
+      const { fileBytes, refuted } = plan.prediction!;
+      const predicted = refuted ? [] : await predictPeers(setting, fileBytes, this.#options);
       if (heldOut === undefined || (!peers.measure && peers.models.length === 0)) return predicted;
       const judge = await this.#openJudge(heldOut.judged, importanceSource(measurement), workspace);
       const chosen = { recipes: peers.measure, models: peers.models };
@@ -286,7 +287,7 @@ class QuantizeRun {
     const written = {
       formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
       backend: this.#session.kernels,
-      metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
+      metadata: measuredNotes(notes, this.#model, plan, evaluation),
     };
     const { signal, onProgress } = this.#options;
     const fileBytes = await this.#timed('write', async () =>

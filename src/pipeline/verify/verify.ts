@@ -12,6 +12,7 @@ import {
   TYPICAL_CORRECTION,
 } from '../plan/corrections.ts';
 import { groupsOf } from '../plan/groups.ts';
+import { confronted } from '../plan/interval.ts';
 
 /** A plan with what it was predicted to cost and what it did cost on held-out text. */
 export interface VerifiedPlan {
@@ -68,10 +69,11 @@ export async function verify(table: SensitivityTable, verifier: Verifier): Promi
     probes.push({ matrices, ...(await verifier.probe(first, ({ name }) => names.has(name), { part, parts })) });
   }
   const corrections = worth ? learnCorrections(probes) : TYPICAL_CORRECTION;
-  const measure = async (plan: BitPlan, part: number): Promise<VerifiedPlan> => ({
-    plan: verifier.predict(plan, corrections),
-    evaluation: await verifier.measure(plan, { part, parts }),
-  });
+  const measure = async (plan: BitPlan, part: number): Promise<VerifiedPlan> => {
+    const predicted = verifier.predict(plan, corrections);
+    const evaluation = await verifier.measure(plan, { part, parts });
+    return { plan: { ...predicted, prediction: confronted(predicted.prediction!, evaluation.kl.mean) }, evaluation };
+  };
   const tried = [await measure(first, chosen.length)];
   const next = worth ? await verifier.solve(corrections) : first;
   if (choiceKey(next) !== choiceKey(first)) tried.push(await measure(next, chosen.length + 1));
