@@ -82,6 +82,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   if (!options.verify && (options.peers || options.peer))
     throw new UsageError('--peers and --peer are measured where the result is: leave --no-verify out');
+  if (isPlain(options) && options.peers)
+    throw new UsageError('--peers: llama-quantize rounds by an importance matrix, made from text; give --calibration');
   if (options.output !== undefined) await checkOutputs(outputsOf(options.output, options), options.yes);
   const { model, path, folder } = await openKept(modelName, options, options.output);
   checkContext(model, options.context);

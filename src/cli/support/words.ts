@@ -76,7 +76,7 @@ function objectiveWords({ metric, objective, value }: PlanObjective): string {
 }
 
 /** What other files of the model lose, and an answer to "is it better than what I have". */
-export function peerLines(peers: readonly Peer[], own: { readonly fileBytes: number; readonly kl: number }): string[] {
+export function peerLines(peers: readonly Peer[], own: { readonly fileBytes: number; readonly kl?: number }): string[] {
   if (peers.length === 0) return [];
   const kl = ({ measured, predicted }: Peer): string =>
     measured === undefined ? `${formatKl(predicted!.kl)} predicted` : `${formatKl(measured.mean)} measured`;
@@ -88,7 +88,8 @@ export function peerLines(peers: readonly Peer[], own: { readonly fileBytes: num
     kl(peer),
   ]);
   const [head, ...lines] = table(['instead of', 'size', 'bits', 'KL'], rows);
-  return [head, ...lines, ...peers.map((peer) => verdict(peer, own))];
+  const { fileBytes, kl: lost } = own;
+  return [head, ...lines, ...(lost === undefined ? [] : peers.map((peer) => verdict(peer, { fileBytes, kl: lost })))];
 }
 
 /** `against    Q4_K_M: 0.74 of its loss in 0.88 of its bytes` */
