@@ -18,7 +18,7 @@ import { fileFacts } from './support/facts.ts';
 import { describeForecast } from './support/forecast.ts';
 import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
-import { QUANTIZE_OUTLINE } from './support/job.ts';
+import { outlineOf } from './support/job.ts';
 import { addWorkDirOption, openKept } from './support/kept.ts';
 import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
@@ -106,14 +106,13 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { quantizeModel } = await import('../pipeline/quantize.ts');
   const { saveRun } = await import('../pipeline/run-record.ts');
-  const onForecast = (forecast: Forecast) => {
-    if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
-  };
-  const result = await withProgress(
-    options,
-    (work) => quantizeModel(nodeHost, model, { ...work, ...job, peers, onForecast }),
-    QUANTIZE_OUTLINE,
-  );
+  const result = await withProgress(options, ({ expect, ...work }) => {
+    const onForecast = (forecast: Forecast) => {
+      if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
+      expect(outlineOf(forecast));
+    };
+    return quantizeModel(nodeHost, model, { ...work, ...job, peers, onForecast });
+  });
   const record = await saveRun(nodeHost, {
     model,
     name: shortName(modelName),

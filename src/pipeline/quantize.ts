@@ -270,9 +270,9 @@ class QuantizeRun {
     workspace: Workspace,
   ): Promise<(plan: BitPlan, part: Part, only?: (tensor: ModelTensor) => boolean) => Promise<Judgement>> {
     const judge = await this.#openJudge(tokens, measurement, workspace);
-    return async (plan, { part, parts }, only) => {
+    return async (plan, { part, parts, size }, only) => {
       await this.#encode(plan, measurement, workspace);
-      const work = partOf<WorkOptions>(this.#options, 'verifying', part, parts);
+      const work = partOf<WorkOptions>(this.#options, 'verifying', part, parts, size);
       return await this.#timed('verify', () => judge.judge(plan, only, work));
     };
   }

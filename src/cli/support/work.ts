@@ -8,6 +8,8 @@ import { createProgress } from './progress.ts';
 interface CommandWork extends Required<WorkOptions> {
   /** Prints a warning. */
   readonly onNotice: (line: string) => void;
+  /** Tells progress what the job will take: seconds by step. */
+  readonly expect: (outline: Outline) => void;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function withProgress<T>(
   const progress = await createProgress(options, {}, outline);
   try {
     const onNotice = (line: string): void => console.error(`bitbudget: ${line}`);
-    return await work({ signal: interruptSignal(), onProgress: progress.report, onNotice });
+    return await work({ signal: interruptSignal(), onProgress: progress.report, onNotice, expect: progress.expect });
   } finally {
     progress.finish();
   }

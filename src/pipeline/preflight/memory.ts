@@ -1,4 +1,5 @@
-import { betweenBytes, type JobSize, type StepName } from './amounts.ts';
+import { betweenBytes, type JobSize } from './amounts.ts';
+import type { StepName } from './types.ts';
 
 /** Node, the kernels and the tokenizer; what every thread adds. Measured by bench/told.ts. */
 const BASE_BYTES = 200e6;
