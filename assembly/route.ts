@@ -163,22 +163,31 @@ export function routeBackward(
   }
 }
 
-/** Counting sort of slots by ids[slots]; on one thread. */
+/** Counting sort of slots by ids[slots], those of no expert last; on one thread. */
 export function groupByExpert(
   ids: usize, order: usize, offsets: usize, slots: i32, experts: i32, ith: i32, nth: i32,
 ): void {
   if (ith != 0) return;
   memory.fill(offsets, 0, <usize>(experts + 1) << 2);
   for (let slot = 0; slot < slots; slot++) {
-    const count = offsets + (<usize>load<i32>(ids + (<usize>slot << 2)) << 2) + 4;
+    const id = load<i32>(ids + (<usize>slot << 2));
+    if (id == experts) continue;
+    const count = offsets + (<usize>id << 2) + 4;
     store<i32>(count, load<i32>(count) + 1);
   }
   for (let e: usize = 0; e < <usize>experts * 4; e += 4) {
     store<i32>(offsets + e + 4, load<i32>(offsets + e) + load<i32>(offsets + e + 4));
   }
   // Each expert's start moves to its end, which is the next one's start.
+  let last = load<i32>(offsets + (<usize>experts << 2));
   for (let slot = 0; slot < slots; slot++) {
-    const next = offsets + (<usize>load<i32>(ids + (<usize>slot << 2)) << 2);
+    const id = load<i32>(ids + (<usize>slot << 2));
+    if (id == experts) {
+      store<i32>(order + (<usize>last << 2), slot);
+      last++;
+      continue;
+    }
+    const next = offsets + (<usize>id << 2);
     const place = load<i32>(next);
     store<i32>(order + (<usize>place << 2), slot);
     store<i32>(next, place + 1);

@@ -9,6 +9,9 @@
  */
 import { solve } from '../src/allocate/solve.ts';
 import type { Group } from '../src/allocate/types.ts';
+import type { OptionPrice } from '../src/measure/site-prices.ts';
+import { bitsOf } from '../src/model/edge-options.ts';
+import { sitesOf } from '../src/model/sites.ts';
 import { openRunBench } from './support/run-prices.ts';
 
 const BITS = [10, 9, 8, 7, 6, 5, 4, 3];
@@ -17,22 +20,22 @@ const SIZES = [8, 6, 5, 4];
 
 const bench = await openRunBench('bench-activations');
 const { model, session, sequences, workspace } = bench;
-const chosen = { cache: false, activations: BITS };
-const { activations: prices = [] } = await session.priceRun(async () => sequences, workspace, chosen);
-const groups: Group[] = prices.map(({ tensor, prices: widths }) => {
-  const [rows, columns] = model.tensors.get(tensor)!.shape;
-  const optionOf = ({ bits, loss, lossError }: (typeof widths)[number]) => ({
-    id: String(bits),
-    costs: { work: bits * rows * columns },
+const edges = new Map(sitesOf(model).map((site) => [site.id, site]));
+const prices = await session.priceRunning(async () => sequences, workspace, { states: false, edges: BITS });
+const groups: Group[] = prices.map(({ site, prices: widths }) => {
+  const [rows, columns] = model.tensors.get(edges.get(site)!.weight!)!.shape;
+  const optionOf = ({ option, loss, lossError }: OptionPrice) => ({
+    id: option,
+    costs: { work: bitsOf(option, site) * rows * columns },
     loss,
     lossError,
   });
-  return { id: tensor, options: widths.map(optionOf) };
+  return { id: site, options: widths.map(optionOf) };
 });
 
 async function report(name: string, choice: readonly number[]): Promise<void> {
   const chosen = groups.map((group, i) => group.options[choice[i]]);
-  await bench.report(name, chosen, { activations: new Map(groups.map(({ id }, i) => [id, Number(chosen[i].id)])) });
+  await bench.report(name, chosen, { roundings: new Map(groups.map(({ id }, i) => [id, chosen[i].id])) });
 }
 
 for (const bits of SIZES) {

@@ -9,10 +9,12 @@
  * `--quick`: two sizes and fewer tokens. Work in `--work` is kept, so prices are estimated once.
  */
 import { solve } from '../src/allocate/solve.ts';
-import type { Group } from '../src/allocate/types.ts';
-import type { CacheState } from '../src/graph/states.ts';
-import { cacheBytes, isLlamaCppCache } from '../src/model/cache-formats.ts';
-import { cacheGroups, uniformCache } from '../src/pipeline/plan/cache-groups.ts';
+import type { Coupling, Group } from '../src/allocate/types.ts';
+import { cacheBytes } from '../src/model/cache-formats.ts';
+import { type Site, sitesOf } from '../src/model/sites.ts';
+import { usable } from '../src/pipeline/plan/couplings.ts';
+import { siteGroups } from '../src/pipeline/plan/groups.ts';
+import { costOf, type Resource } from '../src/pipeline/resources/types.ts';
 import { openRunBench } from './support/run-prices.ts';
 
 /** Context that bytes are told for. */
@@ -20,17 +22,23 @@ const CONTEXT = 1024;
 
 const bench = await openRunBench('bench-cache');
 const { session, sequences, workspace } = bench;
-const { cache: prices = [] } = await session.priceRun(async () => sequences, workspace, { cache: true });
-const bytes = (state: CacheState, name: string): number => cacheBytes(state, name, CONTEXT);
-const resources = [{ name: 'kv', fixed: 0, cost: () => 0, cacheCost: bytes }];
-const groups = cacheGroups(prices, resources);
-const forLlamaCpp = cacheGroups(prices, resources, isLlamaCppCache);
+const prices = await session.priceRunning(async () => sequences, workspace, { states: true });
+const sites = sitesOf(bench.model);
+const states = sites.filter(({ kind }) => kind === 'state');
+const bytes = ({ columns }: Pick<Site, 'columns'>, name: string): number => cacheBytes(columns, name, CONTEXT);
+const resources: Resource[] = [{ name: 'kv', fixed: 0, cost: costOf({ state: bytes }) }];
+const groupsOf = (kvUniform: boolean): Group[] =>
+  siteGroups(sites, usable(sites, prices, { kvUniform }), resources).map(({ group }) => group);
+const [groups, forLlamaCpp] = [groupsOf(false), groupsOf(true)];
+const couplings = ['k', 'v'].map((pool): Coupling => {
+  return { kind: 'agree', groups: states.filter((site) => site.pool === pool).map(({ id }) => id) };
+});
 
 async function report(name: string, names: readonly string[]): Promise<void> {
   const chosen = groups.map(({ options }, i) => options.find(({ id }) => id === names[i])!);
-  const cache = new Map(groups.map(({ id }, i) => [id, names[i]]));
+  const roundings = new Map(groups.map(({ id }, i) => [id, names[i]]));
   const taken = chosen.reduce((sum, { costs }) => sum + costs['kv'], 0);
-  await bench.report(`${name}\t${taken} bytes`, chosen, { cache });
+  await bench.report(`${name}\t${taken} bytes`, chosen, { roundings });
 }
 
 function namesOf(all: readonly Group[], choice: readonly number[]): string[] {
@@ -38,8 +46,8 @@ function namesOf(all: readonly Group[], choice: readonly number[]): string[] {
 }
 
 for (const size of bench.quick ? ['Q8_0', 'Q4_0'] : ['Q8_0', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0']) {
-  const budgets = { kv: prices.reduce((sum, state) => sum + bytes(state, size), 0) };
-  const apart = await solve({ groups: forLlamaCpp, budgets, couplings: uniformCache(prices) });
+  const budgets = { kv: states.reduce((sum, state) => sum + bytes(state, size), 0) };
+  const apart = await solve({ groups: forLlamaCpp, budgets, couplings });
   const mixed = await solve({ groups, budgets });
   const uniform = namesOf(forLlamaCpp, apart.choice);
   await report(`${size} everywhere`, new Array(groups.length).fill(size));

@@ -47,7 +47,7 @@ const session = await Session.open(nodeHost, model, { folder: options.work, seed
 const { kernels, runner } = session;
 const tokens = await calibrationTokens(nodeHost, model, { tokens: options.quick ? 4096 : 16384 }, SEED);
 const store = new WorkStore(options.work);
-const key = await measurementKey(kernels, model, await textData(tokens), SEED);
+const key = await measurementKey(kernels, model, await textData(model, tokens), SEED);
 const entry = await store.open({ step: 'measurement', of: ['bench', key] }, { model: model.config.name ?? 'model' });
 console.log(`${machine()}; ${tokens.sequences} sequences of ${tokens.length} tokens`);
 const { exact, kept } = await measureTwice();
@@ -96,6 +96,10 @@ async function measureTwice(): Promise<{ exact: Measurement; kept: Measurement }
     save: async (...saved) => {
       await memory.save(...saved);
       await disk.save(...saved);
+    },
+    add: async (...added) => {
+      await memory.add(...added);
+      await disk.add(...added);
     },
     finish: async (...finished) => {
       await disk.finish(...finished);

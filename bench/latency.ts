@@ -122,11 +122,11 @@ async function solvedCases(planner: Planner, table: LatencyTable): Promise<Case[
 }
 
 function plan(formats: readonly [string, string][]): BitPlan {
-  return { version: 1, rounding: 'gptq', formats: Object.fromEntries(formats) };
+  return { version: 2, rounding: 'gptq', sites: Object.fromEntries(formats) };
 }
 
-async function decode(kernels: Kernels, model: Model, { formats }: BitPlan, context: number): Promise<Truth> {
-  const weights = syntheticWeights(model, ({ name }) => formats[name]);
+async function decode(kernels: Kernels, model: Model, { sites }: BitPlan, context: number): Promise<Truth> {
+  const weights = syntheticWeights(model, ({ name }) => sites[name]);
   const { calls, between, sampling, tokens } = await observeTokens(kernels, weights, { context, effort: EFFORT });
   const calm = calls.reduce((sum, { milliseconds }) => sum + milliseconds, between + sampling);
   return { wall: median(tokens), calm };
@@ -180,7 +180,7 @@ function measured({ truths }: Case, kind: Kind): number {
   return median(truths.map((truth) => truth[kind]));
 }
 
-function predicted({ plan: { formats: chosen } }: Case, table: LatencyTable, kind?: Kind): Latency {
+function predicted({ plan: { sites: chosen } }: Case, table: LatencyTable, kind?: Kind): Latency {
   const of = kind === 'least' ? fastest(table) : table;
   return predictLatency(
     of,

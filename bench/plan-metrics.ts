@@ -67,13 +67,13 @@ async function trueKl(formats: Readonly<Record<string, string>>): Promise<{ mean
 
 for (const bitsPerWeight of widths) {
   const budgets = budgetsOf(model, { bitsPerWeight });
-  const ours = await trueKl((await planner.plan(budgets)).formats);
+  const ours = await trueKl((await planner.plan(budgets)).sites);
   console.log(`\n${bitsPerWeight} bits per weight: ours ${ours.mean.toFixed(5)} ± ${ours.standardError.toFixed(5)}`);
   const rows: [string, number, number][] = [];
   for (const metric of wanted) {
     const names = (tensor: string) => bench.candidates.formats(model.tensors.get(tensor)!);
     const ranking = rankingOf(metric, scores.get(metric)!, names);
-    const { mean, standardError } = await trueKl((await planner.plan(budgets, { ranking })).formats);
+    const { mean, standardError } = await trueKl((await planner.plan(budgets, { ranking })).sites);
     rows.push([metric.name, mean, standardError]);
   }
   rows.sort(([, a], [, b]) => a - b);

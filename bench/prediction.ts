@@ -13,15 +13,16 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { BitPlan, Group } from '../src/allocate/types.ts';
+import type { BitPlan } from '../src/allocate/types.ts';
 import { Random } from '../src/core/random.ts';
 import { evaluateModels, referenceStates } from '../src/evaluate/evaluate.ts';
 import type { Estimate } from '../src/evaluate/types.ts';
 import { spearman } from '../src/measure/metrics/rank.ts';
+import type { PricedSite } from '../src/measure/site-prices.ts';
 import { openModel } from '../src/model/open.node.ts';
 import { bitsPerWeight, format } from '../src/numeric/table.ts';
 import { nodeHost } from '../src/pipeline/host/node.ts';
-import { groupsOf } from '../src/pipeline/plan/groups.ts';
+import { pricedWeights } from '../src/pipeline/plan/groups.ts';
 import { Session } from '../src/pipeline/session.ts';
 import { calibrationTokens, evaluationTokens, sequenceLength } from '../src/pipeline/texts.ts';
 import { encodePlan } from '../src/quantize/encode.ts';
@@ -50,21 +51,21 @@ interface Point {
   readonly measured: Estimate;
 }
 
-function randomPlan(groups: readonly Group[], model: string, random: Random, wide: boolean): [BitPlan, number] {
+function randomPlan(weights: readonly PricedSite[], model: string, random: Random, wide: boolean): [BitPlan, number] {
   const least = wide ? 2 + 6 * random.uniform() : 0;
   const most = wide ? least + 3 : 16;
   let predicted = 0;
-  const formats = groups.map(({ id, options: all }) => {
-    const inRange = all.filter(({ id }) => {
-      const bits = bitsPerWeight(format(id));
+  const formats = weights.map(({ site, prices }) => {
+    const inRange = prices.filter(({ option }) => {
+      const bits = bitsPerWeight(format(option));
       return bits >= least && bits <= most;
     });
-    const allowed = inRange.length > 0 ? inRange : all;
-    const option = allowed[random.integer(allowed.length)];
-    predicted += option.loss;
-    return [id, option.id];
+    const allowed = inRange.length > 0 ? inRange : prices;
+    const { option, loss } = allowed[random.integer(allowed.length)];
+    predicted += loss;
+    return [site, option];
   });
-  return [{ version: 1, model, rounding: 'gptq', formats: Object.fromEntries(formats) }, predicted];
+  return [{ version: 2, model, rounding: 'gptq', sites: Object.fromEntries(formats) }, predicted];
 }
 
 function print(name: string, points: readonly Point[]): void {
@@ -90,7 +91,7 @@ const sequences = await calibrationTokens(
 const measurement = await session.measure(sequences);
 const workspace = await session.workspace(measurement);
 const table = await session.price(measurement, workspace, 'gptq');
-const groups = groupsOf(table);
+const weights = pricedWeights(table);
 const tokens = await evaluationTokens(nodeHost, model, { files: text(options.evaluation), tokens: evaluated });
 const length = sequenceLength(model);
 const states = await referenceStates(session.kernels, model, tokens, { length });
@@ -99,7 +100,7 @@ const random = new Random(SEED);
 const points: Point[] = [];
 for (let i = 0; i < plans; i++) {
   const wide = i >= plans / 2;
-  const [plan, predicted] = randomPlan(groups, table.model, random, wide);
+  const [plan, predicted] = randomPlan(weights, table.model, random, wide);
   await encodePlan(model, plan, measurement, session.runner, workspace.blocks());
   const candidate = quantizedModel(model, plan, workspace.blocks());
   const { kl } = await evaluateModels(session.kernels, model, candidate, tokens, { length, referenceStates: states });

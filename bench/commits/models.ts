@@ -2,9 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
-import { activationMetadata, withActivationBits } from '../../src/model/activation-bits.ts';
-import { cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
+import { withActivationBits } from '../../src/model/activation-bits.ts';
+import { withCacheFormats } from '../../src/model/cache-formats.ts';
 import { openModel } from '../../src/model/open.node.ts';
+import { roundingMetadata } from '../../src/model/roundings.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { syntheticModel, tinyPath } from '../../test/support/synthetic.ts';
@@ -43,13 +44,13 @@ export const models: Readonly<Record<string, () => Promise<Model>>> = {
 export async function writeVariant(model: Model, variant: Variant, folder: string, name: string): Promise<string> {
   const { weights, cache, activations } = variant;
   const path = join(folder, `${[name, weights, ...cache, activations].join('-')}.gguf`);
-  const { activations: bits } = withActivationBits(model, activations || undefined);
+  const rounded = withActivationBits(
+    withCacheFormats(model, { k: cache[0], v: cache[1] }),
+    activations === 0 ? undefined : activations,
+  );
   await writeModelGguf(model, await fileSink(path), {
     formatOf: () => weights,
-    metadata: new Map([
-      ...cacheMetadata(model.graph, withCacheFormats(model, { k: cache[0], v: cache[1] }).cache!),
-      ...(activations === 0 ? [] : activationMetadata(model.tensors, bits!)),
-    ]),
+    metadata: roundingMetadata(model, rounded.roundings!),
   });
   return path;
 }

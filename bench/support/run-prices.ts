@@ -22,7 +22,7 @@ export interface RunBench {
   readonly sequences: TokenBatch;
   readonly quick: boolean;
   /** Prints what chosen options were predicted to cost and what the changed model does cost. */
-  report(name: string, chosen: readonly Option[], changed: Pick<Model, 'cache' | 'activations'>): Promise<void>;
+  report(name: string, chosen: readonly Option[], changed: Pick<Model, 'roundings'>): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -15,7 +15,7 @@ export interface Option {
   readonly effect?: ArrayLike<number>;
 }
 
-/** Tensors that must share one choice. */
+/** What must share one choice. */
 export interface Group {
   readonly id: string;
   readonly options: readonly Option[];
@@ -96,21 +96,25 @@ export interface Range {
 
 /** What `allocate` decided, saved as `plan.json`: a plain value that `quantize` carries out. Plans may also be made by hand. */
 export interface BitPlan {
-  readonly version: 1;
+  readonly version: 2;
   /** Fingerprint of the model it was made for; absent in plans made by hand. */
   readonly model?: string;
-  /** Rounding method, `gptq` by default. */
+  /** Rounding method of weights, `gptq` by default. */
   readonly rounding: string;
-  /** Format of every matrix by tensor name. */
-  readonly formats: Readonly<Record<string, string>>;
-  /** Format of matrices that `formats` does not name, in plans made by hand. */
+  /**
+   * The option of every site by its id: a format for a weight (`blk.0.attn_q.weight`) or a state (`blk.0.k`), bits for the
+   * inputs of a weight (`blk.0.attn_q.weight.input`: `a8`). Edges and states that were not planned are absent.
+   */
+  readonly sites: Readonly<Record<string, string>>;
+  /**
+   * Formats of stacked experts by tensor, one after the other, where each has its own; `sites` then has none for the tensor.
+   * Such plans can be evaluated; GGUF stores one type for all experts of a tensor.
+   */
+  readonly experts?: Readonly<Record<string, readonly string[]>>;
+  /** Format of weights that `sites` does not name, in plans made by hand. */
   readonly default?: string;
-  /** Formats of attention's keys (`k`) and values (`v`), of every block that has them; absent where they were not planned. */
-  readonly cache?: Readonly<Record<string, readonly string[]>>;
   /** Budgets that it was solved for, by resource; absent in plans made by hand. */
   readonly budgets?: Costs;
-  /** Bits that the inputs of matrices are rounded to, by tensor name; absent where activations were not planned. */
-  readonly activations?: Readonly<Record<string, number>>;
   readonly prediction?: PlanPrediction;
   readonly search?: PlanSearch;
 }
@@ -129,6 +133,7 @@ export interface PlanSearch {
   readonly startKl: number;
 }
 
+/** What a plan is predicted to cost and to take. */
 export interface PlanPrediction {
   /** Bytes of the finished file, metadata and padding included. */
   readonly fileBytes: number;
@@ -145,9 +150,9 @@ export interface PlanPrediction {
   readonly corrected?: boolean;
   /** Whether it says nothing: what was measured of the plan is far off, or nearly everything lies in the interval. */
   readonly refuted?: true;
-  /** Shares of `kl` that rounding the KV cache and activations have; absent where they were not planned. */
-  readonly cacheKl?: number;
-  readonly activationKl?: number;
+  /** Shares of `kl` that edges and states have; absent where they were not planned. */
+  readonly edgeKl?: number;
+  readonly stateKl?: number;
   /** Share of the model's weights in formats below 5 bits per weight, 0 to 1. */
   readonly quantizationRatio?: number;
   readonly status: SolveStatus;

@@ -10,7 +10,7 @@ import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
 import { addWorkDirOption, type KeptOptions, openKept, workFolder } from './support/kept.ts';
-import { MODEL_ARGUMENT } from './support/model.ts';
+import { MODEL_ARGUMENT, requireDecoder } from './support/model.ts';
 import {
   addOutputOptions,
   addOverwriteOption,
@@ -73,6 +73,7 @@ async function family(names: readonly string[], options: FamilyCommandOptions): 
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   const models: { name: string; model: Model }[] = [];
   for (const name of names) models.push({ name, model: (await openKept(name, options)).model });
+  for (const { name, model } of models) requireDecoder(name, model);
   const folder = await workFolder(options);
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { planFamily } = await import('../pipeline/family/plan-family.ts');

@@ -73,6 +73,17 @@ function summary(inspection: Inspection): string[] {
     ...head,
     `${config.architecture}${config.name ? ` "${config.name}"` : ''}: ${config.layers} layers, ${config.hidden} wide, feed-forward ${config.feedForward}, ${heads}`,
     `vocabulary ${config.vocabulary}, context ${config.contextLength}, ${config.tied ? 'output head tied to the embedding' : 'own output head'}`,
+    ...siteLines(inspection),
+  ];
+}
+
+function siteLines({ sites, roundings }: Inspection): string[] {
+  if (sites === undefined) return [];
+  const told = Object.values(roundings ?? {});
+  const counts = [...Map.groupBy(told, (option) => option)].map(([option, all]) => `${option} ${all.length} times`);
+  return [
+    `a plan gives precision to ${sites.weight} weights, ${sites.edge} inputs of products and ${sites.state} cached states`,
+    ...(counts.length === 0 ? [] : [`rounded while it runs, as the file says: ${counts.join(', ')}`]),
   ];
 }
 

@@ -5,7 +5,8 @@ import type { MetadataValue, TensorEntry, TensorFile } from '../container/types.
 import { BitbudgetError } from '../core/errors.ts';
 import { locateModel } from '../model/locate.node.ts';
 import { openModel, openWeights } from '../model/open.node.ts';
-import type { ModelConfig } from '../model/types.ts';
+import { type SiteKind, sitesOf } from '../model/sites.ts';
+import type { Model, ModelConfig } from '../model/types.ts';
 
 /** What `bitbudget inspect` tells about a file or folder, of any architecture. */
 export interface Inspection {
@@ -21,6 +22,10 @@ export interface Inspection {
   /** Hyper-parameters, when the architecture is supported; else `unsupported` says why not. */
   readonly config?: ModelConfig;
   readonly unsupported?: string;
+  /** How many sites of each kind a plan can give a precision. */
+  readonly sites?: Readonly<Record<SiteKind, number>>;
+  /** What the file says that is rounded while it runs: options by site; absent where it says nothing. */
+  readonly roundings?: Readonly<Record<string, string>>;
   readonly formats: readonly Share[];
   readonly tensors: readonly InspectedTensor[];
   /** GGUF key-values or safetensors `__metadata__`; long arrays are given by their length. */
@@ -117,7 +122,10 @@ function bits(bytes: number, parameters: number): number {
 }
 
 /** The configuration, or why the model cannot be used: a file of another kind can still be looked at. */
-async function readConfig(path: string, file: TensorFile): Promise<Pick<Inspection, 'config' | 'unsupported'>> {
+async function readConfig(
+  path: string,
+  file: TensorFile,
+): Promise<Pick<Inspection, 'config' | 'unsupported' | 'sites' | 'roundings'>> {
   const isFile = !(await stat(path)).isDirectory();
   const folder = isFile ? dirname(path) : path;
   if (
@@ -128,11 +136,18 @@ async function readConfig(path: string, file: TensorFile): Promise<Pick<Inspecti
   try {
     const model = await openModel(path);
     await model.close();
-    return { config: model.config };
+    const { config, roundings } = model;
+    return { config, sites: countSites(model), ...(roundings && { roundings: Object.fromEntries(roundings) }) };
   } catch (error) {
     if (!(error instanceof BitbudgetError)) throw error;
     return { unsupported: error.message };
   }
+}
+
+function countSites(model: Model): Record<SiteKind, number> {
+  const counts = { weight: 0, edge: 0, state: 0 };
+  for (const { kind } of sitesOf(model)) counts[kind]++;
+  return counts;
 }
 
 const LONGEST_VALUE = 8;

@@ -4,7 +4,7 @@ import type { Metric } from '../measure/metrics/types.ts';
 import type { RankedMetric } from '../pipeline/truth/rank.ts';
 import { addExamples } from './support/help.ts';
 import { addWorkDirOption, type KeptOptions, openKept } from './support/kept.ts';
-import { MODEL_ARGUMENT } from './support/model.ts';
+import { MODEL_ARGUMENT, requireDecoder } from './support/model.ts';
 import {
   addOutputOptions,
   addSeedOption,
@@ -73,6 +73,7 @@ async function rankMetrics(modelName: string, options: RankOptions): Promise<voi
   const wanted =
     options.metric === undefined ? metrics : metricsNamed(options.metric.flatMap((name) => name.split(',')));
   const { model, folder } = await openKept(modelName, options);
+  requireDecoder(modelName, model);
   if (!options.quiet) console.error(announce(wanted, model.config.layers));
   const { rankModel } = await import('../pipeline/truth/rank-model.node.ts');
   const result = await withProgress(options, (work) =>

@@ -5,20 +5,14 @@ import { solvers } from '../allocate/solvers/table.ts';
 import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Metric } from '../measure/metrics/types.ts';
+import type { Site } from '../model/sites.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { Solved } from '../pipeline/solve.ts';
 import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { KL_SCALE_LINE, klWords } from '../report/scale.ts';
-import {
-  type ActivationOptions,
-  addActivationOptions,
-  checkActivationOptions,
-  describeActivations,
-} from './support/activations.ts';
+import { type ActivationOptions, addActivationOptions, checkActivationOptions } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
-import { describeCache } from './support/cache.ts';
-import { fileFacts } from './support/facts.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
@@ -35,6 +29,7 @@ import {
   type OutputOptions,
 } from './support/options.ts';
 import { describeBytes, groupDigits, printResult, table } from './support/output.ts';
+import { describeRunning } from './support/sites.ts';
 import { addSolverOptions, checkSolver, describeSearch, objectiveFor, type SolverOptions } from './support/solver.ts';
 import {
   addCalibrationOptions,
@@ -112,11 +107,17 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { solveFor } = await import('../pipeline/solve.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
-  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.ts');
-  const weights = weightCount(model);
+  const { jobTexts } = await import('../pipeline/job.ts');
+  const texts = await jobTexts(nodeHost, model, {
+    calibration: { files: options.calibration, tokens: options.calibrationTokens },
+    evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
+    seed: options.seed,
+  });
+  const { sitesOf } = await import('../model/sites.ts');
+  const [weights, sites] = [weightCount(model), sitesOf(model)];
   const solved = await withProgress(
     options,
-    async (work) =>
+    (work) =>
       solveFor(nodeHost, model, wishes, {
         ...work,
         ...options,
@@ -124,22 +125,13 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         objective: objectiveFor(options),
         metric,
         folder,
-        calibration: () =>
-          calibrationTokens(
-            nodeHost,
-            model,
-            { files: options.calibration, tokens: options.calibrationTokens },
-            options.seed,
-          ),
-        evaluation: () =>
-          heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens }),
+        ...texts,
         peers: true,
-        facts: await fileFacts(model, modelName, path, options.calibration),
       }),
     PLAN_OUTLINE,
   );
   if (options.frontier) await printFrontier(modelName, options, solved, weights);
-  else await printPlan(options, solved, weights);
+  else await printPlan(options, solved, weights, sites);
 }
 
 /** Files to be written, checked; of `--frontier` a name in its folder stands for all. */
@@ -243,13 +235,20 @@ function peerTable(peers: Solved['peers']): string[] {
   return rows.length === 0 ? [] : [...table(['by llama-quantize', 'bits', 'bytes', 'MB', 'KL'], rows), ''];
 }
 
-async function printPlan(options: PlanCommandOptions, solved: Solved, weights: number): Promise<void> {
+async function printPlan(
+  options: PlanCommandOptions,
+  solved: Solved,
+  weights: number,
+  sites: readonly Site[],
+): Promise<void> {
   const [chosen] = solved.plans;
   const { writeWhole } = await import('../container/node.ts');
   if (options.output) await writeWhole(options.output, planText(chosen));
-  if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(chosen));
+  if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(sites, chosen));
   const { measured, peers } = solved;
-  printResult(options, { ...chosen, ...(measured && { measured }), peers }, () => planLines(options, solved, weights));
+  printResult(options, { ...chosen, ...(measured && { measured }), peers }, () =>
+    planLines(options, solved, weights, sites),
+  );
 }
 
 function planText(plan: BitPlan): string {
@@ -257,14 +256,20 @@ function planText(plan: BitPlan): string {
 }
 
 /** One `name=type` per line, names as exact regular expressions: llama-quantize takes the first that matches. */
-function tensorTypes({ formats }: BitPlan): string {
-  return Object.entries(formats)
-    .map(([name, type]) => `^${name.replaceAll('.', '\\.')}$=${type.toLowerCase()}\n`)
+function tensorTypes(sites: readonly Site[], plan: BitPlan): string {
+  return sites
+    .filter(({ kind }) => kind === 'weight')
+    .map(({ id }) => `^${id.replaceAll('.', '\\.')}$=${plan.sites[id].toLowerCase()}\n`)
     .join('');
 }
 
-function planLines(options: PlanCommandOptions, { plans: [plan], measured, peers }: Solved, weights: number): string[] {
-  const { formats, prediction, search } = plan;
+function planLines(
+  options: PlanCommandOptions,
+  { plans: [plan], measured, peers }: Solved,
+  weights: number,
+  sites: readonly Site[],
+): string[] {
+  const { prediction, search } = plan;
   const { fileBytes, kl, quantizationRatio } = prediction!;
   const asked = describeCosts(prediction!, Object.keys(readWishes(options) ?? {}));
   return [
@@ -275,19 +280,10 @@ function planLines(options: PlanCommandOptions, { plans: [plan], measured, peers
     ...(measured ? [measuredLine(measured.kl, measured.tokens)] : [`           ${klWords(kl)}`]),
     `low bits   ${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
     ...describeSearch(search),
-    ...describeCache(plan),
-    ...describeActivations(plan),
+    ...describeRunning(sites, plan),
     ...peerLines(peers, { fileBytes, kl: measured?.kl.mean ?? kl }),
     ...(measured || prediction!.corrected ? [] : [UNCORRECTED]),
     '',
-    ...table(
-      ['matrix', 'format'],
-      Object.entries(formats).map(([name, format]) => [name, inputName(format, plan.activations?.[name])]),
-    ),
+    ...table(['site', 'option'], Object.entries(plan.sites)),
   ];
-}
-
-/** `Q4_K, inputs of 8 bits` */
-function inputName(format: string, bits: number | undefined): string {
-  return bits === undefined ? format : `${format}, inputs of ${bits} bits`;
 }

@@ -1,19 +1,19 @@
 import type { PlanPrediction } from '../allocate/types.ts';
+import type { Site } from '../model/sites.ts';
 import { referenceName } from '../model/source.ts';
 import type { Model } from '../model/types.ts';
 import type { MeasuredLatency, QuantizeResult } from '../pipeline/quantize.ts';
 import { describeSubstitutes } from '../quantize/substitutes.ts';
 import { klWords } from '../report/scale.ts';
 import type { ReportData } from '../report/types.ts';
-import { describeActivations } from './support/activations.ts';
 import { describeCosts, formatLatency, readWishes } from './support/budgets.ts';
-import { describeCache } from './support/cache.ts';
 import { expertLines } from './support/experts.ts';
 import { mixBits } from './support/formats.ts';
 import { describeBytes } from './support/output.ts';
 import { formatDuration } from './support/progress.ts';
 import { isPlain, type QuantizeCommandOptions } from './support/quantize-options.ts';
 import { formatShares } from './support/shares.ts';
+import { describeRunning } from './support/sites.ts';
 import { formatSize } from './support/size.ts';
 import { describeSearch } from './support/solver.ts';
 import { measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
@@ -24,8 +24,10 @@ export interface WrittenBeside {
   readonly modelCard?: string;
 }
 
-/** What is said last. */
+/** What is said beside the result. */
 interface Closing extends WrittenBeside {
+  /** Of the model. */
+  readonly sites: readonly Site[];
   /** Width of a sliding window that llama.cpp will not keep to, in tokens. */
   readonly lostWindow?: number;
 }
@@ -40,6 +42,7 @@ export function summary(
 ): string[] {
   const { plan, evaluation, latency, fileBytes, bitsPerWeight, timings, peers = [] } = result;
   const output = record.result.file;
+  const isEncoder = model.config.embedding !== undefined;
   const lines = [`${output}: ${describeBytes(fileBytes)}, ${bitsPerWeight.toFixed(3)} bits per weight`];
   const mix = options.type === undefined ? undefined : mixBits(options.type);
   if (mix !== undefined)
@@ -49,38 +52,38 @@ export function summary(
   lines.push(
     `formats    ${formatShares(record.assignments)}`,
     ...describeSubstitutes(result.substitutes ?? []).map((line) => `stored     ${line}`),
-    ...describeCache(plan),
-    ...describeActivations(plan),
+    ...describeRunning(closing.sites, plan),
   );
   if (result.measurement) lines.push(...expertLines(result.measurement));
   const { prediction } = plan;
   if (prediction) {
     const asked = describeCosts(prediction, Object.keys(readWishes(options) ?? {}));
     if (asked.length > 0) lines.push(`takes      ${asked.join(', ')}`);
-    lines.push(solvedLine(prediction), predictedLine(prediction));
+    lines.push(solvedLine(prediction), predictedLine(prediction, model));
   }
   lines.push(...describeSearch(plan.search));
   if (evaluation) {
     const { kl, perplexity, referencePerplexity, topAgreement, tokens } = evaluation;
-    lines.push(measuredLine(kl, tokens));
-    lines.push(
-      `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
-    );
-  } else if (prediction) lines.push(`           ${klWords(prediction.kl)}`);
+    lines.push(measuredLine(kl, tokens, model));
+    if (perplexity && referencePerplexity && topAgreement)
+      lines.push(
+        `perplexity ${perplexity.mean.toFixed(3)}, ${referenceName(model)} ${referencePerplexity.mean.toFixed(3)}; same top token ${(100 * topAgreement.mean).toFixed(1)} %`,
+      );
+  } else if (prediction && !isEncoder) lines.push(`           ${klWords(prediction.kl)}`);
   const kl = evaluation?.kl.mean ?? prediction?.kl;
   lines.push(...peerLines(peers, { fileBytes, kl }));
   if (isPlain(options)) lines.push(...plainLines(evaluation !== undefined));
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)
     lines.push('text       the package’s own public-domain books (give yours with --calibration)');
-  lines.push(...closingLines(output, timings, closing));
+  lines.push(...closingLines(output, timings, { ...closing, isEncoder }));
   return lines;
 }
 
 function closingLines(
   output: string,
   timings: QuantizeResult['timings'],
-  { report, modelCard, lostWindow }: Closing,
+  { report, modelCard, lostWindow, isEncoder }: Closing & { readonly isEncoder: boolean },
 ): string[] {
   const lines: string[] = [];
   if (lostWindow !== undefined)
@@ -91,7 +94,11 @@ function closingLines(
   lines.push(`time       ${seconds.join(', ')}; peak memory ${formatSize(1024 * process.resourceUsage().maxRSS)}`);
   if (modelCard) lines.push(`card       ${modelCard}`);
   if (report) lines.push(`report     ${report}`);
-  lines.push(`run it     bitbudget run ${output} -p "Once upon a time"`);
+  lines.push(
+    isEncoder
+      ? `use it     bitbudget embed ${output} "a text" "another one"`
+      : `run it     bitbudget run ${output} -p "Once upon a time"`,
+  );
   return lines;
 }
 

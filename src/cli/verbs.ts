@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { register as cache } from './cache.ts';
+import { register as embed } from './embed.ts';
 import { register as environment } from './env.ts';
 import { register as evaluate } from './eval.ts';
 import { register as family } from './family.ts';
@@ -23,7 +24,7 @@ export interface Verb {
 /** Verbs by what one wants, in the order of the help. */
 const HEADINGS: readonly (readonly [string, readonly Verb['register'][]])[] = [
   ['Make a model:', [quantize, plan, family]],
-  ['Use and check it:', [run, evaluate, report, inspect]],
+  ['Use and check it:', [run, embed, evaluate, report, inspect]],
   ['Prepare:', [pull, measure, latency]],
   ['Know more:', [formats, metrics, environment, cache]],
 ];

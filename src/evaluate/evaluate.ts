@@ -3,10 +3,12 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Model } from '../model/types.ts';
 import { type Head, hiddenStates, openHead } from '../run/forward.ts';
+import { frameOf } from '../text/frame.ts';
 import { emptyScores, scoreRows, type TokenScores } from './scores.ts';
 import { summarize } from './summary.ts';
 import type { Evaluation } from './types.ts';
-import { batchOf, labelsOf, type ScoredWindows, scoredRows, scoredWindows } from './windows.ts';
+import { vectorScores, windowVectors } from './vectors.ts';
+import { batchOf, labelsOf, type ScoredWindows, scoredRows, scoredWindows, textWindows } from './windows.ts';
 
 /** Bytes of both models' logits that are held at once. */
 const logitBytes = 2 ** 28;
@@ -25,7 +27,7 @@ export interface EvaluateOptions extends WorkOptions {
 /** What the reference thinks of a text: computed once, compared with many candidates. */
 export interface ReferenceStates {
   readonly windows: ScoredWindows;
-  /** Final hidden states of the scored positions, [scored, hidden]. */
+  /** Final hidden states of the scored positions, [scored, hidden]; of encoders the windows' vectors. */
   readonly states: Float32Array;
 }
 
@@ -37,7 +39,11 @@ export async function referenceStates(
   options: EvaluateOptions = {},
 ): Promise<ReferenceStates> {
   const windows = evaluationWindows(reference, tokens, options);
-  return { windows, states: await scoredStates(kernels, reference, windows, options) };
+  const states =
+    reference.config.embedding === undefined
+      ? await scoredStates(kernels, reference, windows, options)
+      : await windowVectors(kernels, reference, windows, options);
+  return { windows, states };
 }
 
 /** A text cut as a model is evaluated on it. */
@@ -47,6 +53,7 @@ export function evaluationWindows(
   options: EvaluateOptions = {},
 ): ScoredWindows {
   const length = options.length ?? Math.min(512, config.contextLength);
+  if (config.embedding !== undefined) return textWindows(tokens, { ...options, length, frame: frameOf(tokenizer) });
   const bos = tokenizer.addBos ? tokenizer.bos : undefined;
   return scoredWindows(tokens, { ...options, length, bos });
 }
@@ -81,6 +88,10 @@ export async function scoreModels(
     );
   }
   const { windows, states } = options.referenceStates ?? (await referenceStates(kernels, reference, tokens, options));
+  if (reference.config.embedding !== undefined) {
+    const vectors = await windowVectors(kernels, candidate, windows, options);
+    return vectorScores(states, vectors, windows.tokens.length / windows.length);
+  }
   const candidateStates = await scoredStates(kernels, candidate, windows, options);
   const heads = [await openHead(kernels.device, reference), await openHead(kernels.device, candidate)];
   try {

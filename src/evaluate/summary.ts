@@ -10,10 +10,12 @@ import type { Estimate, Evaluation } from './types.ts';
  */
 export function summarize(scores: TokenScores): Evaluation {
   refuseNotFinite('the original', scores.nllReference);
-  refuseNotFinite('the model', scores.nll);
+  refuseNotFinite('the model', scores.nll.length === 0 ? scores.kl : scores.nll);
   const perplexities = [perplexity(scores.nllReference), perplexity(scores.nll)];
-  refuseBeyondNumbers('the original', scores.nllReference, perplexities[0]);
-  refuseBeyondNumbers('the model', scores.nll, perplexities[1]);
+  if (scores.nll.length > 0) {
+    refuseBeyondNumbers('the original', scores.nllReference, perplexities[0]);
+    refuseBeyondNumbers('the model', scores.nll, perplexities[1]);
+  }
   const sorted = Float32Array.from(scores.kl).sort();
   return {
     tokens: scores.kl.length,
@@ -24,9 +26,13 @@ export function summarize(scores: TokenScores): Evaluation {
       p99: quantile(sorted, 0.99),
       max: sorted[sorted.length - 1],
     },
-    perplexity: perplexities[1],
-    referencePerplexity: perplexities[0],
-    topAgreement: estimate(scores.agree),
+    ...(scores.nll.length === 0
+      ? {}
+      : {
+          perplexity: perplexities[1],
+          referencePerplexity: perplexities[0],
+          topAgreement: estimate(scores.agree),
+        }),
   };
 }
 
@@ -34,7 +40,7 @@ function refuseNotFinite(who: string, nll: Float32Array): void {
   const wrong = nll.find((value) => !Number.isFinite(value));
   if (wrong === undefined) return;
   throw new BitbudgetError(
-    `evaluation: ${who} computes ${wrong}, no probability of a token; a weight of it is too large or no number`,
+    `evaluation: ${who} computes ${wrong}, which is nothing to compare; a weight of it is too large or no number`,
   );
 }
 

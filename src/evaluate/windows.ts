@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../run/sequences.ts';
+import { type Frame, framed } from '../text/frame.ts';
 
 /** Text cut for scoring: equal windows, of which the second part is scored with at least `firstScored` tokens of context. */
 export interface ScoredWindows {
@@ -36,6 +37,20 @@ export function scoredWindows(
   const cut = tokens.slice(0, count * length);
   if (options.bos !== undefined) for (let window = 0; window < count; window++) cut[window * length] = options.bos;
   return { tokens: cut, length, firstScored, scoredPerWindow: length - 1 - firstScored };
+}
+
+/**
+ * The same for encoders: every window is a text of its own, whose first and last tokens make room for what the model wants around
+ * one. A window is scored once, as a whole.
+ */
+export function textWindows(
+  tokens: Int32Array,
+  { frame, ...options }: { length: number; windows?: number; frame: Frame },
+): ScoredWindows {
+  const { length, windows } = options;
+  const cut = scoredWindows(tokens, { length, windows, firstScored: 0 }).tokens;
+  for (let start = 0; start < cut.length; start += length) framed(cut.subarray(start, start + length), frame);
+  return { tokens: cut, length, firstScored: 0, scoredPerWindow: 1 };
 }
 
 /** All windows as sequences. */

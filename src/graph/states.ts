@@ -1,4 +1,5 @@
-import type { Graph } from './types.ts';
+import { opNamed } from './ops/index.ts';
+import type { Graph, ReplacedState } from './types.ts';
 
 /** Rows that a network keeps of its earlier tokens: one a token, of numbers that may be stored in a format. */
 export interface CacheState {
@@ -32,4 +33,9 @@ function statesOf({ values, nodes }: Graph): CacheState[] {
     byName.set(name, { name, kind, width: values[outputs[0]].shape[1] as number, headDim });
   }
   return [...Map.groupBy(byName.values(), ({ kind }) => kind).values()].flat();
+}
+
+/** Every state that each run of a stream replaces. */
+export function replacedStates({ values, nodes }: Graph): ReplacedState[] {
+  return nodes.flatMap((node) => opNamed(node.op).replaces?.(node, (id) => values[id]) ?? []);
 }

@@ -1,6 +1,16 @@
 import type { Attributes, Call, DataType, Shape, Sizes } from '../kernels/program.ts';
 
-export type { Attribute, Attributes, Call, DataType, Shape, Size, Sizes } from '../kernels/program.ts';
+export type {
+  Activation,
+  Attribute,
+  Attributes,
+  Call,
+  DataType,
+  GateActivation,
+  Shape,
+  Size,
+  Sizes,
+} from '../kernels/program.ts';
 
 /** Index into `Graph.values`. */
 export type ValueId = number;
@@ -25,8 +35,18 @@ export type Value = Type &
 
 /** How a constant is made. */
 export type Recipe =
-  /** cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair. */
-  | { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number }
+  /**
+   * cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair; for more than
+   * `beyond` positions those of `long`, where there are such.
+   */
+  | {
+      readonly kind: 'rope';
+      readonly frequencies: readonly number[];
+      readonly magnitude: number;
+      readonly long?: { readonly beyond: number; readonly frequencies: readonly number[] };
+    }
+  /** 1 + scale · ln(1 + ⌊(position + offset) / length⌋): [positions, 1]. */
+  | { readonly kind: 'temperature'; readonly scale: number; readonly length: number; readonly offset: number }
   /** One value everywhere. */
   | { readonly kind: 'fill'; readonly value: number }
   /** [rows, columns]: 1 where −before ≤ column − row ≤ after, else 0; null: no bound. */
@@ -103,6 +123,11 @@ export interface Builder {
 /** What a weight does in an op. */
 export type WeightUse = 'linear' | 'lookup' | 'grouped';
 
+export interface ReplacedState {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
 /** One op: one file, registered in `ops/index.ts`. */
 export interface Op {
   readonly name: string;
@@ -123,6 +148,8 @@ export interface Op {
    * @param sizes of the symbols that they had
    */
   expand?(node: Omit<Node, 'outputs'>, build: Builder, sizes: Sizes): ValueId[];
+  /** The state, float32, that every run of a stream replaces: what it held for earlier tokens is gone then. */
+  replaces?(node: Pick<Node, 'inputs' | 'attributes'>, typeOf: (id: ValueId) => Type): ReplacedState;
   /** The input whose memory the first output takes over: the kernels change it in place. */
   readonly inPlace?: number;
   /** The input that is a weight, and what it is there. */

@@ -55,15 +55,27 @@ export interface MeasuringGraph {
   readonly gradients: ReadonlyMap<ValueId, ValueId>;
 }
 
+export interface ObjectiveOptions {
+  /** For the last segments: labels are drawn at its output; others are given gradients of their outputs. */
+  readonly objective?: Objective;
+  /** Whether the network has one output for all tokens of a sequence, see `isPooled`; default no. */
+  readonly pooled?: boolean;
+}
+
+/** Whether a network has one output for a sequence, whatever its length. */
+export function isPooled({ values, outputs }: Graph): boolean {
+  const [rows] = values[outputs[0]].shape;
+  return typeof rows !== 'number' && rows.of === 'sequences';
+}
+
 /**
  * The measuring program of a segment.
  * @param isMeasured whether a tensor is to be measured: routers are not
- * @param objective for the last segments: labels are drawn at its output; others are given gradients of their outputs
  */
 export function measuringGraph(
   part: Graph,
   isMeasured: (tensor: string) => boolean,
-  objective?: Objective,
+  { objective, pooled = false }: ObjectiveOptions = {},
 ): MeasuringGraph {
   const uses = usesOf(part).filter(({ tensor }) => isMeasured(tensor));
   const boundaries = boundaryInputs(part).filter((id) => part.values[id].type === 'f32');
@@ -85,7 +97,7 @@ export function measuringGraph(
   const lean = pruned(graph, [...taps, ...inputs, ...roots]);
   const build = new GraphBuilder({ ...lean, nodes: [...lean.nodes, ...(scored?.sums ?? [])] });
   const from = lean.nodes.length;
-  const sums = new SumNodes(build, part);
+  const sums = new SumNodes(build, part, pooled);
   const linear = uses
     .filter(({ kind }) => kind === 'linear')
     .map((use) => sums.add(use, at(use.output), use.output === part.outputs[0] ? scored?.curvature : undefined));
@@ -119,11 +131,13 @@ function withScore(part: Graph, objective: Objective) {
 class SumNodes {
   readonly #build: GraphBuilder;
   readonly #part: Graph;
+  readonly #pooled: boolean;
   readonly #energies = new Map<ValueId, ValueId>();
 
-  constructor(build: GraphBuilder, part: Graph) {
+  constructor(build: GraphBuilder, part: Graph, pooled: boolean) {
     this.#build = build;
     this.#part = part;
+    this.#pooled = pooled;
   }
 
   /** @param curvature for the model's outputs: per row the mean of |g|² over labels */
@@ -135,12 +149,20 @@ class SumNodes {
     const label = `${use.tensor} at ${use.node}`;
     const names = { gram: `gram of ${label}`, rowEnergy: `row energy of ${label}`, delta: `delta of ${use.tensor}` };
     const weight = curvature ?? build.node('rowEnergy', [gradient], { state: names.rowEnergy });
-    build.nodes('gram', [use.input, weight], { state: names.gram });
+    if (this.#pooled && this.#isOfTokens(use))
+      build.nodes('sequenceGram', [use.input, gradient], { state: names.gram });
+    else build.nodes('gram', [use.input, weight], { state: names.gram });
     const energy = this.#energies.get(use.input) ?? build.node('columnEnergy', [use.input]);
     this.#energies.set(use.input, energy);
     const change = build.node('linear', [use.input, build.weight(names.delta, [Math.ceil(rows / stride), columns])]);
     const sketch = build.node('sketch', [change, gradient], { stride, output: isOutput });
     return { use, rows, columns, stride, isOutput, energy, sketch, ...names };
+  }
+
+  /** Whether the matrix works on tokens, and not on what was made of all of a sequence. */
+  #isOfTokens({ input }: Use): boolean {
+    const [rows] = this.#part.values[input].shape;
+    return typeof rows !== 'number' && rows.of === 'tokens';
   }
 }
 

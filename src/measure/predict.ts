@@ -8,7 +8,7 @@ import { Footprint, type Scratch, stateName, weightName } from '../run/footprint
 import { lookedUpBy, tableIds } from '../run/lookups.ts';
 import type { SequenceRange } from '../run/segments.ts';
 import type { Sequences } from '../run/sequences.ts';
-import { type MeasuredNode, measuringGraph } from './graph.ts';
+import { isPooled, type MeasuredNode, measuringGraph } from './graph.ts';
 import { planBatches } from './plan.ts';
 import { tailPieces } from './tail.ts';
 import type { MeasuredData } from './types.ts';
@@ -60,7 +60,10 @@ function countSegment(
   { part, sequences, batches, objective }: MeasuredSegment,
 ): void {
   const isMeasured = (name: string): boolean => isMatrix(network.tensors.get(name)!);
-  const { graph, linear, grouped, lookups } = measuringGraph(part, isMeasured, objective);
+  const { graph, linear, grouped, lookups } = measuringGraph(part, isMeasured, {
+    objective,
+    pooled: isPooled(network.graph),
+  });
   if (grouped.length > 0)
     throw new RangeError(`${grouped[0].use.tensor}: memory of measuring experts is not predicted`);
   const weights = footprint.loadSegment(network, part, sequences);

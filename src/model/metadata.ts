@@ -2,10 +2,11 @@ import type { GgufFile } from '../container/gguf/read.ts';
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
-import { isActivationKey } from './activation-bits.ts';
 import { architectureByName } from './architecture.ts';
-import { isCacheKey } from './cache-formats.ts';
-import { yarnMagnitude } from './rope-factors.ts';
+import type { Architecture } from './architectures/types.ts';
+import { embeddingMetadata } from './embedding.ts';
+import { yarnMagnitude, yarnRatio } from './rope-factors.ts';
+import { isRoundingKey } from './roundings.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
 /** `general.quantization_version` of today's ggml (GGML_QNT_VERSION). */
@@ -36,20 +37,27 @@ export function metadataFromConfig(
   uint('feed_forward_length', config.feedForward);
   uint('attention.head_count', config.heads);
   uint('attention.head_count_kv', config.kvHeads);
-  ropeMetadata(config, text, uint, float);
+  const architecture = architectureByName(config.architecture, 'model');
+  if (!architecture.learnedPositions) ropeMetadata(config, text, uint, float);
   for (const [key, value] of windowMetadata(config)) metadata.set(key, value);
-  float('attention.layer_norm_rms_epsilon', config.normEpsilon);
+  float(`attention.${normKey(architecture)}`, config.normEpsilon);
+  for (const [key, value] of embeddingMetadata(config)) metadata.set(key, value);
   if (config.headDim * config.heads !== config.hidden) {
     uint('attention.key_length', config.headDim);
     uint('attention.value_length', config.headDim);
   }
-  const { metadata: own } = architectureByName(config.architecture, 'model');
-  for (const [key, value] of own?.(config) ?? []) metadata.set(`${config.architecture}.${key}`, value);
+  for (const [key, value] of architecture.metadata?.(config) ?? [])
+    metadata.set(`${config.architecture}.${key}`, value);
   uint('vocab_size', config.vocabulary);
-  uint('rope.dimension_count', config.rope.dimensions);
+  if (!architecture.learnedPositions) uint('rope.dimension_count', config.rope.dimensions);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   for (const [key, value] of tokenizer.toGguf(config.vocabulary)) metadata.set(key, value);
   return metadata;
+}
+
+/** The key of norms' epsilon, behind `attention.`. */
+export function normKey({ layerNorm = false }: Pick<Architecture, 'layerNorm'>): string {
+  return layerNorm ? 'layer_norm_epsilon' : 'layer_norm_rms_epsilon';
 }
 
 /** llama.cpp ignores both keys for the llama family; readers that know windows need them. */
@@ -72,13 +80,20 @@ function ropeMetadata(config: ModelConfig, text: SetText, uint: SetNumber, float
   }
   if (scaling?.type === 'yarn') {
     uint('rope.scaling.original_context_length', scaling.originalContext);
-    if (scaling.attentionFactor !== undefined) {
+    const { logMultiplier, factor } = scaling;
+    if (logMultiplier !== undefined) float('rope.scaling.yarn_log_multiplier', logMultiplier);
+    const usual = logMultiplier === undefined ? yarnMagnitude(factor) : yarnRatio(factor, 1, logMultiplier);
+    if (scaling.attentionFactor !== undefined && scaling.attentionFactor !== usual) {
       float('rope.scaling.yarn_attn_factor', scaling.attentionFactor);
       // llama.cpp overrides the key above by its formula and multiplies by this one, which the converter does not write.
-      float('rope.scaling.attn_factor', scaling.attentionFactor / yarnMagnitude(scaling.factor));
+      float('rope.scaling.attn_factor', scaling.attentionFactor / usual);
     }
     if (scaling.betaFast !== 32) float('rope.scaling.yarn_beta_fast', scaling.betaFast);
     if (scaling.betaSlow !== 1) float('rope.scaling.yarn_beta_slow', scaling.betaSlow);
+  }
+  if (scaling?.type === 'longrope') {
+    uint('rope.scaling.original_context_length', scaling.originalContext);
+    float('rope.scaling.attn_factor', scaling.attentionFactor);
   }
   float('rope.freq_base', theta);
 }
@@ -89,8 +104,7 @@ export function metadataFromGguf(file: TensorFile): Map<string, TypedMetadata> {
   if (!typedMetadata) throw new FormatError('GGUF: the reader gave no value types (typedMetadata)');
   const metadata = new Map<string, TypedMetadata>();
   for (const [key, value] of typedMetadata)
-    if (!isCacheKey(key) && !isActivationKey(key) && !/^(general\.file_type$|split\.|quantize\.)/.test(key))
-      metadata.set(key, value);
+    if (!isRoundingKey(key) && !/^(general\.file_type$|split\.|quantize\.)/.test(key)) metadata.set(key, value);
   metadata.set('general.quantization_version', { type: 'uint32', value: quantizationVersion });
   return metadata;
 }

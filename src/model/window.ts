@@ -9,3 +9,8 @@ export function windowWithin(window: AttentionWindow | undefined, contextLength:
 export function windowOf({ window }: ModelConfig, layer: number): number | undefined {
   return window?.layers[layer] ? window.tokens : undefined;
 }
+
+/** The window of a block that looks to both sides, half of it to each, its own token counted to both. */
+export function symmetricWindow({ tokens }: AttentionWindow): number {
+  return Math.floor(tokens / 2) + 1;
+}

@@ -2,6 +2,7 @@ import { readKlBase } from '../container/kl-base.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { evaluateModels } from '../evaluate/evaluate.ts';
 import { evaluateAgainstBase, writeKlBase } from '../evaluate/kl-base.ts';
+import { measureRecall, pairsOfText, readPairs } from '../evaluate/recall.ts';
 import type { Evaluation } from '../evaluate/types.ts';
 import type { Model } from '../model/types.ts';
 import type { Host } from './host/types.ts';
@@ -15,6 +16,8 @@ export interface EvaluateFilesOptions extends WorkOptions {
   /** Writes the model's own logits here instead of comparing. */
   readonly saveBase?: string;
   readonly text: TextChoice;
+  /** Queries and their texts, of encoders: what a file holds, see `readPairs`; default parts of the text itself. */
+  readonly pairs?: { readonly name: string; readonly text: string };
   /** Tokens per window. */
   readonly context?: number;
   readonly threads?: number;
@@ -40,8 +43,15 @@ export async function evaluateFiles(
     }
     // Those that `quantize` measures its results on.
     const { judged: tokens } = await heldOutTokens(host, model, options.text, length);
-    if (original !== undefined)
-      return await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
+    if (original !== undefined) {
+      const evaluation = await evaluateModels(kernels, original, model, tokens, { length, signal, onProgress });
+      if (model.config.embedding === undefined) return evaluation;
+      const pairs =
+        options.pairs === undefined
+          ? pairsOfText(original.tokenizer, tokens, length)
+          : readPairs(original.tokenizer, options.pairs.text, options.pairs.name, original.config.contextLength);
+      return { ...evaluation, recall: await measureRecall(kernels, original, model, pairs, { signal }) };
+    }
     await writeKlBase(kernels, model, tokens, await host.sink(saveBase!), { length, signal, onProgress });
     return undefined;
   } finally {

@@ -35,7 +35,7 @@ export async function learnMeasurement(session: Session, tokens: TokenBatch): Pr
 export async function learnImportance(session: Session, tokens: TokenBatch): Promise<Learned> {
   const { host, kernels, model, store } = session;
   const { signal, onProgress } = session.options;
-  const { sequences } = await textData(tokens);
+  const { sequences } = await textData(model, tokens);
   const text = await importanceText(session, tokens);
   const entry = await store.open(entryOf(text), session.label);
   const limit = boundaryLimit(host.availableMemory());
@@ -67,7 +67,7 @@ export async function isImportanceKept(session: Session, tokens: TokenBatch): Pr
 
 /** No labels are drawn: the seed changes nothing. */
 async function importanceText({ kernels, model }: Session, tokens: TokenBatch): Promise<MeasurementKey> {
-  return await measurementKey(kernels, model, await textData(tokens), 0);
+  return await measurementKey(kernels, model, await textData(model, tokens), 0);
 }
 
 function entryOf(text: MeasurementKey): EntryKey {

@@ -1,6 +1,7 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { partOf, type WorkOptions } from '../core/progress.ts';
 import type { Evaluation } from '../evaluate/types.ts';
+import type { PricedSite } from '../measure/site-prices.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { writeModelGguf } from '../model/write-gguf.ts';
@@ -23,7 +24,7 @@ import { type Wishes, weightCount } from './plan/wishes.ts';
 import { isConversion, learnsImportance, type PreparedJob, prepareJob, refuseJob } from './preflight/job.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
 import type { Budgets } from './resources/table.ts';
-import type { Notes, RunPrices } from './resources/types.ts';
+import type { Notes } from './resources/types.ts';
 import { Session } from './session.ts';
 import { type Judgement, PlanJudge } from './verify/judge.ts';
 import { probeResult } from './verify/learn.ts';
@@ -142,8 +143,8 @@ class QuantizeRun {
     const measurement = prepared.learned!.measurement!;
     const { rounding, palette } = this.#options;
     const table = await this.#timed('price', () => this.#session.price(measurement, workspace, rounding, palette));
-    const prices = await this.#timed('price', () => this.#priceRun(prepared, budgets));
-    const planner = new Planner({ ...setting, ...prices, table });
+    const running = await this.#timed('price', () => this.#priceRunning(prepared, budgets));
+    const planner = new Planner({ ...setting, running, table });
     const notes = setting.notes!;
     const { seed, solver, objective, mostFormats } = this.#options;
     const choice = { seed, solver, objective, mostFormats };
@@ -204,10 +205,9 @@ class QuantizeRun {
   }
 
   /** Prices of what is rounded while the model runs, as far as it is to be chosen. */
-  async #priceRun({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<RunPrices> {
-    const { activations } = this.#options;
-    const chosen = { cache: kv !== undefined, activations };
-    return await this.#session.priceRun(async () => calibration!, workspace, chosen);
+  async #priceRunning({ calibration, workspace }: Prepared, { kv }: Budgets): Promise<readonly PricedSite[]> {
+    const chosen = { states: kv !== undefined, edges: this.#options.activations };
+    return await this.#session.priceRunning(async () => calibration!, workspace, chosen);
   }
 
   /** The plan of a solver that searches by true evaluations; undefined for others. */
@@ -312,7 +312,7 @@ class QuantizeRun {
     const { output, signal } = this.#options;
     const context = contextOf(this.#model, this.#options.context);
     const { kernels } = this.#session;
-    const written = await this.#session.host.openModel(output);
+    const written = await this.#session.host.openWritten(output);
     try {
       const duration = await this.#timed('decode', () => measureDecode(kernels, written, { context, signal }));
       return { ...duration, threads: kernels.threads, context };

@@ -3,6 +3,7 @@ import { packageVersion } from '../core/version.ts';
 import { expertReach } from '../measure/reach.ts';
 import { expertDetails, expertLine } from '../measure/reach-lines.ts';
 import { windowLostInLlamaCpp } from '../model/architecture.ts';
+import { sitesOf } from '../model/sites.ts';
 import { quantizedRemark } from '../model/source.ts';
 import type { Model, ModelTensor } from '../model/types.ts';
 import { bitsPerWeight, format, rowBytes } from '../numeric/table.ts';
@@ -20,7 +21,7 @@ import type {
 import type { Host } from './host/types.ts';
 import type { Peer } from './peers/types.ts';
 import { TYPICAL_CORRECTION } from './plan/corrections.ts';
-import { groupsOf } from './plan/groups.ts';
+import { pricedWeights } from './plan/groups.ts';
 import type { FileFacts } from './plan/notes.ts';
 import { Planner } from './plan/planner.ts';
 import { weightCount } from './plan/wishes.ts';
@@ -87,13 +88,28 @@ export function runRecord(host: Host, { model, name, output, result, facts, comm
     peers: (result.peers ?? []).map(peerData),
     evaluation,
     timings: Object.entries(timings).map(([step, seconds]) => ({ step, seconds })),
-    commands: [
-      { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
-      { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
-    ],
-    notes: [...sourceNotes(model), ...notes(result)],
+    commands: commands(model, output),
+    notes: [...encoderNotes(model), ...sourceNotes(model), ...notes(model, result)],
   };
 }
+
+/** What the file is used with. */
+function commands({ config }: Model, output: string): ReportData['commands'] {
+  if (config.embedding === undefined)
+    return [
+      { label: 'bitbudget', command: `bitbudget run ${output} -p "Once upon a time"` },
+      { label: 'llama.cpp', command: `llama-cli -m ${output} -p "Once upon a time"` },
+    ];
+  return [
+    { label: 'bitbudget', command: `bitbudget embed ${output} "a text"` },
+    { label: 'llama.cpp', command: `llama-embedding -m ${output} -p "a text"` },
+  ];
+}
+
+const encoderNotes = ({ config }: Model): string[] =>
+  config.embedding === undefined
+    ? []
+    : ['an encoder: what is called KL here is 1 − cosine of texts’ vectors and the original’s'];
 
 function resultData(output: string, result: QuantizeResult): ReportData['result'] {
   const { plan } = result;
@@ -146,13 +162,13 @@ function originalBytes(model: Model): number {
 }
 
 function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Assignment[] {
-  const groups = new Map((table ? groupsOf(table) : []).map((group) => [group.id, group]));
+  const priced = new Map((table ? pricedWeights(table) : []).map(({ site, prices }) => [site, prices]));
   return matrices(model).map((tensor: ModelTensor) => {
     const [rows, columns] = tensor.shape;
     const chosen = plannedFormat(plan, tensor);
-    const options = groups.get(tensor.name)?.options ?? [];
-    const option = options.find(({ id }) => id === chosen);
-    const common = COMMON_FORMATS.map((id) => options.find((other) => other.id === id)).find(
+    const prices = priced.get(tensor.name) ?? [];
+    const price = prices.find(({ option }) => option === chosen);
+    const common = COMMON_FORMATS.map((name) => prices.find(({ option }) => option === name)).find(
       (found) => found !== undefined,
     );
     return {
@@ -164,8 +180,8 @@ function assignments(model: Model, plan: BitPlan, table?: SensitivityTable): Ass
       format: chosen,
       bitsPerWeight: bitsPerWeight(format(chosen)),
       bytes: storedBytes(chosen, rows, columns),
-      ...(option && { loss: option.loss, lossError: option.lossError ?? 0 }),
-      sensitivity: common && { format: common.id, loss: common.loss, lossError: common.lossError ?? 0 },
+      ...(price && { loss: price.loss, lossError: price.lossError }),
+      sensitivity: common && { format: common.option, loss: common.loss, lossError: common.lossError },
     };
   });
 }
@@ -207,9 +223,17 @@ function sourceNotes(model: Model): string[] {
   ];
 }
 
-/** `keys Q8_0 F16`. */
-function cacheWords([kind, formats]: readonly [string, readonly string[]]): string {
-  return `${kind === 'k' ? 'keys' : 'values'} ${formats.join(' ')}`;
+/** What a plan gives states and edges: formats in the order of blocks, and how many inputs have how many bits. */
+function runningNotes(model: Model, plan: BitPlan): string[] {
+  const named = sitesOf(model).filter(({ id }) => id in plan.sites);
+  const states = Map.groupBy(
+    named.filter(({ kind }) => kind === 'state'),
+    ({ pool }) => pool,
+  );
+  const words = [...states].map(
+    ([pool, members]) => `${pool === 'k' ? 'keys' : 'values'} ${members.map(({ id }) => plan.sites[id]).join(' ')}`,
+  );
+  return words.length === 0 ? [] : [`KV cache: ${words.join('; ')}`];
 }
 
 const KIND_WORDS: Readonly<Record<string, string>> = {
@@ -219,14 +243,10 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   feedForward: 'feed-forward',
 };
 
-function notes({
-  plan,
-  substitutes = [],
-  text: learned,
-  measurement,
-  verification,
-  latency,
-}: QuantizeResult): string[] {
+function notes(
+  model: Model,
+  { plan, substitutes = [], text: learned, measurement, verification, latency }: QuantizeResult,
+): string[] {
   const lines = describeSubstitutes(substitutes);
   if (learned) {
     const { sequences, sequenceLength, text, seed } = learned;
@@ -238,7 +258,7 @@ function notes({
     const { sequences, sequenceLength } = measurement.key;
     lines.push(`experts: ${expertLine(reach, sequences * sequenceLength)}`, ...expertDetails(reach));
   }
-  if (plan.cache) lines.push(`KV cache: ${Object.entries(plan.cache).map(cacheWords).join('; ')}`);
+  lines.push(...runningNotes(model, plan));
   if (verification?.corrections.learned) {
     const { kinds, spread } = verification.corrections;
     const factors = Object.entries(kinds).map(

@@ -2,23 +2,20 @@ import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
 import type { WorkOptions } from '../core/progress.ts';
 import { segmentCount } from '../graph/segments.ts';
-import { cacheStates } from '../graph/states.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import { priceActivations } from '../measure/activations.ts';
-import { priceCache } from '../measure/cache.ts';
 import { entryMeasurementStore } from '../measure/entry-store.ts';
 import { measurementKey } from '../measure/key.ts';
 import { measureModel, textData } from '../measure/measure.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import { countTokens, enoughText } from '../measure/reach.ts';
+import { priceRunning } from '../measure/running.ts';
+import type { PricedSite, SiteOptions } from '../measure/site-prices.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
-import { pricedCacheFormats } from '../model/cache-formats.ts';
 import { largeWeightsNotice, type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
-import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
-import { matrices, type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { BoundaryShape } from '../run/boundaries.ts';
 import type { Entry, EntryKey, EntryLabel, LockOptions, Records, Store } from '../store/types.ts';
@@ -27,10 +24,10 @@ import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
 import { keepMagnitudes, keptMagnitudes } from './magnitudes.ts';
+import { type RunningChoices, runningOptions, weightOptions } from './plan/options.ts';
 import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
 import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
-import type { RunPrices } from './resources/types.ts';
 import { Workspace, type WorkspaceKey } from './workspace.ts';
 
 export interface SessionOptions extends WorkOptions {
@@ -45,11 +42,11 @@ export interface SessionOptions extends WorkOptions {
   readonly onNotice?: (line: string) => void;
 }
 
-/** Tokens that the KV cache and activations are priced on: every token is a sample of its own. */
-const ACTIVATION_TOKENS = 4096;
+/** Tokens that edges and states are priced on: every token is a sample of its own. */
+const RUNNING_TOKENS = 4096;
 
-/** Changes whenever their prices would come out otherwise. */
-const ACTIVATION_VERSION = 1;
+/** Changes whenever their prices would come out otherwise, or are kept in another form. */
+const RUNNING_VERSION = 2;
 
 /** Beside a measurement: how many times the text that was asked for is measured on. */
 const TEXT_RECORD = 'text';
@@ -103,13 +100,13 @@ export class Session {
   }
 
   /**
-   * Reads all weights once, unless an earlier run did. What the model's file says of its KV cache and activations is left aside: a new file says its
-   * own. The session owns the model: it is closed when it is refused.
+   * Reads all weights once, unless an earlier run did. What the model's file says of edges and states is left aside: a new
+   * file says its own. The session owns the model: it is closed when it is refused.
    * @throws FormatError when the model has weights that nothing can be made of; what `refuse` throws
    */
   static async open(
     host: Host,
-    { cache: _, activations: __, ...model }: Model,
+    { roundings: _, ...model }: Model,
     options: SessionOptions,
     refuse?: (magnitudes: Magnitudes) => void,
   ): Promise<Session> {
@@ -171,7 +168,7 @@ export class Session {
   }
 
   async #measurementKey(tokens: TokenBatch): Promise<MeasurementKey> {
-    return await measurementKey(this.kernels, this.model, await textData(tokens), this.options.seed ?? 0);
+    return await measurementKey(this.kernels, this.model, await textData(this.model, tokens), this.options.seed ?? 0);
   }
 
   /** What is kept of this model and text already; makes nothing. */
@@ -190,7 +187,8 @@ export class Session {
     const left = measurement === undefined ? ((await store?.resume(key))?.layer ?? segments) : 0;
     return {
       measurement,
-      unmeasured: left / segments,
+      // Experts that are measured some at a time are segments of their own.
+      unmeasured: Math.min(1, left / segments),
       results: results ?? { get: async () => undefined, put: async () => {} },
     };
   }
@@ -245,64 +243,41 @@ export class Session {
   }
 
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
-  async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
+  async latency(palette?: readonly string[], context?: number, states = false): Promise<LatencyTable> {
     const { signal, onProgress } = this.options;
-    const formats = matrices(this.model).flatMap((tensor) =>
-      candidates(matrixFacts(tensor, this.magnitudes), palette).map(({ name }) => name),
-    );
+    const sites = [...weightOptions(this.model, this.magnitudes, palette), ...runningOptions(this.model, { states })];
+    const formats = sites.flatMap(({ options }) => options);
     const entry = await this.#open({ step: 'latency', of: await latencyKey(this.kernels, this.model, context) });
     const options = { formats, context, store: latencyEntry(entry), signal, onProgress };
     // Alone, since two that time one device at once time each other.
     return await entry.exclusively('time', () => measureLatency(this.kernels, this.model, options), this.waiting());
   }
 
-  /**
-   * Prices of what is rounded while the model runs, on the first calibration sequences.
-   * @param chosen what is to be chosen for: the cache's formats, activations of so many bits
-   */
-  async priceRun(
+  /** Prices of edges and states as far as they are to be chosen, on the first calibration sequences. */
+  async priceRunning(
     calibration: () => Promise<TokenBatch>,
     workspace: Workspace,
-    { cache, activations: bits }: { readonly cache: boolean; readonly activations?: readonly number[] },
-  ): Promise<RunPrices> {
-    if (!cache && bits === undefined) return {};
-    const { kernels, model } = this;
-    const tokens = await calibration();
-    const states = cacheStates(model.graph).map((state) => [state.headDim, pricedCacheFormats(state)] as const);
-    return {
-      cache: cache
-        ? await this.#remembered(['states', [...new Map(states)]], tokens, workspace, (first, options) =>
-            priceCache(kernels, model, first, { ...options, formatsOf: pricedCacheFormats }),
-          )
-        : undefined,
-      activations:
-        bits &&
-        (await this.#remembered(['activations', bits], tokens, workspace, (first, options) =>
-          priceActivations(kernels, model, first, { ...options, bits }),
-        )),
-    };
-  }
-
-  /** Prices of what depends on activations, estimated once for all budgets. */
-  async #remembered<T>(
-    what: readonly unknown[],
-    tokens: TokenBatch,
-    workspace: Workspace,
-    price: (first: TokenBatch, options: WorkOptions & { readonly seed: number }) => Promise<T>,
-  ): Promise<T> {
+    chosen: RunningChoices,
+  ): Promise<readonly PricedSite[]> {
+    const sites = runningOptions(this.model, chosen);
+    if (sites.length === 0) return [];
     const { seed = 0, signal, onProgress } = this.options;
-    const sequences = Math.min(tokens.sequences, Math.max(2, Math.ceil(ACTIVATION_TOKENS / tokens.length)));
-    const ids = tokens.ids.subarray(0, sequences * tokens.length);
-    const memory = workspace.memory<T>();
-    const key = JSON.stringify([ACTIVATION_VERSION, ...what, sequences, seed]);
-    const find = async (): Promise<T> => {
-      const known = await memory.get(key);
-      if (known !== undefined) return known;
-      const prices = await price({ ...tokens, sequences, ids }, { seed, signal, onProgress });
-      await memory.put(key, prices);
-      return prices;
+    const tokens = await calibration();
+    const sequences = Math.min(tokens.sequences, Math.max(2, Math.ceil(RUNNING_TOKENS / tokens.length)));
+    const first = { ...tokens, sequences, ids: tokens.ids.subarray(0, sequences * tokens.length) };
+    const memory = workspace.memory<PricedSite>();
+    // Each site by itself: it costs the same whatever else is chosen.
+    const keyOf = (asked: SiteOptions): string => JSON.stringify([RUNNING_VERSION, asked, sequences, seed]);
+    const find = async (): Promise<PricedSite[]> => {
+      const known = await Promise.all(sites.map((asked) => memory.get(keyOf(asked))));
+      const missing = sites.filter((_, i) => known[i] === undefined);
+      const options = { sites: missing, seed, signal, onProgress };
+      const priced = missing.length === 0 ? [] : await priceRunning(this.kernels, this.model, first, options);
+      for (const [i, prices] of priced.entries()) await memory.put(keyOf(missing[i]), prices);
+      const added = new Map(priced.map((each) => [each.site, each]));
+      return sites.map(({ site }, i) => known[i] ?? added.get(site)!);
     };
-    return await workspace.exclusively(key, find, this.waiting());
+    return await workspace.exclusively(JSON.stringify([RUNNING_VERSION, sites, sequences, seed]), find, this.waiting());
   }
 
   /**

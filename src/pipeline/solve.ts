@@ -163,11 +163,11 @@ class Solver {
   async #planner(): Promise<Planner> {
     const { session, workspace, table, goal, options } = this.#setting;
     const { rounding, fuse, context, threads, activations, calibration, facts } = options;
-    const chosen = { cache: goal?.budgets.kv !== undefined, activations };
-    const prices = await session.priceRun(calibration, workspace, chosen);
+    const chosen = { states: goal?.budgets.kv !== undefined, edges: activations };
+    const running = await session.priceRunning(calibration, workspace, chosen);
     const notes = fileNotes({ rounding, facts });
     const setting = goal?.setting ?? { model: session.model, notes, fuse, context, threads };
-    return new Planner({ ...setting, ...prices, table });
+    return new Planner({ ...setting, running, table });
   }
 
   #choice(): Pick<PlanOptions, 'solver' | 'seed' | 'objective' | 'mostFormats' | 'ranking'> {

@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import type { TokenBatch } from '../measure/plan.ts';
 import type { Model } from '../model/types.ts';
 import { encodeCorpus, sharedRuns } from '../text/corpus.ts';
+import { framed, frameOf } from '../text/frame.ts';
 import { packSequences } from '../text/packing.ts';
 import type { Tokenizer } from '../text/types.ts';
 import type { Host, TextFile } from './host/types.ts';
@@ -17,9 +18,12 @@ export interface TextChoice {
 /** Context of measuring and of verifying, where the model's, or its sliding window, is not shorter. */
 const SEQUENCE_LENGTH = 512;
 
+/** The same of encoders: a paragraph, which is what they are mostly given. */
+const TEXT_LENGTH = 128;
+
 /** Tokens per sequence for measuring and evaluating this model. */
-export function sequenceLength(model: Model): number {
-  return Math.min(SEQUENCE_LENGTH, model.config.contextLength);
+export function sequenceLength({ config }: Model): number {
+  return Math.min(config.embedding === undefined ? SEQUENCE_LENGTH : TEXT_LENGTH, config.contextLength);
 }
 
 /** Windows that are judged at least, for intervals that say something: their spread is what intervals come from. */
@@ -73,9 +77,12 @@ export async function calibrationTokens(
   const tokens = await wholeText(host, model.tokenizer, calibrationFiles(host, choice), false);
   refuseShort('calibration', tokens.length, length);
   const sequences = Math.max(2, Math.floor(Math.min(choice.tokens, tokens.length) / length));
-  const bos = model.tokenizer.addBos ? model.tokenizer.bos : undefined;
+  const frame = model.config.embedding && frameOf(model.tokenizer);
+  const bos = frame === undefined && model.tokenizer.addBos ? model.tokenizer.bos : undefined;
   const batch = (count: number): TokenBatch => {
-    return { sequences: count, length, ids: packSequences(tokens, { length, count, seed, bos }) };
+    const ids = packSequences(tokens, { length, count, seed, bos });
+    for (let at = 0; frame !== undefined && at < ids.length; at += length) framed(ids.subarray(at, at + length), frame);
+    return { sequences: count, length, ids };
   };
   const isMore = 2 * sequences * length <= tokens.length;
   return { ...batch(sequences), ...(isMore ? { more: () => batch(2 * sequences) } : {}) };
@@ -97,7 +104,12 @@ export async function evaluationTokens(
 
 /** All of the evaluation text, of which there is enough for the choice. */
 async function enoughEvaluationText(host: Host, model: Model, choice: TextChoice, length: number): Promise<Int32Array> {
-  const tokens = await wholeText(host, model.tokenizer, evaluationFiles(host, choice), true);
+  const tokens = await wholeText(
+    host,
+    model.tokenizer,
+    evaluationFiles(host, choice),
+    model.config.embedding === undefined,
+  );
   refuseShort('evaluation', tokens.length, length);
   if (choice.tokens < length)
     throw new UsageError(`--evaluation-tokens: found ${choice.tokens}, expected at least one window of ${length}`);

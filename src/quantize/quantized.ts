@@ -1,14 +1,14 @@
 import type { BitPlan } from '../allocate/types.ts';
 import { BitbudgetError } from '../core/errors.ts';
-import { cacheOfLists } from '../model/cache-formats.ts';
-import type { ModelTensor, Network } from '../model/types.ts';
+import { sitesOf } from '../model/sites.ts';
+import type { ModelTensor, Network, Roundings } from '../model/types.ts';
 import { decodeRows, format, rowBytes } from '../numeric/table.ts';
 import { type BlockStore, plannedFormat, type Slice, slices } from './encode.ts';
 import { matrices } from './sensitivity.ts';
 
 /**
  * The model as a plan makes it: its matrices decode the store's blocks. Vectors are the original's.
- * @param only keeps the original of every matrix for which it is false, and of cache and activations; default none
+ * @param only keeps the original of every matrix for which it is false, and rounds no edges and states; default none
  */
 export function quantizedModel<N extends Network>(
   model: N,
@@ -19,23 +19,43 @@ export function quantizedModel<N extends Network>(
   const bySlice = Map.groupBy(slices(model, plan), ({ tensor }) => tensor.name);
   const tensors = new Map(model.tensors);
   for (const tensor of matrices(model).filter(only)) {
-    tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
+    const parts = bySlice.get(tensor.name)!;
+    const isMixed = plan.experts?.[tensor.name] !== undefined;
+    const made = isMixed
+      ? mixedTensor(tensor, parts, store)
+      : quantizedTensor(tensor, plannedFormat(plan, tensor), parts, store);
+    tensors.set(tensor.name, made);
   }
-  const { cache: _, activations: __, ...kept } = model;
-  const made = { ...kept, tensors, ...(only === everything && roundings(model, plan)) };
+  const { roundings: _, ...kept } = model;
+  const made = { ...kept, tensors, roundings: only === everything ? roundingsOf(model, plan) : undefined };
   return { ...made, fingerprint: () => model.fingerprint(), close: async () => {} } as unknown as N;
 }
 
-/** What a plan rounds beside matrices. */
-function roundings({ graph }: Network, { cache, activations }: BitPlan): Pick<Network, 'cache' | 'activations'> {
-  return {
-    cache: cache && cacheOfLists(graph, cache, 'plan'),
-    activations: activations && new Map(Object.entries(activations)),
-  };
+/** What a plan rounds beside weights; undefined where it rounds nothing. */
+export function roundingsOf(network: Network, { sites }: BitPlan): Roundings | undefined {
+  const named = sitesOf(network).filter(({ id, kind }) => kind !== 'weight' && id in sites);
+  return named.length === 0 ? undefined : new Map(named.map(({ id }) => [id, sites[id]]));
 }
 
 function everything(): boolean {
   return true;
+}
+
+/** Stacked matrices with formats of their own: read as values, since no format is that of all. */
+function mixedTensor(tensor: ModelTensor, parts: readonly Slice[], store: BlockStore): ModelTensor {
+  const [rows, columns] = tensor.shape;
+  const load = async (start = 0, end = rows): Promise<Float32Array> => {
+    const values = new Float32Array((end - start) * columns);
+    for (const part of parts) {
+      const [from, to] = [Math.max(start, part.startRow), Math.min(end, part.endRow)];
+      if (from >= to) continue;
+      const own = { ...tensor, shape: [part.endRow, columns] };
+      const rounded = quantizedTensor(own, part.format, [part], store);
+      values.set(await rounded.load(from, to), (from - start) * columns);
+    }
+    return values;
+  };
+  return { ...tensor, format: 'F32', load, loadBlocks: undefined };
 }
 
 function quantizedTensor(

@@ -25,7 +25,7 @@ export function storedPlan(model: Model, plan: BitPlan, magnitudes: Magnitudes):
     return [tensor.name, stored] as const;
   });
   const { default: _, ...named } = plan;
-  return { plan: { ...named, formats: Object.fromEntries(formats) }, substitutes };
+  return { plan: { ...named, sites: { ...plan.sites, ...Object.fromEntries(formats) } }, substitutes };
 }
 
 function reasonOf({ name, shape }: ModelTensor, asked: string, magnitudes: Magnitudes): string {

@@ -48,6 +48,8 @@ function version({ versions }: ReportData): string {
 function quality({ evaluation, result }: ReportData): string {
   if (evaluation) {
     const { kl, topAgreement, tokens, perplexity, referencePerplexity } = evaluation;
+    if (!topAgreement || !perplexity || !referencePerplexity)
+      return `Measured on ${grouped(tokens)} texts it was not made with: 1 − cosine ${klText(kl.mean)} ± ${klText(kl.standardError)} of their vectors and the original's.`;
     return (
       `Measured on ${grouped(tokens)} tokens of text it was not made with: KL divergence ${klText(kl.mean)} ± ${klText(kl.standardError)}, ` +
       `${klWords(kl.mean)}. The most probable token is the original's in ${percent(topAgreement.mean)} of places; ` +

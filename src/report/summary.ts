@@ -1,5 +1,5 @@
 import { bits, errorText, grouped, klText, megabytes, percent, seconds, withError } from './format.ts';
-import type { Assignment, ReportData } from './types.ts';
+import type { Assignment, Mean, ReportData } from './types.ts';
 
 /** A table as both HTML and Markdown show it: a head and rows of plain text. */
 export interface TextTable {
@@ -26,23 +26,28 @@ export function tiles({ result, evaluation, model }: ReportData): Tile[] {
   if (result.predictedKl !== undefined)
     tiles.push({ label: 'Predicted KL', value: klText(result.predictedKl), note: predictionNote(result) });
   if (evaluation) {
-    tiles.push(
-      {
-        label: 'Measured KL',
-        value: klText(evaluation.kl.mean),
-        note: `± ${errorText(evaluation.kl.mean, evaluation.kl.standardError)} nats per token`,
-      },
-      {
-        label: 'Same top token',
-        value: percent(evaluation.topAgreement.mean),
-        note: `of ${grouped(evaluation.tokens)} held-out tokens`,
-      },
-      {
-        label: 'Perplexity',
-        value: evaluation.perplexity.mean.toFixed(2),
-        note: `original ${evaluation.referencePerplexity.mean.toFixed(2)}`,
-      },
-    );
+    const { kl, tokens, topAgreement, perplexity, referencePerplexity } = evaluation;
+    const error = `± ${errorText(kl.mean, kl.standardError)}`;
+    if (!topAgreement || !perplexity || !referencePerplexity)
+      tiles.push({
+        label: '1 − cosine',
+        value: klText(kl.mean),
+        note: `${error} of ${grouped(tokens)} held-out texts`,
+      });
+    else
+      tiles.push(
+        { label: 'Measured KL', value: klText(kl.mean), note: `${error} nats per token` },
+        {
+          label: 'Same top token',
+          value: percent(topAgreement.mean),
+          note: `of ${grouped(tokens)} held-out tokens`,
+        },
+        {
+          label: 'Perplexity',
+          value: perplexity.mean.toFixed(2),
+          note: `original ${referencePerplexity.mean.toFixed(2)}`,
+        },
+      );
   }
   return tiles;
 }
@@ -80,13 +85,12 @@ export function evaluationTable({ result, evaluation }: ReportData): TextTable {
       ['KL of the median token', klText(quantiles.median)],
       ['KL of 90 % / 99 % of tokens at most', `${klText(quantiles.p90)} / ${klText(quantiles.p99)}`],
       ['largest KL of a token', klText(quantiles.max)],
-      ['perplexity', withError(perplexity.mean, perplexity.standardError, (value) => value.toFixed(3))],
-      [
-        "original's perplexity",
-        withError(referencePerplexity.mean, referencePerplexity.standardError, (value) => value.toFixed(3)),
-      ],
-      ['same top token', withError(topAgreement.mean, topAgreement.standardError, percent)],
-      ['scored tokens', grouped(evaluation.tokens)],
+      ...(perplexity ? [['perplexity', estimateText(perplexity, (value) => value.toFixed(3))]] : []),
+      ...(referencePerplexity
+        ? [["original's perplexity", estimateText(referencePerplexity, (value) => value.toFixed(3))]]
+        : []),
+      ...(topAgreement ? [['same top token', estimateText(topAgreement, percent)]] : []),
+      [topAgreement ? 'scored tokens' : 'texts', grouped(evaluation.tokens)],
     );
   }
   return {
@@ -94,6 +98,9 @@ export function evaluationTable({ result, evaluation }: ReportData): TextTable {
     rows: rows.filter(([, value]) => !value.includes('NaN') && !value.includes('Infinity')),
   };
 }
+
+const estimateText = ({ mean, standardError }: Mean, show: (value: number) => string): string =>
+  withError(mean, standardError, show);
 
 export function solverTable({ result }: ReportData): TextTable {
   const { solver } = result;

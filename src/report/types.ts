@@ -142,7 +142,7 @@ export interface ReportPeer {
   readonly standardError?: number;
 }
 
-interface Mean {
+export interface Mean {
   readonly mean: number;
   readonly standardError: number;
 }
@@ -152,9 +152,10 @@ export interface ReportEvaluation {
   readonly tokens: number;
   readonly kl: Mean;
   readonly klQuantiles: { readonly median: number; readonly p90: number; readonly p99: number; readonly max: number };
-  readonly perplexity: Mean;
-  readonly referencePerplexity: Mean;
-  readonly topAgreement: Mean;
+  /** Of models that give next tokens. */
+  readonly perplexity?: Mean;
+  readonly referencePerplexity?: Mean;
+  readonly topAgreement?: Mean;
 }
 
 export interface Timing {

@@ -20,7 +20,7 @@ export interface TokenBatch {
   readonly more?: () => TokenBatch;
 }
 
-/** Text as a language model reads it: `tokens` and `positions`. */
+/** Text as a model reads it: `tokens`, `positions`, and `types`, which are 0 where a text stands by itself. */
 export function textSequences({ sequences, length, ids }: TokenBatch): Sequences {
   return {
     sequences,
@@ -28,6 +28,7 @@ export function textSequences({ sequences, length, ids }: TokenBatch): Sequences
     input: (name, order) => {
       const values = new Int32Array(order.length * length);
       if (name === 'positions') return values.map((_, i) => i % length);
+      if (name === 'types') return values;
       if (name !== 'tokens') throw new RangeError(`input ${name} is not part of a text`);
       for (const [i, sequence] of order.entries())
         values.set(ids.subarray(sequence * length, (sequence + 1) * length), i * length);

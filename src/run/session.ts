@@ -1,12 +1,14 @@
 import { UsageError } from '../core/errors.ts';
 import { checkpoint } from '../core/progress.ts';
 import { inputNamed, segment, segmentCount, segmentReading } from '../graph/segments.ts';
+import { replacedStates } from '../graph/states.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Sizes } from '../kernels/program.ts';
 import type { Model } from '../model/types.ts';
 import { SharedMemory } from './memory.ts';
-import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
+import { loadWeights, RunningProgram } from './program.ts';
+import { Snapshots } from './snapshots.ts';
 import { streamTarget } from './target.ts';
 
 /** Tokens of a prompt that run together: enough to reuse every weight, small enough for the scratch memory. */
@@ -24,7 +26,10 @@ export interface Session {
   decode(token: number): Promise<Float32Array>;
   /** Appends tokens. Returns a copy of the logits after each, [tokens, vocabulary]. */
   allLogits(tokens: ArrayLike<number>): Promise<Float32Array>;
-  /** Forgets everything from `position` on. */
+  /**
+   * Forgets everything from `position` on. Blocks with recurrent states read the tokens before it again, unless the session
+   * was rewound to that position before.
+   */
   rewind(position: number): void;
   close(): void;
 }
@@ -80,21 +85,6 @@ export function decodingParts(graph: Graph): DecodingParts {
 /** Sizes of the head for one row out of `tokens`. */
 export const headSizes = (tokens: number): Sizes => ({ tokens, wanted: 1 });
 
-/**
- * Bytes that a session holds beside matrices, vectors and caches: memory of one token and of a prompt's chunk, which is
- * the most at a time, and tables.
- */
-export function activationBytes({ graph }: Model, contextLength: number): number {
-  const { body, head, between } = decodingParts(graph);
-  const target: Target = { states: 'stream' };
-  const lent = new Map([[between, undefined]]);
-  const programs = [1, Math.min(promptChunk, contextLength)].map((tokens) => {
-    const capacities = { tokens, context: contextLength, wanted: 1 };
-    return programBytes(body, { target, capacities }) + programBytes(head, { target, capacities, lent });
-  });
-  return programs.reduce((sum, bytes) => sum + bytes, constantBytes(graph, contextLength));
-}
-
 class CachedSession implements Session {
   readonly contextLength: number;
   #position: number;
@@ -105,6 +95,10 @@ class CachedSession implements Session {
   readonly #logits: Float32Array;
   /** For one token: open as long as the session. */
   readonly #single: Decoder;
+  /** Of states that tokens replace; undefined where there are none. */
+  readonly #snapshots: Snapshots | undefined;
+  /** Tokens behind the first `past`. */
+  readonly #read: number[] = [];
 
   constructor(memory: SharedMemory, model: Model, target: Target, contextLength: number, past: number) {
     this.#position = past;
@@ -115,6 +109,10 @@ class CachedSession implements Session {
     this.#parts = decodingParts(model.graph);
     this.#logits = new Float32Array(model.config.vocabulary);
     this.#single = this.#decoder(1);
+    const states = replacedStates(this.#parts.body);
+    if (states.length > 0) this.#snapshots = new Snapshots(memory, states);
+    // Nothing is known of tokens that count as read: the states behind them are kept as they are.
+    if (past > 0) this.#snapshots?.save(past);
   }
 
   get position(): number {
@@ -151,10 +149,32 @@ class CachedSession implements Session {
     if (!(position >= 0 && position <= this.#position)) {
       throw new RangeError(`cannot go back to ${position}: the cache holds ${this.#position} tokens`);
     }
+    if (this.#snapshots !== undefined && position < this.#position) this.#rewindStates(this.#snapshots, position);
     this.#position = position;
   }
 
+  /** From the newest snapshot that is early enough, or from the start, tokens are read once more. */
+  #rewindStates(snapshots: Snapshots, position: number): void {
+    const unread = this.#position - this.#read.length;
+    if (position > 0 && position < unread)
+      throw new RangeError(`cannot go back to ${position}: what the first ${unread} tokens were is not known`);
+    const from = snapshots.restore(position);
+    const again = this.#read.slice(Math.max(0, from - unread), Math.max(0, position - unread));
+    this.#read.length = Math.max(0, from - unread);
+    this.#position = from;
+    if (again.length === 0) return;
+    const decoder = this.#decoder(Math.min(promptChunk, again.length));
+    try {
+      for (let start = 0; start < again.length; start += promptChunk)
+        this.#append(decoder, again, start, Math.min(promptChunk, again.length - start));
+    } finally {
+      decoder.close();
+    }
+    snapshots.save(position);
+  }
+
   close(): void {
+    this.#snapshots?.close();
     this.#single.close();
     this.#memory.close();
   }
@@ -199,6 +219,7 @@ class CachedSession implements Session {
     }
     decoder.append(ids, past);
     this.#position = past + count;
+    if (this.#snapshots !== undefined) this.#read.push(...ids);
   }
 }
 

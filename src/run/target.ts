@@ -1,10 +1,11 @@
 import type { StateFormat, Target } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
+import { bitsOf, edgeOf } from '../model/edge-options.ts';
 import { isMatrix } from '../model/matrices.ts';
 import type { Network } from '../model/types.ts';
 import { format, rowBytes } from '../numeric/table.ts';
 
-/** Whole sequences in float32, with what the model says of activations and caches: for evaluating. */
+/** Whole sequences in float32, with what the model says of edges and states: for evaluating. */
 export function wholeTarget(model: Network): Target {
   return { states: 'whole', inputBits: inputBits(model), stateFormat: stateFormat(model) };
 }
@@ -22,15 +23,26 @@ export function streamTarget(model: Network, device: Pick<Device, 'supportsPacke
   return { states: 'stream', packed, inputBits: inputBits(model), stateFormat: stateFormat(model) };
 }
 
-function inputBits({ activations }: Network): Target['inputBits'] {
-  return activations && ((name) => activations.get(name));
+/** Encoding: whole texts, weights multiplied from their blocks where the device can. @param exact all weights as float32 */
+export function encodingTarget(model: Network, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
+  return { ...streamTarget(model, device, exact), states: 'whole' };
 }
 
-function stateFormat({ cache }: Network): Target['stateFormat'] {
+function inputBits({ roundings }: Network): Target['inputBits'] {
   return (
-    cache &&
+    roundings &&
+    ((tensor) => {
+      const option = roundings.get(edgeOf(tensor));
+      return option === undefined ? undefined : bitsOf(option, edgeOf(tensor));
+    })
+  );
+}
+
+function stateFormat({ roundings }: Network): Target['stateFormat'] {
+  return (
+    roundings &&
     ((state) => {
-      const name = cache.get(state);
+      const name = roundings.get(state);
       return name === undefined || name === 'F32' ? undefined : formatOf(name);
     })
   );

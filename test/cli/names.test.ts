@@ -57,7 +57,7 @@ test('peers end in an answer for each', () => {
 /** Plans of a model of a million weights. */
 function planOf(bits: number, kl: number): BitPlan {
   const prediction = { fileBytes: (bits * 1e6) / 8, kl, klError: 0, status: 'optimal', bound: kl, gap: 0 } as const;
-  return { version: 1, rounding: 'gptq', formats: {}, prediction };
+  return { version: 2, rounding: 'gptq', sites: {}, prediction };
 }
 
 test('landmarks: quarters of a bit to 5, halves to 8, none below what can be measured; the knee is where the slope breaks', () => {

@@ -47,8 +47,8 @@ test('a model against itself: KL 0 within 1e-6, full agreement', async () => {
   const result = await evaluateModels(kernels, model, model, tokens, { length });
   assert.equal(result.tokens, 9);
   assert.ok(Math.abs(result.kl.mean) < 1e-6);
-  assert.equal(result.topAgreement.mean, 1);
-  assert.equal(result.perplexity.mean, result.referencePerplexity.mean);
+  assert.equal(result.topAgreement!.mean, 1);
+  assert.equal(result.perplexity!.mean, result.referencePerplexity!.mean);
 });
 
 test('KL, likelihoods and agreement are those of the full logits, within 1e-5', async () => {
@@ -96,8 +96,8 @@ test('a KL base file gives the evaluation of the models within its 16 bits', asy
   const against = await evaluateAgainstBase(kernels, base, candidate);
   assert.equal(against.tokens, direct.tokens);
   assert.ok(Math.abs(against.kl.mean - direct.kl.mean) < 1e-4);
-  assert.ok(Math.abs(Math.log(against.referencePerplexity.mean / direct.referencePerplexity.mean)) < 1e-3);
-  assert.ok(Math.abs(Math.log(against.perplexity.mean / direct.perplexity.mean)) < 1e-5);
+  assert.ok(Math.abs(Math.log(against.referencePerplexity!.mean / direct.referencePerplexity!.mean)) < 1e-3);
+  assert.ok(Math.abs(Math.log(against.perplexity!.mean / direct.perplexity!.mean)) < 1e-5);
 });
 
 test('rejects models whose vocabularies differ', async () => {

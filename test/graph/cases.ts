@@ -66,10 +66,10 @@ export class Draw {
     return { type: 'i32', shape: [length], values: Int32Array.from(order) };
   }
 
-  /** Where each expert's rows begin, and their end. */
+  /** Where each expert's rows begin, and their end: rows behind it are those of no expert. */
   offsets(experts: number, rows: number): Given {
-    const cuts = Array.from({ length: experts - 1 }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
-    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts, rows) };
+    const cuts = Array.from({ length: experts }, () => this.random.integer(rows + 1)).sort((a, b) => a - b);
+    return { type: 'i32', shape: [experts + 1], values: Int32Array.of(0, ...cuts) };
   }
 
   pick<T>(...from: readonly T[]): T {
@@ -334,8 +334,28 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const { logits, attributes, experts, k } = routeCase(sizes, draw, sizes.index);
     return { inputs: [logits, choices(sizes.a, experts, k, draw), draw.rows(sizes.a * k)], attributes };
   },
+  keepSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const numbers = () => Array.from({ length: k }, () => draw.pick(-1, -0.5, 0, 0.25, 1));
+    const scores = index % 2 === 0 ? null : draw.rows(a, k);
+    const biases = [0, 0.5, -0.5, 0, 1];
+    const rule = { ratios: numbers(), levels: numbers(), offsets: numbers(), biases };
+    const attributes = { k, experts, normalize: index % 3 === 0, ...rule };
+    return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
+  },
+  limitSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const rule = { factor: draw.pick(0.5, 1, 2), reroute: index % 2 === 0, fill: index % 3 === 0 };
+    const attributes = { k, experts, normalize: index % 5 === 0, ...rule };
+    return { inputs: [draw.rows(a, experts), choices(a, experts, k, draw), draw.positive(a * k)], attributes };
+  },
+  slotsOfExperts: ({ a }, draw) => ({
+    inputs: [choices(a, 5, 2, draw), draw.rows(2 * a)],
+    attributes: { from: draw.pick(0, 1, 4), count: draw.pick(1, 3) },
+  }),
+  // Some go to no expert.
   dispatch: ({ a, b }, draw) => ({
-    inputs: [draw.ids(a, Math.max(1, b))],
+    inputs: [draw.ids(a, Math.max(1, b) + 1)],
     attributes: { experts: Math.max(1, b) },
   }),
   gatherSlots: ({ a, b }, draw) => {
@@ -360,9 +380,17 @@ const cases: Readonly<Record<string, CaseOf>> = {
   },
   groupedBias: ({ a, b }, draw) => {
     const experts = draw.pick(1, 2, 3, 8);
-    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+    return { inputs: [draw.rows(a, b), draw.rows(experts * b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
+  headRows: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, heads * b)], attributes: { heads } };
+  },
+  headColumns: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a * heads, b)], attributes: { heads } };
+  },
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };
@@ -409,6 +437,14 @@ const cases: Readonly<Record<string, CaseOf>> = {
     inputs: [draw.rows(a, b), index % 2 === 0 ? null : draw.positive(a)],
     attributes: { state: 's' },
   }),
+  sequenceGram: ({ a, b, c }, draw) => {
+    const sequences = draw.pick(1, 2, 3);
+    return {
+      inputs: [draw.rows(sequences * a, b), draw.rows(sequences * a, c)],
+      attributes: { state: 's' },
+      sizes: { sequences, length: a },
+    };
+  },
   rowEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)], attributes: { state: 's' } }),
   columnEnergy: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b)] }),
   sketch: ({ a, b, index }, draw) => {

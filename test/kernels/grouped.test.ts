@@ -6,6 +6,9 @@ import { packedFormats } from '../../src/kernels/packedFormats.ts';
 import { format } from '../../src/numeric/table.ts';
 import { assertClose, indexes, normal, type Operation, onEveryBuild } from './support.ts';
 
+/** Rows of no expert, behind all others. */
+const REST = 2;
+
 /** Rows of every expert: none, few (multiplied one by one), many, at both ends. */
 const runs = [[0], [1], [0, 3, 0], [2, 0, 5, 1], [31, 0, 0, 33, 2, 3, 0]];
 const offsetsOf = (rows: number[]) => [0, ...rows.map((_, e) => rows.slice(0, e + 1).reduce((a, b) => a + b, 0))];
@@ -29,9 +32,9 @@ test('grouped products have the bits of each expert alone, and are within 3e-6·
       const total = offsets[rows.length];
       for (const [n, k] of sizes) {
         for (const product of ['NT', 'NN'] as const) {
-          const inputs = [normal(random, total * k), normal(random, rows.length * n * k)];
+          const inputs = [normal(random, (total + REST) * k), normal(random, rows.length * n * k)];
           const operation: Operation = (on, x, w) => {
-            const y = on.f32(total * n).fill(9);
+            const y = on.f32((total + REST) * n).fill(9);
             on[`groupedMatmul${product}`](x, w, indexes(on, offsets), y, n, k);
             return [y];
           };
@@ -39,6 +42,10 @@ test('grouped products have the bits of each expert alone, and are within 3e-6·
           assertClose(kernels, operation, inputs, 3e-6, { floor: Math.sqrt(k), label });
           const [x, w] = inputs.map((input) => kernels.upload(input));
           const [found] = operation(kernels, x, w);
+          assert.ok(
+            found.subarray(total * n).every((value) => value === 0),
+            `${label}: rows of no expert`,
+          );
           rows.forEach((m, e) => {
             const y = kernels.f32(m * n);
             const matrix = w.subarray(e * n * k, (e + 1) * n * k);
@@ -92,12 +99,16 @@ test('groupedPacked has the bits of each expert alone in every format', async ()
         const offsets = indexes(kernels, offsetsOf(rows));
         const n = 9;
         const w = packedExperts(kernels, name, rows.length * n, k, random);
-        const x = kernels.upload(normal(random, 12 * k));
+        const x = kernels.upload(normal(random, (12 + REST) * k));
         x[3] = 0;
         x[2 * k] = 1e4;
-        const y = kernels.f32(12 * n + 1).fill(9);
+        const y = kernels.f32((12 + REST) * n + 1).fill(9);
         kernels.groupedPacked(x, w, offsets, y);
-        assert.equal(y[12 * n], 9, `${name} wrote past the end`);
+        assert.equal(y[(12 + REST) * n], 9, `${name} wrote past the end`);
+        assert.ok(
+          y.subarray(12 * n, (12 + REST) * n).every((value) => value === 0),
+          `${name}: rows of no expert`,
+        );
         const bytes = w.blocks.length / rows.length;
         rows.forEach((m, e) => {
           const own = { ...w, rows: n, blocks: w.blocks.subarray(e * bytes, (e + 1) * bytes) };

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { scoreModels } from '../../src/evaluate/evaluate.ts';
-import { priceCache } from '../../src/measure/cache.ts';
+import { cacheStates } from '../../src/graph/states.ts';
+import { priceRunning } from '../../src/measure/running.ts';
 import { withCacheFormats } from '../../src/model/cache-formats.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -17,14 +18,16 @@ for (const architecture of ['LlamaForCausalLM', 'Qwen3ForCausalLM']) {
     const random = new Random(3);
     const ids = Int32Array.from({ length: SEQUENCES * LENGTH }, () => random.integer(4096));
     const batch = { sequences: SEQUENCES, length: LENGTH, ids };
-    const prices = await priceCache(kernels, model, batch, { formatsOf: () => FORMATS, seed: 1 });
+    const states = cacheStates(model.graph);
+    const sites = states.map(({ name }) => ({ site: name, options: FORMATS }));
+    const prices = await priceRunning(kernels, model, batch, { sites, seed: 1 });
     assert.equal(prices.length, 2 * model.config.layers);
     let compared = 0;
     for (const kind of ['k', 'v'] as const)
       for (const name of ['Q8_0', 'Q4_0']) {
         const predicted = prices
-          .filter((priced) => priced.kind === kind)
-          .reduce((sum, priced) => sum + priced.prices.find(({ format }) => format === name)!.loss, 0);
+          .filter((_, i) => states[i].kind === kind)
+          .reduce((sum, priced) => sum + priced.prices.find(({ option }) => option === name)!.loss, 0);
         const changed = withCacheFormats(model, { [kind]: name });
         const { kl } = await scoreModels(kernels, model, changed, ids, { length: LENGTH, firstScored: 0 });
         const truth = kl.reduce((sum, value) => sum + value, 0) / kl.length;

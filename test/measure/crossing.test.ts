@@ -7,14 +7,15 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { boundaryInputs, segment, segmentCount } from '../../src/graph/segments.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
-import { priceActivations } from '../../src/measure/activations.ts';
 import { entryMeasurementStore } from '../../src/measure/entry-store.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import { scoreCandidates } from '../../src/measure/metrics/score.ts';
 import { metricsNamed } from '../../src/measure/metrics/table.ts';
 import type { Score } from '../../src/measure/metrics/types.ts';
+import { priceRunning } from '../../src/measure/running.ts';
 import { memoryStore } from '../../src/measure/store.ts';
 import type { Measurement } from '../../src/measure/types.ts';
+import { edgeOf } from '../../src/model/edge-options.ts';
 import { fileBoundaries } from '../../src/run/boundaries.node.ts';
 import { hiddenStates } from '../../src/run/forward.ts';
 import { type Crossing, crossing, openCrossingEntry } from './crossing.ts';
@@ -89,12 +90,13 @@ async function derived({ model, tokens, seed }: Crossing): Promise<Record<string
     seed,
     memory: { get: async (key) => scores.get(key), put: async (key, value) => void scores.set(key, value) },
   });
-  const prices = await priceActivations(kernels, model, tokens, { bits: [4], seed });
+  const sites = tensors.map(({ name }) => ({ site: edgeOf(name), options: ['a4'] }));
+  const prices = await priceRunning(kernels, model, tokens, { sites, seed });
   return {
     ...Object.fromEntries(
       [...tables].map(([{ name }, table]) => [name, tensors.map((tensor) => table.get(tensor.name)![0].value)]),
     ),
-    activations: prices.sort(byTensor).map(({ prices: [{ loss }] }) => loss),
+    activations: prices.map(({ prices: [{ loss }] }) => loss),
     states: [...(await hiddenStates(kernels.device, model, tokens))],
   };
 }

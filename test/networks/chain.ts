@@ -53,7 +53,7 @@ export async function priced(
 
 /** One format everywhere, where it fits. */
 export function uniformPlan(name: string): BitPlan {
-  return { version: 1, rounding: 'gptq', formats: {}, default: name };
+  return { version: 2, rounding: 'gptq', sites: {}, default: name };
 }
 
 export function planBytes(network: Network, plan: BitPlan): number {
@@ -79,8 +79,8 @@ export async function bestPlan(
   }));
   const { status, choice } = await solve({ groups, budgets: { bytes } });
   if (status !== 'optimal') throw new Error(`solver: ${status}`);
-  const formats = Object.fromEntries(groups.map(({ id, options }, i) => [id, options[choice[i]].id]));
-  return { version: 1, rounding: 'gptq', formats };
+  const sites = Object.fromEntries(groups.map(({ id, options }, i) => [id, options[choice[i]].id]));
+  return { version: 2, rounding: 'gptq', sites };
 }
 
 /** By the measured prices. */

@@ -50,11 +50,11 @@ test('matrices that runtimes fuse share a format, for a budget and over all size
   };
   const [free] = await plans({ bitsPerWeight: 7 }, false);
   const [fused] = await plans({ bitsPerWeight: 7 }, true);
-  const apart = ({ formats }: BitPlan): number =>
+  const apart = ({ sites }: BitPlan): number =>
     [0, 1]
       .flatMap((layer) => [
-        new Set(['attn_q', 'attn_k', 'attn_v'].map((role) => formats[`blk.${layer}.${role}.weight`])).size - 1,
-        new Set(['ffn_gate', 'ffn_up'].map((role) => formats[`blk.${layer}.${role}.weight`])).size - 1,
+        new Set(['attn_q', 'attn_k', 'attn_v'].map((role) => sites[`blk.${layer}.${role}.weight`])).size - 1,
+        new Set(['ffn_gate', 'ffn_up'].map((role) => sites[`blk.${layer}.${role}.weight`])).size - 1,
       ])
       .reduce((sum, others) => sum + others, 0);
   assert.ok(apart(free) > 0);

@@ -15,7 +15,7 @@ import {
   NO_CORRECTION,
   type Probe,
 } from '../../src/pipeline/plan/corrections.ts';
-import { groupsOf } from '../../src/pipeline/plan/groups.ts';
+import { pricedWeights } from '../../src/pipeline/plan/groups.ts';
 import { solveFor } from '../../src/pipeline/solve.ts';
 import { holdOut } from '../../src/pipeline/texts.ts';
 import { probePlans } from '../../src/pipeline/verify/probes.ts';
@@ -64,8 +64,8 @@ function plantedTable(): SensitivityTable {
 const table = plantedTable();
 
 function losses(formats: Readonly<Record<string, string>>, corrections: Corrections): number {
-  return groupsOf(table, [], corrections).reduce(
-    (sum, { id, options }) => sum + (options.find((option) => option.id === formats[id])?.loss ?? 0),
+  return pricedWeights(table, corrections).reduce(
+    (sum, { site, prices }) => sum + (prices.find(({ option }) => option === formats[site])?.loss ?? 0),
     0,
   );
 }
@@ -125,16 +125,15 @@ test('factors stay positive where probes contradict each other, at every format'
 });
 
 test('verification learns from parts of the solved plan, and its corrected plan is better and predicted to 10 %', async () => {
-  const costs = [{ name: 'bytes', fixed: 0, cost: (_: PricedTensor, name: string) => bitsPerWeight(format(name)) }];
   const budget = 3 * table.tensors.length;
-  const predict = (formats: BitPlan['formats'], corrections: Corrections): BitPlan => ({
-    version: 1,
+  const predict = (sites: BitPlan['sites'], corrections: Corrections): BitPlan => ({
+    version: 2,
     model: 'planted',
     rounding: 'gptq',
-    formats,
+    sites,
     prediction: {
       fileBytes: 0,
-      kl: losses(formats, corrections),
+      kl: losses(sites, corrections),
       klError: 0,
       status: 'optimal',
       bound: 0,
@@ -144,14 +143,20 @@ test('verification learns from parts of the solved plan, and its corrected plan 
   const probed: number[] = [];
   const { best, tried } = await verify(table, {
     solve: async (corrections) => {
-      const groups = groupsOf(table, costs, corrections);
+      const groups = pricedWeights(table, corrections).map(({ site, prices }) => ({
+        id: site,
+        options: prices.map(({ option, loss }) => ({
+          ...{ id: option, loss },
+          costs: { bytes: bitsPerWeight(format(option)) },
+        })),
+      }));
       const [{ choice }] = solveMany(groups, 'bytes', [budget]);
       return predict(Object.fromEntries(groups.map(({ id, options }, i) => [id, options[choice[i]].id])), corrections);
     },
-    predict: ({ formats }, corrections) => predict(formats, corrections),
-    measure: async ({ formats }) => ({ kl: { mean: losses(formats, PLANTED), standardError: 0 } }) as Evaluation,
-    probe: async ({ formats }, only) => {
-      const part = Object.fromEntries(Object.entries(formats).filter(([name]) => only({ name })));
+    predict: ({ sites }, corrections) => predict(sites, corrections),
+    measure: async ({ sites }) => ({ kl: { mean: losses(sites, PLANTED), standardError: 0 } }) as Evaluation,
+    probe: async ({ sites }, only) => {
+      const part = Object.fromEntries(Object.entries(sites).filter(([name]) => only({ name })));
       probed.push(Object.keys(part).length);
       const mean = losses(part, PLANTED);
       return { kl: { mean, standardError: 0.01 * mean } };

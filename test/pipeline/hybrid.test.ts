@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { scoreModels } from '../../src/evaluate/evaluate.ts';
 import { cacheStates } from '../../src/graph/states.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
-import { priceCache } from '../../src/measure/cache.ts';
+import { priceRunning } from '../../src/measure/running.ts';
 import { cacheBytes, cacheFromGguf, cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import type { Model } from '../../src/model/types.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
@@ -30,10 +30,15 @@ test('states are those of blocks that have a cache of their own, each in its siz
 
 test('a cache that two blocks read is decoded as one pass computes it, packed formats of differing heads included', async () => {
   const model = await hybridModel();
-  const cache = new Map(cacheStates(model.graph).map(({ name, headDim }) => [name, headDim === 64 ? 'NVFP4' : 'Q4_0']));
+  const roundings = new Map(
+    cacheStates(model.graph).map(({ name, headDim }) => [name, headDim === 64 ? 'NVFP4' : 'Q4_0']),
+  );
   const kernels = await testKernels();
-  const [plain, packed] = [await decoded(kernels, model), await decoded(kernels, { ...model, cache })];
-  const { kl } = await scoreModels(kernels, model, { ...model, cache }, TEXT, { length: TEXT.length, firstScored: 0 });
+  const [plain, packed] = [await decoded(kernels, model), await decoded(kernels, { ...model, roundings })];
+  const { kl } = await scoreModels(kernels, model, { ...model, roundings }, TEXT, {
+    length: TEXT.length,
+    firstScored: 0,
+  });
   const last = kl.at(-1)!;
   assert.ok(last > 1e-4, `rounding changes the last token by ${last} nats`);
   const own = divergence(plain, packed);
@@ -44,11 +49,8 @@ test('prices of the cache add up to the true KL of a hybrid within 20 %', async 
   const kernels = await testKernels();
   const model = await hybridModel();
   const batch = randomTokens(32, 32, 3);
-  const prices = await priceCache(kernels, model, batch, { formatsOf: () => ['Q8_0', 'Q4_0'], seed: 1 });
-  assert.deepEqual(
-    prices.map(({ name }) => name),
-    cacheStates(model.graph).map(({ name }) => name),
-  );
+  const sites = cacheStates(model.graph).map(({ name }) => ({ site: name, options: ['Q8_0', 'Q4_0'] }));
+  const prices = await priceRunning(kernels, model, batch, { sites, seed: 1 });
   const predicted = prices.reduce((sum, { prices: [, { loss }] }) => sum + loss, 0);
   const changed = withCacheFormats(model, { k: 'q4_0', v: 'q4_0' });
   const { kl } = await scoreModels(kernels, model, changed, batch.ids, { length: 32, firstScored: 0 });
@@ -60,7 +62,7 @@ test('the whole job keeps a KV budget to the byte where blocks have caches of tw
   const folder = await temporaryFolder(context);
   const model = await hybridModel();
   const states = cacheStates(model.graph);
-  const half = states.reduce((sum, state) => sum + cacheBytes(state, 'F16', CONTEXT), 0);
+  const half = states.reduce((sum, state) => sum + cacheBytes(state.width, 'F16', CONTEXT), 0);
   const kv = Math.floor(half / 2);
   const wishes = { bitsPerWeight: 8, kv, memory: 10_000_000 };
   const palette = ['Q8_0', 'Q4_0', 'F16'];
@@ -69,15 +71,13 @@ test('the whole job keeps a KV budget to the byte where blocks have caches of tw
     ...options,
     target: { kind: 'budgets', wishes },
   });
-  const names = [...plan.cache!['k'], ...plan.cache!['v']];
-  const taken = states.reduce((sum, state, i) => sum + cacheBytes(state, names[i], CONTEXT), 0);
-  assert.equal(names.length, states.length);
+  const taken = states.reduce((sum, { name, width }) => sum + cacheBytes(width, plan.sites[name], CONTEXT), 0);
   assert.equal(plan.prediction!.costs!['kv'], taken);
   assert.ok(taken <= kv && taken > 0.8 * kv, `${taken} of ${kv} bytes`);
   assert.ok(evaluation!.kl.mean < 2 * plan.prediction!.kl);
-  const cache = new Map(states.map(({ name }, i) => [name, names[i]]));
-  const stored = [...cacheMetadata(model.graph, cache)].map(([key, { value }]) => [key, value] as const);
-  assert.deepEqual(cacheFromGguf(new Map(stored), model.graph), cache);
+  const cache = new Map(states.map(({ name }) => [name, plan.sites[name]]));
+  const stored = [...cacheMetadata(model, cache)].map(([key, { value }]) => [key, value] as const);
+  assert.deepEqual(cacheFromGguf(new Map(stored), model), cache);
 });
 
 /** The last one is only a label. */

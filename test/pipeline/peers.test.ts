@@ -16,26 +16,26 @@ import { quickOptions, randomTokens, smallModelFile, temporaryFolder } from './s
 test('Q4_K_M as llama-quantize makes it: more bits for values and down-projections of some blocks, and for the head', async () => {
   const wide = { hidden_size: 256, intermediate_size: 512, num_hidden_layers: 16 };
   const model = await syntheticModel('LlamaForCausalLM', { ...wide, tie_word_embeddings: false });
-  const { formats } = recipePlan(model, RECIPES.find(({ name }) => name === 'Q4_K_M')!);
+  const { sites } = recipePlan(model, RECIPES.find(({ name }) => name === 'Q4_K_M')!);
   const generous = Array.from({ length: 16 }, (_, layer) => layer).filter(
-    (layer) => formats[`blk.${layer}.ffn_down.weight`] === 'Q6_K',
+    (layer) => sites[`blk.${layer}.ffn_down.weight`] === 'Q6_K',
   );
   // The first and last eighth, and every third between them.
   assert.deepEqual(generous, [0, 1, 4, 7, 10, 13, 14, 15]);
   for (let layer = 0; layer < 16; layer++) {
-    assert.equal(formats[`blk.${layer}.attn_v.weight`], generous.includes(layer) ? 'Q6_K' : 'Q4_K');
-    assert.equal(formats[`blk.${layer}.attn_q.weight`], 'Q4_K');
+    assert.equal(sites[`blk.${layer}.attn_v.weight`], generous.includes(layer) ? 'Q6_K' : 'Q4_K');
+    assert.equal(sites[`blk.${layer}.attn_q.weight`], 'Q4_K');
   }
-  assert.equal(formats['output.weight'], 'Q6_K');
-  assert.equal(formats['token_embd.weight'], 'Q4_K');
+  assert.equal(sites['output.weight'], 'Q6_K');
+  assert.equal(sites['token_embd.weight'], 'Q4_K');
   const tied = await syntheticModel('LlamaForCausalLM', { ...wide, tie_word_embeddings: true });
-  assert.equal(recipePlan(tied, RECIPES[0]).formats['token_embd.weight'], 'Q6_K');
+  assert.equal(recipePlan(tied, RECIPES[0]).sites['token_embd.weight'], 'Q6_K');
 });
 
 test('rows that do not fill blocks of 256 get the types that llama-quantize puts in their place', async () => {
   const model = await syntheticModel('LlamaForCausalLM', { hidden_size: 64, intermediate_size: 96 });
-  const { formats } = recipePlan(model, RECIPES[0]);
-  assert.deepEqual(new Set(Object.values(formats)), new Set(['Q5_0', 'Q8_0']));
+  const { sites } = recipePlan(model, RECIPES[0]);
+  assert.deepEqual(new Set(Object.values(sites)), new Set(['Q5_0', 'Q8_0']));
 });
 
 test('peers are told beside the result: predicted within a third of what they measure on random weights, and a file of its own KL', async (context) => {

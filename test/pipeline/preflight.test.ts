@@ -194,10 +194,10 @@ test('a plan of another model, a text shorter than a window and a missing text a
       (error: Error & { exitCode: number }) => line.test(error.message) && error.exitCode === 2,
     );
   const budgets = { target: { kind: 'budgets', wishes: { bitsPerWeight: 7 } } } as const;
-  const plan = { version: 1, rounding: 'gptq', formats: { 'blk.9.attn_q.weight': 'Q4_0' }, default: 'Q8_0' } as const;
+  const plan = { version: 2, rounding: 'gptq', sites: { 'blk.9.attn_q.weight': 'Q4_0' }, default: 'Q8_0' } as const;
   await refused(
     { target: { kind: 'plan', plan } },
-    /plan: names blk\.9\.attn_q\.weight, and the model has no such matrix/,
+    /plan: names blk\.9\.attn_q\.weight, and the model has no such site/,
   );
   const short = new Int32Array(9);
   await refused(
@@ -212,7 +212,7 @@ test('a plan of another model, a text shorter than a window and a missing text a
 test('one type, rounded to the nearest without a text, is measured by nothing and keeps nothing', async (context) => {
   const folder = await temporaryFolder(context);
   const source = await smallModelFile(folder);
-  const plan = { version: 1, rounding: 'nearest', formats: {}, default: 'Q8_0' } as const;
+  const plan = { version: 2, rounding: 'nearest', sites: {}, default: 'Q8_0' } as const;
   const stages = new Set<string>();
   const result = await quantizeModel(nodeHost, await openModel(source), {
     ...{ ...quickOptions(folder), folder: join(folder, 'store') },

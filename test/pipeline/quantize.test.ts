@@ -55,7 +55,7 @@ test('a size is met to within 0.5 %, never exceeded; the file is what the plan s
     assert.equal(result.plan.prediction!.status, 'optimal');
     assert.ok(result.evaluation!.kl.mean > 0 && Number.isFinite(result.evaluation!.kl.mean));
     const reopened = await openModel(output);
-    for (const [name, format] of Object.entries(result.plan.formats))
+    for (const [name, format] of Object.entries(result.plan.sites))
       assert.equal(reopened.tensors.get(name)!.format, format);
     await reopened.close();
     cases++;

@@ -33,10 +33,10 @@ test('every metric’s plan is made for the same bytes, and predicts more KL tha
   const byKl = await plan({});
   assert.equal(byKl.prediction!.objective, undefined);
   const names = ['weight-mse', 'imatrix', 'hawq-trace', 'ompq', 'output-error', 'first-order', 'kl-interactions'];
-  const formats = new Set([JSON.stringify(byKl.formats)]);
+  const formats = new Set([JSON.stringify(byKl.sites)]);
   for (const name of names) {
     const { prediction, ...found } = await plan({ metric: metricsNamed([name])[0] });
-    formats.add(JSON.stringify(found.formats));
+    formats.add(JSON.stringify(found.sites));
     assert.equal(prediction!.objective!.metric, name);
     assert.equal(prediction!.objective!.objective.kind, name === 'kl-interactions' ? 'quadratic' : 'sum');
     // Pairs whose errors cancel on the text seen can bring their sum below 0.
@@ -82,26 +82,24 @@ test('a ranking decides the formats, predicted KL stays what it is, and the valu
   const { planner, ranking, tensors } = await madeUp(precious);
   const [smallest, , third] = planner.frontier();
   const bytes = third.prediction!.fileBytes;
-  assert.equal(smallest.formats[precious], 'Q4_0');
+  assert.equal(smallest.sites[precious], 'Q4_0');
   const plan = await planner.plan({ bytes }, { ranking });
-  assert.equal(plan.formats[precious], 'Q8_0');
-  const chosen = tensors.map(({ tensor }) => ranking.scores.get(tensor)!.get(plan.formats[tensor])!.value);
+  assert.equal(plan.sites[precious], 'Q8_0');
+  const chosen = tensors.map(({ tensor }) => ranking.scores.get(tensor)!.get(plan.sites[tensor])!.value);
   const value = chosen.reduce((sum, score) => sum + score, 0);
   const { objective, kl } = plan.prediction!;
   assert.ok(Math.abs(objective!.value / value - 1) < 1e-12);
-  const losses = tensors.map(
-    ({ tensor, prices }) => prices.find(({ format }) => format === plan.formats[tensor])!.loss,
-  );
+  const losses = tensors.map(({ tensor, prices }) => prices.find(({ format }) => format === plan.sites[tensor])!.loss);
   assert.ok(Math.abs(kl / losses.reduce((sum, loss) => sum + loss, 0) - 1) < 1e-12);
 });
 
 test('minmax, worst and palette make plans: the largest loss, the sum of the three largest, two formats', async () => {
   const { planner, tensors } = await madeUp('');
-  const formatsOf = ({ formats }: BitPlan): number => new Set(Object.values(formats)).size;
+  const formatsOf = ({ sites }: BitPlan): number => new Set(Object.values(sites)).size;
   const bytes = planner.frontier().find((plan) => formatsOf(plan) === 3)!.prediction!.fileBytes;
-  const lossesOf = ({ formats }: BitPlan): number[] =>
+  const lossesOf = ({ sites }: BitPlan): number[] =>
     tensors
-      .map(({ tensor, prices }) => prices.find(({ format }) => format === formats[tensor])!.loss)
+      .map(({ tensor, prices }) => prices.find(({ format }) => format === sites[tensor])!.loss)
       .sort((a, b) => b - a);
   const sum = await planner.plan({ bytes });
   const max = await planner.plan({ bytes }, { solver: 'minmax', objective: { kind: 'max' } });

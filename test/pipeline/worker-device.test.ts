@@ -33,7 +33,7 @@ async function opened(context: TestContext): Promise<{ here: Kernels; there: Ker
 async function job(source: string, folder: string, kernels: Kernels): Promise<QuantizeResult> {
   const model = await openModel(source);
   const kv = Math.floor(
-    cacheStates(model.graph).reduce((sum, state) => sum + cacheBytes(state, 'F16', CONTEXT), 0) / 1.7,
+    cacheStates(model.graph).reduce((sum, state) => sum + cacheBytes(state.width, 'F16', CONTEXT), 0) / 1.7,
   );
   return quantizeModel(nodeHost, model, {
     ...quickOptions(folder),
@@ -71,7 +71,7 @@ test('a device in a worker measures, prices, verifies, writes and decodes to the
   const [a, b] = [join(near, 'out.gguf'), join(far, 'out.gguf')];
   assert.deepEqual(found.plan, expected.plan);
   assert.deepEqual(found.evaluation, expected.evaluation);
-  assert.ok(found.plan.cache !== undefined && found.evaluation!.kl.mean > 0);
+  assert.ok(found.plan.sites['blk.0.k'] !== undefined && found.evaluation!.kl.mean > 0);
   assert.deepEqual(await readFile(b), await readFile(a));
   const measured = device.reads;
   assert.ok(measured > 500, `${measured} reads`);

@@ -4,7 +4,8 @@ import { Random } from '../../src/core/random.ts';
 import { scoreModels } from '../../src/evaluate/evaluate.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
 import { roundActivations } from '../../src/kernels/reference/packed.ts';
-import { priceActivations } from '../../src/measure/activations.ts';
+import { priceRunning } from '../../src/measure/running.ts';
+import { sitesOf } from '../../src/model/sites.ts';
 import type { Model } from '../../src/model/types.ts';
 import { hiddenStates, openHead } from '../../src/run/forward.ts';
 import { createSession } from '../../src/run/session.ts';
@@ -46,7 +47,9 @@ test('prices of rounded activations add up to the true KL within 20 %', async (t
   const [sequences, length] = [64, 32];
   const random = new Random(3);
   const ids = Int32Array.from({ length: sequences * length }, () => random.integer(4096));
-  const prices = await priceActivations(kernels, model, { sequences, length, ids }, { bits: [8, 6, 4], seed: 1 });
+  const edges = sitesOf(model).filter(({ kind }) => kind === 'edge');
+  const sites = edges.map(({ id }) => ({ site: id, options: ['a8', 'a6', 'a4'] }));
+  const prices = await priceRunning(kernels, model, { sequences, length, ids }, { sites, seed: 1 });
   assert.equal(prices.length, 7 * model.config.layers + 1);
   let compared = 0;
   for (const [i, bits] of [8, 6, 4].entries()) {
@@ -81,5 +84,5 @@ test('a session rounds activations as one pass over all tokens does', async () =
 /** All matrices that are multiplied. */
 function rounding(model: Model, bits: number): Model {
   const names = [...model.tensors.values()].filter(({ shape, role }) => shape.length === 2 && role !== 'token_embd');
-  return { ...model, activations: new Map(names.map(({ name }) => [name, bits])) };
+  return { ...model, roundings: new Map(names.map(({ name }) => [`${name}.input`, `a${bits}`])) };
 }

@@ -6,7 +6,7 @@ import { cacheStates } from '../../src/graph/states.ts';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { cacheBytes, cacheMetadata, withCacheFormats } from '../../src/model/cache-formats.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
-import type { CacheFormats, Model } from '../../src/model/types.ts';
+import type { Model, Roundings } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
 import { hiddenStates, openHead } from '../../src/run/forward.ts';
 import { createSession } from '../../src/run/session.ts';
@@ -16,7 +16,7 @@ import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 
 const tokens = Int32Array.from({ length: 9 }, (_, i) => (i * 613 + 5) % 4096);
-const MIX: CacheFormats = new Map([
+const MIX: Roundings = new Map([
   ['blk.0.k', 'Q8_0'],
   ['blk.1.k', 'Q5_1'],
   ['blk.0.v', 'F32'],
@@ -26,7 +26,7 @@ const MIX: CacheFormats = new Map([
 test('decoding over a packed cache gives what one pass over rounded keys and values gives', async () => {
   const kernels = await testKernels();
   const source = await syntheticModel('Qwen3ForCausalLM', { head_dim: 32 });
-  const model = { ...source, cache: MIX };
+  const model = { ...source, roundings: MIX };
   const session = await createSession(kernels.device, model, { contextLength: 16, exact: true });
   await session.prefill(tokens.subarray(0, 4));
   for (const token of tokens.subarray(4, 8)) await session.decode(token);
@@ -55,7 +55,7 @@ test('a packed cache takes the bytes that its formats say, and one tile of float
     assert.equal(kernels.memory().used, before, 'everything was given back');
     return used;
   };
-  const bytes = (name: string): number => cacheBytes(cacheStates(model.graph)[0], name, context);
+  const bytes = (name: string): number => cacheBytes(cacheStates(model.graph)[0].width, name, context);
   assert.equal(bytes('Q8_0'), (context * 64 * 34) / 32);
   const floats = await taken('F32', 'F32');
   const saved = (name: string): number => (layers - 1) * bytes('F32') - layers * bytes(name);
@@ -67,11 +67,11 @@ test('a packed cache takes the bytes that its formats say, and one tile of float
 
 test('a GGUF file says how its cache is kept, and what is written from it says so for itself', async () => {
   const source = await syntheticModel('LlamaForCausalLM', { head_dim: 32 });
-  const model = await rewritten(source, cacheMetadata(source.graph, MIX));
-  assert.deepEqual(model.cache, MIX);
-  assert.equal((await rewritten(model, new Map())).cache, undefined);
+  const model = await rewritten(source, cacheMetadata(source, MIX));
+  assert.deepEqual(model.roundings, MIX);
+  assert.equal((await rewritten(model, new Map())).roundings, undefined);
   assert.deepEqual(
-    withCacheFormats(model, { v: 'q8_0' }).cache,
+    withCacheFormats(model, { v: 'q8_0' }).roundings,
     new Map([...MIX, ['blk.0.v', 'Q8_0'], ['blk.1.v', 'Q8_0']]),
   );
   assert.throws(

@@ -67,6 +67,7 @@ const cases: readonly Case[] = [
     { threads: 1, context: 140 },
     { ...configs.Gemma3ForCausalLM, num_hidden_layers: 3 },
   ),
+  stored('Lfm2ForCausalLM', 'F32', false, { threads: 2, context: 200 }, configs.Lfm2ForCausalLM),
   {
     name: 'a model with large blocks',
     ...{ threads: 2, context: 260 },

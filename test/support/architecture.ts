@@ -6,9 +6,11 @@ import { after, before, test } from 'node:test';
 import { fileSink } from '../../src/container/node.ts';
 import { Random } from '../../src/core/random.ts';
 import { differentiate, gradientName } from '../../src/graph/differentiate.ts';
+import { expand } from '../../src/graph/expand.ts';
 import { allRows, rewrite } from '../../src/graph/rewrite.ts';
 import { inputsOf, weightsOf } from '../../src/graph/segments.ts';
-import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
+import type { Attributes, Graph, Node, Recipe } from '../../src/graph/types.ts';
+import { countOf } from '../../src/kernels/program.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
 import { writeModelGguf } from '../../src/model/write-gguf.ts';
@@ -107,9 +109,10 @@ export function testArchitecture({ name, huggingFace, fields, variants, bound = 
     assert.ok(Math.max(...found) <= 1e-5 * largestOf(all), `largest difference ${Math.max(...found)}`);
   });
 
-  test(`${name}: gradients agree with differences to 2 %`, async () => {
-    const { slope, difference } = await slopeAndDifference(await open(), step);
+  test(`${name}: gradients agree with differences to 2 %, and primitives give the same logits to 1e-5 of the largest`, async () => {
+    const { slope, difference, logits, primitives } = await slopeAndDifference(await open(), step);
     assert.ok(Math.abs(slope - difference) <= 0.02 * Math.abs(difference), `slope ${slope}, difference ${difference}`);
+    assert.ok(largestDifference(primitives, logits) <= 1e-5 * largestOf(logits));
   });
 
   test(`${name}: the whole job at 6.5 bits makes a file whose top token is llama.cpp’s wherever our two best differ by more than ${TOP_MARGIN} of the largest logit`, async (t) => {
@@ -155,6 +158,15 @@ export function without(graph: Graph, isGone: (node: Node, weight: string) => bo
   });
 }
 
+/** A graph in which what a table's rows add is nothing. */
+export function zeroed(graph: Graph, table: string): Graph {
+  return rewrite(graph, (node, inputs, build) => {
+    const weight = graph.values[node.inputs[1] ?? 0];
+    if (node.op !== 'lookup' || weight.source !== 'weight' || weight.tensor !== table) return undefined;
+    return [build.node('scale', build.nodes('lookup', inputs), { factor: 0 })];
+  });
+}
+
 /** The RoPE of one kind of blocks in the place of the other's. */
 export function oneRope(graph: Graph): Graph {
   const tables = [...new Set(graph.nodes.filter(({ op }) => op === 'rope').map(({ inputs }) => inputs[2]!))];
@@ -165,6 +177,16 @@ export function oneRope(graph: Graph): Graph {
   return { ...graph, nodes: swapped };
 }
 
+/** A graph whose tables of RoPE are made otherwise. */
+export function otherRope(graph: Graph, change: (recipe: RopeRecipe) => RopeRecipe): Graph {
+  const values = graph.values.map((value) =>
+    value.source === 'constant' && value.recipe.kind === 'rope' ? { ...value, recipe: change(value.recipe) } : value,
+  );
+  return { ...graph, values };
+}
+
+type RopeRecipe = Extract<Recipe, { kind: 'rope' }>;
+
 /** Logits of the compared tokens, [tokens, vocabulary]. @param exact in float32 alone, default true */
 export async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
   const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
@@ -173,7 +195,7 @@ export async function logitsOf(model: Model, exact = true): Promise<Float32Array
   return logits;
 }
 
-async function written(
+export async function written(
   model: Model,
   path: string,
   formatOf: (tensor: { shape: readonly number[] }) => string,
@@ -184,29 +206,35 @@ async function written(
 
 /**
  * Σ outputs · direction of 12 tokens when all weights move along a random direction: by the gradients, and by the difference
- * of two runs.
+ * of two runs. Beside them the logits, by the network and by its expansion into primitives.
  */
-async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: number; difference: number }> {
+export async function slopeAndDifference(model: Model, step = 1e-3) {
   const length = 12;
   const sizes = { ...sizesOf({ length }, 1), context: length };
   const graph = allRows(model.graph);
   const weights = [...graph.values.entries()].filter(([, value]) => value.source === 'weight');
   const read = new Set(weightsOf(graph));
-  const wanted = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
-  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, wanted);
+  const all = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
+  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, all);
+  // What chooses alone, as biases of routers do, has no gradient and stays.
+  const wanted = all.filter((id) => gradientOf(id) !== undefined);
   const gradients = wanted.map((id) => gradientOf(id)!);
   const { device } = await testKernels();
   const random = new Random(5);
   const moves = new Map<number, { values: Float32Array; along: Float32Array }>();
-  for (const id of wanted) {
+  for (const id of all) {
     const values = await tensorOf(model, (graph.values[id] as { tensor: string }).tensor).load();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-    moves.set(id, { values, along: values.map(() => size * random.normal()) });
+    moves.set(id, { values, along: values.map(() => (wanted.includes(id) ? size * random.normal() : 0)) });
   }
-  const direction = Float32Array.from({ length: length * model.config.vocabulary }, () => random.normal());
+  const outputs = countOf(graph.values[graph.outputs[0]].shape, sizes);
+  const direction = Float32Array.from({ length: outputs }, () => random.normal());
   const sequences = textSequences({ sequences: 1, length, ids: Int32Array.from(comparedTokens.slice(0, length)) });
   /** A graph's run with all weights moved: the outputs' sum along the direction, and what else it makes. */
-  const run = async (running: Graph, by: number): Promise<{ sum: number; program: RunningProgram }> => {
+  const run = async (
+    running: Graph,
+    by: number,
+  ): Promise<{ sum: number; outputs: Float32Array; program: RunningProgram }> => {
     const memory = new SharedMemory(device);
     for (const [id, { values, along }] of moves)
       memory.set(
@@ -220,10 +248,10 @@ async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: n
     }
     program.run(sizes);
     const outputs = new Float32Array(direction.length);
-    await program.read(graph.outputs[0], outputs);
-    return { sum: dot(outputs, direction), program };
+    await program.read(running.outputs[0], outputs);
+    return { sum: dot(outputs, direction), outputs, program };
   };
-  const { program } = await run({ ...both, outputs: [...graph.outputs, ...gradients] }, 0);
+  const { program, outputs: logits } = await run({ ...both, outputs: [...graph.outputs, ...gradients] }, 0);
   let slope = 0;
   for (const [i, id] of wanted.entries()) {
     const { along } = moves.get(id)!;
@@ -232,7 +260,8 @@ async function slopeAndDifference(model: Model, step = 1e-3): Promise<{ slope: n
     slope += dot(gradient, along);
   }
   const difference = ((await run(graph, step)).sum - (await run(graph, -step)).sum) / (2 * step);
-  return { slope, difference };
+  const { outputs: primitives } = await run(expand(graph, sizes), 0);
+  return { slope, difference, logits, primitives };
 }
 
 /** Asserts that the best tokens are the same where they are clearly the best. @returns how many positions were clear */
@@ -255,17 +284,17 @@ function comparedTops(ours: Float32Array, theirs: Float32Array): number {
   return compared;
 }
 
-function dot(a: Float32Array, b: Float32Array): number {
+export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 }
 
-function largestOf(values: Float32Array): number {
+export function largestOf(values: Float32Array): number {
   return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
-function largestDifference(a: Float32Array, b: Float32Array): number {
+export function largestDifference(a: Float32Array, b: Float32Array): number {
   assert.equal(a.length, b.length);
   let worst = 0;
   for (let i = 0; i < a.length; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]));

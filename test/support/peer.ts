@@ -5,6 +5,8 @@ export interface Peer {
    * @param cache how keys and values are kept, default F32
    */
   logits(path: string, tokens: readonly number[], cache?: PeerCache): Promise<Float32Array>;
+  /** Vectors of an encoder, one a text; begin and end tokens are put around ids that have none. */
+  vectors(path: string, texts: readonly (readonly number[])[]): Promise<Float32Array[]>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,18 @@ export async function openPeer(): Promise<Peer | string> {
         }
         await model.dispose();
         return logits;
+      },
+      vectors: async (path, texts) => {
+        const model = await llama.loadModel({ modelPath: path });
+        const size = Math.max(64, ...texts.map(({ length }) => length + 16));
+        const context = await model.createEmbeddingContext({ contextSize: size, batchSize: size, threads: 1 });
+        const found: Float32Array[] = [];
+        for (const text of texts) {
+          const input = text as Parameters<typeof context.getEmbeddingFor>[0];
+          found.push(Float32Array.from((await context.getEmbeddingFor(input)).vector));
+        }
+        await model.dispose();
+        return found;
       },
       close: () => llama.dispose(),
     };

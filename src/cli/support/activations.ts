@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { BitPlan } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
-import { isActivationWidth } from '../../model/activation-bits.ts';
+import { isActivationWidth } from '../../model/edge-options.ts';
 import type { BudgetOptions } from './budgets.ts';
 
 /** Bits that activations may be rounded to. */
@@ -29,15 +28,4 @@ export function activationBits(text: string): number {
 export function checkActivationOptions({ activations, maxBops }: ActivationOptions & BudgetOptions): void {
   if (activations !== undefined && maxBops === undefined)
     throw new UsageError('--activations saves bit operations; give their budget with --max-bops too');
-}
-
-/** Line on the activations of a plan; none where they were not planned. */
-export function describeActivations({ activations, prediction }: BitPlan): string[] {
-  if (activations === undefined) return [];
-  const counts = new Map<number, number>();
-  for (const bits of Object.values(activations)) counts.set(bits, (counts.get(bits) ?? 0) + 1);
-  const shares = [...counts].sort((a, b) => b[0] - a[0]).map(([bits, count]) => `${bits} bits of ${count} matrices`);
-  const share =
-    prediction?.activationKl === undefined ? '' : `; KL ${prediction.activationKl.toFixed(6)} of the prediction`;
-  return [`inputs     ${shares.join(', ')}${share}`];
 }

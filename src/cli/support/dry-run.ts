@@ -16,7 +16,7 @@ export async function printDryRun(model: Model, job: QuantizeOptions, options: O
   const { basis: _, ...takes } = forecast;
   const { matrices } = await import('../../quantize/sensitivity.ts');
   const parts = matrices(model).map(({ name, shape: [rows, columns] }) => ({
-    format: plan?.formats[name] ?? '',
+    format: plan?.sites[name] ?? '',
     rows,
     columns,
   }));

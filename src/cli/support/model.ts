@@ -23,6 +23,15 @@ export function checkContext({ config }: Model, context: number | undefined): vo
 }
 
 /**
+ * @param name as the user gave it
+ * @throws UsageError for an encoder, which has no next tokens
+ */
+export function requireDecoder(name: string, { config }: Model): void {
+  if (config.embedding !== undefined)
+    throw new UsageError(`${name}: is an encoder, which gives vectors and no next tokens; use bitbudget embed`);
+}
+
+/**
  * Opens a `<model>` argument, and says on stderr what a user should know of it. The caller closes it.
  * @param purpose which of several files of a repository or folder is meant; default the most exact, as an original
  */

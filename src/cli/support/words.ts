@@ -1,5 +1,6 @@
 import type { PlanObjective, PlanPrediction } from '../../allocate/types.ts';
 import type { Estimate } from '../../evaluate/types.ts';
+import type { Model } from '../../model/types.ts';
 import type { Peer } from '../../pipeline/peers/types.ts';
 import { klWords } from '../../report/scale.ts';
 import { describeBytes, table } from './output.ts';
@@ -39,9 +40,14 @@ export function describePrediction({
   return remarks.length === 0 ? formatKl(kl) : `${formatKl(kl)} (${remarks.join('; ')})`;
 }
 
-export function predictedLine(prediction: PlanPrediction): string {
+export function predictedLine(prediction: PlanPrediction, model?: Model): string {
   if (prediction.refuted) return 'predicted  nothing that holds for this model; go by what is measured';
-  return `predicted  KL ${describePrediction(prediction)}`;
+  return `predicted  ${lossName(model)} ${describePrediction(prediction)}`;
+}
+
+/** What a model loses: KL of its next tokens; of encoders 1 − cosine of texts' vectors. */
+export function lossName(model?: Model): string {
+  return model?.config.embedding === undefined ? 'KL' : '1 − cosine';
 }
 
 /** `0.00171 ± 0.00004` */
@@ -50,7 +56,9 @@ export function formatKlEstimate({ mean, standardError }: Estimate): string {
 }
 
 /** With what people see at such a KL. */
-export function measuredLine(kl: Estimate, tokens: number): string {
+export function measuredLine(kl: Estimate, tokens: number, model?: Model): string {
+  if (model?.config.embedding !== undefined)
+    return `measured   ${lossName(model)} ${formatKlEstimate(kl)} on ${tokens} held-out texts`;
   return `measured   KL ${formatKlEstimate(kl)} on ${tokens} held-out tokens: ${klWords(kl.mean)}`;
 }
 

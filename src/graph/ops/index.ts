@@ -31,6 +31,7 @@ import {
   scaleRowsBackward,
 } from './experts.ts';
 import { groupedBias, groupedSumRows } from './groupedBias.ts';
+import { headColumns, headRows } from './heads.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -44,8 +45,9 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
+import { keepSlots, limitSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
-import { columnEnergy, gram, rowEnergy, sketch } from './sums.ts';
+import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
 /** Every op, once. */
 export const ops: readonly Op[] = [
@@ -82,6 +84,9 @@ export const ops: readonly Op[] = [
   activateBackward,
   route,
   routeBackward,
+  keepSlots,
+  limitSlots,
+  slotsOfExperts,
   dispatch,
   gatherSlots,
   gatherSlotsBackward,
@@ -90,6 +95,8 @@ export const ops: readonly Op[] = [
   groupedWeightGradient,
   groupedBias,
   groupedSumRows,
+  headRows,
+  headColumns,
   combine,
   combineBackward,
   scaleRows,
@@ -110,6 +117,7 @@ export const ops: readonly Op[] = [
   sampledScore,
   probabilitySquares,
   gram,
+  sequenceGram,
   rowEnergy,
   columnEnergy,
   sketch,

@@ -1,5 +1,5 @@
 import { FormatError } from '../../core/errors.ts';
-import type { Attributes, Builder, Call, Node, Op, Sizes, ValueId } from '../types.ts';
+import type { Attributes, Builder, Call, Node, Op, ReplacedState, Sizes, ValueId } from '../types.ts';
 import { matrixOf, numberOf, once, requireWidth, shareOf, textOf } from './checks.ts';
 import { einsumOf, minus, plus, reshaped, shapeIn } from './primitives/algebra.ts';
 
@@ -23,6 +23,12 @@ function shapeOf(attributes: Attributes): Shape {
     ...{ heads, keyHeads, keyDim, valueDim, scale: numberOf(attributes, 'scale', 1) },
     ...{ tiled: tiled === true, delta: delta === true },
   };
+}
+
+/** S of every head. */
+function replaced({ attributes }: Pick<Node, 'inputs' | 'attributes'>): ReplacedState {
+  const { heads, valueDim, keyDim } = shapeOf(attributes);
+  return { name: textOf(attributes, 'state'), shape: [heads, valueDim, keyDim] };
 }
 
 /**
@@ -59,9 +65,10 @@ export const linearAttention: Op = {
     const operands = [...inputs.map((id) => id!), out];
     const call: Call = { kernel: 'linearAttention', operands, sizes: {}, attributes: shape };
     if (target.states === 'whole') return [call];
-    const kept = state(textOf(attributes, 'state'), 'f32', [shape.heads, shape.valueDim, shape.keyDim]);
-    return [{ ...call, operands: [...operands, kept] }];
+    const { name, shape: kept } = replaced({ inputs, attributes });
+    return [{ ...call, operands: [...operands, state(name, 'f32', kept)] }];
   },
+  replaces: replaced,
   expand: (node, build, sizes) => [unrolled(node, build, sizes)],
   vjp: (node, [dOut], build) => {
     const gradients = once(() =>

@@ -1,5 +1,4 @@
 import { FormatError } from '../../core/errors.ts';
-import type { RouteShape } from '../../kernels/contract/experts.ts';
 import { timesSize } from '../../kernels/program.ts';
 import type { Attributes, Builder, Op, ValueId } from '../types.ts';
 import { matrixOf, numberOf, requireWidth, shareOf } from './checks.ts';
@@ -16,7 +15,7 @@ import {
 } from './primitives/algebra.ts';
 
 /** @throws FormatError for a gating that is not known, and for groups that hold too few experts */
-function shapeOf(attributes: Attributes, experts: number): RouteShape {
+function shapeOf(attributes: Attributes, experts: number) {
   const { gating = 'softmax', normalize } = attributes;
   if (gating !== 'softmax' && gating !== 'sigmoid')
     throw new FormatError(`route: gating ${String(gating)} is not known, expected softmax or sigmoid`);
@@ -89,7 +88,7 @@ function scoresOf(
   logits: ValueId,
   gates: ValueId,
   bias: ValueId | undefined,
-  { groups, usedGroups, groupBest }: RouteShape,
+  { groups, usedGroups, groupBest }: ReturnType<typeof shapeOf>,
 ): ValueId {
   const [tokens, experts] = shapeIn(build, logits);
   if (bias === undefined && groups === 1) return logits;

@@ -8,6 +8,12 @@ function sizesIn(lowering: Pick<Lowering, 'typeOf'>, w: ValueId): { channels: nu
   return { channels, taps };
 }
 
+/** The last rows; one of nothing where an output sees its own token alone. */
+const replaced: NonNullable<Op['replaces']> = ({ inputs: [, w], attributes }, typeOf) => {
+  const { channels, taps } = sizesIn({ typeOf }, w!);
+  return { name: textOf(attributes, 'state'), shape: [taps - 1, channels] };
+};
+
 /**
  * Causal convolution of every channel by itself: y_t = Σ_j w_j·x_{t − taps + 1 + j}, inputs x [tokens, channels] and w
  * [channels, taps]. In a stream the last taps − 1 rows are a `state` of that name, which every run replaces; where it
@@ -24,9 +30,10 @@ export const shortConv: Op = {
     const sizes = sizesIn(lowering, w!);
     const call: Call = { kernel: 'shortConv', operands: [x!, w!, y], sizes, attributes: {} };
     if (lowering.target.states === 'whole') return [call];
-    const state = lowering.state(textOf(attributes, 'state'), 'f32', [Math.max(1, sizes.taps - 1), sizes.channels]);
-    return [{ ...call, operands: [...call.operands, state] }];
+    const { name, shape } = replaced({ inputs: [x, w], attributes }, lowering.typeOf);
+    return [{ ...call, operands: [...call.operands, lowering.state(name, 'f32', shape)] }];
   },
+  replaces: replaced,
   expand: ({ inputs: [x, w] }, build, { sequences, length }) => {
     const [channels, taps] = shapeIn(build, w!);
     const rows = reshaped(build, x!, [sequences, length, channels]);

@@ -19,6 +19,22 @@ export const gram: Op = {
   },
 };
 
+/**
+ * The same of layers whose tokens share their labels, as those below pooling do: products of different tokens do not cancel, so
+ * a sequence counts as a whole. a[n, n] += Σ_s M_sᵀ·M_s, float32, where M_s = g_sᵀ·x_s [r, n] is the sequence's gradient at the
+ * weight. Inputs x [t, n], g [t, r].
+ */
+export const sequenceGram: Op = {
+  name: 'sequenceGram',
+  infer: () => [],
+  lower: ({ inputs: [x, g], attributes }, lowering) => {
+    const [n, r] = [x!, g!].map((id) => matrixOf('sequenceGram', lowering.typeOf(id)).width);
+    const a = lowering.state(stateOf(attributes), 'f32', [n, n]);
+    const gradient = lowering.scratch('f32', [r, n]);
+    return [{ kernel: 'sequenceGram', operands: [x!, g!, gradient, a], sizes: { n, r }, attributes: {} }];
+  },
+};
+
 /** weight_t = Σ_i g_ti²; state[i] += Σ_t g_ti², float64. Input g [t, n]. */
 export const rowEnergy: Op = {
   name: 'rowEnergy',

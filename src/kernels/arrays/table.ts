@@ -4,9 +4,12 @@ import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape }
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { type CapacityRule, limitSlots } from './capacity.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
+import { headBindings } from './heads.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
+import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
 import { probabilitySquares, scaleColumnsGradient, sumRows } from './sums.ts';
 
 /** A matrix of floats as `gatherRows` takes it. */
@@ -19,6 +22,7 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...headBindings,
   ...sequenceBindings,
 
   copy:
@@ -214,6 +218,25 @@ export const bindings: Readonly<Record<string, Bind>> = {
       kernels.routeBackward(
         ...([f32(logits), i32(ids), attributes as unknown as RouteShape, f32(dWeights), f32(dLogits)] as const),
       ),
+  keepSlots: ({ views: [ids, weights, scores, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as SlotRule;
+    return () =>
+      keepSlots([i32(ids), f32(weights), scores && f32(scores)], [i32(keptIds), f32(keptWeights)], {
+        ...rule,
+        normalize: attributes.normalize === true,
+      });
+  },
+  limitSlots: ({ views: [logits, ids, weights, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as CapacityRule;
+    return () => limitSlots([f32(logits), i32(ids), f32(weights)], [i32(keptIds), f32(keptWeights)], rule);
+  },
+  slotsOfExperts:
+    ({ views: [ids, weights, ownIds, ownWeights], attributes: { from, count } }) =>
+    () =>
+      slotsOfExperts([i32(ids), f32(weights)], [i32(ownIds), f32(ownWeights)], {
+        from: from as number,
+        count: count as number,
+      }),
   groupByExpert:
     ({ kernels, views: [ids, order, offsets], attributes: { experts } }) =>
     () =>
@@ -288,6 +311,16 @@ export const bindings: Readonly<Record<string, Bind>> = {
     ({ kernels, views: [x, weight, a], sizes: { t, n } }) =>
     () =>
       kernels.gram(f32(x), weight === undefined ? undefined : f32(weight), f32(a), t, n),
+  sequenceGram: ({ kernels, views, sizes: { n, r } }) => {
+    const [x, g, gradient, a] = views.map(f32);
+    return ({ sequences, length }) => {
+      for (let s = 0; s < sequences; s++) {
+        const [start, end] = [s * length, (s + 1) * length];
+        kernels.matmulTN(g.subarray(start * r, end * r), x.subarray(start * n, end * n), gradient, r, n, length);
+        kernels.gram(gradient, undefined, a, r, n);
+      }
+    };
+  },
   rowEnergy:
     ({ kernels, views: [g, energy, weight] }) =>
     () =>

@@ -45,8 +45,8 @@ export interface ExpertKernels {
   ): void;
   /**
    * order [slots]: slots by rising expert, those of one expert as they were; offsets [experts + 1]: expert e has places
-   * offsets[e] … offsets[e + 1] − 1 of it.
-   * @throws RangeError for an id outside 0 … experts − 1
+   * offsets[e] … offsets[e + 1] − 1 of it. Slots of no expert, id `experts`, stand behind the last.
+   * @throws RangeError for an id outside 0 … experts
    */
   groupByExpert(ids: Int32Array, experts: number, order: Int32Array, offsets: Int32Array): void;
   /** y[i] = x[⌊order[i]/k⌋], rows of `columns`. */
@@ -55,7 +55,7 @@ export interface ExpertKernels {
   gatherSlotsBackward(dy: Float32Array, order: Int32Array, k: number, dx: Float32Array, columns: number): void;
   /**
    * Rows offsets[e] … offsets[e + 1] − 1 of y[rows, n] = those of x[rows, k] · w_eᵀ, w [experts, n, k]: for each expert
-   * the bits of `matmulNT`. An expert without rows costs nothing.
+   * the bits of `matmulNT`. An expert without rows costs nothing; rows behind the last offset are those of no expert: zeros.
    */
   groupedMatmulNT(x: Float32Array, w: Float32Array, offsets: Int32Array, y: Float32Array, n: number, k: number): void;
   /** The same of x · w_e, w [experts, k, n], as `matmulNN`: the gradient at the inputs of `groupedMatmulNT`(…, k, n). */

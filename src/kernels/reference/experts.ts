@@ -109,6 +109,9 @@ const routeKernels: RouteKernels = {
       });
     }
     offsets[experts] = place;
+    ids.forEach((id, slot) => {
+      if (id === experts) order[place++] = slot;
+    });
   },
 };
 
@@ -160,17 +163,20 @@ type ProductKernels = Pick<ExpertKernels, 'groupedMatmulNT' | 'groupedMatmulNN' 
 
 /** Each run by the product of its own. */
 function grouped(product: 'matmulNT' | 'matmulNN'): ProductKernels['groupedMatmulNT'] {
-  return (x, w, offsets, y, n, k) =>
+  return (x, w, offsets, y, n, k) => {
+    y.fill(0);
     forEachRun(offsets, (e, from, to) => {
       const rows = [x.subarray(from * k, to * k), w.subarray(e * n * k, (e + 1) * n * k), y.subarray(from * n, to * n)];
       matmulKernels[product](rows[0], rows[1], rows[2], to - from, n, k);
     });
+  };
 }
 
 const productKernels: ProductKernels = {
   groupedMatmulNT: grouped('matmulNT'),
   groupedMatmulNN: grouped('matmulNN'),
-  groupedPacked: (x, w, offsets, y) =>
+  groupedPacked: (x, w, offsets, y) => {
+    y.fill(0);
     forEachRun(offsets, (e, from, to) => {
       const experts = offsets.length - 1;
       const rows = w.rows / experts;
@@ -178,7 +184,8 @@ const productKernels: ProductKernels = {
       const own: PackedMatrix = { ...w, rows, blocks: w.blocks.subarray(e * bytes, (e + 1) * bytes) };
       const seen = x.subarray(from * w.columns, to * w.columns);
       packedKernels.matmulPacked(seen, own, y.subarray(from * rows, to * rows), to - from);
-    }),
+    });
+  },
 };
 
 export const expertKernels: ExpertKernels = { ...routeKernels, ...slotKernels, ...productKernels };

@@ -43,7 +43,7 @@ function routeKernels(team: Team): Pick<ExpertKernels, 'route' | 'routeBackward'
       team.dispatch('routeBackward', args, EXPONENTIAL * logits.length);
     },
     groupByExpert: (ids, experts, order, offsets) => {
-      requireIndexes('expert', ids, experts);
+      requireIndexes('expert', ids, experts + 1);
       requireLength('order', order, ids.length);
       requireLength('offsets', offsets, experts + 1);
       team.dispatch('groupByExpert', [at(ids), at(order), at(offsets), ids.length, experts], 0);
@@ -184,13 +184,14 @@ function checkSlots(
   for (const array of tokens) requireLength('with tokens', array, (order.length / k) * columns);
 }
 
-/** Rows of all runs. */
+/** Rows of all runs; those of no expert, behind them, are set to zeros. */
 function checkRuns(offsets: Int32Array, x: Float32Array, y: Float32Array, n: number, k: number): number {
   if (offsets[0] < 0 || offsets.some((offset, e) => e > 0 && offset < offsets[e - 1]))
     throw new RangeError('offsets of experts fall; take them from groupByExpert');
   const rows = offsets[offsets.length - 1];
   requireLength('x', x, rows * k);
   requireLength('y', y, rows * n);
+  if (k > 0) y.fill(0, rows * n, Math.floor(x.length / k) * n);
   return rows;
 }
 

@@ -1,3 +1,4 @@
+import type { GgufKeys } from '../gguf-keys.ts';
 import type { AttentionWindow } from '../types.ts';
 import type { ConfigFields } from './types.ts';
 
@@ -25,4 +26,23 @@ function windowOf({ sliding_window: tokens }: ConfigFields, layers: readonly boo
   const window = tokens === undefined ? DEFAULT_WINDOW : tokens;
   if (!Number.isSafeInteger(window) || (window as number) <= 0 || !layers.includes(true)) return undefined;
   return { tokens: window as number, layers };
+}
+
+/**
+ * The window of a GGUF file whose pattern is a list of blocks, or a number that the architecture reads in its own way.
+ * @param slidesBy whether a block slides by the number; undefined where the file has none
+ */
+export function windowFromGguf(
+  keys: GgufKeys,
+  layers: number,
+  slidesBy: (layer: number, every?: number) => boolean,
+): AttentionWindow | undefined {
+  const tokens = keys.get('attention.sliding_window') ?? 0;
+  if (typeof tokens !== 'number' || tokens <= 0) return undefined;
+  const pattern = keys.get('attention.sliding_window_pattern');
+  const slides = (layer: number): boolean =>
+    Array.isArray(pattern)
+      ? pattern[layer] === true
+      : slidesBy(layer, typeof pattern === 'number' ? pattern : undefined);
+  return { tokens, layers: Array.from({ length: layers }, (_, layer) => slides(layer)) };
 }

@@ -39,7 +39,7 @@ export async function predictPeers(setting: PeerSetting, fileBytes: number, work
   const { session, measurement, workspace, table, corrections } = setting;
   const { model } = session;
   const plans = heldRecipes(session).map((recipe) => ({ name: recipe.name, plan: recipePlan(model, recipe) }));
-  const used = [...new Set(plans.flatMap(({ plan }) => Object.values(plan.formats)))];
+  const used = [...new Set(plans.flatMap(({ plan }) => Object.values(plan.sites)))];
   const importance = importanceOf(measurement);
   const own = table === undefined ? [] : bestSingleType(model, table, corrections, fileBytes);
   if (plans.length === 0) return own;
@@ -64,8 +64,8 @@ export function heldRecipes(session: Session): Recipe[] {
 }
 
 /** Whether all matrices are within the reach of the types that a plan gives them. */
-function isHeld({ formats }: BitPlan, { model, magnitudes }: Session): boolean {
-  return matrices(model).every((tensor) => fits(format(formats[tensor.name]), matrixFacts(tensor, magnitudes)));
+function isHeld({ sites }: BitPlan, { model, magnitudes }: Session): boolean {
+  return matrices(model).every((tensor) => fits(format(sites[tensor.name]), matrixFacts(tensor, magnitudes)));
 }
 
 /** Of all types everywhere of about this size the one that loses least; of none, the nearest in size. */
@@ -74,10 +74,10 @@ function bestSingleType(model: Model, table: SensitivityTable, corrections: Corr
   const names = new Set(table.tensors.flatMap(({ prices }) => prices.map(({ format }) => format)));
   const isPriced = pricedIn(table);
   const peers = [...names].flatMap((name): Peer[] => {
-    const uniform: BitPlan = { version: 1, rounding: table.rounding, formats: {}, default: name };
-    const formats = Object.fromEntries(matrices(model).map((tensor) => [tensor.name, plannedFormat(uniform, tensor)]));
-    if (!isPriced(formats)) return [];
-    const plan = planner.predict({ version: 1, rounding: table.rounding, formats }, corrections);
+    const uniform: BitPlan = { version: 2, rounding: table.rounding, sites: {}, default: name };
+    const sites = Object.fromEntries(matrices(model).map((tensor) => [tensor.name, plannedFormat(uniform, tensor)]));
+    if (!isPriced(sites)) return [];
+    const plan = planner.predict({ version: 2, rounding: table.rounding, sites }, corrections);
     return [predicted(model, plan, `${name} everywhere`, 'one type')];
   });
   const distance = (peer: Peer): number => Math.abs(peer.fileBytes / fileBytes - 1);
@@ -90,9 +90,9 @@ function bestSingleType(model: Model, table: SensitivityTable, corrections: Corr
 }
 
 /** Whether all formats of a plan have prices: a format that cannot hold a matrix has none. */
-function pricedIn({ tensors }: SensitivityTable): (formats: BitPlan['formats']) => boolean {
+function pricedIn({ tensors }: SensitivityTable): (sites: BitPlan['sites']) => boolean {
   const known = new Map(tensors.map(({ tensor, prices }) => [tensor, new Set(prices.map(({ format }) => format))]));
-  return (formats) => Object.entries(formats).every(([tensor, format]) => known.get(tensor)?.has(format));
+  return (sites) => Object.entries(sites).every(([tensor, format]) => known.get(tensor)?.has(format));
 }
 
 function predicted(model: Model, { prediction }: BitPlan, name: string, kind: Peer['kind']): Peer {
@@ -132,7 +132,7 @@ export async function measurePeers(
   for (const [part, recipe] of recipes.entries()) {
     const plan = recipePlan(model, recipe);
     const { evaluation } = await judge.judge(plan, undefined, partOf(work, 'peers', part, parts));
-    const formatOf = (tensor: ModelTensor): string => plan.formats[tensor.name];
+    const formatOf = (tensor: ModelTensor): string => plan.sites[tensor.name];
     const known = predicted.find(({ name }) => name === recipe.name);
     const size = sizes(model, modelFileSize(model, { formatOf }));
     measured.push({ ...(known ?? { name: recipe.name, kind: 'llama-quantize', ...size }), measured: evaluation.kl });

@@ -41,6 +41,6 @@ export function recipePlan(model: Model, recipe: Recipe): BitPlan {
     const name = fitsRows(format(wanted), tensor.shape[1]) ? wanted : (FALLBACK[wanted] ?? wanted);
     return fitsRows(format(name), tensor.shape[1]) ? name : 'F16';
   };
-  const formats = Object.fromEntries(matrices(model).map((tensor) => [tensor.name, stored(tensor)]));
-  return { version: 1, rounding: 'llama-quantize', formats };
+  const sites = Object.fromEntries(matrices(model).map((tensor) => [tensor.name, stored(tensor)]));
+  return { version: 2, rounding: 'llama-quantize', sites };
 }

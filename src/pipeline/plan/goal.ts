@@ -1,18 +1,16 @@
+import { UsageError } from '../../core/errors.ts';
 import { matrixKinds } from '../../graph/kinds.ts';
-import { cacheStates } from '../../graph/states.ts';
-import { pricedCacheFormats } from '../../model/cache-formats.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model } from '../../model/types.ts';
-import { candidates, matrixFacts } from '../../quantize/candidates.ts';
-import { matrices, refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
+import { refuseUnusablePalette, type SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import { contextOf } from '../latency/decode.ts';
-import { isMultiplied } from '../latency/products.ts';
 import type { Budgets } from '../resources/table.ts';
-import type { Deployment, RunPrices, Setting } from '../resources/types.ts';
+import type { Deployment, Setting } from '../resources/types.ts';
 import type { Session } from '../session.ts';
 import { evaluationsOf, type SolverChoice } from '../verify/search.ts';
 import { type FileFacts, fileNotes, runNotesAhead } from './notes.ts';
+import { freely, runningOptions, weightOptions } from './options.ts';
 import { Planner } from './planner.ts';
 import { budgetsOf, type Wishes } from './wishes.ts';
 
@@ -20,7 +18,7 @@ import { budgetsOf, type Wishes } from './wishes.ts';
 export interface Goal {
   readonly budgets: Budgets;
   /** All but the prices. */
-  readonly setting: Omit<Setting, 'table' | keyof RunPrices>;
+  readonly setting: Omit<Setting, 'table' | 'running'>;
 }
 
 export interface GoalOptions extends Deployment, SolverChoice {
@@ -42,10 +40,19 @@ export function refuseUnusable(
   model: Model,
   magnitudes: Magnitudes,
   wishes: Wishes | undefined,
-  { palette, context }: Pick<GoalOptions, 'palette' | 'context'>,
+  { palette, context, activations }: Pick<GoalOptions, 'palette' | 'context' | 'activations'>,
 ): void {
   refuseUnusablePalette(model, magnitudes, palette);
+  if (model.config.embedding !== undefined) refuseDecoding({ ...wishes, activations });
   if (wishes?.latency !== undefined) contextOf(model, context);
+}
+
+/** @throws UsageError for what is measured on next tokens alone */
+function refuseDecoding({ latency, kv, activations }: Wishes & Pick<GoalOptions, 'activations'>): void {
+  const asked = Object.entries({ '--max-latency': latency, '--kv-budget': kv, '--activations': activations });
+  const found = asked.find(([, value]) => value !== undefined);
+  if (found === undefined) return;
+  throw new UsageError(`${found[0]}: is for models that give next tokens, and this one is an encoder; leave it out`);
 }
 
 /**
@@ -57,14 +64,12 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
   const { model, magnitudes } = session;
   const { rounding, palette, fuse, context, threads, kvUniform } = options;
   const budgets = budgetsOf(model, wishes);
-  const free = {
-    table: freeMatrices(model, magnitudes, rounding, palette),
-    cache: budgets.kv === undefined ? undefined : freeCache(model),
-    activations: options.activations && freeActivations(model, options.activations),
-  };
+  const chosen = { states: budgets.kv !== undefined, edges: options.activations };
+  const running = freely(runningOptions(model, chosen));
+  const free = { table: freeWeights(model, magnitudes, rounding, palette), running };
   const measured = options.measured;
-  const notes = fileNotes({ rounding, facts: options.facts, budgets, measured, run: runNotesAhead(model, free) });
-  const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
+  const notes = fileNotes({ rounding, facts: options.facts, budgets, measured, run: runNotesAhead(model, running) });
+  const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context, chosen.states);
   const setting = { model, notes, latency, fuse, context, threads, kvUniform };
   const planner = new Planner({ ...setting, ...free });
   if (evaluationsOf(options) === undefined) planner.checkSolver(budgets, options);
@@ -72,11 +77,8 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
   return { budgets, setting };
 }
 
-/*
- * Every option of everything that is chosen, all for nothing: enough to know whether a plan exists.
- */
-
-function freeMatrices(
+/** Every option of every weight for nothing: enough to know whether a plan exists. */
+function freeWeights(
   model: Model,
   magnitudes: Magnitudes,
   rounding: RoundingName,
@@ -88,26 +90,12 @@ function freeMatrices(
     model: '',
     rounding,
     scale: { value: 1, standardError: 0 },
-    tensors: matrices(model).map((tensor) => ({
-      ...{ tensor: tensor.name, role: tensor.role, kind: kinds.get(tensor.name)!, layer: tensor.layer },
-      ...{ rows: tensor.shape[0], columns: tensor.shape[1], relativeError: 0 },
-      prices: candidates(matrixFacts(tensor, magnitudes), palette).map(({ name: format }) => ({
-        ...{ format, loss: 0, samplingError: 0 },
-      })),
-    })),
+    tensors: weightOptions(model, magnitudes, palette).map(({ site, options }) => {
+      const { name, role, layer, shape } = model.tensors.get(site)!;
+      return {
+        ...{ tensor: name, role, kind: kinds.get(name)!, layer, rows: shape[0], columns: shape[1], relativeError: 0 },
+        prices: options.map((format) => ({ format, loss: 0, samplingError: 0 })),
+      };
+    }),
   };
-}
-
-function freeCache({ graph }: Model): RunPrices['cache'] {
-  return cacheStates(graph).map((state) => ({
-    ...state,
-    prices: pricedCacheFormats(state).map((format) => ({ format, loss: 0, lossError: 0 })),
-  }));
-}
-
-function freeActivations(model: Model, widths: readonly number[]): RunPrices['activations'] {
-  const prices = widths.map((bits) => ({ bits, loss: 0, lossError: 0 }));
-  return matrices(model)
-    .filter((tensor) => isMultiplied(model, tensor.name))
-    .map(({ name }) => ({ tensor: name, prices }));
 }

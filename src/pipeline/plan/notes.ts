@@ -1,12 +1,13 @@
 import type { BitPlan } from '../../allocate/types.ts';
 import { packageVersion } from '../../core/version.ts';
 import type { Evaluation } from '../../evaluate/types.ts';
-import { activationMetadata } from '../../model/activation-bits.ts';
-import { cacheMetadata, cacheOfLists, listsOfCache } from '../../model/cache-formats.ts';
+import type { PricedSite } from '../../measure/site-prices.ts';
+import { roundingMetadata } from '../../model/roundings.ts';
 import type { Model } from '../../model/types.ts';
+import { roundingsOf } from '../../quantize/quantized.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import type { Budgets } from '../resources/table.ts';
-import type { Notes, RunPrices } from '../resources/types.ts';
+import type { Notes } from '../resources/types.ts';
 
 /** Where a file comes from, beside its plan: known before any work, and the same for every plan. */
 export interface FileFacts {
@@ -31,17 +32,13 @@ export interface Making {
 }
 
 /** What a file tells of the roundings while it runs: those of the plan, whatever they are in the same number of bytes. */
-export function runNotes(model: Model, { cache, activations }: Pick<BitPlan, 'cache' | 'activations'>): Notes {
-  return new Map([
-    ...(cache ? cacheMetadata(model.graph, cacheOfLists(model.graph, cache, 'plan')) : []),
-    ...(activations ? activationMetadata(model.tensors, new Map(Object.entries(activations))) : []),
-  ]);
+export function runNotes(model: Model, plan: BitPlan): Notes {
+  return roundingMetadata(model, roundingsOf(model, plan) ?? new Map());
 }
 
 /** The same before anything is chosen, for what was priced. */
-export function runNotesAhead(model: Model, prices: RunPrices): Notes {
-  const cache = prices.cache && listsOfCache(model.graph, new Map());
-  return runNotes(model, { cache, activations: prices.activations && {} });
+export function runNotesAhead(model: Model, running: readonly PricedSite[]): Notes {
+  return roundingMetadata(model, new Map(running.map(({ site, prices: [first] }) => [site, first.option])));
 }
 
 /** Notes of the file, with places for what is known only at the end; their bytes are part of the plan. */

@@ -3,17 +3,24 @@ import { lossOf } from '../../allocate/objective.ts';
 import { costRange } from '../../allocate/problem.ts';
 import { solve, solveMany, solverFor } from '../../allocate/solve.ts';
 import type { SolveOptions } from '../../allocate/solvers/types.ts';
-import type { BitPlan, Coupling, Group, Objective, PlanPrediction, Problem, Solution } from '../../allocate/types.ts';
+import type {
+  BitPlan,
+  Coupling,
+  Group,
+  Objective,
+  Option,
+  PlanPrediction,
+  Problem,
+  Solution,
+} from '../../allocate/types.ts';
 import { BitbudgetError, UsageError } from '../../core/errors.ts';
-import { cacheStates } from '../../graph/states.ts';
-import { isLlamaCppCache } from '../../model/cache-formats.ts';
+import type { PricedSite } from '../../measure/site-prices.ts';
+import { type Site, type SiteKind, sitesOf } from '../../model/sites.ts';
 import { type Budgets, resources } from '../resources/table.ts';
 import type { Resource, Setting } from '../resources/types.ts';
-import { activationLoss, pairActivations, pairIds, splitPair } from './activation-groups.ts';
-import { cacheGroups, cacheIds, chosenCache, uniformCache } from './cache-groups.ts';
 import { type Corrections, NO_CORRECTION, openError, type ProbedMatrix } from './corrections.ts';
-import { fusedMatrices } from './fused.ts';
-import { groupsOf } from './groups.ts';
+import { couplings, usable } from './couplings.ts';
+import { optionId, optionsOf, pricedWeights, type SiteGroup, siteGroups } from './groups.ts';
 import { klInterval } from './interval.ts';
 import { defaultObjective, type Ranking, rankedGroups } from './ranking.ts';
 import { quantizationRatio } from './ratio.ts';
@@ -51,24 +58,26 @@ export class Planner {
   readonly #setting: Setting;
   readonly #resources: readonly Resource[];
   readonly #couplings: readonly Coupling[];
+  readonly #sites: readonly Site[];
+  /** Prices of edges and states that can be chosen. */
+  readonly #running: readonly PricedSite[];
 
   constructor(setting: Setting) {
     this.#setting = setting;
-    this.#couplings = [
-      ...(setting.fuse ? fusedMatrices(setting.model, setting.table) : []),
-      ...(setting.kvUniform ? uniformCache(setting.cache ?? []) : []),
-    ];
+    this.#sites = sitesOf(setting.model);
+    this.#running = usable(this.#sites, setting.running ?? [], setting);
+    this.#couplings = couplings(setting);
     this.#resources = resources(setting);
   }
 
   /** The allocator's view: groups with what options cost and their calibrated losses. */
   groups(corrections: Corrections = NO_CORRECTION): Group[] {
-    const { table, cache = [], activations = [], kvUniform } = this.#setting;
-    const matrices = groupsOf(table, this.#resources, corrections);
-    return [
-      ...pairActivations(matrices, table, activations, this.#resources),
-      ...cacheGroups(cache, this.#resources, kvUniform ? isLlamaCppCache : undefined),
-    ];
+    return this.#siteGroups(corrections).map(({ group }) => group);
+  }
+
+  #siteGroups(corrections: Corrections): SiteGroup[] {
+    const priced = [...pricedWeights(this.#setting.table, corrections), ...this.#running];
+    return siteGroups(this.#sites, priced, this.#resources);
   }
 
   /**
@@ -79,7 +88,7 @@ export class Planner {
     budgets: Budgets,
     { corrections = NO_CORRECTION, evaluate, ...options }: PlanOptions = {},
   ): Promise<BitPlan> {
-    const groups = this.groups(corrections);
+    const groups = this.#siteGroups(corrections);
     this.#refuseUnmeasured(budgets);
     const problem = this.#problem(groups, budgets, options);
     const solution = await solve(problem, {
@@ -88,7 +97,7 @@ export class Planner {
       evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
     });
     const units = [...this.#sizes(solution, budgets), ...this.#units(budgets)];
-    const plan = { ...this.#plan(groups, possible(solution, units), corrections), budgets };
+    const plan = { ...this.#exactly(this.#plan(groups, possible(solution, units), corrections)), budgets };
     return withObjective(plan, options, lossOf(problem, solution.choice));
   }
 
@@ -97,15 +106,15 @@ export class Planner {
    * @throws UsageError when it does not
    */
   checkSolver(budgets: Budgets, options: Pick<PlanOptions, 'solver' | 'objective' | 'mostFormats' | 'ranking'>): void {
-    solverFor(mergeAgreeing(this.#problem(this.groups(), budgets, options)).problem, options.solver);
+    solverFor(mergeAgreeing(this.#problem(this.#siteGroups(NO_CORRECTION), budgets, options)).problem, options.solver);
   }
 
   #problem(
-    groups: readonly Group[],
+    groups: readonly SiteGroup[],
     budgets: Budgets,
     { ranking, objective = defaultObjective(ranking), mostFormats }: PlanOptions,
   ): Problem {
-    const all = [...groups, this.#fixed()];
+    const all = [...groups.map(({ group }) => group), this.#fixed()];
     // What no choice changes stands among the groups, with an id of its own.
     const few = mostFormats === undefined ? [] : [{ kind: 'palette', most: mostFormats + 1 } as const];
     return {
@@ -124,8 +133,9 @@ export class Planner {
     corrections: Corrections = NO_CORRECTION,
     { range = FRONTIER_RANGE, ranking }: { readonly range?: FrontierRange; readonly ranking?: Ranking } = {},
   ): BitPlan[] {
-    const groups = this.groups(corrections);
-    const ranked = ranking ? rankedGroups(groups, ranking) : groups;
+    const groups = this.#siteGroups(corrections);
+    const own = groups.map(({ group }) => group);
+    const ranked = ranking ? rankedGroups(own, ranking) : own;
     const merged = mergeAgreeing({ groups: ranked, budgets: {}, couplings: this.#couplings });
     const { groups: deciding } = merged.problem;
     const { least, most } = costRange(deciding, 'bytes');
@@ -143,10 +153,12 @@ export class Planner {
 
   /** The same plan with what corrected prices predict of it; what it takes is added where it is not known. */
   predict(plan: BitPlan, corrections: Corrections): BitPlan {
-    const groups = this.groups(corrections);
-    const ids = new Map([...pairIds(plan), ...cacheIds(cacheStates(this.#setting.model.graph), plan)]);
-    const choice = groups.map(({ id, options }) => options.findIndex((option) => option.id === ids.get(id)));
-    const loss = groups.reduce((sum, { options }, i) => sum + options[choice[i]].loss, 0);
+    const groups = this.#siteGroups(corrections);
+    const choice = groups.map(({ sites, group }) => {
+      const id = optionId(sites.map((site) => plan.sites[site.id]));
+      return group.options.findIndex((option) => option.id === id);
+    });
+    const loss = sumOf(chosenOptions(groups, choice));
     const known = plan.prediction ?? this.#taken(groups, choice, loss, plan);
     const expected = this.#expected(groups, choice, loss, corrections);
     // The bound of another objective stays what it is; one of the prices that were solved for is the same share of these.
@@ -158,13 +170,8 @@ export class Planner {
   }
 
   /** What a choice that nobody solved for takes. */
-  #taken(groups: readonly Group[], choice: readonly number[], loss: number, plan: BitPlan): PlanPrediction {
-    const costs = Object.fromEntries(
-      this.#resources.map(({ name, fixed }) => [
-        name,
-        groups.reduce((sum, { options }, i) => sum + options[choice[i]].costs[name], fixed),
-      ]),
-    );
+  #taken(groups: readonly SiteGroup[], choice: readonly number[], loss: number, plan: BitPlan): PlanPrediction {
+    const costs = this.#costs(chosenOptions(groups, choice));
     const ratio = quantizationRatio(this.#setting.model, plan);
     return {
       fileBytes: costs['bytes'],
@@ -207,14 +214,18 @@ export class Planner {
     return { id: 'what no choice changes', options: [{ id: 'fixed', costs, loss: 0 }] };
   }
 
-  #plan(groups: readonly Group[], solution: Solution, corrections: Corrections): BitPlan {
-    const chosen = groups.map(({ options }, i) => options[solution.choice[i]]);
-    const costs = Object.fromEntries(
+  #costs(chosen: readonly Option[]): Record<string, number> {
+    return Object.fromEntries(
       this.#resources.map(({ name, fixed }) => [name, chosen.reduce((sum, option) => sum + option.costs[name], fixed)]),
     );
-    const { table, cache, activations } = this.#setting;
+  }
+
+  #plan(groups: readonly SiteGroup[], solution: Solution, corrections: Corrections): BitPlan {
+    const chosen = chosenOptions(groups, solution.choice);
+    const costs = this.#costs(chosen);
     const named = this.#named(groups, solution.choice);
-    const formatOf = (tensor: string): string => named.formats[tensor];
+    const formatOf = (tensor: string): string => named.sites[tensor];
+    const [edgeKl, stateKl] = [this.#shareOf('edge', named), this.#shareOf('state', named)];
     const costErrors = Object.fromEntries(
       this.#resources.flatMap(({ name, spread }) => (spread ? [[name, spread(formatOf)]] : [])),
     );
@@ -224,10 +235,10 @@ export class Planner {
         fileBytes: costs['bytes'],
         costs,
         costErrors,
-        ...this.#expected(groups, solution.choice, lossOf({ groups }, solution.choice), corrections),
+        ...this.#expected(groups, solution.choice, sumOf(chosen), corrections),
         quantizationRatio: quantizationRatio(this.#setting.model, named),
-        ...(cache && { cacheKl: chosen.slice(table.tensors.length).reduce((sum, { loss }) => sum + loss, 0) }),
-        ...(activations && { activationKl: activationLoss(activations, named.activations!) }),
+        ...(edgeKl !== undefined && { edgeKl }),
+        ...(stateKl !== undefined && { stateKl }),
         status: solution.status,
         bound: solution.bound,
         gap: solution.gap,
@@ -236,40 +247,64 @@ export class Planner {
     };
   }
 
-  #expected(groups: readonly Group[], choice: readonly number[], kl: number, corrections: Corrections) {
+  /** A plan with what it takes of resources that are no sums. */
+  #exactly(plan: BitPlan): BitPlan {
+    const chosen = this.#sites.flatMap((site) => {
+      const option = plan.sites[site.id];
+      return option === undefined ? [] : [{ site, option }];
+    });
+    const exact = this.#resources.flatMap(({ name, taken }) => (taken ? [[name, taken(chosen)] as const] : []));
+    const prediction = plan.prediction!;
+    return { ...plan, prediction: { ...prediction, costs: { ...prediction.costs, ...Object.fromEntries(exact) } } };
+  }
+
+  /** What the sites of a kind cost by themselves; undefined where they were not planned. */
+  #shareOf(kind: SiteKind, { sites }: BitPlan): number | undefined {
+    const ofKind = new Set(this.#sites.filter((site) => site.kind === kind).map(({ id }) => id));
+    const priced = this.#running.filter(({ site }) => ofKind.has(site));
+    if (priced.length === 0) return undefined;
+    return priced.reduce((sum, { site, prices }) => sum + prices.find(({ option }) => option === sites[site])!.loss, 0);
+  }
+
+  #expected(groups: readonly SiteGroup[], choice: readonly number[], kl: number, corrections: Corrections) {
     const { spread, learned } = corrections;
     const { scale } = this.#setting.table;
     const open = openError(corrections, this.#uncorrected(groups, choice));
-    const independent = Math.hypot(...groups.map(({ options }, i) => options[choice[i]].lossError ?? 0));
+    const independent = Math.hypot(...chosenOptions(groups, choice).map(({ lossError = 0 }) => lossError));
     const klError = Math.hypot(independent, kl * (scale.standardError / scale.value), kl * spread, open);
     return { kl, klError, klInterval: klInterval(kl, klError), corrected: learned };
   }
 
   /** What the chosen formats of matrices are priced at. */
-  #uncorrected(groups: readonly Group[], choice: readonly number[]): ProbedMatrix[] {
+  #uncorrected(groups: readonly SiteGroup[], choice: readonly number[]): ProbedMatrix[] {
     const { scale, tensors } = this.#setting.table;
-    return tensors.map(({ kind, prices }, i) => {
-      const { format } = splitPair(groups[i].options[choice[i]].id);
+    const { sites } = this.#named(groups, choice);
+    return tensors.map(({ tensor, kind, prices }) => {
+      const format = sites[tensor];
       return { kind, format, loss: scale.value * prices.find((price) => price.format === format)!.loss };
     });
   }
 
   /** A choice as a plan. */
-  #named(groups: readonly Group[], choice: readonly number[]): BitPlan {
-    const { table, cache, activations } = this.#setting;
-    const { model, rounding, tensors } = table;
-    const chosen = new Map(groups.map(({ id, options }, g) => [id, options[choice[g]].id]));
-    const pairs = tensors.map(({ tensor }) => [tensor, splitPair(chosen.get(tensor)!)] as const);
-    const rounded = pairs.filter(([, { bits }]) => bits !== undefined);
-    return {
-      version: 1,
-      model,
-      rounding,
-      formats: Object.fromEntries(pairs.map(([tensor, { format }]) => [tensor, format])),
-      ...(activations && { activations: Object.fromEntries(rounded.map(([tensor, { bits }]) => [tensor, bits!])) }),
-      ...(cache && { cache: chosenCache(cache, chosen) }),
-    };
+  #named(groups: readonly SiteGroup[], choice: readonly number[]): BitPlan {
+    const { model, rounding } = this.#setting.table;
+    const options = new Map(
+      groups.flatMap(({ sites, group }, g) => {
+        const chosen = optionsOf(group.options[choice[g]].id);
+        return sites.map(({ id }, i) => [id, chosen[i]] as const);
+      }),
+    );
+    const named = this.#sites.flatMap(({ id }) => (options.has(id) ? [[id, options.get(id)!] as const] : []));
+    return { version: 2, model, rounding, sites: Object.fromEntries(named) };
   }
+}
+
+function chosenOptions(groups: readonly SiteGroup[], choice: readonly number[]): Option[] {
+  return groups.map(({ group }, i) => group.options[choice[i]]);
+}
+
+function sumOf(options: readonly Option[]): number {
+  return options.reduce((sum, { loss }) => sum + loss, 0);
 }
 
 /** The plan with what it was chosen by, where that is not the sum of predicted KL. */

@@ -2,11 +2,13 @@ import type { BitPlan } from '../../allocate/types.ts';
 import { UsageError } from '../../core/errors.ts';
 import { evaluationWindows } from '../../evaluate/evaluate.ts';
 import type { TokenBatch } from '../../measure/plan.ts';
-import { checkActivations } from '../../model/activation-bits.ts';
-import { cacheOfLists } from '../../model/cache-formats.ts';
+import { cacheFormat } from '../../model/cache-formats.ts';
+import { bitsOf } from '../../model/edge-options.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
+import { sitesOf } from '../../model/sites.ts';
 import type { Model } from '../../model/types.ts';
 import { modelFileSize } from '../../model/write-gguf.ts';
+import { format } from '../../numeric/table.ts';
 import { plannedFormat } from '../../quantize/encode.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 import { type Goal, refuseUnusable } from '../plan/goal.ts';
@@ -39,14 +41,25 @@ export function refuseJob(model: Model, magnitudes: Magnitudes, options: Quantiz
 }
 
 function refusePlan(model: Model, plan: BitPlan): void {
-  const known = matrices(model);
-  const stranger = Object.keys(plan.formats).find((name) => known.every((tensor) => tensor.name !== name));
-  if (stranger !== undefined)
-    throw new UsageError(`plan: names ${stranger}, and the model has no such matrix; give a plan of this model`);
-  for (const tensor of known) plannedFormat(plan, tensor);
-  const { cache, activations } = plan;
-  if (cache) cacheOfLists(model.graph, cache, 'plan');
-  if (activations) checkActivations(model, activations, 'plan');
+  const [mixed] = Object.keys(plan.experts ?? {});
+  if (mixed !== undefined)
+    throw new UsageError(
+      `plan: gives every expert of ${mixed} a format of its own, and GGUF stores one for all; plan by tensor instead`,
+    );
+  const sites = new Map(sitesOf(model).map((site) => [site.id, site]));
+  for (const [id, option] of Object.entries(plan.sites)) {
+    const site = sites.get(id);
+    if (site === undefined)
+      throw new UsageError(`plan: names ${id}, and the model has no such site; give a plan of this model`);
+    if (site.kind === 'edge') bitsOf(option, `plan: ${id}`);
+    if (site.kind === 'state') cacheFormat(site.span, option, `plan: ${id}`);
+    if (site.kind === 'weight') format(option);
+  }
+  for (const tensor of matrices(model)) plannedFormat(plan, tensor);
+  const states = [...sites.values()].filter(({ kind }) => kind === 'state').map(({ id }) => id);
+  const missing = states.find((id) => !(id in plan.sites));
+  if (missing !== undefined && states.some((id) => id in plan.sites))
+    throw new UsageError(`plan: names no format for ${missing}; name one for all ${states.length} states, or for none`);
 }
 
 /** Plain floats, and blocks copied as they are, learn nothing from text. */

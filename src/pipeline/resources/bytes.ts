@@ -1,6 +1,6 @@
 import { modelFileSize } from '../../model/write-gguf.ts';
 import { format, rowBytes } from '../../numeric/table.ts';
-import type { Resource, Setting } from './types.ts';
+import { costOf, type Resource, type Setting } from './types.ts';
 
 /** Bytes of the finished file; fixed are header, metadata and vectors. */
 export function bytes({ model, table, notes }: Setting): Resource {
@@ -13,7 +13,7 @@ export function bytes({ model, table, notes }: Setting): Resource {
   return {
     name: 'bytes',
     fixed: modelFileSize(model, { formatOf, metadata: notes }) - chosen,
-    cost: ({ rows, columns }, name) => storedBytes(name, rows, columns),
+    cost: costOf({ weight: ({ rows, columns }, name) => storedBytes(name, rows, columns) }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { cacheStates } from '../../graph/states.ts';
 import { cacheBytes } from '../../model/cache-formats.ts';
-import { heldContext, type Resource, type Setting } from './types.ts';
+import { choosesStates, costOf, heldContext, type Resource, type Setting } from './types.ts';
 
 /** Bytes of the KV cache at a context length. Only a cache that was priced is chosen for; another is kept in float32. */
 export function kv(setting: Setting): Resource {
@@ -8,8 +8,7 @@ export function kv(setting: Setting): Resource {
   const states = cacheStates(setting.model.graph);
   return {
     name: 'kv',
-    fixed: setting.cache ? 0 : states.reduce((sum, state) => sum + cacheBytes(state, 'F32', tokens), 0),
-    cost: () => 0,
-    cacheCost: (state, name) => cacheBytes(state, name, tokens),
+    fixed: choosesStates(setting) ? 0 : states.reduce((sum, { width }) => sum + cacheBytes(width, 'F32', tokens), 0),
+    cost: costOf({ state: ({ columns }, name) => cacheBytes(columns, name, tokens) }),
   };
 }

@@ -1,6 +1,6 @@
-import { fixedTime, predictLatency, productTime } from '../latency/predict.ts';
-import { isMultiplied, productsOf } from '../latency/products.ts';
-import type { Resource, Setting } from './types.ts';
+import { fixedTime, predictLatency, productTime, shapeOf } from '../latency/predict.ts';
+import { cachesOf, productsOf } from '../latency/products.ts';
+import { costOf, type Resource, type Setting } from './types.ts';
 
 /**
  * Milliseconds per decoded token, one sequence, as measured on the device of the setting's table: no such resource
@@ -12,7 +12,10 @@ export function latency({ model, latency: table }: Setting): Resource | undefine
     name: 'latency',
     unit: 'ms per decoded token',
     fixed: fixedTime(table),
-    cost: (tensor, format) => (isMultiplied(model, tensor.tensor) ? productTime(table, { ...tensor, format }) : 0),
-    spread: (formatOf) => predictLatency(table, productsOf(model, formatOf)).spread,
+    cost: costOf({
+      weight: (site, format) => (site.isMultiplied ? productTime(table, { shape: shapeOf(site), format }) : 0),
+      state: (site, format) => (format === 'F32' ? 0 : productTime(table, { shape: shapeOf(site), format })),
+    }),
+    spread: (optionOf) => predictLatency(table, [...productsOf(model, optionOf), ...cachesOf(model, optionOf)]).spread,
   };
 }

@@ -8,7 +8,7 @@ import type { Estimate, Evaluation } from '../../evaluate/types.ts';
 import { labelsOf, type ScoredWindows } from '../../evaluate/windows.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { type CurvatureSource, plannedFormat } from '../../quantize/encode.ts';
-import { quantizedModel } from '../../quantize/quantized.ts';
+import { quantizedModel, roundingsOf } from '../../quantize/quantized.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
 import type { Session } from '../session.ts';
 import type { Workspace } from '../workspace.ts';
@@ -124,7 +124,8 @@ export class PlanJudge {
 
   #key(plan: BitPlan, only?: (tensor: ModelTensor) => boolean): string {
     const formats = this.#rounded(only).map((tensor) => [tensor.name, plannedFormat(plan, tensor)]);
-    const run = only === undefined ? [plan.cache, plan.activations].filter((each) => each !== undefined) : [];
+    const running = only === undefined ? roundingsOf(this.#setting.session.model, plan) : undefined;
+    const run = running === undefined ? [] : [...running];
     return JSON.stringify(['kl', plan.rounding, this.#text, this.#windows.length, formats, ...run]);
   }
 

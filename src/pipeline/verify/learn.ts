@@ -1,7 +1,7 @@
 import { partOf, type WorkOptions } from '../../core/progress.ts';
 import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Probe } from '../plan/corrections.ts';
-import { groupsOf } from '../plan/groups.ts';
+import { pricedWeights } from '../plan/groups.ts';
 import type { Judgement, PlanJudge } from './judge.ts';
 import { probePlans } from './probes.ts';
 
@@ -15,16 +15,16 @@ export async function evaluateProbes(
   table: SensitivityTable,
   work: WorkOptions = {},
 ): Promise<Probe[]> {
-  const matrices = groupsOf(table).map(({ id, options }, i) => ({
-    name: id,
+  const matrices = pricedWeights(table).map(({ site, prices }, i) => ({
+    name: site,
     kind: table.tensors[i].kind,
-    formats: options.map((option) => option.id),
-    losses: new Map(options.map((option) => [option.id, option.loss])),
+    formats: prices.map(({ option }) => option),
+    losses: new Map(prices.map(({ option, loss }) => [option, loss])),
   }));
   const probes: Probe[] = [];
   const plans = probePlans(matrices);
   for (const [part, formats] of plans.entries()) {
-    const plan = { version: 1, model: table.model, rounding: table.rounding, formats } as const;
+    const plan = { version: 2, model: table.model, rounding: table.rounding, sites: formats } as const;
     const judgement = await judge.judge(plan, undefined, partOf(work, 'probing', part, plans.length));
     probes.push({
       matrices: matrices.map(({ name, kind, losses }) => {

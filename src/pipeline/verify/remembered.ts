@@ -1,5 +1,6 @@
 import type { BitPlan } from '../../allocate/types.ts';
 import { type Corrections, learnCorrections, type Probe, TYPICAL_CORRECTION } from '../plan/corrections.ts';
+import { type BitPlan1, current } from '../plan/version-1.ts';
 import type { Budgets } from '../resources/table.ts';
 import type { Deployment } from '../resources/types.ts';
 import type { Workspace } from '../workspace.ts';
@@ -38,7 +39,8 @@ export class RememberedRuns {
 
   /** The plan that a verified run chose for this request. */
   async plan(request: PlanRequest): Promise<BitPlan | undefined> {
-    return await this.#workspace.memory<BitPlan>().get(requestKey(request));
+    const kept = await this.#workspace.memory<BitPlan | BitPlan1>().get(requestKey(request));
+    return kept && current(kept);
   }
 
   async remember(request: PlanRequest, plan: BitPlan): Promise<void> {

@@ -11,7 +11,7 @@ import {
   type ProbedMatrix,
   TYPICAL_CORRECTION,
 } from '../plan/corrections.ts';
-import { groupsOf } from '../plan/groups.ts';
+import { pricedWeights } from '../plan/groups.ts';
 import { confronted } from '../plan/interval.ts';
 
 /** A plan with what it was predicted to cost and what it did cost on held-out text. */
@@ -97,8 +97,8 @@ export async function verify(table: SensitivityTable, verifier: Verifier): Promi
 }
 
 /** All that a plan has chosen. */
-export function choiceKey({ formats, cache, activations }: BitPlan): string {
-  return JSON.stringify([formats, cache, activations]);
+export function choiceKey({ sites }: BitPlan): string {
+  return JSON.stringify(sites);
 }
 
 /** From this coarseness on a matrix is probed among the coarse ones: about 3.6 bits per weight and fewer. */
@@ -114,10 +114,10 @@ interface NamedMatrix extends ProbedMatrix {
 
 /** The whole plan, every kind of matrix alone, and of a kind with coarse and fine matrices the coarse ones alone. */
 function probedParts(table: SensitivityTable, plan: BitPlan): NamedMatrix[][] {
-  const matrices: NamedMatrix[] = groupsOf(table).map(({ id, options }, i) => {
+  const matrices: NamedMatrix[] = pricedWeights(table).map(({ site, prices }, i) => {
     const { kind } = table.tensors[i];
-    const format = plan.formats[id];
-    return { name: id, kind, format, loss: options.find((option) => option.id === format)!.loss };
+    const format = plan.sites[site];
+    return { name: site, kind, format, loss: prices.find(({ option }) => option === format)!.loss };
   });
   const isCoarse = ({ format }: { format: string }): boolean => coarseness(format) >= COARSE;
   const kinds = [...Map.groupBy(matrices, ({ kind }) => kind).values()];
