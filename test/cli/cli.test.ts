@@ -38,6 +38,7 @@ test('every verb has a help that names its options and shows examples', () => {
     'plan',
     'family',
     'run',
+    'embed',
     'eval',
     'report',
     'inspect',
