@@ -30,6 +30,7 @@ import { qwen35moe } from './architectures/qwen35moe.ts';
 import { smollm3 } from './architectures/smollm3.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
+import { nameApart } from './next-tokens.ts';
 import { ropeTensorSpecs } from './rope-tensors.ts';
 import type { ModelConfig } from './types.ts';
 
@@ -83,7 +84,20 @@ export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): num
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
   const architecture = architectureByName(config.architecture, 'model');
   const specs = tensorSpecs(architecture.graph(config), architecture.names, config);
-  return [...ropeTensorSpecs(architecture, config.rope), ...specs];
+  return [...ropeTensorSpecs(architecture, config.rope), ...specs, ...keptSpecs(architecture, config, specs)];
+}
+
+/** Tensors of blocks that predict further tokens, beside those that they share with the model. */
+function keptSpecs(architecture: Architecture, config: ModelConfig, specs: readonly TensorSpec[]): TensorSpec[] {
+  if (!config.nextTokenBlocks || !architecture.nextTokens) return [];
+  const shared = new Set(specs.map(({ name }) => name));
+  return tensorSpecs(architecture.nextTokens(config), architecture.names, config)
+    .filter(({ name }) => !shared.has(name))
+    .map((spec) => ({
+      ...spec,
+      kept: true,
+      huggingFace: spec.huggingFace.map((source) => ({ ...source, name: nameApart(source.name, config) })),
+    }));
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

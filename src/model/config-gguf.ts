@@ -70,7 +70,8 @@ function rejectUnsupported(metadata: Metadata, { experts, architecture }: ModelC
 function biases({ tensors }: TensorFile, { huggingFace }: Architecture): Pick<ModelConfig, 'biases'> {
   if (!huggingFace.some(({ biasFields }) => biasFields !== undefined)) return {};
   const all = [...attentionLayers, ...feedForwardLayers];
-  const layers = all.filter((name) => tensors.has(`blk.0.${name}.bias`));
+  const isFused = tensors.has('blk.0.attn_qkv.bias');
+  const layers = all.filter((name) => tensors.has(`blk.0.${name}.bias`) || (isFused && /^attn_[qkv]$/.test(name)));
   return layers.length > 0 ? { biases: layers } : {};
 }
 

@@ -13,7 +13,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { withMxfp4 } from './mxfp4.ts';
-import { withoutNextTokens } from './next-tokens.ts';
+import { nextTokenBlocksOf, withoutNextTokens } from './next-tokens.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { roundingsFromGguf } from './roundings.ts';
@@ -57,7 +57,9 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    withoutNextTokens(metadataFromGguf(file), config),
+    architectureByName(config.architecture, 'GGUF').nextTokens
+      ? metadataFromGguf(file)
+      : withoutNextTokens(metadataFromGguf(file), config),
   );
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
@@ -70,7 +72,10 @@ async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Prom
   const { anchor, unread } = architecture;
   const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
-  const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  const config = configFromHuggingFace(parts.config, {
+    hasHead: names.head !== undefined,
+    nextTokenBlocks: nextTokenBlocksOf(file.tensors.keys()),
+  });
   const { withTensors } = architecture;
   if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
   Object.assign(config, withTensors?.(config, file.tensors));

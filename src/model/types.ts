@@ -194,6 +194,8 @@ export interface ModelTensor {
   readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
+  /** Takes no part in the network and stays as the source has it. */
+  readonly kept?: boolean;
   /** Format in the source file (numeric registry name). */
   readonly format: string;
   /** Values as float32, rows [start, end) of a matrix (default all). */

@@ -131,6 +131,11 @@ test('wrong usage ends with one line that says what to do', async () => {
     ),
     assertFails(['eval', tiny, '--tasks', 'x.jsonl', '--base', 'y'], 2, /--tasks are asked of models/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--metric', 'nonsense'], 2, /metric nonsense is not known/),
+    assertFails(
+      ['plan', tiny, '--max-bops', '1G', '--by-expert'],
+      2,
+      /--by-expert: give --target-size or --target-bpw/,
+    ),
     assertFails(['plan', tiny, '--target-bpw', '4', '--objective', 'least'], 2, /expected sum, max, or worst/),
     assertFails(['plan', tiny, '--target-bpw', '4', '--solver', 'palette'], 2, /say how many with --most-formats/),
     assertFails(['plan', tiny, '--frontier', '--metric', 'kl-interactions'], 2, /scores whole plans/),

@@ -162,7 +162,6 @@ export const configs = {
     num_experts: 6,
     num_experts_per_tok: 2,
     moe_intermediate_size: 64,
-    routed_scaling_factor: 1,
     tie_word_embeddings: false,
   },
   Qwen3_5MoeForCausalLM: {
@@ -216,6 +215,8 @@ export const configs = {
     hidden_size: 128,
     hidden_act: undefined,
     hybrid_override_pattern: 'M-*M',
+    // Transformers lifts shorter time steps to it, the published code and llama.cpp do not.
+    time_step_min: 1e-6,
     head_dim: 32,
     mamba_num_heads: 4,
     mamba_head_dim: 32,

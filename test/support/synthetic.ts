@@ -90,7 +90,9 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 /** Random weights under the names that an architecture declares for Hugging Face. */
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
-  const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
+  const specs = tensorsOf(
+    configFromHuggingFace(config, { hasHead, nextTokenBlocks: Number(config.mtp_num_hidden_layers ?? 0) }),
+  );
   const tensors = specs.flatMap((spec) => {
     const [source] = spec.huggingFace;
     if (source === undefined) return [];
