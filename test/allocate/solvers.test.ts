@@ -124,7 +124,7 @@ test('every solver finds the same plan whatever the clock says: its work is coun
       if (unfit(solver, problem) !== undefined) continue;
       const run = () => solve(problem, { solver: solver.name, seed: 3, evaluations: 4, patience: 0.02 });
       const { choice, bound, byClock } = await run();
-      const busy = await withClock(2000, run);
+      const busy = await withClock(50, run);
       const about = `${solver.name} ${JSON.stringify(problem.objective)}`;
       assert.deepEqual({ choice: busy.choice, bound: busy.bound }, { choice, bound }, about);
       assert.equal(byClock, undefined, about);
