@@ -97,6 +97,10 @@ async function measureTwice(): Promise<{ exact: Measurement; kept: Measurement }
       await memory.save(...saved);
       await disk.save(...saved);
     },
+    add: async (...added) => {
+      await memory.add(...added);
+      await disk.add(...added);
+    },
     finish: async (...finished) => {
       await disk.finish(...finished);
       return await memory.finish(...finished);

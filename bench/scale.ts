@@ -92,7 +92,7 @@ function randomFile(config: Readonly<Record<string, unknown>>): TensorFile {
   const numbers = new Uint8Array(pool().buffer);
   const specs = tensorsOf(configFromHuggingFace(config, { hasHead: config.tie_word_embeddings !== true }));
   const entries = specs
-    .filter(({ huggingFace }) => huggingFace)
+    .filter(({ huggingFace }) => huggingFace.length > 0)
     .map(({ huggingFace, shape }, i): [string, TensorEntry] => {
       const byteLength = 2 * shape.reduce((product, size) => product * size, 1);
       const read = async (start = 0, end = byteLength): Promise<Uint8Array> => {
@@ -105,7 +105,8 @@ function randomFile(config: Readonly<Record<string, unknown>>): TensorFile {
         }
         return bytes;
       };
-      return [huggingFace!, { name: huggingFace!, format: 'BF16', shape, byteLength, read }];
+      const { name } = huggingFace[0];
+      return [name, { name, format: 'BF16', shape, byteLength, read }];
     });
   return { container: 'safetensors', metadata: new Map(), tensors: new Map(entries), close: async () => {} };
 }

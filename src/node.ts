@@ -1,21 +1,113 @@
-/** bitbudget for Node: everything of `index.ts`, and models on disk, measurements in files, work on all cores. */
+/**
+ * bitbudget for Node: the main job and its steps, each one call. `bitbudget/parts` has what they are made of.
+ */
 import './core/require-node.node.ts';
+import type { Task, TaskScore } from './evaluate/tasks/types.ts';
+import type { Evaluation } from './evaluate/types.ts';
+import { evaluateOn, evaluateTasksOn, type TaskRequest } from './library/evaluate.ts';
+import { chatOn, runOn, type TextStream } from './library/generate.ts';
+import { planOn } from './library/plan.ts';
+import { quantizeOn } from './library/quantize.ts';
+import type {
+  ChatRequest,
+  EvaluateRequest,
+  PlanRequest,
+  Quantized,
+  QuantizeRequest,
+  RunOptions,
+  Source,
+} from './library/types.ts';
+import type { Model } from './model/types.ts';
+import { nodeHost } from './pipeline/host/node.ts';
+import type { ModelSource, OpenOptions } from './pipeline/host/types.ts';
+import type { Solved } from './pipeline/solve.ts';
+import type { ChatMessage } from './text/chat.ts';
 
-export { fileSink, fileSource, openTensorFile } from './container/node.ts';
-export * from './index.ts';
-export { entryMeasurementStore } from './measure/entry-store.ts';
-export { openModel } from './model/open.node.ts';
-export { evaluateFiles } from './pipeline/evaluate.ts';
-export { evaluateTasks, loadTasks } from './pipeline/evaluate-tasks.ts';
-export { nodeHost } from './pipeline/host/node.ts';
-export type { Host } from './pipeline/host/types.ts';
-export { quantizeModel } from './pipeline/quantize.ts';
-export { Session } from './pipeline/session.ts';
-export { solveFor } from './pipeline/solve.ts';
-export { calibrationTokens, evaluationTokens } from './pipeline/texts.ts';
-export { workerPool } from './quantize/pool.node.ts';
-export { storePlace } from './store/place.node.ts';
-export { WorkStore } from './store/store.node.ts';
-export type * from './store/types.ts';
-export { loadCorpus } from './text/corpus.node.ts';
-export { loadText } from './text/load.node.ts';
+export * from './library/exports.ts';
+
+/**
+ * Opens a model: a Hugging Face folder, a .gguf file, or a model of the hub, which is fetched first. Weights stay on disk.
+ * @param source path, `hf:user/repo`, or files
+ * @param options which of several files is meant; signal and progress of fetching
+ * @returns the model; close it when you are done
+ * @throws UsageError when nothing is there; FormatError when it is damaged or not supported; BitbudgetError when the hub cannot be reached
+ */
+export async function openModel(source: ModelSource, options: OpenOptions = {}): Promise<Model> {
+  return await nodeHost.openModel(source, options);
+}
+
+/**
+ * The main job: finds the best file within a budget, writes it, and measures how far it is from the original. What was measured once is
+ * kept, so that the next budget takes seconds, and interrupted work goes on where it stopped.
+ * @param source the model: a path, `hf:user/repo`, or one that is open
+ * @param request what to write, what it must keep to, and how
+ * @returns the file's size and plan, what was measured, and the record that `report` makes a page of
+ * @throws UsageError for a request that makes no sense; BitbudgetError with code `budget` for one that no file can keep; `signal.reason`
+ *   when it was aborted
+ */
+export async function quantize(source: Source, request: QuantizeRequest): Promise<Quantized> {
+  return await quantizeOn(nodeHost, source, request);
+}
+
+/**
+ * Finds what a budget buys, without writing a model: the best plan, or the best plans of all sizes.
+ * @param source the model: a path, `hf:user/repo`, or one that is open
+ * @param request the budget and how to search; nothing of it is needed
+ * @returns plans with their predicted loss, smallest first
+ * @throws UsageError for a request that makes no sense; BitbudgetError with code `budget` for one that no plan can keep; `signal.reason`
+ *   when it was aborted
+ */
+export async function plan(source: Source, request: PlanRequest = {}): Promise<Solved> {
+  return await planOn(nodeHost, source, request);
+}
+
+/**
+ * Measures how far a model is from its original: KL divergence, perplexity, how often their likeliest tokens agree.
+ * @param source the model to judge: a path, `hf:user/repo:Q4_K_M`, or one that is open
+ * @param request the original and the text
+ * @returns means with standard errors, per scored token
+ * @throws UsageError when the vocabularies differ, or the text is too short; `signal.reason` when it was aborted
+ */
+export async function evaluate(source: Source, request: EvaluateRequest): Promise<Evaluation> {
+  return await evaluateOn(nodeHost, source, request);
+}
+
+/**
+ * Asks a model questions that have a right answer, and its original the same.
+ * @param source the model to ask
+ * @param tasks as `readTasks` reads them
+ * @param request the original, signal and progress
+ * @returns a score for each name of task, with intervals
+ * @throws UsageError when a task is longer than the model's context; `signal.reason` when it was aborted
+ */
+export async function evaluateTasks(
+  source: Source,
+  tasks: readonly Task[],
+  request: TaskRequest = {},
+): Promise<TaskScore[]> {
+  return await evaluateTasksOn(nodeHost, source, tasks, request);
+}
+
+/**
+ * Continues a prompt, token by token.
+ * @param source the model: a path, `hf:user/repo:Q4_K_M`, or one that is open
+ * @param prompt text to continue
+ * @param options how many tokens, how they are drawn
+ * @returns text as it comes; what the generator returns at its end tells counts and speed
+ * @throws UsageError for a prompt that the context does not hold; `signal.reason` when it was aborted before the first token
+ */
+export function run(source: Source, prompt: string, options: RunOptions = {}): TextStream {
+  return runOn(nodeHost, source, prompt, options);
+}
+
+/**
+ * Answers a conversation, by the model's own template and with its own first token.
+ * @param source the model: a path, `hf:user/repo:Q4_K_M`, or one that is open
+ * @param messages what was said, `{ role, content }` each
+ * @param request how many tokens, how they are drawn, variables of the template
+ * @returns text as it comes; what the generator returns at its end tells counts and speed
+ * @throws BitbudgetError when the model has no template; `signal.reason` when it was aborted before the first token
+ */
+export function chat(source: Source, messages: readonly ChatMessage[], request: ChatRequest = {}): TextStream {
+  return chatOn(nodeHost, source, messages, request);
+}

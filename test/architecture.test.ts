@@ -56,6 +56,19 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Prices of candidates come from `measure`'s factors, and the rounding to be priced is `quantize`'s own.
   quantize: ['core', 'numeric', 'graph', 'model', 'measure', 'type:allocate', 'type:kernels/contract'],
   report: ['core'],
+  library: [
+    'core',
+    'report',
+    'pipeline',
+    'measure/metrics',
+    'run',
+    'text',
+    'type:allocate',
+    'type:evaluate',
+    'type:model',
+    'type:quantize',
+    'evaluate/tasks/read',
+  ],
   pipeline: [
     'core',
     'numeric',
@@ -78,6 +91,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const JOINTS: Readonly<Record<string, readonly string[]>> = {
   'model/locate.node.ts': ['container'],
   'model/open.node.ts': ['container'],
+  'model/open.ts': ['container'],
+  'model/open-parts.ts': ['container/identify'],
   'model/write-gguf.ts': ['container/gguf/write'],
   'evaluate/kl-base.ts': ['container/kl-base', 'type:container'],
   // What is priced is what the kernels round.
@@ -86,7 +101,7 @@ const JOINTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms and files that may import everything, and that nobody else imports. */
-const TOPS = ['cli', 'index.ts', 'node.ts'];
+const TOPS = ['cli', 'node.ts', 'browser.ts', 'parts.ts', 'parts.node.ts'];
 
 /** Packages that run in browsers too; all others belong into Node-only files. */
 const BROWSER_PACKAGES = [

@@ -1,15 +1,7 @@
-import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
 import type { Contender, Runtime } from '../speed/types.ts';
+import { launchChromium, noChromium } from './chromium.ts';
 import { serveBench } from './server.ts';
 import type { PageBench } from './types.ts';
-
-/** Debian's Chromium, or the one that CHROMIUM names. */
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const flags = [
-  ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-  ...['--disable-component-update', '--disable-sync'],
-];
 
 export interface BrowserBench {
   readonly version: string;
@@ -19,9 +11,10 @@ export interface BrowserBench {
 
 /** A headless, cross-origin isolated page that contenders run in; a reason when there is no browser. */
 export async function openBrowser(modelPath: string): Promise<BrowserBench | string> {
-  if (!existsSync(executablePath)) return `${executablePath} is not there; install chromium or set CHROMIUM`;
+  const missing = noChromium();
+  if (missing !== undefined) return missing;
   const server = await serveBench(modelPath);
-  const browser: Browser = await chromium.launch({ executablePath, args: flags });
+  const browser = await launchChromium();
   const page = await browser.newPage();
   page.on('pageerror', (error) => console.error(`page: ${error.message}`));
   await page.goto(server.url);

@@ -1,8 +1,9 @@
 /**
- * The entry points of a commit that this bench uses, behind one interface. They are the package's own for Node,
- * `src/node.ts`; where a commit's are otherwise, this file is the place to tell them apart, and nothing else changes.
+ * The entry points of a commit that this bench uses, behind one interface. They are the package's parts for Node,
+ * `src/parts.node.ts`, before `src/node.ts`; where a commit's are otherwise, this file is the place to tell them apart, and nothing else changes.
  * All here is about the commit's code: none of this checkout's is run.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { MeasureJob, RunJob } from './types.ts';
@@ -90,7 +91,7 @@ interface WorkSession {
   close(): Promise<void>;
 }
 
-/** Exports of `src/node.ts` as far as they are used. */
+/** Exports of the entry as far as they are used. */
 interface NodeEntry {
   openModel(path: string): Promise<Model>;
   createWasmKernels(options: { threads: number }): Promise<Kernels>;
@@ -108,7 +109,7 @@ interface NodeEntry {
   ): Promise<object>;
   /** What jobs run on, since they are told; before, they found it themselves. */
   readonly nodeHost?: object;
-  readonly Session: {
+  readonly WorkSession: {
     open(
       ...given: readonly [...host: object[], model: Model, options: { folder: string; threads: number; seed: number }]
     ): Promise<WorkSession>;
@@ -119,7 +120,7 @@ const SEED = 1;
 
 /** @param root folder of a commit with its packages and its kernels */
 export async function loadLibrary(root: string): Promise<Library> {
-  const entry = (await import(pathToFileURL(join(root, 'src/node.ts')).href)) as NodeEntry;
+  const entry = await importEntry(root);
   const kept = new Map<number, Promise<Kernels>>();
   const kernelsOf = (threads: number): Promise<Kernels> => {
     const known = kept.get(threads) ?? entry.createWasmKernels({ threads });
@@ -151,11 +152,19 @@ export async function loadLibrary(root: string): Promise<Library> {
   };
 }
 
+async function importEntry(root: string): Promise<NodeEntry> {
+  const path = (name: string): string => join(root, 'src', name);
+  const load = async (name: string): Promise<Partial<NodeEntry>> => await import(pathToFileURL(path(name)).href);
+  const before = await load('node.ts');
+  if (existsSync(path('parts.node.ts'))) return { ...(await load('parts.node.ts')), ...before } as NodeEntry;
+  return { ...before, WorkSession: (before as { Session: NodeEntry['WorkSession'] }).Session } as NodeEntry;
+}
+
 async function measure(entry: NodeEntry, job: MeasureJob): Promise<Measured> {
   const { file, threads, folder, palette, activations } = job;
   const tokens = { ...job.tokens, ids: Int32Array.from(job.tokens.ids) };
   const host = entry.nodeHost === undefined ? [] : [entry.nodeHost];
-  const session = await entry.Session.open(...host, await entry.openModel(file), { folder, threads, seed: SEED });
+  const session = await entry.WorkSession.open(...host, await entry.openModel(file), { folder, threads, seed: SEED });
   const measurement = await session.measure(tokens);
   const workspace = await session.workspace(measurement);
   const weights = (await session.price(measurement, workspace, 'gptq', palette)) as Measured['weights'];

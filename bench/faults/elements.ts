@@ -13,7 +13,7 @@ export const elementsFaults = [
       'gated',
       'up is dropped',
       'gated',
-      'vmul(vmul(x, fraction(x, activation)), vloadPart(up + at, n - i, 0))',
+      'vmul(vmul(x, fraction(x, activation)), other)',
       'vmul(x, fraction(x, activation))',
     ],
     [

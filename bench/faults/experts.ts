@@ -3,7 +3,7 @@ import { faultsOf } from './types.ts';
 export const expertsFaults = [
   ...faultsOf('assembly/route.ts', 'experts', [
     ['route', 'ties go to the higher index', 'largest', 'value > most', 'value >= most'],
-    ['route', 'experts taken by the last token stay taken', 'route', 'memory.fill(taken, 0, <usize>experts << 2);', ''],
+    ['route', 'experts taken by the last token stay taken', 'route', 'memory.fill(taken, 0, row);', ''],
     ['route', 'weights are never normalized', 'route', 'normalize ? chosen : all', 'all'],
     ['route', 'logits are not shifted', 'exponentials', 'vsplat(highest(x, n))', 'vsplat(0)'],
     ['routeBackward', 'the mean is dropped', 'routeBackward', '- mean)', ')'],

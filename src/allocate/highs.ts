@@ -1,4 +1,5 @@
 import type { Highs, InitOptions, ModelData } from 'highs';
+import { locatedAsset } from '../core/assets.ts';
 
 /**
  * The mixed-integer solver HiGHS as WebAssembly, loaded at first use: the one file that knows the package.
@@ -54,7 +55,8 @@ let loading: Promise<Highs> | undefined;
 async function load(): Promise<Highs> {
   // The package's declarations describe CommonJS, where the loader stands under `default`; its ES module exports it itself.
   const loader = (await import('highs')).default as unknown as (options?: InitOptions) => Promise<Highs>;
-  return await loader();
+  const wasm = locatedAsset('highs.wasm');
+  return await loader(wasm && { locateFile: () => wasm.href });
 }
 
 /** Minimizes. Runs on the calling thread without pause. */

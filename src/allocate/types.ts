@@ -106,6 +106,11 @@ export interface BitPlan {
    * inputs of a weight (`blk.0.attn_q.weight.input`: `a8`). Edges and states that were not planned are absent.
    */
   readonly sites: Readonly<Record<string, string>>;
+  /**
+   * Formats of stacked experts by tensor, one after the other, where each has its own; `sites` then has none for the tensor.
+   * Such plans can be evaluated; GGUF stores one type for all experts of a tensor.
+   */
+  readonly experts?: Readonly<Record<string, readonly string[]>>;
   /** Format of weights that `sites` does not name, in plans made by hand. */
   readonly default?: string;
   /** Budgets that it was solved for, by resource; absent in plans made by hand. */
@@ -128,6 +133,7 @@ export interface PlanSearch {
   readonly startKl: number;
 }
 
+/** What a plan is predicted to cost and to take. */
 export interface PlanPrediction {
   /** Bytes of the finished file, metadata and padding included. */
   readonly fileBytes: number;

@@ -8,6 +8,7 @@ import { checkOutputs, makeFolders } from '../pipeline/preflight/outputs.node.ts
 import { klWords } from '../report/scale.ts';
 import { activationBits } from './support/activations.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
+import { addExpertOptions, type ExpertOptions, withExpertOptions } from './support/expert-budget.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { checkContext, MODEL_ARGUMENT, openModelArgument, requireDecoder } from './support/model.ts';
 import {
@@ -23,7 +24,7 @@ import { addEvaluationOptions, checkTexts, type EvaluationOptions } from './supp
 import { formatKl, formatKlEstimate } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
-interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions {
+interface EvalCommandOptions extends OutputOptions, EvaluationOptions, CacheOptions, ExpertOptions {
   readonly reference?: string;
   readonly base?: string;
   readonly saveBase?: string;
@@ -60,7 +61,7 @@ export function register(program: Command): void {
     );
   addEvaluationOptions(command);
   command.optionsGroup('How the model runs:');
-  addCacheOptions(command);
+  addExpertOptions(addCacheOptions(command));
   command.option(
     '--activation-bits <n>',
     'round the inputs of all matrices; default what the file asks for',
@@ -84,7 +85,8 @@ async function evaluate(modelName: string, options: EvalCommandOptions): Promise
     throw new UsageError('--tasks are asked of models; leave --base and --save-base out, or give --reference');
   if (saveBase !== undefined) await checkOutputs([saveBase], options.yes);
   const asked = options.tasks && (await readTaskFiles(options.tasks));
-  const opened = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
+  const cached = withCacheOptions(await openModelArgument(modelName, options, 'run'), options);
+  const opened = await withExpertOptions(cached, options);
   const model = withActivationBits(opened, options.activationBits);
   checkContext(model, options.context);
   const original = reference === undefined ? undefined : await openModelArgument(reference, options);

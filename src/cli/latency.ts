@@ -56,23 +56,20 @@ async function describe(model: Model, measured: LatencyTable): Promise<string[]>
   const { productBytes, productsOf } = await import('../pipeline/latency/products.ts');
   const { device, threads, context } = measured.key;
   const kernels = Object.keys(measured.rounds);
-  const shapes = [...new Set(productsOf(model, () => '').map(({ rows, columns }) => `${rows}x${columns}`))];
+  const shapes = [...new Set(productsOf(model, () => '').map(({ shape }) => shape))];
   const takes = (kernel: string, shape: string) => measured.rounds[kernel][0].products[shape] !== undefined;
   const rows = kernels.map((kernel) => {
     const products = productsOf(model, () => kernel);
-    const fitting = products.filter(({ rows, columns }) => takes(kernel, `${rows}x${columns}`));
+    const fitting = products.filter(({ shape }) => takes(kernel, shape));
     const whole = fitting.length === products.length ? predictLatency(measured, products) : undefined;
     const milliseconds = fitting.reduce((sum, product) => sum + productTime(measured, product), 0);
     return [
       kernel,
       whole === undefined ? '–' : formatLatency(whole.milliseconds, whole.spread),
       kernel === 'float32' ? '–' : (productBytes(fitting) / milliseconds / 1e6).toFixed(1),
-      ...shapes.map((shape) => {
-        const [rows, columns] = shape.split('x').map(Number);
-        return takes(kernel, shape)
-          ? (1000 * productTime(measured, { rows, columns, format: kernel })).toFixed(1)
-          : '–';
-      }),
+      ...shapes.map((shape) =>
+        takes(kernel, shape) ? (1000 * productTime(measured, { shape, format: kernel })).toFixed(1) : '–',
+      ),
     ];
   });
   return [

@@ -14,7 +14,6 @@ import { type RoundingName, roundingNames } from '../quantize/types.ts';
 import { KL_SCALE_LINE, klWords } from '../report/scale.ts';
 import { type ActivationOptions, addActivationOptions, checkActivationOptions } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, type BudgetOptions, describeCosts, readWishes } from './support/budgets.ts';
-import { fileFacts } from './support/facts.ts';
 import { knownTypes } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
 import { PLAN_OUTLINE } from './support/job.ts';
@@ -109,12 +108,17 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
   const { nodeHost } = await import('../pipeline/host/node.ts');
   const { solveFor } = await import('../pipeline/solve.ts');
   const { weightCount } = await import('../pipeline/plan/wishes.ts');
-  const { calibrationTokens, heldOutTokens } = await import('../pipeline/texts.ts');
+  const { jobTexts } = await import('../pipeline/job.ts');
+  const texts = await jobTexts(nodeHost, model, {
+    calibration: { files: options.calibration, tokens: options.calibrationTokens },
+    evaluation: { files: options.evaluation, tokens: options.evaluationTokens },
+    seed: options.seed,
+  });
   const { sitesOf } = await import('../model/sites.ts');
   const [weights, sites] = [weightCount(model), sitesOf(model)];
   const solved = await withProgress(
     options,
-    async (work) =>
+    (work) =>
       solveFor(nodeHost, model, wishes, {
         ...work,
         ...options,
@@ -122,17 +126,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
         objective: objectiveFor(options),
         metric,
         folder,
-        calibration: () =>
-          calibrationTokens(
-            nodeHost,
-            model,
-            { files: options.calibration, tokens: options.calibrationTokens },
-            options.seed,
-          ),
-        evaluation: () =>
-          heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens }),
+        ...texts,
         peers: true,
-        facts: await fileFacts(model, modelName, path, options.calibration),
       }),
     PLAN_OUTLINE,
   );

@@ -3,10 +3,11 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
+import type { Job } from '../pipeline/job.ts';
 import type { PeerModel } from '../pipeline/peers/types.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { Forecast } from '../pipeline/preflight/types.ts';
-import type { QuantizeOptions, Target } from '../pipeline/quantize-options.ts';
+import type { Target } from '../pipeline/quantize-options.ts';
 import { recordPath } from '../pipeline/record-path.ts';
 import { roundingNames } from '../quantize/types.ts';
 import type { ReportData } from '../report/types.ts';
@@ -14,7 +15,6 @@ import { summary, type WrittenBeside } from './quantize-summary.ts';
 import { addActivationOptions, checkActivationOptions } from './support/activations.ts';
 import { addBudgetOptions, BUDGET_FLAGS, readWishes } from './support/budgets.ts';
 import { printDryRun } from './support/dry-run.ts';
-import { fileFacts } from './support/facts.ts';
 import { describeForecast } from './support/forecast.ts';
 import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
@@ -90,18 +90,12 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   await checkOutputs(outputs, options.yes);
   await refuseSource(outputs, path);
   await checkTexts(model, usedTexts(options, target));
-  const facts = await fileFacts(model, modelName, path, options.calibration);
-  const job: QuantizeOptions = {
-    ...(await jobOf(model, options, target)),
-    output,
-    palette,
-    folder,
-    facts: isPlain(options) ? { ...facts, calibration: undefined } : facts,
-  };
+  const { nodeHost } = await import('../pipeline/host/node.ts');
+  const { jobOptions } = await import('../pipeline/job.ts');
+  const job = await jobOptions(nodeHost, model, { ...jobOf(options, target), output, palette, folder });
   if (options.dryRun) return await printDryRun(model, job, options);
   await makeFolders(outputs);
   const peers = { measure: options.peers ?? false, models: await openPeers(options) };
-  const { nodeHost } = await import('../pipeline/host/node.ts');
   const { quantizeModel } = await import('../pipeline/quantize.ts');
   const { saveRun } = await import('../pipeline/run-record.ts');
   const onForecast = (forecast: Forecast) => {
@@ -117,7 +111,7 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
     name: shortName(modelName),
     output,
     result,
-    facts,
+    facts: job.facts,
     command: commandLine(),
   });
   const written = await writeBeside(record, output, options);
@@ -128,25 +122,16 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
 }
 
 /** The job as the options say it. */
-async function jobOf(
-  model: Model,
-  options: QuantizeCommandOptions,
-  target: Target,
-): Promise<Omit<QuantizeOptions, 'output'>> {
-  const { nodeHost } = await import('../pipeline/host/node.ts');
-  const { calibrationTokens, heldOutTokens, sequenceLength } = await import('../pipeline/texts.ts');
-  const heldOut = () => heldOutTokens(nodeHost, model, { files: options.evaluation, tokens: options.evaluationTokens });
-  const calibration = () =>
-    calibrationTokens(nodeHost, model, { files: options.calibration, tokens: options.calibrationTokens }, options.seed);
+function jobOf(options: QuantizeCommandOptions, target: Target): Omit<Job, 'output'> {
+  const { calibration, calibrationTokens, evaluation, evaluationTokens } = options;
   const { rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads } = options;
   return {
     target,
     ...{ rounding, kvUniform, activations, solver, evaluations, mostFormats, fuse, context, seed, threads },
-    calibration: isPlain(options) ? undefined : calibration,
-    evaluation: isVerified(options) ? heldOut : undefined,
-    searchText: async () => (await heldOut()).searched,
+    calibration: isPlain(options) ? false : { files: calibration, tokens: calibrationTokens },
+    evaluation: { files: evaluation, tokens: evaluationTokens },
+    verify: isVerified(options),
     objective: objectiveFor(options),
-    evaluationLength: sequenceLength(model),
   };
 }
 

@@ -5,13 +5,14 @@ import { UsageError } from '../core/errors.ts';
 import type { Model } from '../model/types.ts';
 import type { GenerationStats } from '../run/generate.ts';
 import { addCacheOptions, type CacheOptions, withCacheOptions } from './support/cache.ts';
+import { addExpertOptions, type ExpertOptions, withExpertOptions } from './support/expert-budget.ts';
 import { addExamples } from './support/help.ts';
 import { interruptSignal } from './support/interrupt.ts';
 import { checkContext, MODEL_ARGUMENT, openModelArgument, requireDecoder } from './support/model.ts';
 import { addOutputOptions, addThreadsOption, decimal, type OutputOptions, wholeNumber } from './support/options.ts';
 import { printJson } from './support/output.ts';
 
-interface RunOptions extends OutputOptions, CacheOptions {
+interface RunOptions extends OutputOptions, CacheOptions, ExpertOptions {
   readonly prompt?: string;
   readonly maxTokens: number;
   readonly chat?: boolean;
@@ -45,7 +46,7 @@ export function register(program: Command): void {
     .option('--repeat-penalty <x>', 'penalty of recent tokens; default 1, which is none', decimal(1))
     .option('--seed <n>', 'seed of the sampler', wholeNumber(0), 0);
   command.optionsGroup('How the model runs:');
-  addCacheOptions(command);
+  addExpertOptions(addCacheOptions(command));
   addExamples(command, [
     ['run model-4.5bpw.gguf -p "Once upon a time"', 'continue a text'],
     ['run model-4.5bpw.gguf --chat -p "Hello" --temp 0', 'answer, always the same'],
@@ -60,7 +61,8 @@ async function runModel(name: string, options: RunOptions): Promise<void> {
   const { createWasmKernels } = await import('../kernels/wasm/index.ts');
   const { createSession } = await import('../run/session.ts');
   const { generate } = await import('../run/generate.ts');
-  const model = withCacheOptions(await openModelArgument(name, options, 'run'), options);
+  const opened = withCacheOptions(await openModelArgument(name, options, 'run'), options);
+  const model = await withExpertOptions(opened, options);
   checkContext(model, options.context);
   requireDecoder(name, model);
   const kernels = await createWasmKernels({ threads: options.threads });

@@ -9,6 +9,8 @@ export function constantValues(recipe: Recipe, shape: readonly number[]): Float3
   switch (recipe.kind) {
     case 'rope':
       return ropeTable(recipe, shape[0]);
+    case 'temperature':
+      return temperatures(recipe, count);
     case 'fill':
       return new Float32Array(count).fill(recipe.value);
     case 'band':
@@ -19,7 +21,9 @@ export function constantValues(recipe: Recipe, shape: readonly number[]): Float3
 }
 
 /** cos and sin of every position and pair. → [positions, pairs, 2] */
-function ropeTable({ frequencies, magnitude }: Extract<Recipe, { kind: 'rope' }>, positions: number): Float32Array {
+function ropeTable(recipe: Extract<Recipe, { kind: 'rope' }>, positions: number): Float32Array {
+  const { magnitude, long } = recipe;
+  const { frequencies } = long !== undefined && positions > long.beyond ? long : recipe;
   const pairs = frequencies.length;
   const table = new Float32Array(positions * pairs * 2);
   for (let position = 0; position < positions; position++) {
@@ -30,6 +34,17 @@ function ropeTable({ frequencies, magnitude }: Extract<Recipe, { kind: 'rope' }>
     }
   }
   return table;
+}
+
+/** 1 + scale · ln(1 + ⌊(position + offset) / length⌋) of every position. */
+function temperatures(
+  { scale, length, offset }: Extract<Recipe, { kind: 'temperature' }>,
+  positions: number,
+): Float32Array {
+  return Float32Array.from(
+    { length: positions },
+    (_, position) => 1 + scale * Math.log(1 + Math.floor((position + offset) / length)),
+  );
 }
 
 /** 1 where −before ≤ column − row ≤ after, else 0. → [rows, columns] */

@@ -1,6 +1,16 @@
 import type { Attributes, Call, DataType, Shape, Sizes } from '../kernels/program.ts';
 
-export type { Attribute, Attributes, Call, DataType, Shape, Size, Sizes } from '../kernels/program.ts';
+export type {
+  Activation,
+  Attribute,
+  Attributes,
+  Call,
+  DataType,
+  GateActivation,
+  Shape,
+  Size,
+  Sizes,
+} from '../kernels/program.ts';
 
 /** Index into `Graph.values`. */
 export type ValueId = number;
@@ -25,8 +35,18 @@ export type Value = Type &
 
 /** How a constant is made. */
 export type Recipe =
-  /** cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair. */
-  | { readonly kind: 'rope'; readonly frequencies: readonly number[]; readonly magnitude: number }
+  /**
+   * cos and sin of positions: [positions, pairs, 2]. `frequencies` in radians per position, one per pair; for more than
+   * `beyond` positions those of `long`, where there are such.
+   */
+  | {
+      readonly kind: 'rope';
+      readonly frequencies: readonly number[];
+      readonly magnitude: number;
+      readonly long?: { readonly beyond: number; readonly frequencies: readonly number[] };
+    }
+  /** 1 + scale · ln(1 + ⌊(position + offset) / length⌋): [positions, 1]. */
+  | { readonly kind: 'temperature'; readonly scale: number; readonly length: number; readonly offset: number }
   /** One value everywhere. */
   | { readonly kind: 'fill'; readonly value: number }
   /** [rows, columns]: 1 where −before ≤ column − row ≤ after, else 0; null: no bound. */

@@ -50,8 +50,8 @@ export interface Dispatch {
   /** Where each expert's rows begin, int32 [experts + 1]; slots in the order of rows, int32. */
   readonly offsets: ValueId;
   readonly slots: ValueId;
-  /** What every slot counts in its token's sum, float32 by slot. */
-  readonly weights: ValueId;
+  /** What the router says of every slot, float32 by slot; undefined where every token gets all: heads. */
+  readonly weights?: ValueId;
   readonly experts: number;
   /** Slots of a token. */
   readonly used: number;
@@ -60,14 +60,19 @@ export interface Dispatch {
 /** @throws RangeError for a use that is not one of experts */
 export function dispatchOf({ values, nodes }: Graph, { node }: Use): Dispatch {
   const offsets = nodes[node].inputs[2];
+  const heads = nodes.find(({ op, outputs }) => op === 'headRows' && outputs[2] === offsets);
   const dispatch = nodes.find(({ op, outputs }) => op === 'dispatch' && outputs[1] === offsets);
-  const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === dispatch?.outputs[0]);
-  const combine = nodes.find(({ op, inputs }) => op === 'combine' && inputs[1] === dispatch?.outputs[0]);
-  if (dispatch === undefined || gather === undefined || combine === undefined || offsets === null)
+  if ((heads ?? dispatch) === undefined || offsets === null)
     throw new RangeError(`node ${node} does not work on rows of experts`);
-  const used = gather.attributes['k'] as number;
   const experts = (values[offsets].shape[0] as number) - 1;
-  return { offsets, slots: dispatch.outputs[0], weights: combine.inputs[2]!, experts, used };
+  if (heads !== undefined) return { offsets, slots: heads.outputs[1], experts, used: experts };
+  const [slots] = dispatch!.outputs;
+  const gather = nodes.find(({ op, inputs }) => op === 'gatherSlots' && inputs[1] === slots);
+  // The router's, or what was made of it (slots.ts).
+  const routed = nodes.find(({ outputs }) => outputs[0] === dispatch!.inputs[0] && outputs.length === 2);
+  if (gather === undefined || routed === undefined)
+    throw new RangeError(`node ${node} does not work on rows that a router dealt`);
+  return { offsets, slots, weights: routed.outputs[1], experts, used: gather.attributes['k'] as number };
 }
 
 const multiplied = new WeakMap<Graph, ReadonlySet<string>>();
@@ -79,4 +84,10 @@ export function multipliedTensors(graph: Graph): ReadonlySet<string> {
   const found = new Set(usesOf(graph).flatMap(({ kind, tensor }) => (kind === 'lookup' ? [] : [tensor])));
   multiplied.set(graph, found);
   return found;
+}
+
+/** Slots that a token takes of each tensor of stacked matrices. */
+export function usedSlots(graph: Graph): ReadonlyMap<string, number> {
+  const grouped = usesOf(graph).filter(({ kind }) => kind === 'grouped');
+  return new Map(grouped.map((use) => [use.tensor, dispatchOf(graph, use).used]));
 }

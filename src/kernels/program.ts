@@ -38,6 +38,17 @@ export type Attribute = number | string | boolean | null | readonly Attribute[] 
 
 export type Attributes = { readonly [key: string]: Attribute };
 
+/**
+ * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `geluErf` the exact one:
+ * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x), `softplus` log(1 + eˣ).
+ */
+export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2' | 'softplus';
+/**
+ * Gates: of `silu`, `gelu` and `geluErf`, activation(gate)·up. `clamped` is g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and
+ * u = up between −7 and 7. @see OpenAI, gpt-oss (2025), reference implementation, `swiglu`
+ */
+export type GateActivation = 'silu' | 'gelu' | 'geluErf' | 'clamped';
+
 /** One kernel at work. Operands are indices into the program's places; an absent optional operand is −1. */
 export interface Call {
   readonly kernel: string;

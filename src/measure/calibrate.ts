@@ -1,5 +1,5 @@
 import { BitbudgetError } from '../core/errors.ts';
-import { wholeName } from './experts.ts';
+import { isHardlyReached, wholeName } from './experts.ts';
 import type { Factor, UseSummary } from './types.ts';
 
 export type { Factor } from './types.ts';
@@ -21,16 +21,19 @@ export function useFactors(summaries: readonly UseSummary[], tokens: number): Fa
   const kinds = Map.groupBy(summaries.keys(), (i) => `${summaries[i].kind} ${summaries[i].use}`);
   for (const same of kinds.values()) {
     if (same.length === 1) continue;
+    // Sketches of hardly reached experts do not show what their terms were filled up with.
+    const known = same.filter((i) => !isHardlyReached(summaries[i].expert));
     const pooled = ratioToKronecker(
-      same.map((i) => summaries[i].sketch),
+      known.map((i) => summaries[i].sketch),
       'rowProducts',
       tokens,
     );
     const spread = spreadBetween(
-      same.map((i) => own[i]),
+      known.map((i) => own[i]),
       pooled.value,
     );
-    for (const i of same) factors[i] = shrink(own[i], pooled, spread);
+    const taken = { value: pooled.value, standardError: Math.hypot(Math.sqrt(spread), pooled.standardError) };
+    for (const i of same) factors[i] = known.includes(i) ? shrink(own[i], pooled, spread) : taken;
   }
   return factors;
 }
@@ -53,7 +56,7 @@ function ratioToKronecker(
 /** Variance of the true factors: that of the estimates less their own. */
 function spreadBetween(factors: readonly Factor[], pooled: number): number {
   const excess = factors.reduce((sum, { value, standardError }) => sum + (value - pooled) ** 2 - standardError ** 2, 0);
-  return Math.max(0, excess / factors.length);
+  return Math.max(0, excess / Math.max(1, factors.length));
 }
 
 function shrink(own: Factor, pooled: Factor, spread: number): Factor {

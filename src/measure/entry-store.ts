@@ -77,6 +77,10 @@ class EntryStore implements MeasurementStore {
     await this.#entry.put(PROGRESS, packArrays({ value, arrays: { gradient, probability } }));
   }
 
+  async add(_key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<void> {
+    await this.#write(uses);
+  }
+
   async finish(key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<Measurement> {
     const value: Progress = { uses: await this.#write(uses) };
     await this.#entry.put(PROGRESS, packArrays({ value, arrays: {} }));

@@ -8,7 +8,7 @@ export interface FactorSums {
   readonly matrix: MeasuredMatrix;
   readonly rows: number;
   readonly columns: number;
-  /** Finished halves. */
+  /** Of each half that is finished. */
   readonly terms: KroneckerTerm[];
   /** Σ_t x_t² over all sequences, [columns]. */
   readonly inputEnergy: Float64Array;
@@ -55,8 +55,13 @@ export function addInputEnergy(sums: FactorSums, energy: Float64Array, rows: num
   sums.inputRows += rows;
 }
 
-/** Turns the sums of one half of the sequences into a term. */
-export function finishHalf(kernels: Kernels, sums: FactorSums, { a, rowEnergy, count }: HalfSums): void {
+/** Turns the sums of one half of the sequences into a term. @param half which, default the next */
+export function finishHalf(
+  kernels: Kernels,
+  sums: FactorSums,
+  { a, rowEnergy, count }: HalfSums,
+  half = sums.terms.length,
+): void {
   const { columns, perturbation } = sums;
   const total = rowEnergy.reduce((sum, value) => sum + value, 0);
   const b = Float32Array.from(rowEnergy, (value) => (total > 0 ? value / total : 1 / rowEnergy.length));
@@ -64,8 +69,8 @@ export function finishHalf(kernels: Kernels, sums: FactorSums, { a, rowEnergy, c
   const error = kernels.scope(() =>
     rowErrors(kernels, kernels.upload(a), kernels.upload(perturbation.delta), perturbation.rows, columns),
   );
-  sums.kronecker.push(error.reduce((sum, value, r) => sum + value * b[r * perturbation.stride], 0));
-  sums.terms.push({ a, b });
+  sums.kronecker[half] = error.reduce((sum, value, r) => sum + value * b[r * perturbation.stride], 0);
+  sums.terms[half] = { a, b };
 }
 
 export function measuredUse(sums: FactorSums): UseMeasurement {

@@ -1,7 +1,8 @@
 import type { Kernels } from '../kernels/contract.ts';
-import { expertName } from './experts.ts';
-import { addInputEnergy, type FactorSums, finishHalf, measuredUse, openFactors } from './factors.ts';
+import { expertName, HARDLY_REACHED } from './experts.ts';
+import { addInputEnergy, type FactorSums, finishHalf, openFactors } from './factors.ts';
 import { addToSketch, referencePerturbation, sketchStride } from './sketch.ts';
+import type { StackSums } from './stack.ts';
 import type { UseMeasurement } from './types.ts';
 
 /** Stacked matrices of experts and the rows that they worked on. */
@@ -10,6 +11,10 @@ export interface GroupedShape {
   /** Role of the tensor. */
   readonly kind: string;
   readonly experts: number;
+  /** Of some matrices of a stack the first. */
+  readonly first: number;
+  /** What the stack shares, of whose matrices these may be some. */
+  readonly stack: StackSums;
   /** Rows of one expert's matrix. */
   readonly rows: number;
   readonly columns: number;
@@ -32,9 +37,6 @@ export interface GroupedRows {
   readonly tokens: number;
 }
 
-/** Tokens of a half below which an expert is hardly reached: its factors are filled up to so many with average ones. */
-export const HARDLY_REACHED = 16;
-
 /**
  * Sums of stacked matrices, each by the rows that its expert got. A token that an expert did not get has no gradient there,
  * so its factors are those of a dense matrix over all tokens, and prices of experts add up.
@@ -54,7 +56,7 @@ export class GroupedFactors {
 
   /** @param weight the matrices, [experts·rows, columns] */
   constructor(kernels: Kernels, shape: GroupedShape, weight: Float32Array) {
-    const { tensor, kind, experts, rows, columns, sequences } = shape;
+    const { tensor, kind, experts, first, rows, columns, sequences } = shape;
     this.#kernels = kernels;
     this.#shape = shape;
     const each = Array.from({ length: experts }, (_, expert) => expert);
@@ -66,7 +68,7 @@ export class GroupedFactors {
         changed.set(weight.subarray(from, from + columns), r * columns);
       }
       const perturbation = referencePerturbation(changed, columns, stride);
-      const matrix = { tensor: expertName(tensor, expert), use: 'linear', kind } as const;
+      const matrix = { tensor: expertName(tensor, first + expert), use: 'linear', kind } as const;
       return openFactors(matrix, rows, perturbation, sequences);
     });
     this.#gram = each.map(() => kernels.f32(columns * columns));
@@ -87,38 +89,33 @@ export class GroupedFactors {
     }
   }
 
-  /**
-   * Ends a half of the sequences. What hardly reached experts lack to `HARDLY_REACHED` slots is taken from an average slot
-   * of the block: the mean of both times the slots that they got, one at least.
-   */
+  /** Ends a half of the sequences. Hardly reached experts wait until all of their stack have been counted. */
   finishHalf(): void {
-    const pooled = this.#pooled();
+    const half = this.#finished.length;
+    const { stack } = this.#shape;
+    const counts = [...this.#counts];
+    stack.add(half, this.#gram, this.#factors, counts);
     for (const [expert, sums] of this.#factors.entries()) {
-      const count = this.#counts[expert];
+      const own = { sums, half, count: counts[expert], tokens: this.#tokens };
       const a = Float32Array.from(this.#gram[expert]);
       const rowEnergy = Float64Array.from(this.#energy[expert]);
-      const missing = HARDLY_REACHED - count;
-      if (missing > 0) {
-        const share = Math.max(1, count) / HARDLY_REACHED;
-        for (let i = 0; i < a.length; i++) a[i] = share * (a[i] + missing * pooled.a[i]);
-        addPrior(rowEnergy, missing / HARDLY_REACHED);
-      }
-      if (count === 0) addInputEnergy(sums, pooled.inputs, 1);
-      finishHalf(this.#kernels, sums, { a, rowEnergy, count: this.#tokens });
+      if (own.count < HARDLY_REACHED) stack.wait({ ...own, a, rowEnergy });
+      else finishHalf(this.#kernels, sums, { a, rowEnergy, count: this.#tokens }, half);
       this.#gram[expert].fill(0);
       this.#energy[expert].fill(0);
     }
-    this.#finished.push([...this.#counts]);
+    this.#finished.push(counts);
     this.#counts.fill(0);
     this.#tokens = 0;
   }
 
+  /** Those that are measured by now; the last of a stack give those that waited. */
   uses(): UseMeasurement[] {
-    const { tensor } = this.#shape;
-    return this.#factors.map((sums, index) => {
-      const [rounding, pricing] = this.#finished;
-      return { ...measuredUse(sums), expert: { tensor, index, tokens: [rounding[index], pricing[index]] } };
-    });
+    const { tensor, first, stack } = this.#shape;
+    const [rounding, pricing] = this.#finished;
+    for (const [index, sums] of this.#factors.entries())
+      stack.measured(sums, { tensor, index: first + index, tokens: [rounding[index], pricing[index]] });
+    return stack.ready(this.#kernels);
   }
 
   close(): void {
@@ -165,29 +162,4 @@ export class GroupedFactors {
       }
     });
   }
-
-  /** What one slot of the block costs on average, and the squares of its inputs. */
-  #pooled(): { a: Float32Array; inputs: Float64Array } {
-    const { columns } = this.#shape;
-    const slots = Math.max(
-      1,
-      this.#counts.reduce((sum, count) => sum + count, 0),
-    );
-    const a = new Float32Array(columns * columns);
-    for (const gram of this.#gram) for (let i = 0; i < a.length; i++) a[i] += gram[i] / slots;
-    const inputs = new Float64Array(columns);
-    const rows = Math.max(
-      1,
-      this.#factors.reduce((sum, { inputRows }) => sum + inputRows, 0),
-    );
-    for (const { inputEnergy } of this.#factors) for (let c = 0; c < columns; c++) inputs[c] += inputEnergy[c] / rows;
-    return { a, inputs };
-  }
-}
-
-/** Mixes an even share of all rows into shares of energy: rows of experts have nothing in common but their number. */
-function addPrior(energy: Float64Array, weight: number): void {
-  const total = energy.reduce((sum, value) => sum + value, 0);
-  for (let i = 0; i < energy.length; i++)
-    energy[i] = (total > 0 ? ((1 - weight) * energy[i]) / total : 0) + weight / energy.length;
 }

@@ -4,11 +4,12 @@ import { boundaryInputs, firstReader, segment, segmentCount, segmentOf, segmentR
 import type { Graph, ValueId } from '../graph/types.ts';
 import { usesOf } from '../graph/uses.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import type { Model, Network } from '../model/types.ts';
+import { streamedExperts } from '../model/streamed.ts';
+import type { Model, ModelTensor, Network } from '../model/types.ts';
 import { categorical } from '../objective/categorical.ts';
 import { gaussian } from '../objective/gaussian.ts';
 import type { Objective } from '../objective/types.ts';
-import { type BoundaryShape, type BoundaryStore, memoryBoundaries } from '../run/boundaries.ts';
+import { type BoundaryShape, type BoundaryStore, memoryBoundaries, sharedPlaces } from '../run/boundaries.ts';
 import { tensorOf } from '../run/program.ts';
 import { SegmentedRun } from '../run/segments.ts';
 import { numbersPerSequence, type Sequences, textSequences } from '../run/sequences.ts';
@@ -17,6 +18,7 @@ import { measurementKey, textDigest } from './key.ts';
 import { measureLookup } from './lookup.ts';
 import { planBatches, type SequenceBatch, type TokenBatch } from './plan.ts';
 import { type Gradients, type MeasuredTable, SegmentMeasurement } from './segment.ts';
+import type { StackSums } from './stack.ts';
 import { tailPieces } from './tail.ts';
 import type {
   MeasuredData,
@@ -36,7 +38,12 @@ export interface MeasureOptions extends WorkOptions {
   batchTokens?: number;
   /** Keeps values between segments, default in memory; `boundaryStore` of run/boundaries.node.ts uses a file. */
   boundaries?: (shape: BoundaryShape) => BoundaryStore;
+  /** Bytes that the experts of a block may take at once, default EXPERT_BYTES: those that take more come some at a time. */
+  expertBytes?: number;
 }
+
+/** Bytes of a block's experts while they are measured: weights, perturbations, and factors of both halves. */
+export const EXPERT_BYTES = 2 ** 27;
 
 /** Cost of one segment's backward pass, factors included, in forward passes. */
 const BACKWARD_COST = 4;
@@ -98,7 +105,13 @@ interface Task {
 /** One measurement. */
 class Work {
   readonly #kernels: Kernels;
+  /** With experts that come some at a time, and outputs for all rows. */
   readonly #model: Network;
+  /** Nodes that begin a segment within a block's experts: work is not resumed there. */
+  readonly #inner: ReadonlySet<number>;
+  readonly #stacks = new Map<string, StackSums>();
+  /** Whether outputs are wanted row by row. */
+  readonly #rowwise: boolean;
   readonly #sequences: Sequences;
   readonly #objective: Objective;
   readonly #task: Task;
@@ -114,15 +127,27 @@ class Work {
 
   constructor(kernels: Kernels, model: Network, { sequences, objective }: MeasuredData, task: Task) {
     this.#kernels = kernels;
-    this.#model = model;
+    const whole = allRows(model.graph);
+    const { network, inner, sums } = streamedExperts(
+      { ...model, graph: whole },
+      task.options.expertBytes ?? EXPERT_BYTES,
+      bytesOfExpert,
+    );
+    this.#model = network;
+    this.#inner = inner;
     this.#task = task;
-    this.#graph = allRows(model.graph);
+    this.#graph = network.graph;
     this.#sequences = sequences;
     this.#objective = objective;
-    this.#run = new SegmentedRun(kernels.device, model, this.#graph, this.#sequences, { states: 'whole' });
-    const last = segmentCount(this.#graph) - 1;
-    this.#tail = Math.min(last, segmentReading(model.graph, 'wanted'));
-    this.#boundaries = (task.options.boundaries ?? memoryBoundaries)(this.#run.boundaryShape());
+    this.#run = new SegmentedRun(kernels.device, network, this.#graph, this.#sequences, { states: 'whole' });
+    const asked = segmentReading(model.graph, 'wanted');
+    this.#rowwise = asked < segmentCount(model.graph);
+    // Counted from the end: experts of blocks before it may have become segments of their own.
+    this.#tail = segmentCount(this.#graph) - Math.max(1, segmentCount(whole) - asked);
+    const [sum] = sums;
+    const placeOf = (value: ValueId): ValueId => (sums.has(value) ? sum : value);
+    const shape = this.#run.boundaryShape();
+    this.#boundaries = sharedPlaces(shape, placeOf, task.options.boundaries ?? memoryBoundaries);
     this.#costs = relativeCosts(this.#graph, this.#tail).map((cost) => cost * sequences.length);
     this.#report = this.#reporter();
   }
@@ -137,8 +162,9 @@ class Work {
     const last: UseMeasurement[] = [];
     for (let index = from - 1; index >= 0; index--) {
       const uses = await this.#backward(index, probability);
-      if (index > 0) await this.#save(index, uses, probability);
-      else last.push(...uses);
+      if (index === 0) last.push(...uses);
+      else if (this.#inner.has(this.#graph.cuts[index - 1])) await options.store.add(key, uses);
+      else await this.#save(index, uses, probability);
     }
     return await options.store.finish(key, last);
   }
@@ -154,8 +180,7 @@ class Work {
   /** Labels, the output's factors, and the gradients of what the last segments read. → mean predicted probabilities */
   async #measureTail(): Promise<Float32Array> {
     const part = segment(this.#graph, this.#tail, segmentCount(this.#graph));
-    const rowwise = segmentReading(this.#model.graph, 'wanted') < segmentCount(this.#graph);
-    const { sequences, pieces } = tailPieces(this.#sequences, part, this.#task.batches, rowwise);
+    const { sequences, pieces } = tailPieces(this.#sequences, part, this.#task.batches, this.#rowwise);
     const { device, target } = this.#run;
     const run =
       sequences === this.#sequences ? this.#run : new SegmentedRun(device, this.#model, this.#graph, sequences, target);
@@ -199,11 +224,8 @@ class Work {
     const summed = this.#openGradients(part);
     const { batches } = this.#task;
     const { sequences } = this.#sequences;
-    const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, {
-      sequences,
-      pooled: isPooled(this.#graph),
-      summed,
-    });
+    const options = { sequences, pooled: isPooled(this.#graph), summed, stacks: this.#stacks };
+    const measured = await SegmentMeasurement.open(this.#run, this.#kernels, part, batches, options);
     try {
       for (const batch of batches) {
         await measured.batch(batch, this.#boundaries, this.#gradients);
@@ -213,7 +235,9 @@ class Work {
       for (const value of part.outputs) this.#gradients.delete(value);
       this.#dropFrom(index, part);
       const tables = measured.tables().map((table) => this.#measureTable(table, probability));
-      return [...measured.uses(), ...tables];
+      const uses = measured.uses();
+      if (index > 0 && !this.#inner.has(this.#graph.cuts[index - 1])) this.#stacks.clear();
+      return [...uses, ...tables];
     } finally {
       measured.close();
     }
@@ -302,6 +326,13 @@ class Work {
     this.#run.close();
     this.#boundaries.close();
   }
+}
+
+/** What one expert takes while it is measured: weights, a quarter of them changed, and the factors of three sums. */
+function bytesOfExpert(tensors: readonly ModelTensor[]): number {
+  return tensors.reduce((sum, { shape: [rows, columns], experts }) => {
+    return sum + 4 * ((1.25 * rows * columns) / experts! + 3 * columns * columns);
+  }, 0);
 }
 
 /** Multiply-adds of every segment before `tail`, and of all from it on, in those of an average one before it. */

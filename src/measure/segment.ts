@@ -14,6 +14,7 @@ import { addInputEnergy, type FactorSums, finishHalf, measuredUse, openFactors }
 import { type GroupedNode, type MeasuredNode, type MeasuringGraph, measuringGraph } from './graph.ts';
 import { GroupedFactors } from './grouped.ts';
 import { addToSketch, referencePerturbation } from './sketch.ts';
+import { StackSums } from './stack.ts';
 import type { UseMeasurement } from './types.ts';
 
 /** Gradients at values between segments, of all sequences. */
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly pooled: boolean;
   /** Values whose gradients later segments have begun: this one's shares are added. */
   readonly summed?: ReadonlySet<ValueId>;
+  /** What stacks share whose experts are measured some at a time, by tensor; others have it for themselves. */
+  readonly stacks?: Map<string, StackSums>;
 }
 
 /** A table of which rows were looked up. */
@@ -96,7 +99,7 @@ export class SegmentMeasurement {
     const factors: FactorSums[] = [];
     for (const node of measuring.linear) factors.push(await openUse(run, node, options.sequences));
     const grouped: GroupedFactors[] = [];
-    for (const node of measuring.grouped) grouped.push(await openGrouped(run, kernels, node, options.sequences));
+    for (const node of measuring.grouped) grouped.push(await openGrouped(run, kernels, node, options));
     const program = run.open(measuring.graph, batches);
     return new SegmentMeasurement(run, kernels, measuring, { tables, program, factors, grouped, options });
   }
@@ -261,10 +264,14 @@ async function openGrouped(
   run: SegmentedRun,
   kernels: Kernels,
   { use, experts, rows, columns }: GroupedNode,
-  sequences: number,
+  { sequences, stacks }: OpenOptions,
 ): Promise<GroupedFactors> {
   const weight = new Float32Array(experts * rows * columns);
   await run.device.read({ buffer: run.memory.weight(use.tensor) }, weight);
-  const kind = run.model.tensors.get(use.tensor)!.role;
-  return new GroupedFactors(kernels, { tensor: use.tensor, kind, experts, rows, columns, sequences }, weight);
+  const { role: kind, stack: part } = run.model.tensors.get(use.tensor)!;
+  const tensor = part?.tensor ?? use.tensor;
+  const stack = stacks?.get(tensor) ?? new StackSums(part?.experts ?? experts, columns);
+  if (part !== undefined) stacks?.set(tensor, stack);
+  const shape = { tensor, kind, experts, first: part?.first ?? 0, stack, rows, columns, sequences };
+  return new GroupedFactors(kernels, shape, weight);
 }

@@ -13,7 +13,7 @@ import type {
 } from './types.ts';
 
 /** Changes whenever the meaning of what is stored changes; older files are measured anew. */
-export const MEASUREMENT_VERSION = 4;
+export const MEASUREMENT_VERSION = 5;
 
 export function keyText(key: MeasurementKey): string {
   return [key.version, key.model, key.text, key.sequences, key.sequenceLength, key.seed, key.arithmetic].join('/');
@@ -103,17 +103,25 @@ export function memoryStore(): MeasurementStore {
     const { uses } = entry(key);
     return measurementOf(key, uses.map(summaryOf), async (tensor) => uses.filter((use) => use.tensor === tensor));
   };
+  // What was interrupted is measured again.
+  const put = (key: MeasurementKey, added: readonly UseMeasurement[]): void => {
+    const { uses } = entry(key);
+    const isNew = ({ tensor, use }: UseMeasurement): boolean =>
+      !added.some((each) => each.tensor === tensor && each.use === use);
+    uses.splice(0, uses.length, ...uses.filter(isNew), ...added);
+  };
   return {
     find: async (key) => (entry(key).finished ? measurement(key) : undefined),
     resume: async (key) => entry(key).point,
     save: async (key, uses, point) => {
-      entry(key).uses.push(...uses);
+      put(key, uses);
       // The gradient goes on changing while the next block is measured.
       entry(key).point = { ...point, gradient: Float32Array.from(point.gradient) };
     },
+    add: async (key, uses) => put(key, uses),
     finish: async (key, uses) => {
       const found = entry(key);
-      found.uses.push(...uses);
+      put(key, uses);
       found.point = undefined;
       found.finished = true;
       return measurement(key);

@@ -145,6 +145,8 @@ export interface MeasurementStore {
   resume(key: MeasurementKey): Promise<ResumePoint | undefined>;
   /** Adds measured uses and moves the resume point, both or neither. */
   save(key: MeasurementKey, uses: readonly UseMeasurement[], point: ResumePoint): Promise<void>;
+  /** Adds measured uses where work is not resumed: they count from the next point on. */
+  add(key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<void>;
   /** Adds the last uses, drops the resume point and marks the measurement as whole, all or nothing. */
   finish(key: MeasurementKey, uses: readonly UseMeasurement[]): Promise<Measurement>;
   close(): Promise<void>;

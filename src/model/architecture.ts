@@ -1,17 +1,36 @@
 import { FormatError } from '../core/errors.ts';
+import { arcee } from './architectures/arcee.ts';
 import { bert } from './architectures/bert.ts';
+import { gemma2 } from './architectures/gemma2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
+import { glm4 } from './architectures/glm4.ts';
+import { glm4moe } from './architectures/glm4moe.ts';
 import { gpt2 } from './architectures/gpt2.ts';
+import { gptOss } from './architectures/gptOss.ts';
+import { granite, graniteMoe } from './architectures/granite.ts';
+import { granitehybrid } from './architectures/granitehybrid.ts';
 import { lfm2 } from './architectures/lfm2.ts';
+import { lfm2moe } from './architectures/lfm2moe.ts';
 import { llama } from './architectures/llama.ts';
+import { mistral3 } from './architectures/mistral3.ts';
 import { modernBert } from './architectures/modernBert.ts';
+import { nemotronH } from './architectures/nemotronH.ts';
 import { nomicBert } from './architectures/nomicBert.ts';
+import { olmo2 } from './architectures/olmo2.ts';
+import { olmoe } from './architectures/olmoe.ts';
+import { phi3 } from './architectures/phi3.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen2moe } from './architectures/qwen2moe.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { qwen3moe } from './architectures/qwen3moe.ts';
+import { qwen3next } from './architectures/qwen3next.ts';
+import { qwen35 } from './architectures/qwen35.ts';
+import { qwen35moe } from './architectures/qwen35moe.ts';
+import { smollm3 } from './architectures/smollm3.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
+import { ropeTensorSpecs } from './rope-tensors.ts';
 import type { ModelConfig } from './types.ts';
 
 const architectures: readonly Architecture[] = [
@@ -19,6 +38,18 @@ const architectures: readonly Architecture[] = [
   qwen2,
   qwen3,
   gemma3,
+  gemma2,
+  qwen3moe,
+  olmoe,
+  olmo2,
+  phi3,
+  granite,
+  graniteMoe,
+  smollm3,
+  mistral3,
+  arcee,
+  glm4,
+  glm4moe,
   qwen2moe,
   gpt2,
   bert,
@@ -26,6 +57,13 @@ const architectures: readonly Architecture[] = [
   modernBert,
   gemmaEmbedding,
   lfm2,
+  lfm2moe,
+  qwen35,
+  qwen35moe,
+  qwen3next,
+  nemotronH,
+  gptOss,
+  granitehybrid,
 ];
 
 /** @throws FormatError listing the known names */
@@ -43,11 +81,9 @@ export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): num
 
 /** Every tensor that a model has, in GGUF's order. */
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
-  const { graph, names, ropeFactors } = architectureByName(config.architecture, 'model');
-  const specs = tensorSpecs(graph(config), names, config);
-  if (!ropeFactors) return specs;
-  const shape = [config.rope.dimensions / 2];
-  return [{ name: 'rope_freqs.weight', role: 'rope_freqs', layer: -1, shape, optional: true }, ...specs];
+  const architecture = architectureByName(config.architecture, 'model');
+  const specs = tensorSpecs(architecture.graph(config), architecture.names, config);
+  return [...ropeTensorSpecs(architecture, config.rope), ...specs];
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

@@ -9,10 +9,20 @@ const REPOSITORY = /^[A-Za-z0-9_][\w.-]*\/[A-Za-z0-9_][\w.-]*$/;
  * @param card text of README.md
  */
 export function baseModelOfFolder(card: string | undefined, config: object): string | undefined {
-  const header = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card ?? '')?.[1];
+  const header = headerOf(card);
   const named = /^base_model:[ \t]*(?:\r?\n[ \t]*-[ \t]*)?["']?([^\s"'[\],]+)/m.exec(header ?? '')?.[1];
   const path = (config as Record<string, unknown>)['_name_or_path'];
   return [named, path].find((name): name is string => typeof name === 'string' && REPOSITORY.test(name));
+}
+
+/** The licence that a model card names, such as `apache-2.0`. @param card text of README.md */
+export function licenseOfCard(card: string | undefined): string | undefined {
+  return /^license:\s*["']?([\w.-]+)/m.exec(headerOf(card) ?? '')?.[1];
+}
+
+/** What stands between the lines of `---`. */
+function headerOf(card: string | undefined): string | undefined {
+  return /^---\r?\n([\s\S]*?)\r?\n---/.exec(card ?? '')?.[1];
 }
 
 /** The same of a GGUF file, by `general.base_model.0.*` or `general.source.*`. */

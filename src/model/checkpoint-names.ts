@@ -9,19 +9,21 @@ export interface CheckpointNames {
   readonly head?: string;
 }
 
-/** A tensor that nearly every decoder has. */
-const FIRST = 'layers.0.input_layernorm.weight';
+/** Before the first block of a stack of layers. */
+const FIRST = /^(.*\.)?layers\.0\./;
 const INNER = 'model.';
 const HEAD = 'lm_head.weight';
 
 /**
  * @param tensors by the names of the file
- * @param anchor one of them, without what stands before it
+ * @param anchor one of them, without what stands before it; default: the first block of a stack called `layers`
  */
-export function checkpointNames(tensors: ReadonlyMap<string, unknown>, anchor = FIRST): CheckpointNames {
-  const prefixes = [...tensors.keys()]
-    .filter((name) => name === anchor || name.endsWith(`.${anchor}`))
-    .map((name) => name.slice(0, -anchor.length));
+export function checkpointNames(tensors: ReadonlyMap<string, unknown>, anchor?: string): CheckpointNames {
+  const beforeAnchor = (name: string): string | undefined => {
+    if (anchor === undefined) return FIRST.exec(name) === null ? undefined : (FIRST.exec(name)?.[1] ?? '');
+    return name === anchor || name.endsWith(`.${anchor}`) ? name.slice(0, -anchor.length) : undefined;
+  };
+  const prefixes = [...new Set([...tensors.keys()].map(beforeAnchor))].filter((before) => before !== undefined);
   // A model of several parts may have another stack of such layers.
   const preferred = [INNER, '', ...prefixes.filter((prefix) => /language|text|llm/.test(prefix)), ...prefixes];
   const prefix = preferred.find((each) => prefixes.includes(each)) ?? INNER;

@@ -1,9 +1,10 @@
 import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
-import { converted, stackedTensor, tensorFromEntry } from './tensors.ts';
-import type { ModelTensor } from './types.ts';
+import { isOfNextTokens, remarksOnNextTokens } from './next-tokens.ts';
+import { converted, partOfTensor, stackedTensor, tensorFromEntry } from './tensors.ts';
+import type { ModelConfig, ModelTensor } from './types.ts';
 
 /** The tensors of a model, and what is worth saying of the others. */
 export interface Collected {
@@ -17,8 +18,21 @@ const IGNORED =
   /rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|attn_rot_embd\.weight$|\.(?:position_ids|masked_bias)$/;
 
 /** @throws FormatError when tensors are missing, unknown or of another shape */
-export function collectGguf(file: TensorFile, specs: readonly TensorSpec[]): Collected {
-  return collect(file, specs, (spec) => spec.name, false);
+export function collectGguf(file: TensorFile, specs: readonly TensorSpec[], config: ModelConfig): Collected {
+  const isNext = (name: string): boolean => isOfNextTokens(name, config, /^blk\.(\d+)\./);
+  const collected = collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false, isNext);
+  return withRemarks(collected, file, config, isNext);
+}
+
+/** What was collected, with what is worth saying of blocks that were left out. */
+function withRemarks(
+  { tensors, remarks }: Collected,
+  file: TensorFile,
+  config: ModelConfig,
+  isNext: (name: string) => boolean,
+): Collected {
+  const left = [...file.tensors.keys()].filter(isNext);
+  return { tensors, remarks: [...remarks, ...remarksOnNextTokens(left, config)] };
 }
 
 /**
@@ -31,16 +45,14 @@ export function collectHuggingFace(
   file: TensorFile,
   specs: readonly TensorSpec[],
   names: CheckpointNames,
+  config: ModelConfig,
   { isPart, unread }: { readonly isPart: boolean; readonly unread?: RegExp },
 ): Collected {
-  const embedding = specs.find(({ role }) => role === 'token_embd')?.huggingFace;
   const isTied = !specs.some(({ role }) => role === 'output');
-  const nameOf = ({ huggingFace }: TensorSpec): string | undefined => {
-    if (huggingFace === undefined) return undefined;
-    const name = nameInFile(huggingFace, names);
+  const sourcesOf = ({ huggingFace, role }: TensorSpec): readonly TensorSource[] => {
+    const found = huggingFace.map((source) => ({ ...source, name: nameInFile(source.name, names) }));
     // Of tied weights a file may keep either name.
-    const isUnderHead = huggingFace === embedding && isTied && !file.tensors.has(name);
-    return isUnderHead ? (names.head ?? name) : name;
+    return role === 'token_embd' && isTied && names.head !== undefined ? [...found, { name: names.head }] : found;
   };
   if (!isTied && names.head === undefined) {
     throw new FormatError(
@@ -50,15 +62,18 @@ export function collectHuggingFace(
   }
   const others = isPart ? (name: string) => !name.startsWith(names.prefix) : () => false;
   // A tied model may still carry a copy of its embedding as head.
-  const isAllowed = (name: string): boolean => name === names.head || others(name) || unread?.test(name) === true;
-  return collect(file, specs, nameOf, true, isAllowed, others);
+  const isNext = (name: string): boolean =>
+    name.startsWith(names.prefix) && isOfNextTokens(name.slice(names.prefix.length), config, /^layers\.(\d+)\./);
+  const isAllowed = (name: string): boolean =>
+    name === names.head || others(name) || isNext(name) || unread?.test(name) === true;
+  return withRemarks(collect(file, specs, sourcesOf, true, isAllowed, others), file, config, isNext);
 }
 
 function collect(
   file: TensorFile,
   specs: readonly TensorSpec[],
-  nameOf: (spec: TensorSpec) => string | undefined,
-  permute: boolean,
+  sourcesOf: (spec: TensorSpec) => readonly TensorSource[],
+  fromCheckpoint: boolean,
   isAllowed: (name: string) => boolean = () => false,
   isOther: (name: string) => boolean = () => false,
 ): Collected {
@@ -66,12 +81,14 @@ function collect(
   const missing: string[] = [];
   const read = new Set<string>();
   for (const spec of specs) {
-    const name = nameOf(spec);
-    if (name === undefined) continue;
-    const found = tensorOf(file, spec, name, permute);
-    if (found !== undefined) tensors.set(spec.name, found);
-    else if (!spec.optional) missing.push(name);
-    for (const each of expertNames(spec, name)) read.add(each);
+    const sources = sourcesOf(spec);
+    const source = sources.find((each) => expertNames(spec, each).every((name) => file.tensors.has(name)));
+    if (source === undefined) {
+      if (sources.length > 0 && !spec.optional) missing.push(missingName(file, spec, sources[0]));
+      continue;
+    }
+    tensors.set(spec.name, tensorOf(file, spec, source, fromCheckpoint));
+    for (const each of expertNames(spec, source)) read.add(each);
   }
   if (missing.length > 0)
     throw new FormatError(
@@ -91,25 +108,37 @@ function remarksOn(left: readonly string[]): string[] {
   return parts.size > 0 ? [`the language model is read alone, without ${[...parts].join(', ')}`] : [];
 }
 
+/** The first of a source's names that is not there. */
+function missingName(file: TensorFile, spec: TensorSpec, source: TensorSource): string {
+  return expertNames(spec, source).find((name) => !file.tensors.has(name)) ?? source.name;
+}
+
 /** Names of the matrices that a tensor is stacked from; its own where it stands whole. */
-function expertNames({ experts }: TensorSpec, name: string): string[] {
+function expertNames({ experts }: TensorSpec, { name }: TensorSource): string[] {
   if (experts === undefined || !name.includes('{expert}')) return [name];
   return Array.from({ length: experts }, (_, expert) => name.replace('{expert}', String(expert)));
 }
 
-/** @param fromCheckpoint whether rows and values are to be brought into GGUF's layout */
-function tensorOf(file: TensorFile, spec: TensorSpec, name: string, fromCheckpoint: boolean): ModelTensor | undefined {
-  const entries = expertNames(spec, name).map((each) => file.tensors.get(each));
-  if (!entries.every((entry) => entry !== undefined)) return undefined;
+/**
+ * A tensor from where it stands, all of whose names are in the file.
+ * @param fromCheckpoint whether rows and values are to be brought into GGUF's layout
+ */
+function tensorOf(file: TensorFile, named: TensorSpec, source: TensorSource, isCheckpoint: boolean): ModelTensor {
+  const spec = source.transposed ? { ...named, transposed: true } : named;
+  const fromCheckpoint = isCheckpoint || source.asInCheckpoints === true;
+  const entries = expertNames(spec, source).map((name) => file.tensors.get(name)!);
   const { shape, experts = 1 } = spec;
-  const one = { ...spec, experts: undefined, shape: [shape[0] / experts, ...shape.slice(1)] };
-  const tensor =
+  const times = source.part?.of ?? 1;
+  const stored = { ...spec, shape: [shape[0] * times, ...shape.slice(1)] };
+  const one = { ...stored, experts: undefined, shape: [stored.shape[0] / experts, ...shape.slice(1)] };
+  const whole =
     entries.length === 1
-      ? tensorFromEntry(entries[0], spec, fromCheckpoint)
+      ? tensorFromEntry(entries[0], stored, fromCheckpoint)
       : stackedTensor(
-          spec,
+          stored,
           entries.map((entry) => tensorFromEntry(entry, one, fromCheckpoint)),
         );
+  const tensor = source.part === undefined ? whole : partOfTensor(whole, spec, source.part);
   return fromCheckpoint ? converted(tensor, spec) : tensor;
 }
 

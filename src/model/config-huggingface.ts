@@ -1,10 +1,9 @@
 import { FormatError } from '../core/errors.ts';
 import { architectureOf, type FoundArchitecture, knownClasses } from './architecture.ts';
-import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import type { ConfigFields } from './architectures/types.ts';
 import { asObject, readInteger, readNumber, textFields } from './config-fields.ts';
 import { ropeFromHuggingFace } from './rope-huggingface.ts';
-import type { BiasedLayer, ModelConfig } from './types.ts';
+import type { ModelConfig } from './types.ts';
 import { windowWithin } from './window.ts';
 
 /** What the tensors of a checkpoint say that its config.json may leave open. */
@@ -35,6 +34,7 @@ export function configFromHuggingFace(
   const hidden = integer('hidden_size');
   const heads = integer('num_attention_heads');
   const layers = integer('num_hidden_layers');
+  const nextTokenBlocks = Number(fields['num_nextn_predict_layers'] ?? 0);
   const headDim = integer('head_dim', defaults.headDim ?? hidden / heads);
   const contextLength = integer('max_position_embeddings', defaults.contextLength);
   // Null means one key-value head per head, absence the class's own number.
@@ -43,8 +43,9 @@ export function configFromHuggingFace(
   const config: ModelConfig = {
     architecture: architecture.name,
     layers,
+    ...(nextTokenBlocks > 0 ? { nextTokenBlocks } : {}),
     hidden,
-    feedForward: integer('intermediate_size'),
+    feedForward: integer('intermediate_size', defaults.feedForward),
     heads,
     kvHeads: integer('num_key_value_heads', kvHeads ?? heads),
     headDim,
@@ -54,7 +55,10 @@ export function configFromHuggingFace(
     rope: ropeFromHuggingFace(
       fields,
       architecture,
-      { headDim, context: contextLength, base: defaults.ropeBase, hasSliding: defaults.ropeBase !== undefined },
+      {
+        ...{ headDim, context: contextLength, base: defaults.ropeBase, partial: defaults.ropePartial },
+        hasSliding: architecture.slidesInLlamaCpp === true,
+      },
       subject,
     ),
     tied: typeof tied === 'boolean' ? tied : !hasHead,
@@ -91,11 +95,9 @@ function canonical(fields: ConfigFields, found: FoundArchitecture): { fields: Co
 }
 
 function biases(fields: ConfigFields, { hfClass }: FoundArchitecture): Pick<ModelConfig, 'biases'> {
-  const { attention, feedForward } = hfClass.biasFields ?? {};
-  const layers: BiasedLayer[] = [
-    ...(attention && fields[attention] === true ? attentionLayers : []),
-    ...(feedForward && fields[feedForward] === true ? feedForwardLayers : []),
-  ];
+  const layers = Object.entries(hfClass.biasFields ?? {}).flatMap(([field, own]) =>
+    fields[field] === true ? own : [],
+  );
   return layers.length > 0 ? { biases: layers } : {};
 }
 
@@ -107,6 +109,6 @@ function rejectUnsupported(fields: ConfigFields, { architecture, hfClass }: Foun
   const activation = String(fields['hidden_activation'] ?? fields['hidden_act'] ?? known[0]);
   if (!known.includes(activation))
     throw new FormatError(`${subject}: hidden_act ${activation} is not supported (known: ${known.join(', ')})`);
-  if (fields['attention_bias'] === true && hfClass.biasFields === undefined)
+  if (fields['attention_bias'] === true && hfClass.biasFields?.['attention_bias'] === undefined)
     throw new FormatError(`${subject}: attention_bias is not supported for ${architecture.name}`);
 }

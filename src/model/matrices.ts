@@ -7,6 +7,6 @@ export function isMatrix({ shape, exact }: Pick<ModelTensor, 'shape' | 'exact'>)
 
 /** Shape as files have it: stacked matrices with a dimension of their own. */
 export function fileShape({ shape, experts }: Pick<ModelTensor, 'shape' | 'experts'>): readonly number[] {
-  const [rows, columns] = shape;
-  return experts === undefined ? shape : [experts, rows / experts, columns];
+  const [rows, ...columns] = shape;
+  return experts === undefined ? shape : [experts, rows / experts, ...columns];
 }

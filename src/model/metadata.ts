@@ -5,7 +5,7 @@ import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { architectureByName } from './architecture.ts';
 import type { Architecture } from './architectures/types.ts';
 import { embeddingMetadata } from './embedding.ts';
-import { yarnMagnitude } from './rope-factors.ts';
+import { yarnMagnitude, yarnRatio } from './rope-factors.ts';
 import { isRoundingKey } from './roundings.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
@@ -80,13 +80,20 @@ function ropeMetadata(config: ModelConfig, text: SetText, uint: SetNumber, float
   }
   if (scaling?.type === 'yarn') {
     uint('rope.scaling.original_context_length', scaling.originalContext);
-    if (scaling.attentionFactor !== undefined) {
+    const { logMultiplier, factor } = scaling;
+    if (logMultiplier !== undefined) float('rope.scaling.yarn_log_multiplier', logMultiplier);
+    const usual = logMultiplier === undefined ? yarnMagnitude(factor) : yarnRatio(factor, 1, logMultiplier);
+    if (scaling.attentionFactor !== undefined && scaling.attentionFactor !== usual) {
       float('rope.scaling.yarn_attn_factor', scaling.attentionFactor);
       // llama.cpp overrides the key above by its formula and multiplies by this one, which the converter does not write.
-      float('rope.scaling.attn_factor', scaling.attentionFactor / yarnMagnitude(scaling.factor));
+      float('rope.scaling.attn_factor', scaling.attentionFactor / usual);
     }
     if (scaling.betaFast !== 32) float('rope.scaling.yarn_beta_fast', scaling.betaFast);
     if (scaling.betaSlow !== 1) float('rope.scaling.yarn_beta_slow', scaling.betaSlow);
+  }
+  if (scaling?.type === 'longrope') {
+    uint('rope.scaling.original_context_length', scaling.originalContext);
+    float('rope.scaling.attn_factor', scaling.attentionFactor);
   }
   float('rope.freq_base', theta);
 }

@@ -1,4 +1,4 @@
-import type { TensorEntry, TensorFile } from '../container/types.ts';
+import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { architectureByName, tensorsOf } from './architecture.ts';
@@ -12,10 +12,13 @@ import { architectureOfConfig, configFromHuggingFace } from './config-huggingfac
 import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
+import { withMxfp4 } from './mxfp4.ts';
+import { withoutNextTokens } from './next-tokens.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
+import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { roundingsFromGguf } from './roundings.ts';
-import { tensorFromEntry, tensorFromValues } from './tensors.ts';
-import type { EmbeddingConfig, Model, ModelConfig } from './types.ts';
+import { tensorFromValues } from './tensors.ts';
+import type { EmbeddingConfig, Model, ModelConfig, ModelTensor } from './types.ts';
 
 /** What a tensor file does not say by itself. */
 export interface ModelParts {
@@ -28,6 +31,10 @@ export interface ModelParts {
   readonly name?: string;
   /** The model that this one was made of, where something beside the weights says it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
 }
 
 /**
@@ -40,23 +47,23 @@ export async function modelFromTensorFile(file: TensorFile, parts: ModelParts): 
 
 async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model> {
   refuseCompanions('model', file);
-  const factors = file.tensors.get('rope_freqs.weight');
-  const config = configFromGguf(file, factors && (await readFactors(factors)));
+  const config = configFromGguf(file, await readRopeFactors(file));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const collected = collectGguf(file, specs);
+  const collected = collectGguf(file, specs, config);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    metadataFromGguf(file),
+    withoutNextTokens(metadataFromGguf(file), config),
   );
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
 }
 
-async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promise<Model> {
+async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Promise<Model> {
+  const file = withMxfp4(stored);
   const fields = asObject(parts.config, 'config.json');
   refuseQuantized(file, fields, parts.baseModel);
   const architecture = architectureOfConfig(parts.config);
@@ -69,26 +76,18 @@ async function modelFromHuggingFace(file: TensorFile, parts: ModelParts): Promis
   Object.assign(config, withTensors?.(config, file.tensors));
   config.name = parts.name ?? 'model';
   const specs = checkedSpecs(config, file);
-  const collected = collectHuggingFace(file, specs, names, { isPart, unread });
-  const { tensors } = collected;
+  const collected = collectHuggingFace(file, specs, names, config, { isPart, unread });
+  const tensors = withRopeFactors(config, specs, collected.tensors);
   refuseMoreTokens(config, parts.tokenizer);
-  const factors = config.rope.frequencyFactors;
-  const factorsSpec = specs.find((spec) => spec.role === 'rope_freqs');
-  if (factors && factorsSpec) {
-    const others = [...tensors];
-    tensors.clear();
-    tensors.set(factorsSpec.name, tensorFromValues(factorsSpec, factors));
-    for (const [name, tensor] of others) tensors.set(name, tensor);
-  }
   const metadata = metadataFromConfig(config, parts.tokenizer, tensors);
-  return assemble(file, config, collected, parts, metadata);
+  return assemble(file, config, { ...collected, tensors }, parts, metadata);
 }
 
 function assemble(
   file: TensorFile,
   config: ModelConfig,
   { tensors, remarks }: Collected,
-  { tokenizer, baseModel }: ModelParts,
+  { tokenizer, baseModel, repository, license }: ModelParts,
   metadata: ReadonlyMap<string, TypedMetadata>,
 ): Model {
   let fingerprint: Promise<string> | undefined;
@@ -99,6 +98,8 @@ function assemble(
     tokenizer,
     metadata,
     baseModel,
+    repository,
+    license,
     remarks,
     fingerprint: () => {
       fingerprint ??= fingerprintOf(model);
@@ -107,6 +108,20 @@ function assemble(
     close: () => file.close(),
   };
   return model;
+}
+
+/** Tensors behind those that config.json gave as numbers. */
+function withRopeFactors(
+  { rope }: ModelConfig,
+  specs: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, ModelTensor>,
+): Map<string, ModelTensor> {
+  const values = ropeTensorValues(rope);
+  const made = specs.filter(({ name }) => values.has(name));
+  return new Map([
+    ...made.map((spec) => [spec.name, tensorFromValues(spec, values.get(spec.name)!)] as const),
+    ...tensors,
+  ]);
 }
 
 /** Tokens without a row would be looked up beyond the table. */
@@ -128,11 +143,4 @@ function checkedSpecs(config: ModelConfig, file: TensorFile): TensorSpec[] {
     throw new FormatError(`model: ${heads} heads are not a multiple of ${kvHeads} key-value heads`);
   if (headDim % 2 !== 0) throw new FormatError(`model: head size ${headDim} is odd, expected an even number for RoPE`);
   return tensorsOf(config);
-}
-
-async function readFactors(entry: TensorEntry): Promise<Float32Array> {
-  if (entry.shape.length !== 1)
-    throw new FormatError(`${entry.name}: shape is [${entry.shape.join(', ')}], expected a vector`);
-  const spec: TensorSpec = { name: entry.name, role: 'rope_freqs', layer: -1, shape: entry.shape };
-  return tensorFromEntry(entry, spec).load();
 }

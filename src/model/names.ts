@@ -1,6 +1,6 @@
 import { weightsOf } from '../graph/segments.ts';
 import type { Graph } from '../graph/types.ts';
-import type { TensorName, TensorNames, TensorSpec } from './architectures/types.ts';
+import type { TensorName, TensorNames, TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelConfig } from './types.ts';
 
 /** Names that nearly every decoder has. */
@@ -30,19 +30,21 @@ export const commonNames: TensorNames = {
 
 /** Every tensor that a network reads, in the order of first use. @throws RangeError for a weight without a name */
 export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfig): TensorSpec[] {
+  const stacked = stackedTensors(graph);
   return weightsOf(graph).map((tensor) => {
     const [, layer, key] = /^(?:blk\.(\d+)\.)?(.+?)(?:\.weight)?$/.exec(tensor)!;
     const given = names[key];
     if (given === undefined) throw new RangeError(`weight ${tensor} has no name in its architecture`);
     const name: TensorName = typeof given === 'string' ? { huggingFace: given } : given;
-    const experts = /_exps$/.test(key) ? config.experts?.count : undefined;
+    const { huggingFace = [], gguf = [] } = name;
     return {
       name: tensor,
       role: key.replace('.', '_'),
       layer: layer === undefined ? -1 : Number(layer),
       shape: shapeOf(graph, tensor),
-      huggingFace: name.huggingFace?.replace('{layer}', layer),
-      experts,
+      huggingFace: sourcesOf(typeof huggingFace === 'string' ? [huggingFace] : huggingFace, layer),
+      gguf: sourcesOf(gguf, layer),
+      experts: stacked.get(tensor),
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
       transposed: name.transposed,
       conversion: name.convert?.(config),
@@ -50,6 +52,24 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       exact: name.exact,
       optional: name.optional,
     };
+  });
+}
+
+/** Tensors in which matrices, or biases, of several experts or heads are stacked, and how many. */
+function stackedTensors({ nodes, values }: Graph): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { op, inputs } of nodes) {
+    if (op !== 'groupedLinear' && op !== 'groupedBias') continue;
+    const [weight, offsets] = [values[inputs[1]!], values[inputs[2]!]];
+    if (weight.source === 'weight') found.set(weight.tensor, (offsets.shape[0] as number) - 1);
+  }
+  return found;
+}
+
+function sourcesOf(sources: readonly (string | TensorSource)[], layer: string | undefined): TensorSource[] {
+  return sources.map((source) => {
+    const { name, ...rest } = typeof source === 'string' ? { name: source } : source;
+    return { ...rest, name: name.replace('{layer}', layer ?? '') };
   });
 }
 

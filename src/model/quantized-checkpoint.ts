@@ -2,6 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { ConfigFields } from './architectures/types.ts';
 import { textFields } from './config-fields.ts';
+import { hasMxfp4 } from './mxfp4.ts';
 
 /** How tensors of quantized checkpoints are called. The first that matches names the kind. */
 const KINDS: readonly (readonly [kind: string, name: RegExp])[] = [
@@ -22,10 +23,12 @@ const CODES = /^(?:BOOL|[IU]\d+|F4|F6_.*|F8_E8M0)$/;
 
 /**
  * @param baseModel what the checkpoint was made of, where something says it
+ * MXFP4 of experts is read as it is, see mxfp4.ts.
  * @throws FormatError naming the kind and the original to ask for, when weights are codes with scales beside them
  */
 export function refuseQuantized(file: TensorFile, config: ConfigFields, baseModel?: string): void {
   const said = quantizationOf(config);
+  if (said === 'mxfp4' && hasMxfp4(file)) return;
   const ask = `give the original${baseModel === undefined ? '' : `, ${baseModel}`}`;
   const kind = kindOf(file);
   if (kind !== undefined) {

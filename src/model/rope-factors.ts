@@ -24,3 +24,18 @@ export function llama3Factors(rope: RopeConfig): Float32Array {
 export function yarnMagnitude(factor: number): number {
   return 1 + 0.1 * Math.log(factor);
 }
+
+/**
+ * What LongRoPE multiplies cos and sin by unless told otherwise.
+ * @param factor by which the context was stretched
+ * @see Ding et al., "LongRoPE" (2024); transformers, modeling_rope_utils.py
+ */
+export function longRopeMagnitude(factor: number, originalContext: number): number {
+  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+}
+
+/** What YaRN with a multiplier on its logarithm puts on cos and sin: its own share over that of attention's scale. */
+export function yarnRatio(factor: number, magnitude: number, allDimensions: number): number {
+  const of = (multiplier: number): number => 1 + 0.1 * multiplier * Math.log(factor);
+  return of(magnitude) / of(allDimensions);
+}

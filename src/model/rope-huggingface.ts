@@ -1,7 +1,7 @@
 import { FormatError } from '../core/errors.ts';
 import type { Architecture, ConfigFields } from './architectures/types.ts';
 import { asObject, readNumber } from './config-fields.ts';
-import { llama3Factors, yarnMagnitude } from './rope-factors.ts';
+import { llama3Factors, longRopeMagnitude, yarnMagnitude, yarnRatio } from './rope-factors.ts';
 import type { RopeConfig } from './types.ts';
 
 /** Base where neither fields nor class say. */
@@ -12,6 +12,8 @@ interface RopeFacts {
   readonly context: number;
   /** Base where the fields do not say. */
   readonly base?: number;
+  /** Share of a head's dimensions that are rotated, where the fields do not say; default all. */
+  readonly partial?: number;
   /** Whether blocks that slide have a RoPE of their own, see `slidingRope`. */
   readonly hasSliding?: boolean;
 }
@@ -20,20 +22,26 @@ interface RopeFacts {
 export function ropeFromHuggingFace(
   fields: ConfigFields,
   architecture: Architecture,
-  { headDim, context, base = THETA, hasSliding = false }: RopeFacts,
+  { headDim, context, base = THETA, partial = 1, hasSliding = false }: RopeFacts,
   subject: string,
 ): RopeConfig {
   const parameters = ropeParameters(fields, hasSliding, `${subject}: rope_parameters`);
   const theta = parameters['rope_theta'] ?? fields['rope_theta'] ?? base;
   if (typeof theta !== 'number' || !(theta > 0 && Number.isFinite(theta)))
     throw new FormatError(`${subject}: rope_theta is ${theta}, expected a positive number`);
-  const partial = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? 1;
-  if (partial !== 1)
-    throw new FormatError(`${subject}: partial_rotary_factor ${partial} is not supported (expected 1)`);
-  const rope: RopeConfig = { theta: Math.fround(theta), dimensions: headDim, style: architecture.ropeStyle };
-  rope.scaling = readScaling(parameters, Number(fields['original_max_position_embeddings'] ?? context), subject);
+  const share = parameters['partial_rotary_factor'] ?? fields['partial_rotary_factor'] ?? partial;
+  const dimensions = Math.floor(headDim * Number(share));
+  if (!(dimensions > 0 && dimensions <= headDim && dimensions % 2 === 0))
+    throw new FormatError(
+      `${subject}: partial_rotary_factor is ${share}, expected an even number of the ${headDim} dimensions of a head`,
+    );
+  const rope: RopeConfig = { theta: Math.fround(theta), dimensions, style: architecture.ropeStyle };
+  const original = fields['original_max_position_embeddings'] as number | undefined;
+  if (isLongRope(parameters) && architecture.ropeFactors !== 'longAndShort')
+    throw new FormatError(`${subject}: rope type longrope is not supported for ${architecture.name}`);
+  rope.scaling = readScaling(parameters, { context, original, pairs: dimensions / 2 }, subject);
   if (rope.scaling?.type === 'llama3') {
-    if (!architecture.ropeFactors)
+    if (architecture.ropeFactors !== 'frequencies')
       throw new FormatError(`${subject}: rope type llama3 is not supported for ${architecture.name}`);
     rope.frequencyFactors = llama3Factors(rope);
   }
@@ -67,14 +75,31 @@ function ropeParameters(fields: ConfigFields, hasSliding: boolean, subject: stri
   return asObject(first, `${subject}: ${kinds[0][0]}`);
 }
 
-function readScaling(parameters: ConfigFields, context: number, subject: string): RopeConfig['scaling'] {
-  const type = String(parameters['rope_type'] ?? parameters['type'] ?? 'default').toLowerCase();
+const typeOf = (parameters: ConfigFields): string =>
+  String(parameters['rope_type'] ?? parameters['type'] ?? 'default').toLowerCase();
+
+/** Under its present name, or that of the first checkpoints. */
+const isLongRope = (parameters: ConfigFields): boolean => ['longrope', 'su'].includes(typeOf(parameters));
+
+interface ScalingFacts {
+  readonly context: number;
+  /** Context before it was stretched, where the fields beside the parameters say it. */
+  readonly original?: number;
+  readonly pairs: number;
+}
+
+function readScaling(
+  parameters: ConfigFields,
+  { context, original = context, pairs }: ScalingFacts,
+  subject: string,
+): RopeConfig['scaling'] {
+  const type = typeOf(parameters);
   const number = (key: string, fallback?: number): number =>
     Math.fround(readNumber(parameters, key, `${subject}: rope_parameters`, fallback));
   // `dynamic` changes nothing within the context that the model was trained for.
   if (type === 'default' || type === 'dynamic') return undefined;
   if (type === 'linear') return { type, factor: number('factor') };
-  const originalContext = number('original_max_position_embeddings', context);
+  const originalContext = number('original_max_position_embeddings', original);
   if (type === 'llama3') {
     return {
       type,
@@ -86,7 +111,9 @@ function readScaling(parameters: ConfigFields, context: number, subject: string)
   }
   if (type === 'yarn') {
     const factor = number('factor');
-    const given = parameters['attention_factor'] ?? parameters['attn_factor'];
+    const { mscale, mscale_all_dim: all } = parameters;
+    const byScales = typeof mscale === 'number' && typeof all === 'number' ? yarnRatio(factor, mscale, all) : undefined;
+    const given = parameters['attention_factor'] ?? parameters['attn_factor'] ?? byScales;
     // GGUF keeps the ratio to the usual magnitude as float32.
     const ratio = typeof given === 'number' ? Math.fround(given / yarnMagnitude(factor)) : undefined;
     return {
@@ -96,9 +123,26 @@ function readScaling(parameters: ConfigFields, context: number, subject: string)
       attentionFactor: ratio === undefined ? undefined : ratio * yarnMagnitude(factor),
       betaFast: number('beta_fast', 32),
       betaSlow: number('beta_slow', 1),
+      ...(parameters['truncate'] === false ? { unrounded: true } : {}),
     };
   }
+  if (isLongRope(parameters)) {
+    const factors = (key: string): number[] => readFactors(parameters, key, pairs, subject);
+    const factor = readNumber(parameters, 'factor', subject, context / originalContext);
+    const given = readNumber(parameters, 'attention_factor', subject, longRopeMagnitude(factor, originalContext));
+    const [short, long] = [factors('short_factor'), factors('long_factor')];
+    return { type: 'longrope', short, long, originalContext, attentionFactor: Math.fround(given) };
+  }
   throw new FormatError(
-    `${subject}: rope type ${type} is not supported (known: default, linear, dynamic, llama3, yarn)`,
+    `${subject}: rope type ${type} is not supported (known: default, linear, dynamic, llama3, yarn, longrope)`,
   );
+}
+
+/** Divisors of the frequencies, one per pair. @throws FormatError */
+function readFactors(parameters: ConfigFields, key: string, pairs: number, subject: string): number[] {
+  const list = parameters[key];
+  if (Array.isArray(list) && list.length === pairs && list.every((each) => typeof each === 'number' && each > 0))
+    return list.map(Math.fround);
+  const found = Array.isArray(list) ? `${list.length} values` : 'missing';
+  throw new FormatError(`${subject}: rope_parameters: ${key} is ${found}, expected ${pairs} positive numbers`);
 }

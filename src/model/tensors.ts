@@ -2,7 +2,7 @@ import type { TensorEntry } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import { formats, rowBytes as rowBytesOf } from '../numeric/table.ts';
 import type { NumberFormat } from '../numeric/types.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import type { ModelTensor } from './types.ts';
 
 /**
@@ -12,8 +12,9 @@ import type { ModelTensor } from './types.ts';
  */
 export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckpoint = false): ModelTensor {
   if (fromCheckpoint && spec.transposed) return transposedTensor(entry, spec);
-  const stored = fromCheckpoint ? spec.conversion?.rows : undefined;
-  const expected = stored === undefined ? spec : { ...spec, shape: [stored, ...spec.shape.slice(1)] };
+  const { rows, shape } = (fromCheckpoint ? spec.conversion : undefined) ?? {};
+  const stored = shape ?? (rows === undefined ? undefined : [rows, ...spec.shape.slice(1)]);
+  const expected = stored === undefined ? spec : { ...spec, shape: stored };
   if (!isShape(entry.shape, expected)) {
     throw new FormatError(
       `${entry.name}: shape is [${entry.shape.join(', ')}], expected [${expected.shape.join(', ')}]; ` +
@@ -35,30 +36,47 @@ export function tensorFromEntry(entry: TensorEntry, spec: TensorSpec, fromCheckp
   };
 }
 
-/** Read as the file has it, columns as rows. Whoever reads row by row reads the last one's tensor again. */
+/** Read as the file has it, columns as rows, matrix by matrix. */
 function transposedTensor(entry: TensorEntry, spec: TensorSpec): ModelTensor {
-  const [rows, columns] = spec.shape;
-  const stored = tensorFromEntry(entry, { ...spec, shape: [columns, rows], transposed: false });
+  const { experts = 1 } = spec;
+  const [all, columns] = spec.shape;
+  const rows = all / experts;
+  const stored = tensorFromEntry(entry, { ...spec, shape: [experts * columns, rows], transposed: false }, true);
   return {
     ...described(spec),
     format: 'F32',
-    load: async (start = 0, end = rows) => (await turned(stored)).slice(start * columns, end * columns),
+    load: async (start = 0, end = all) => {
+      const values = new Float32Array((end - start) * columns);
+      for (let row = start; row < end; ) {
+        const expert = Math.floor(row / rows);
+        const last = Math.min(end, (expert + 1) * rows);
+        const own = await turned(stored, expert, experts);
+        const first = (row - expert * rows) * columns;
+        values.set(own.subarray(first, first + (last - row) * columns), (row - start) * columns);
+        row = last;
+      }
+      return values;
+    },
   };
 }
 
-/** What was turned last, as long as nobody needs the memory. */
-let lastTurned: { readonly of: ModelTensor; readonly values: WeakRef<Float32Array> } | undefined;
+/** What was turned last, as long as nobody needs the memory: whoever reads row by row reads it again. */
+let lastTurned:
+  | { readonly of: ModelTensor; readonly matrix: number; readonly values: WeakRef<Float32Array> }
+  | undefined;
 
-/** All values of a tensor, its columns one after the other. */
-async function turned(tensor: ModelTensor): Promise<Float32Array> {
-  const known = lastTurned?.of === tensor ? lastTurned.values.deref() : undefined;
+/** All values of one of a tensor's matrices, its columns one after the other. */
+async function turned(tensor: ModelTensor, matrix: number, matrices: number): Promise<Float32Array> {
+  const isKnown = lastTurned?.of === tensor && lastTurned.matrix === matrix;
+  const known = isKnown ? lastTurned?.values.deref() : undefined;
   if (known !== undefined) return known;
-  const [rows, columns] = tensor.shape;
-  const values = await tensor.load();
+  const [all, columns] = tensor.shape;
+  const rows = all / matrices;
+  const values = await tensor.load(matrix * rows, (matrix + 1) * rows);
   const made = new Float32Array(values.length);
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) made[column * rows + row] = values[row * columns + column];
-  lastTurned = { of: tensor, values: new WeakRef(made) };
+  lastTurned = { of: tensor, matrix, values: new WeakRef(made) };
   return made;
 }
 
@@ -71,8 +89,8 @@ export function described({ name, role, layer, shape, experts, exact }: TensorSp
 function isShape(found: readonly number[], { shape, experts }: TensorSpec): boolean {
   const large = (sizes: readonly number[]): number[] => sizes.filter((size) => size !== 1);
   const same = (expected: readonly number[]): boolean => `${large(found)}` === `${large(expected)}`;
-  const [rows, columns] = shape;
-  return same(shape) || (experts !== undefined && same([experts, rows / experts, columns]));
+  const [rows, ...columns] = shape;
+  return same(shape) || (experts !== undefined && same([experts, rows / experts, ...columns]));
 }
 
 /** Matrices of experts that a file keeps apart, one after the other. */
@@ -117,6 +135,58 @@ export function stackedTensor(spec: TensorSpec, parts: readonly ModelTensor[]): 
         (part, from, to) => part.load(from, to),
         (rows) => new Float32Array(rows * columns),
       ),
+  };
+}
+
+/**
+ * One of several matrices whose rows follow each other in a tensor, or take turns; of stacked experts, in each expert's.
+ * @param whole of `part.of` times the rows of `spec`
+ */
+export function partOfTensor(
+  whole: ModelTensor,
+  spec: TensorSpec,
+  part: NonNullable<TensorSource['part']>,
+): ModelTensor {
+  const each = spec.shape[0] / (spec.experts ?? 1);
+  const perRow = spec.shape[1] ?? 1;
+  /** Rows of the whole that have what is asked for, from run to run, and how many of them are one row here. */
+  const runs = function* (start: number, end: number) {
+    for (let row = start; row < end; ) {
+      const expert = Math.floor(row / each);
+      const last = Math.min(end, (expert + 1) * each);
+      const first = part.interleaved ? row * part.of : row + (expert * (part.of - 1) + part.index) * each;
+      yield { at: row - start, count: last - row, from: first, to: first + (last - row) * step };
+      row = last;
+    }
+  };
+  const step = part.interleaved ? part.of : 1;
+  /** Runs one after the other, of rows that take turns the part's own. */
+  const gather = async <T extends Float32Array | Uint8Array>(
+    rows: readonly [start: number, end: number],
+    load: (from: number, to: number) => Promise<T>,
+    made: T,
+    width: number,
+  ): Promise<T> => {
+    for (const { at, count, from, to } of runs(...rows)) {
+      const read = await load(from, to);
+      for (let i = 0; i < count; i++) {
+        const first = (i * step + (part.interleaved ? part.index : 0)) * width;
+        made.set(read.subarray(first, first + width), (at + i) * width);
+      }
+    }
+    return made;
+  };
+  const { loadBlocks } = whole;
+  const rowBytes = rowBytesOf(formats.get(whole.format)!, perRow);
+  return {
+    ...described(spec),
+    format: whole.format,
+    ...(loadBlocks && {
+      loadBlocks: (start = 0, end = spec.shape[0]) =>
+        gather([start, end], loadBlocks, new Uint8Array((end - start) * rowBytes), rowBytes),
+    }),
+    load: (start = 0, end = spec.shape[0]) =>
+      gather([start, end], whole.load, new Float32Array((end - start) * perRow), perRow),
   };
 }
 

@@ -32,14 +32,28 @@ export interface ModelConfig {
   window?: AttentionWindow;
   /** RoPE of the blocks that slide, where it differs from the others'. */
   slidingRope?: RopeConfig;
+  /** Blocks that look at positions; default all. [layers] */
+  ropeLayers?: readonly boolean[];
+  /** q and k are normed, where models of an architecture differ in it. */
+  qkNorm?: 'heads' | 'rows';
+  /** Blocks behind the last that predict further tokens: they are no layers, and are left out; default none. */
+  nextTokenBlocks?: number;
   /** Factor of attention's scores; default 1/√headDim. */
   attentionScale?: number;
-  /** Where every block's feed-forward part is a mixture of experts. */
+  /** Caps of attention's scores and of logits: x becomes c·tanh(x/c). Default none. */
+  softcaps?: { readonly attention?: number; readonly logits?: number };
+  /** Factors on rows of the embedding, on what a branch adds to the residual stream, and on logits; default 1. */
+  scales?: { readonly embedding?: number; readonly residual?: number; readonly logits?: number };
+  /** What queries are multiplied with, by position; default nothing. */
+  temperature?: Temperature;
+  /** Where the feed-forward part of blocks is a mixture of experts. */
   experts?: ExpertsConfig;
   /** Where the model gives one vector for a text, and no next tokens. */
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
+  /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
+  feedForwardLayers?: readonly boolean[];
 }
 
 export interface EmbeddingConfig {
@@ -56,6 +70,8 @@ export interface RecurrentConfig {
   readonly layers: readonly boolean[];
   /** Tokens that the convolution sees, the newest among them. */
   readonly taps: number;
+  /** The convolution has no bias, where such convolutions usually have one. */
+  readonly plain?: boolean;
   /** The matrices that heads keep, where there is more than the convolution. */
   readonly heads?: RecurrentHeads;
 }
@@ -74,12 +90,45 @@ export interface ExpertsConfig {
   readonly used: number;
   /** Width of one expert. */
   readonly feedForward: number;
-  /** Width of the expert that every token gets. */
+  /** Width of the expert that every token gets; default none. */
   readonly sharedFeedForward?: number;
+  /** A sigmoid of the token scales the shared expert. */
+  readonly sharedGate?: boolean;
+  /** What makes an expert's weight of its logit: a softmax over all experts, or a sigmoid of each; default softmax. */
+  readonly gating?: 'softmax' | 'sigmoid';
+  /** Weights of a token's experts are divided by their sum; default no. */
+  readonly normalize?: boolean;
+  /** What weights are multiplied with in the end; default 1. */
+  readonly scale?: number;
+  /** The router and the experts' matrices have biases; default no. */
+  readonly biases?: boolean;
+  /** A bias chooses experts and does not weigh them; default no. */
+  readonly selectionBias?: boolean;
+  /** Runs of experts; a token's are of the `used` runs whose `best` best have the largest sum. Default one. */
+  readonly groups?: { readonly count: number; readonly used: number; readonly best: number };
+  /** Blocks that have experts, where others' feed-forward part is dense; default all. [layers] */
+  readonly layers?: readonly boolean[];
+}
+
+/** 1 + scale · ln(1 + ⌊(position + offset) / length⌋): attention stays as sharp where there is more to see. */
+export interface Temperature {
+  readonly scale: number;
+  /** Positions of one step: the context that the model was first trained for. */
+  readonly length: number;
+  /** Default 0. */
+  readonly offset?: number;
 }
 
 /** A linear layer of a block, by GGUF's name of its tensors. */
-export type BiasedLayer = 'attn_q' | 'attn_k' | 'attn_v' | 'attn_output' | 'ffn_gate' | 'ffn_up' | 'ffn_down';
+export type BiasedLayer =
+  | 'attn_q'
+  | 'attn_k'
+  | 'attn_v'
+  | 'attn_qkv'
+  | 'attn_output'
+  | 'ffn_gate'
+  | 'ffn_up'
+  | 'ffn_down';
 
 /** Sliding windows: token i of a block sees token j where 0 ≤ i − j < tokens. */
 export interface AttentionWindow {
@@ -94,6 +143,8 @@ export interface RopeConfig {
   dimensions: number;
   /** `interleaved`: pairs (2i, 2i+1), GGUF llama. `halves`: pairs (i, i+d/2), NEOX: qwen. */
   style: 'interleaved' | 'halves';
+  /** Pairs by what their positions count (time, height, width), where images have several; text has one position for all. */
+  sections?: readonly number[];
   scaling?:
     | { type: 'linear'; factor: number }
     | {
@@ -110,6 +161,19 @@ export interface RopeConfig {
         attentionFactor?: number;
         betaFast: number;
         betaSlow: number;
+        /** Bounds of the ramp are no whole dimensions; default they are, as in llama.cpp. */
+        unrounded?: true;
+        /** What attention's scale has of the stretching, which cos and sin then lack; files of some architectures say it. */
+        logMultiplier?: number;
+      }
+    | {
+        /** Divisors of the frequencies, [dimensions/2], of sequences within the original context and of longer ones. */
+        type: 'longrope';
+        short: readonly number[];
+        long: readonly number[];
+        originalContext: number;
+        /** Factor on cos and sin of both. */
+        attentionFactor: number;
       };
   /** Per-pair divisors of the frequencies ([dimensions/2], GGUF `rope_freqs.weight`), when the file carries them. */
   frequencyFactors?: Float32Array;
@@ -126,6 +190,8 @@ export interface ModelTensor {
   readonly shape: readonly number[];
   /** Matrices stacked in it; files may hold them with a dimension of their own. */
   readonly experts?: number;
+  /** Of some matrices of a stack, which a network streams (streamed.ts): the tensor, the first of them, and how many it has. */
+  readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
   /** Format in the source file (numeric registry name). */
@@ -163,6 +229,10 @@ export interface Model extends Network {
   readonly metadata: ReadonlyMap<string, TypedMetadata>;
   /** The model that this one was made of, a hub's repository, where the files say it. */
   readonly baseModel?: string;
+  /** `user/repo` of the hub, where it was fetched from there. */
+  readonly repository?: string;
+  /** As the files say it: `apache-2.0`. */
+  readonly license?: string;
   /** What a user should know of the files as they were read, a line each; default nothing. */
   readonly remarks?: readonly string[];
   /** SHA-256 (hex) over config and tensor data: the key of measurements. Computed on first call, then remembered. */

@@ -307,7 +307,7 @@ class QuantizeRun {
     const { output, signal } = this.#options;
     const context = contextOf(this.#model, this.#options.context);
     const { kernels } = this.#session;
-    const written = await this.#session.host.openModel(output);
+    const written = await this.#session.host.openWritten(output);
     try {
       const duration = await this.#timed('decode', () => measureDecode(kernels, written, { context, signal }));
       return { ...duration, threads: kernels.threads, context };

@@ -13,10 +13,9 @@ import type { PricedSite, SiteOptions } from '../measure/site-prices.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
 import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
-import { candidates, matrixFacts } from '../quantize/candidates.ts';
 import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
-import { matrices, type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
+import { type PricedTensor, priceModel, type SensitivityTable } from '../quantize/sensitivity.ts';
 import type { RoundingName } from '../quantize/types.ts';
 import type { BoundaryShape } from '../run/boundaries.ts';
 import type { Entry, EntryKey, EntryLabel, LockOptions, Records, Store } from '../store/types.ts';
@@ -25,7 +24,7 @@ import { latencyKey, measureLatency } from './latency/measure.ts';
 import { latencyEntry } from './latency/store.ts';
 import type { LatencyTable } from './latency/types.ts';
 import { keepMagnitudes, keptMagnitudes } from './magnitudes.ts';
-import { type RunningChoices, runningOptions } from './plan/options.ts';
+import { type RunningChoices, runningOptions, weightOptions } from './plan/options.ts';
 import { boundaryLimit, measuringRoom } from './preflight/measuring.ts';
 import { MachineSpeed } from './preflight/speed.ts';
 import type { Forecast } from './preflight/types.ts';
@@ -184,7 +183,8 @@ export class Session {
     const left = measurement === undefined ? ((await store?.resume(key))?.layer ?? segments) : 0;
     return {
       measurement,
-      unmeasured: left / segments,
+      // Experts that are measured some at a time are segments of their own.
+      unmeasured: Math.min(1, left / segments),
       results: results ?? { get: async () => undefined, put: async () => {} },
     };
   }
@@ -239,11 +239,10 @@ export class Session {
   }
 
   /** Measures what decoding takes on this device in every format of the palette, or finds that it was done. */
-  async latency(palette?: readonly string[], context?: number): Promise<LatencyTable> {
+  async latency(palette?: readonly string[], context?: number, states = false): Promise<LatencyTable> {
     const { signal, onProgress } = this.options;
-    const formats = matrices(this.model).flatMap((tensor) =>
-      candidates(matrixFacts(tensor, this.magnitudes), palette).map(({ name }) => name),
-    );
+    const sites = [...weightOptions(this.model, this.magnitudes, palette), ...runningOptions(this.model, { states })];
+    const formats = sites.flatMap(({ options }) => options);
     const entry = await this.#open({ step: 'latency', of: await latencyKey(this.kernels, this.model, context) });
     const options = { formats, context, store: latencyEntry(entry), signal, onProgress };
     // Alone, since two that time one device at once time each other.

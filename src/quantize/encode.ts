@@ -45,15 +45,28 @@ export function plannedFormat(plan: BitPlan, tensor: ModelTensor): string {
   return storable(format(askedFormat(plan, tensor)), { columns: tensor.shape[1] }).name;
 }
 
+/** Formats of a tensor's matrices: one, or of stacked ones each. @throws BitbudgetError for another number of experts */
+function partFormats(plan: BitPlan, tensor: ModelTensor): string[] {
+  const own = plan.experts?.[tensor.name];
+  const count = tensor.experts ?? 1;
+  if (own === undefined) return new Array<string>(count).fill(plannedFormat(plan, tensor));
+  if (own.length !== count)
+    throw new BitbudgetError(
+      `plan: has ${own.length} formats for ${count} matrices of ${tensor.name}; give one for each`,
+    );
+  return own.map((name) => storable(format(name), { columns: tensor.shape[1] }).name);
+}
+
 /** The slices a plan is carried out in, in file order. */
 export function slices(model: Network, plan: BitPlan): Slice[] {
   return matrices(model).flatMap((tensor) => {
-    const name = plannedFormat(plan, tensor);
+    const formats = partFormats(plan, tensor);
     const step = Math.max(1, Math.floor(SLICE_WEIGHTS / tensor.shape[1]));
-    return partsOf(tensor).flatMap((part) =>
+    return partsOf(tensor).flatMap((part, expert) =>
       Array.from({ length: Math.ceil((part.endRow - part.startRow) / step) }, (_, i): Slice => {
         const startRow = part.startRow + i * step;
         const endRow = Math.min(part.endRow, startRow + step);
+        const name = formats[expert];
         const key = JSON.stringify([tensor.name, name, plan.rounding, startRow, endRow]);
         return { tensor, measured: part.name, format: name, startRow, endRow, key };
       }),

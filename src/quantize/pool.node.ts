@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Tinypool } from 'tinypool';
-import type { JobRunner } from './jobs.ts';
+import type { Job, JobRunner } from './jobs.ts';
 
 /** Rounds and prices on `threads` worker threads, a matrix or a slice of its rows at a time. */
 export function workerPool(threads: number): JobRunner {
@@ -12,10 +12,16 @@ export function workerPool(threads: number): JobRunner {
     maxThreads: threads,
     isolateWorkers: false,
   });
+  const run = (job: Job, signal?: AbortSignal) =>
+    pool.run(job, { signal }).catch((error) => {
+      // The pool has an error of its own for that.
+      signal?.throwIfAborted();
+      throw error;
+    });
   return {
     concurrency: threads,
-    round: (job, signal) => pool.run(job, { signal }),
-    price: (job, signal) => pool.run(job, { signal }),
+    round: run,
+    price: run,
     close: () => pool.destroy(),
   };
 }

@@ -19,7 +19,12 @@ export function quantizedModel<N extends Network>(
   const bySlice = Map.groupBy(slices(model, plan), ({ tensor }) => tensor.name);
   const tensors = new Map(model.tensors);
   for (const tensor of matrices(model).filter(only)) {
-    tensors.set(tensor.name, quantizedTensor(tensor, plannedFormat(plan, tensor), bySlice.get(tensor.name)!, store));
+    const parts = bySlice.get(tensor.name)!;
+    const isMixed = plan.experts?.[tensor.name] !== undefined;
+    const made = isMixed
+      ? mixedTensor(tensor, parts, store)
+      : quantizedTensor(tensor, plannedFormat(plan, tensor), parts, store);
+    tensors.set(tensor.name, made);
   }
   const { roundings: _, ...kept } = model;
   const made = { ...kept, tensors, roundings: only === everything ? roundingsOf(model, plan) : undefined };
@@ -34,6 +39,23 @@ export function roundingsOf(network: Network, { sites }: BitPlan): Roundings | u
 
 function everything(): boolean {
   return true;
+}
+
+/** Stacked matrices with formats of their own: read as values, since no format is that of all. */
+function mixedTensor(tensor: ModelTensor, parts: readonly Slice[], store: BlockStore): ModelTensor {
+  const [rows, columns] = tensor.shape;
+  const load = async (start = 0, end = rows): Promise<Float32Array> => {
+    const values = new Float32Array((end - start) * columns);
+    for (const part of parts) {
+      const [from, to] = [Math.max(start, part.startRow), Math.min(end, part.endRow)];
+      if (from >= to) continue;
+      const own = { ...tensor, shape: [part.endRow, columns] };
+      const rounded = quantizedTensor(own, part.format, [part], store);
+      values.set(await rounded.load(from, to), (from - start) * columns);
+    }
+    return values;
+  };
+  return { ...tensor, format: 'F32', load, loadBlocks: undefined };
 }
 
 function quantizedTensor(

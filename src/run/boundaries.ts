@@ -21,6 +21,23 @@ export function boundaryBytes(shape: BoundaryShape): number {
   return 4 * [...shape.values()].reduce((sum, count) => sum + count, 0);
 }
 
+/** A store in which values that are never needed together share a place. @param placeOf the value whose place one takes */
+export function sharedPlaces(
+  shape: BoundaryShape,
+  placeOf: (value: ValueId) => ValueId,
+  open: (shape: BoundaryShape) => BoundaryStore,
+): BoundaryStore {
+  const store = open(new Map([...shape].filter(([value]) => placeOf(value) === value)));
+  return {
+    write: (value, at, numbers) => store.write(placeOf(value), at, numbers),
+    read: (value, at, into) => store.read(placeOf(value), at, into),
+    drop: (value) => {
+      if (placeOf(value) === value) store.drop(value);
+    },
+    close: () => store.close(),
+  };
+}
+
 export function memoryBoundaries(shape: BoundaryShape): BoundaryStore {
   const kept = new Map<ValueId, Float32Array>();
   return {

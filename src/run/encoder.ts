@@ -5,9 +5,9 @@ import type { Target } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Model } from '../model/types.ts';
 import { SharedMemory } from './memory.ts';
-import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
+import { loadWeights, RunningProgram } from './program.ts';
 import { sizesOf, textSequences } from './sequences.ts';
-import { streamTarget, wholeTarget } from './target.ts';
+import { encodingTarget } from './target.ts';
 
 /** Tokens that run together: enough to reuse every weight. */
 const TOGETHER = 2048;
@@ -39,8 +39,7 @@ export interface EncoderOptions {
 export async function createEncoder(device: Device, model: Model, options: EncoderOptions = {}): Promise<Encoder> {
   if (model.config.embedding === undefined)
     throw new UsageError(`${model.config.architecture}: gives next tokens and no vectors of texts; give an encoder`);
-  const exact = options.exact ?? false;
-  const target = exact ? wholeTarget(model) : { ...streamTarget(model, device, false), states: 'whole' as const };
+  const target = encodingTarget(model, device, options.exact ?? false);
   const memory = new SharedMemory(device);
   try {
     await loadWeights(memory, model, model.graph, target);
@@ -49,12 +48,6 @@ export async function createEncoder(device: Device, model: Model, options: Encod
     memory.close();
     throw error;
   }
-}
-
-/** Bytes that an encoder holds beside weights for a text that fills its context. */
-export function encodingBytes({ graph }: Model, contextLength: number): number {
-  const capacities = { ...sizesOf({ length: contextLength }, 1), context: contextLength };
-  return programBytes(graph, { target: { states: 'whole' }, capacities }) + constantBytes(graph, contextLength);
 }
 
 class ResidentEncoder implements Encoder {

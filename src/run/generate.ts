@@ -16,6 +16,7 @@ export interface GenerateOptions extends SamplerOptions {
   signal?: AbortSignal;
 }
 
+/** What writing on took, and why it ended. */
 export interface GenerationStats {
   readonly promptTokens: number;
   readonly generatedTokens: number;

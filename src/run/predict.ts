@@ -6,9 +6,9 @@ import { Footprint, type Scratch, weightName } from './footprint.ts';
 import { headTiles } from './forward.ts';
 import { tensorOf } from './program.ts';
 import { batchesOf } from './segments.ts';
-import { type TokenBatch, textSequences } from './sequences.ts';
+import { sizesOf, type TokenBatch, textSequences } from './sequences.ts';
 import { decodingParts, headSizes, promptChunk } from './session.ts';
-import { streamTarget, wholeTarget } from './target.ts';
+import { encodingTarget, streamTarget, wholeTarget } from './target.ts';
 
 /**
  * Bytes of kernel memory at the highest while a model is loaded, reads a prompt that fills its context, and decodes: to the
@@ -47,6 +47,25 @@ export function sessionBytes(
     chunk.run(Math.min(promptChunk, contextLength - past), past);
   chunk.close();
   single.run(1, contextLength - 1);
+  return footprint.peak;
+}
+
+/**
+ * Bytes of kernel memory at the highest while an encoder is loaded and reads a text that fills its context: as `sessionBytes`
+ * counts them.
+ */
+export function encoderBytes(
+  device: Pick<Device, 'supportsPacked'>,
+  model: Model,
+  { contextLength, exact = false }: { readonly contextLength: number; readonly exact?: boolean },
+  scratch: Scratch,
+): number {
+  const footprint = new Footprint(scratch);
+  const { graph } = model;
+  const target = encodingTarget(model, device, exact);
+  for (const name of weightsOf(graph)) footprint.load(tensorOf(model, name), target.packed?.(name) !== undefined);
+  const capacities = { ...sizesOf({ length: contextLength }, 1), context: contextLength };
+  footprint.open(graph, { target, capacities }).run(capacities);
   return footprint.peak;
 }
 

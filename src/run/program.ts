@@ -1,4 +1,4 @@
-import { aligned, type Schedule, schedule } from '../graph/schedule.ts';
+import { type Schedule, schedule } from '../graph/schedule.ts';
 import { inputsOf, weightsOf } from '../graph/segments.ts';
 import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Buffer, Device, Executable, Slot } from '../kernels/device.ts';
@@ -115,20 +115,4 @@ export function tensorOf(model: Network, name: string): ModelTensor {
   const tensor = model.tensors.get(name);
   if (!tensor) throw new RangeError(`${name} is not in the model`);
   return tensor;
-}
-
-/** Bytes that a program takes beside what it shares. */
-export function programBytes(
-  graph: Graph,
-  { target, capacities, kept, lent }: Omit<ProgramOptions, 'lent'> & { lent?: ReadonlyMap<ValueId, unknown> },
-): number {
-  return aligned(schedule(graph, target, capacities, kept, [...(lent?.keys() ?? [])]).program.arenaBytes);
-}
-
-/** Bytes of a graph's constants. */
-export function constantBytes({ values }: Graph, context: number): number {
-  return values.reduce(
-    (sum, value) => (value.source === 'constant' ? sum + aligned(4 * countOf(value.shape, { context })) : sum),
-    0,
-  );
 }

@@ -6,9 +6,8 @@ import type { Graph, Target, ValueId } from '../graph/types.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Sizes } from '../kernels/program.ts';
 import type { Model } from '../model/types.ts';
-import { encodingBytes } from './encoder.ts';
 import { SharedMemory } from './memory.ts';
-import { constantBytes, loadWeights, programBytes, RunningProgram } from './program.ts';
+import { loadWeights, RunningProgram } from './program.ts';
 import { Snapshots } from './snapshots.ts';
 import { streamTarget } from './target.ts';
 
@@ -85,23 +84,6 @@ export function decodingParts(graph: Graph): DecodingParts {
 
 /** Sizes of the head for one row out of `tokens`. */
 export const headSizes = (tokens: number): Sizes => ({ tokens, wanted: 1 });
-
-/**
- * Bytes that a session, or an encoder, holds beside matrices, vectors and caches: memory of one token and of a prompt's chunk, which is
- * the most at a time, and tables.
- */
-export function activationBytes(model: Model, contextLength: number): number {
-  const { graph } = model;
-  if (model.config.embedding !== undefined) return encodingBytes(model, contextLength);
-  const { body, head, between } = decodingParts(graph);
-  const target: Target = { states: 'stream' };
-  const lent = new Map([[between, undefined]]);
-  const programs = [1, Math.min(promptChunk, contextLength)].map((tokens) => {
-    const capacities = { tokens, context: contextLength, wanted: 1 };
-    return programBytes(body, { target, capacities }) + programBytes(head, { target, capacities, lent });
-  });
-  return programs.reduce((sum, bytes) => sum + bytes, constantBytes(graph, contextLength));
-}
 
 class CachedSession implements Session {
   readonly contextLength: number;

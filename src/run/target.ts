@@ -23,6 +23,11 @@ export function streamTarget(model: Network, device: Pick<Device, 'supportsPacke
   return { states: 'stream', packed, inputBits: inputBits(model), stateFormat: stateFormat(model) };
 }
 
+/** Encoding: whole texts, weights multiplied from their blocks where the device can. @param exact all weights as float32 */
+export function encodingTarget(model: Network, device: Pick<Device, 'supportsPacked'>, exact: boolean): Target {
+  return { ...streamTarget(model, device, exact), states: 'whole' };
+}
+
 function inputBits({ roundings }: Network): Target['inputBits'] {
   return (
     roundings &&

@@ -50,6 +50,12 @@ export function renderChat(
   }
 }
 
+/** How a conversation becomes ids. */
+export interface EncodeChatOptions extends Omit<ChatOptions, 'bosToken' | 'eosToken'> {
+  /** Default the model's own. */
+  readonly template?: string;
+}
+
 /**
  * Ids of a conversation by the model's template, with BOS at the start where the model wants one and the template
  * writes none.
@@ -58,11 +64,11 @@ export function renderChat(
 export function encodeChat(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
-  options: Omit<ChatOptions, 'bosToken' | 'eosToken'> = {},
+  { template = tokenizer.chatTemplate, ...options }: EncodeChatOptions = {},
 ): ArrayLike<number> {
   const tokenText = (id?: number): string =>
     id === undefined ? '' : new TextDecoder().decode(tokenizer.tokenBytes(id));
-  const rendered = renderChat(tokenizer.chatTemplate, messages, {
+  const rendered = renderChat(template, messages, {
     ...options,
     bosToken: tokenText(tokenizer.bos),
     eosToken: tokenText(tokenizer.eos),

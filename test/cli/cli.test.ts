@@ -121,6 +121,8 @@ test('wrong usage ends with one line that says what to do', async () => {
     assertFails(['plan', tiny, '--target-bpw', '4', '--activations', '8'], 2, /give their budget with --max-bops too/),
     assertFails(['plan', tiny, '--max-bops', '1G', '--activations', '2'], 2, /expected 3 to 16 bits/i),
     assertFails(['run', tiny, '-p', 'x', '--cache-k', 'q4_k'], 2, /cache k: q4_k does not hold heads of 64 values/),
+    assertFails(['run', tiny, '-p', 'x', '--expert-budget', '0.5'], 2, /--expert-budget: the model has no experts/),
+    assertFails(['eval', tiny, '--reference', tiny, '--expert-rule', 'token'], 2, /say how many with --expert-budget/),
     assertFails(
       ['eval', tiny, '--tasks', join(folder, 'absent.jsonl')],
       2,

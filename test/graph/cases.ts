@@ -338,8 +338,16 @@ const cases: Readonly<Record<string, CaseOf>> = {
     const [k, experts] = [draw.pick(1, 2, 3), 5];
     const numbers = () => Array.from({ length: k }, () => draw.pick(-1, -0.5, 0, 0.25, 1));
     const scores = index % 2 === 0 ? null : draw.rows(a, k);
-    const attributes = { k, experts, normalize: index % 3 === 0, factors: numbers(), offsets: numbers() };
+    const biases = [0, 0.5, -0.5, 0, 1];
+    const rule = { ratios: numbers(), levels: numbers(), offsets: numbers(), biases };
+    const attributes = { k, experts, normalize: index % 3 === 0, ...rule };
     return { inputs: [choices(a, experts, k, draw), draw.positive(a * k), scores], attributes };
+  },
+  limitSlots: ({ a, index }, draw) => {
+    const [k, experts] = [draw.pick(1, 2, 3), 5];
+    const rule = { factor: draw.pick(0.5, 1, 2), reroute: index % 2 === 0, fill: index % 3 === 0 };
+    const attributes = { k, experts, normalize: index % 5 === 0, ...rule };
+    return { inputs: [draw.rows(a, experts), choices(a, experts, k, draw), draw.positive(a * k)], attributes };
   },
   slotsOfExperts: ({ a }, draw) => ({
     inputs: [choices(a, 5, 2, draw), draw.rows(2 * a)],
@@ -372,9 +380,17 @@ const cases: Readonly<Record<string, CaseOf>> = {
   },
   groupedBias: ({ a, b }, draw) => {
     const experts = draw.pick(1, 2, 3, 8);
-    return { inputs: [draw.rows(a, b), draw.rows(experts, b), draw.offsets(experts, a)] };
+    return { inputs: [draw.rows(a, b), draw.rows(experts * b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
+  headRows: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, heads * b)], attributes: { heads } };
+  },
+  headColumns: ({ a, b }, draw) => {
+    const heads = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a * heads, b)], attributes: { heads } };
+  },
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);
     return { inputs: [draw.rows(count, b), order, draw.rows(count)], attributes: { k } };

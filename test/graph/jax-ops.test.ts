@@ -18,8 +18,13 @@ before(async () => {
   defaultDevice('wasm');
 });
 
-/** Ops that read a choice alone, sum into states, or have no expansion. */
-const expandable = ops.filter(({ expand, primitive }) => expand !== undefined && primitive === undefined);
+/** An order of slots is a choice, which jax-js has no function for; the op's rows are the gradient of `headColumns`. */
+const ORDERS = ['headRows'];
+
+/** Ops that read a choice alone, sum into states, or have no expansion are left out. */
+const expandable = ops.filter(
+  ({ name, expand, primitive }) => expand !== undefined && primitive === undefined && !ORDERS.includes(name),
+);
 const CASES = 20;
 
 /** Cases in which something is computed: jax-js knows no empty arrays. */

@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/random.ts';
 import { createReferenceKernels } from '../../src/kernels/reference/index.ts';
-import { expertName } from '../../src/measure/experts.ts';
-import { GroupedFactors, HARDLY_REACHED } from '../../src/measure/grouped.ts';
+import { expertName, HARDLY_REACHED } from '../../src/measure/experts.ts';
+import { GroupedFactors } from '../../src/measure/grouped.ts';
 import { importanceSums } from '../../src/measure/imatrix.ts';
 import { measureModel } from '../../src/measure/measure.ts';
 import { visitLayers } from '../../src/measure/metrics/passes/layers.ts';
 import type { TokenBatch } from '../../src/measure/plan.ts';
 import { countTokens, enoughText, expertReach } from '../../src/measure/reach.ts';
 import { expertDetails, expertLine } from '../../src/measure/reach-lines.ts';
+import { StackSums } from '../../src/measure/stack.ts';
 import { memoryStore } from '../../src/measure/store.ts';
+import type { Measurement, TensorMeasurement, UseSummary } from '../../src/measure/types.ts';
 import type { Model, ModelTensor } from '../../src/model/types.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -112,7 +114,7 @@ test('an expert that no token reached has the prior of its block: neither nothin
   for (const summary of measured.summaries.filter(({ tensor }) => tensor.includes('_exps'))) {
     const { pricing } = await measured.read(summary.tensor);
     const trace = pricing[0].a.reduce((sum, value, i) => sum + (i % (summary.columns + 1) === 0 ? value : 0), 0);
-    assert.ok(trace > 0 && pricing[0].b.every((value) => value >= 0 && Number.isFinite(value)), summary.tensor);
+    assert.ok(trace > 0 && pricing[0].b.every((value) => value > 0 && Number.isFinite(value)), summary.tensor);
     if (summary.expert!.tokens.includes(0)) unreached++;
     checked++;
   }
@@ -142,7 +144,16 @@ test('tokens of experts are counted half by half: they add up to the slots of th
 
 test('the fewer slots an expert has, the closer it is to the average of its block', () => {
   const kernels = createReferenceKernels();
-  const shape = { tensor: 'w', kind: 'w', experts: 4, rows: 1, columns: 2, sequences: 2 };
+  const shape = {
+    tensor: 'w',
+    kind: 'w',
+    experts: 4,
+    first: 0,
+    stack: new StackSums(4, 2),
+    rows: 1,
+    columns: 2,
+    sequences: 2,
+  };
   const factors = new GroupedFactors(kernels, shape, new Float32Array(4 * 2).fill(0.3));
   // Inputs of expert e are (1, e); expert 3 gets none.
   const counts = [HARDLY_REACHED, HARDLY_REACHED / 4, 1, 0];
@@ -207,4 +218,60 @@ test('what was hardly reached is told with its tokens', () => {
   assert.match(expertDetails(some)[0], /experts of a: 170, 63 \(average/);
   assert.equal(expertLine(expertReach([summary('a', 0, [90, 80])])!, 512), 'each of 1 got 170 to 170 of 512 tokens');
   assert.equal(expertReach([]), undefined);
+});
+
+/** Everything that was measured, by name. */
+async function contents({ summaries, read }: Measurement) {
+  const found = new Map<string, { summary: UseSummary; factors: TensorMeasurement }>();
+  for (const summary of summaries)
+    found.set(`${summary.tensor} ${summary.use}`, { summary, factors: await read(summary.tensor) });
+  return found;
+}
+
+test('experts that come some at a time are measured as all together, to 1e-4, those that nothing reached too', async () => {
+  const kernels = await testKernels();
+  const model = await syntheticModel('Qwen2MoeForCausalLM', { ...config, num_experts: 24 });
+  const tokens = text(4, 16);
+  const options = { store: memoryStore(), seed: SEED };
+  const whole = await contents(await measureModel(kernels, model, tokens, options));
+  let unreached = 0;
+  for (const expertBytes of [1, 200_000]) {
+    const parts = await contents(
+      await measureModel(kernels, model, tokens, { store: memoryStore(), seed: SEED, expertBytes }),
+    );
+    assert.deepEqual([...parts.keys()].sort(), [...whole.keys()].sort());
+    for (const [name, { summary, factors }] of whole) {
+      const other = parts.get(name)!;
+      assert.deepEqual(other.summary.expert, summary.expert, name);
+      for (const half of ['rounding', 'pricing'] as const) {
+        assert.ok(relativeDistance(other.factors[half][0].a, factors[half][0].a) < 1e-4, `${name}, ${half}`);
+        assert.ok(relativeDistance(other.factors[half][0].b, factors[half][0].b) < 1e-3, `${name}, ${half}`);
+      }
+      if (summary.expert?.tokens.includes(0)) unreached++;
+    }
+  }
+  assert.ok(unreached > 0);
+});
+
+test('experts that come some at a time, interrupted anywhere, are measured as without', async () => {
+  const kernels = await testKernels();
+  const model = await syntheticModel('Qwen2MoeForCausalLM', { ...config, num_experts: 8 });
+  const tokens = text(4, 16);
+  const options = { seed: SEED, expertBytes: 1 };
+  const expected = await contents(await measureModel(kernels, model, tokens, { ...options, store: memoryStore() }));
+  for (const stop of [3, 9, 14]) {
+    const store = memoryStore();
+    let steps = 0;
+    const counting = {
+      ...store,
+      add: async (...given: Parameters<typeof store.add>) => {
+        if (++steps === stop) throw new Error('stopped');
+        await store.add(...given);
+      },
+    };
+    await assert.rejects(measureModel(kernels, model, tokens, { ...options, store: counting }), /stopped/);
+    const resumed = await contents(await measureModel(kernels, model, tokens, { ...options, store }));
+    assert.equal(resumed.size, expected.size);
+    for (const [name, each] of expected) assert.deepEqual(resumed.get(name), each, `${name}, stopped at ${stop}`);
+  }
 });

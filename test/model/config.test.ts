@@ -45,7 +45,7 @@ const rejected: [string, Record<string, unknown>, RegExp][] = [
   ],
   ['no architecture', { architectures: undefined }, /none named/],
   ['other activations', { hidden_act: 'gelu' }, /hidden_act gelu/],
-  ['partial rotation', { partial_rotary_factor: 0.5 }, /partial_rotary_factor 0\.5/],
+  ['partial rotation', { partial_rotary_factor: 1.5 }, /partial_rotary_factor is 1\.5/],
   ['missing sizes', { hidden_size: undefined }, /hidden_size is missing/],
   [
     'layers of different RoPE',
@@ -186,11 +186,11 @@ test('rejects GGUF metadata of other architectures and mixtures of experts', () 
   );
   assert.throws(() => configFromGguf(file([['general.architecture', 'llama']])), /llama\.embedding_length is missing/);
   const sizes = ['embedding_length', 'attention.head_count', 'context_length', 'block_count', 'feed_forward_length'];
-  const llama = sizes.map((key): [string, number] => [`llama.${key}`, 8]);
+  const qwen = sizes.map((key): [string, number] => [`qwen2.${key}`, 8]);
   const embedding = new Map([['token_embd.weight', { shape: [8, 8], values: new Float32Array(64) }]]);
-  const epsilon: [string, number] = ['llama.attention.layer_norm_rms_epsilon', 1e-5];
-  const keys = new Map<string, string | number>([...llama, epsilon]);
-  keys.set('general.architecture', 'llama').set('llama.expert_count', 8);
+  const epsilon: [string, number] = ['qwen2.attention.layer_norm_rms_epsilon', 1e-5];
+  const keys = new Map<string, string | number>([...qwen, epsilon]);
+  keys.set('general.architecture', 'qwen2').set('qwen2.expert_count', 8);
   const experts = { ...memoryFile(embedding), metadata: keys };
-  assert.throws(() => configFromGguf(experts), /expert_count is 8; llama is known without experts/);
+  assert.throws(() => configFromGguf(experts), /expert_count is 8; qwen2 is known without experts/);
 });

@@ -96,12 +96,18 @@ async function assertKept(path: string, bound: number): Promise<Float32Array[]> 
   return ours;
 }
 
-test('pooling of both layouts is read, kept in GGUF, and llama.cpp’s', async () => {
+/** llama.cpp looks GELU up in a table of F16; a mean over tokens evens its errors out, the vector of one token does not. */
+const OF_ONE_TOKEN = 3e-6;
+
+test('pooling of both layouts is read, kept in GGUF, and llama.cpp’s to 3e-6 of 1 − cosine', async () => {
   const first = await assertKept(
     await withModules('cls', 'BertModel', [pooling({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false })]),
-    1e-6,
+    OF_ONE_TOKEN,
   );
-  const last = await assertKept(await withModules('last', 'BertModel', [pooling({ pooling_mode: 'lasttoken' })]), 1e-6);
+  const last = await assertKept(
+    await withModules('last', 'BertModel', [pooling({ pooling_mode: 'lasttoken' })]),
+    OF_ONE_TOKEN,
+  );
   const mean = await assertKept(
     await withModules('mean', 'BertModel', [pooling({ pooling_mode_mean_tokens: true })]),
     1e-6,

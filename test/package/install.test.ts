@@ -34,7 +34,7 @@ test('the tarball holds what users need and nothing else', () => {
   );
   const paths = own.files.map(({ path }) => path);
   const expected =
-    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|assets\/text\/\w+\.txt\.gz|assets\/tasks\/\w+\.jsonl|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|build\/kernels\.\w+\.wasm|build\/kernel-thread\.js|assets\/text\/\w+\.txt\.gz|assets\/tasks\/\w+\.jsonl|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
@@ -93,15 +93,13 @@ test('the README’s example for Node runs as it stands there, on less text; the
   const { run, folder } = installed;
   const readme = readFileSync(join(folder, 'node_modules/bitbudget/README.md'), 'utf8');
   const [node, browser] = [...readme.matchAll(/^```js\n([\s\S]+?)^```$/gm)].map(([, code]) => code);
-  assert.ok(node.includes('tokens: 16384') && browser.includes("'bitbudget/browser'"));
-  const quick = node.replace('tokens: 16384', 'tokens: 1024').replace("rounding: 'gptq'", "rounding: 'nearest'");
-  write(
-    folder,
-    'example.js',
-    quick.replace("output: 'tiny.gguf'", "output: 'example.gguf', palette: ['Q3_K', 'Q4_K', 'Q6_K']"),
-  );
+  const budget = 'budget: { bitsPerWeight: 4.5 },';
+  assert.ok(node.includes(budget) && browser.includes("'bitbudget/browser'"));
+  const texts = 'calibration: { tokens: 1024 }, evaluation: { tokens: 1024 }';
+  const quick = `rounding: 'nearest', palette: ['Q3_K', 'Q4_K', 'Q6_K'], ${texts},`;
+  write(folder, 'example.js', node.replace(budget, `${budget} ${quick}`));
   const { stdout } = await run(process.execPath, 'example.js');
-  assert.match(stdout, /^4 ?\d{6} bytes, KL 0\.\d{5} predicted$/m);
+  assert.match(stdout, /^4\d{6} bytes, KL 0\.\d{5} measured$/m);
   write(folder, 'browser.js', browser);
   const esbuild = join(root, 'node_modules/.bin/esbuild');
   await run(
@@ -119,12 +117,16 @@ test('the README’s example for Node runs as it stands there, on less text; the
 
 test('types compile under strict with both kinds of module resolution, declarations checked', async () => {
   const { folder, run } = installed;
-  const use = (from: string) => `import { formats, solve, type BitPlan, type Problem } from '${from}';
+  const use = (from: string) => `import { formats, solve, type BitPlan, type Problem } from 'bitbudget/parts';
+    import { plan as planned, quantize, report, type Quantized } from '${from}';
+    export const made: Promise<Quantized> = quantize('m', { output: 'o.gguf', budget: { bytes: 1e9 } });
+    export const page: Promise<string> = made.then(({ record }) => report(record));
+    export const bytes = planned('m').then(({ plans }) => plans.map((each) => each.prediction?.fileBytes));
     const problem: Problem = { groups: [], budgets: { bytes: 1 } };
     export const names: string[] = [...formats.keys()];
     export const plan: BitPlan = { version: 2, rounding: 'gptq', sites: {} };
     export const solved = solve(problem);\n`;
-  write(folder, 'types/node.ts', `${use('bitbudget')}export { openModel, quantizeModel } from 'bitbudget';\n`);
+  write(folder, 'types/node.ts', use('bitbudget'));
   write(folder, 'types/browser.ts', use('bitbudget/browser'));
   const tsc = join(root, 'node_modules/.bin/tsc');
   const lib = 'es2024,esnext.float16,esnext.disposable,dom,dom.iterable';

@@ -8,9 +8,11 @@ import { format, rowBytes } from '../../src/numeric/table.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { contextOf } from '../../src/pipeline/latency/decode.ts';
 import { measureLatency } from '../../src/pipeline/latency/measure.ts';
+import { observeTokens } from '../../src/pipeline/latency/observe.ts';
 import { fixedTime, kernelOf, predictLatency } from '../../src/pipeline/latency/predict.ts';
-import { productBytes, productsOf } from '../../src/pipeline/latency/products.ts';
+import { cachesOf, productBytes, productsOf } from '../../src/pipeline/latency/products.ts';
 import { latencyEntry } from '../../src/pipeline/latency/store.ts';
+import { syntheticWeights } from '../../src/pipeline/latency/synthetic.ts';
 import type { LatencyTable } from '../../src/pipeline/latency/types.ts';
 import { Planner } from '../../src/pipeline/plan/planner.ts';
 import { quantizeModel } from '../../src/pipeline/quantize.ts';
@@ -19,6 +21,7 @@ import { solveFor } from '../../src/pipeline/solve.ts';
 import type { SensitivityTable } from '../../src/quantize/sensitivity.ts';
 import { matrices } from '../../src/quantize/sensitivity.ts';
 import { WorkStore } from '../../src/store/store.node.ts';
+import { configs } from '../support/configs.ts';
 import { testKernels } from '../support/kernels.ts';
 import { syntheticModel } from '../support/synthetic.ts';
 import { randomTokens, smallModelFile, temporaryFolder } from './support.ts';
@@ -38,7 +41,7 @@ function madeTable(model: Model): LatencyTable {
       ),
     }));
   return {
-    version: 1,
+    version: 2,
     key: {
       device: { cpu: 'made up', cores: 1, engine: 'none', kernels: 'none', digest: '' },
       threads: 1,
@@ -50,7 +53,7 @@ function madeTable(model: Model): LatencyTable {
 }
 
 /** Prices that fall by four for each further bit. */
-function madePrices(model: Model): SensitivityTable {
+function madePrices(model: Model, formats = FORMATS): SensitivityTable {
   return {
     version: 1,
     model: 'made up',
@@ -58,7 +61,7 @@ function madePrices(model: Model): SensitivityTable {
     scale: { value: 1, standardError: 0 },
     tensors: matrices(model).map(({ name, role, layer, shape: [rows, columns] }) => ({
       ...{ tensor: name, role, kind: 'attention' as const, layer, rows, columns, relativeError: 0.1 },
-      prices: FORMATS.map((id, i) => ({ format: id, loss: (rows * columns * 16 ** -i) / 1e6, samplingError: 0 })),
+      prices: formats.map((id, i) => ({ format: id, loss: (rows * columns * 16 ** -i) / 1e6, samplingError: 0 })),
     })),
   };
 }
@@ -158,8 +161,14 @@ test('times are kept for this very device, and interrupted measuring goes on whe
   const { key, rounds } = JSON.parse(text) as LatencyTable;
   assert.match(key.device.engine, /^Node v/);
   assert.deepEqual(Object.keys(rounds).sort(), [...FORMATS, 'Q5_0'].map(kernelOf).sort());
+  const shapes = ['32x64', '4096x64', '64x64', '64x96', '96x64'];
+  for (const [name, visited] of Object.entries(rounds))
+    for (const { products } of visited) {
+      // Blocks of 32 do not hold heads of 16.
+      const caches = name === 'F16' ? ['cache of 32'] : [];
+      assert.deepEqual(Object.keys(products).sort(), [...shapes, ...caches].sort(), name);
+    }
   for (const round of Object.values(rounds).flat()) {
-    assert.deepEqual(Object.keys(round.products).sort(), ['32x64', '4096x64', '64x64', '64x96', '96x64']);
     assert.ok([round.fixed, ...Object.values(round.products)].every((time) => time > 0 && time < 1000));
   }
   for (const spoiled of [
@@ -197,4 +206,36 @@ test('quantize keeps a budget of latency and measures the file it wrote', async 
     async () => solveFor(nodeHost, await openModel(source), { latency: 1e-6 }, { ...options, calibration }),
     /^BitbudgetError: budget: latency: the smallest choices take [\d.]+, the budget is 0\.000001 /,
   );
+});
+
+test('every product with a site is timed where it is called, experts by the rows of a token, packed caches too; a plan of all has a time', async () => {
+  const model = await syntheticModel('Qwen2MoeForCausalLM', { ...configs.Qwen2MoeForCausalLM, head_dim: 32 });
+  const kernels = await testKernels();
+  const states = sitesOf(model).filter(({ kind }) => kind === 'state');
+  const cached = { ...syntheticWeights(model, () => 'Q8_0'), roundings: new Map(states.map(({ id }) => [id, 'Q4_0'])) };
+  const effort = { tokens: 1, milliseconds: 0 };
+  const { calls } = await observeTokens(kernels, cached, { context: 16, effort });
+  const expected = [
+    ...productsOf(model, () => 'Q8_0').map(({ site }) => ['Q8_0', site]),
+    ...states.map(({ id }) => ['Q4_0', id]),
+  ];
+  const found = calls.map(({ kernel, site }) => [kernel, site]);
+  assert.deepEqual(found.toSorted(), expected.toSorted());
+
+  const table = await measureLatency(kernels, model, { formats: ['Q4_0', 'Q8_0'], context: 16, rounds: 1 });
+  const shapes = Object.keys(table.rounds['Q8_0'][0].products);
+  const { experts } = model.config;
+  assert.ok(
+    shapes.includes(`${6 * 64}x64, ${experts!.used * 64} a token`) && shapes.includes('cache of 64'),
+    shapes.join('; '),
+  );
+  const running = states.map(({ id }) => ({ site: id, prices: [{ option: 'Q8_0', loss: 0, lossError: 0 }] }));
+  const prices = madePrices(model, ['Q8_0']);
+  const planner = new Planner({ model, table: prices, running, latency: table, context: 16 });
+  const { costs, costErrors } = (await planner.plan({ latency: 1e6 })).prediction!;
+  const caches = cachesOf(model, () => 'Q8_0');
+  const whole = predictLatency(table, [...productsOf(model, () => 'Q8_0'), ...caches]).milliseconds;
+  assert.equal(caches.length, 4);
+  assert.ok(costs!['latency'] >= fixedTime(table) && costErrors!['latency'] >= 0);
+  assert.ok(Math.abs(costs!['latency'] / whole - 1) < 1e-9, `${costs!['latency']} of a plan, ${whole} of its parts`);
 });

@@ -7,7 +7,12 @@ import { syntheticModel } from '../support/synthetic.ts';
 
 /* Models whose blocks carry states, in sessions: in pieces of any length, and back to any position. */
 
-const families = ['Lfm2ForCausalLM'] as const;
+const families = [
+  'Lfm2ForCausalLM',
+  'Qwen3_5ForCausalLM',
+  'NemotronHForCausalLM',
+  'GraniteMoeHybridForCausalLM',
+] as const;
 const tokens = Array.from({ length: 150 }, (_, i) => (i * 613 + 12) % 4096);
 
 function largestDifference(a: Float32Array, b: Float32Array): number {

@@ -9,7 +9,7 @@ import { differentiate, gradientName } from '../../src/graph/differentiate.ts';
 import { expand } from '../../src/graph/expand.ts';
 import { allRows, rewrite } from '../../src/graph/rewrite.ts';
 import { inputsOf, weightsOf } from '../../src/graph/segments.ts';
-import type { Attributes, Graph, Node } from '../../src/graph/types.ts';
+import type { Attributes, Graph, Node, Recipe } from '../../src/graph/types.ts';
 import { countOf } from '../../src/kernels/program.ts';
 import { openModel } from '../../src/model/open.node.ts';
 import type { Model } from '../../src/model/types.ts';
@@ -177,6 +177,16 @@ export function oneRope(graph: Graph): Graph {
   return { ...graph, nodes: swapped };
 }
 
+/** A graph whose tables of RoPE are made otherwise. */
+export function otherRope(graph: Graph, change: (recipe: RopeRecipe) => RopeRecipe): Graph {
+  const values = graph.values.map((value) =>
+    value.source === 'constant' && value.recipe.kind === 'rope' ? { ...value, recipe: change(value.recipe) } : value,
+  );
+  return { ...graph, values };
+}
+
+type RopeRecipe = Extract<Recipe, { kind: 'rope' }>;
+
 /** Logits of the compared tokens, [tokens, vocabulary]. @param exact in float32 alone, default true */
 export async function logitsOf(model: Model, exact = true): Promise<Float32Array> {
   const session = await createSession((await testKernels()).device, model, { contextLength: 64, exact });
@@ -204,16 +214,18 @@ export async function slopeAndDifference(model: Model, step = 1e-3) {
   const graph = allRows(model.graph);
   const weights = [...graph.values.entries()].filter(([, value]) => value.source === 'weight');
   const read = new Set(weightsOf(graph));
-  const wanted = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
-  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, wanted);
+  const all = weights.filter(([, value]) => value.source === 'weight' && read.has(value.tensor)).map(([id]) => id);
+  const { graph: both, gradientOf } = differentiate(graph, graph.outputs, all);
+  // What chooses alone, as biases of routers do, has no gradient and stays.
+  const wanted = all.filter((id) => gradientOf(id) !== undefined);
   const gradients = wanted.map((id) => gradientOf(id)!);
   const { device } = await testKernels();
   const random = new Random(5);
   const moves = new Map<number, { values: Float32Array; along: Float32Array }>();
-  for (const id of wanted) {
+  for (const id of all) {
     const values = await tensorOf(model, (graph.values[id] as { tensor: string }).tensor).load();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-    moves.set(id, { values, along: values.map(() => size * random.normal()) });
+    moves.set(id, { values, along: values.map(() => (wanted.includes(id) ? size * random.normal() : 0)) });
   }
   const outputs = countOf(graph.values[graph.outputs[0]].shape, sizes);
   const direction = Float32Array.from({ length: outputs }, () => random.normal());

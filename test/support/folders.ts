@@ -30,7 +30,8 @@ export interface FolderOptions {
 export async function writeFolder(path: string, options: FolderOptions = {}): Promise<string> {
   const config = syntheticConfig(options.architecture ?? 'LlamaForCausalLM', options.overrides);
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, entry] of syntheticFile(config).tensors)
+  const hasOwn = options.files?.['model.safetensors'] !== undefined;
+  for (const [name, entry] of hasOwn ? [] : syntheticFile(config).tensors)
     tensors.set(name, { dtype: 'F32', shape: entry.shape, bytes: await entry.read() });
   options.edit?.(tensors);
   mkdirSync(path, { recursive: true });

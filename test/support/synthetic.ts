@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { TensorEntry, TensorFile } from '../../src/container/types.ts';
 import { Random } from '../../src/core/random.ts';
 import { tensorsOf } from '../../src/model/architecture.ts';
+import type { TensorSource, TensorSpec } from '../../src/model/architectures/types.ts';
 import { configFromHuggingFace } from '../../src/model/config-huggingface.ts';
 import { modelFromTensorFile } from '../../src/model/model.ts';
 import { openModel } from '../../src/model/open.node.ts';
@@ -90,19 +91,31 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
   const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
-  const tensors = specs.flatMap(({ huggingFace, shape, experts = 1, addend = 0, conversion, transposed }) => {
-    const names = Array.from({ length: experts }, (_, expert) => huggingFace!.replace('{expert}', String(expert)));
-    const rows = (conversion?.rows ?? shape[0]) / experts;
-    // Convolutions have a dimension for the channels that an output sees.
-    const stored =
-      /conv/.test(huggingFace!) && shape.length > 1 ? [rows, 1, ...shape.slice(1)] : [rows, ...shape.slice(1)];
-    const one = transposed ? shape.toReversed() : stored;
-    return names.map((name) => {
-      const values = randomValues(seed, name, one).map((value) => value - addend);
-      return [name, { shape: one, values }] as const;
+  const tensors = specs.flatMap((spec) => {
+    const [source] = spec.huggingFace;
+    if (source === undefined) return [];
+    const { experts = 1, addend = 0 } = spec;
+    const apart = Array.from({ length: experts }, (_, expert) => source.name.replace('{expert}', String(expert)));
+    const isApart = source.name.includes('{expert}');
+    const one = storedShape(spec, source);
+    const stored = spec.conversion?.shape ?? (experts === 1 || isApart ? one : [experts, ...one]);
+    return (isApart ? apart : [source.name]).map((name) => {
+      const values = randomValues(seed, name, stored).map((value) => value - addend);
+      return [name, { shape: stored, values }] as const;
     });
   });
   return memoryFile(new Map(tensors));
+}
+
+/** Shape of a tensor in a checkpoint; of one of several experts' matrices. */
+function storedShape({ shape, experts = 1, conversion, transposed }: TensorSpec, source: TensorSource): number[] {
+  const rows = (shape[0] * (source.part?.of ?? 1)) / experts;
+  const [columns] = shape.slice(1);
+  if (columns === undefined) return [(conversion?.rows ?? shape[0] * (source.part?.of ?? 1)) / experts];
+  if (transposed || source.transposed) return [(conversion?.rows ?? columns * experts) / experts, rows];
+  const stored = (conversion?.rows ?? rows * experts) / experts;
+  // Convolutions have a dimension for the channels that an output sees.
+  return /conv/.test(source.name) ? [stored, 1, columns] : [stored, columns];
 }
 
 const drawn = new Map<string, Float32Array>();

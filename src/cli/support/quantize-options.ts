@@ -1,3 +1,4 @@
+import { isPlain as isPlainFormat } from '../../pipeline/plain.ts';
 import type { RoundingName } from '../../quantize/types.ts';
 import type { ActivationOptions } from './activations.ts';
 import type { BudgetOptions } from './budgets.ts';
@@ -31,13 +32,12 @@ export interface QuantizeCommandOptions
   readonly yes?: boolean;
 }
 
-/** One type everywhere, rounded to the nearest without any text: nothing is measured for it. */
+/** Names of mixes, such as Q4_K_M, stand for budgets. */
 export function isPlain({
   type,
-  rounding,
-  calibration,
+  ...choice
 }: Pick<QuantizeCommandOptions, 'type' | 'rounding' | 'calibration'>): boolean {
-  return type !== undefined && mixBits(type) === undefined && rounding === 'nearest' && calibration === undefined;
+  return type !== undefined && mixBits(type) === undefined && isPlainFormat({ ...choice, format: type });
 }
 
 /** Plain files are verified where text to verify on is given. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Model } from '../../model/types.ts';
+import { CALIBRATION_TOKENS, EVALUATION_TOKENS } from '../../pipeline/text-amounts.ts';
 import { GROUP } from './help.ts';
 import { type OutputOptions, wholeNumber } from './options.ts';
 
@@ -14,11 +15,6 @@ export interface EvaluationOptions {
   readonly evaluation?: readonly string[];
   readonly evaluationTokens: number;
 }
-
-/** Tokens measured on by default: enough for the factors of rows up to a few thousand columns. */
-const CALIBRATION_TOKENS = 16384;
-/** Tokens verified on by default, half of them scored: a standard error of a few percent of the KL. */
-const EVALUATION_TOKENS = 8192;
 
 export function addCalibrationOptions(command: Command): Command {
   return command

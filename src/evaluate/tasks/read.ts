@@ -13,7 +13,9 @@ const FIELDS = ['task', 'prompt', 'choices', 'answer'];
  *
  * `task` may be left out; a choice may be `{"prompt": …, "text": …}` where prompts differ; an answer may be a list of which any is
  * right.
+ * @param text of the file
  * @param name of the file, for messages and for lines without `task`
+ * @returns the tasks in order
  * @throws FormatError naming the line; UsageError for a file without lines
  */
 export function readTasks(text: string, name: string): Task[] {

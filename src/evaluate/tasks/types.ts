@@ -17,6 +17,7 @@ export interface AnswerTask {
   readonly answers: readonly string[];
 }
 
+/** A question with a right answer: among choices, or to be written. */
 export type Task = ChoiceTask | AnswerTask;
 
 /** Text and what should follow it. */

@@ -1,22 +1,25 @@
 import type { Op } from '../types.ts';
 import { matrixOf, requireWidth, shareOf } from './checks.ts';
 import { ownRows } from './experts.ts';
-import { einsumOf, plus, shapeIn } from './primitives/algebra.ts';
+import { einsumOf, plus, reshaped, shapeIn } from './primitives/algebra.ts';
 
-/** Rows of every expert with its own bias added: inputs y [slots, n], bias [experts, n], offsets [experts + 1]. */
+/** Rows of every expert with its own bias added: inputs y [slots, n], bias [experts·n], offsets [experts + 1]. */
 export const groupedBias: Op = {
   name: 'groupedBias',
   inPlace: 0,
-  infer: ([y, bias]) => {
-    requireWidth('groupedBias', 'bias', matrixOf('groupedBias', bias).width, matrixOf('groupedBias', y).width);
+  infer: ([y, bias, offsets]) => {
+    const experts = (offsets!.shape[0] as number) - 1;
+    requireWidth('groupedBias', 'bias', bias!.shape[0] as number, experts * matrixOf('groupedBias', y).width);
     return [{ type: 'f32', shape: y!.shape }];
   },
   lower: ({ inputs: [, bias, offsets], outputs: [y] }) => [
     { kernel: 'groupedBias', operands: [y, bias!, offsets!], sizes: {}, attributes: {} },
   ],
   expand: ({ inputs: [y, bias, offsets] }, build) => {
-    const own = ownRows(build, offsets!, shapeIn(build, y!)[0]);
-    return [plus(build, y!, einsumOf(build, 'er,en->rn', [own, bias!]))];
+    const [rows, n] = shapeIn(build, y!);
+    const own = ownRows(build, offsets!, rows);
+    const biases = reshaped(build, bias!, [shapeIn(build, own)[0], n]);
+    return [plus(build, y!, einsumOf(build, 'er,en->rn', [own, biases]))];
   },
   vjp: ({ inputs: [, , offsets] }, [dy], build) => [
     shareOf(build, dy!),
@@ -25,17 +28,18 @@ export const groupedBias: Op = {
   ],
 };
 
-/** Σ over the rows of every expert, [experts, n]: the gradient of its bias. */
+/** Σ over the rows of every expert, [experts·n]: the gradient of its bias. */
 export const groupedSumRows: Op = {
   name: 'groupedSumRows',
   infer: ([dy, offsets]) => [
-    { type: 'f32', shape: [(offsets!.shape[0] as number) - 1, matrixOf('groupedSumRows', dy).width] },
+    { type: 'f32', shape: [((offsets!.shape[0] as number) - 1) * matrixOf('groupedSumRows', dy).width] },
   ],
   lower: ({ inputs: [dy, offsets], outputs: [sums] }) => [
     { kernel: 'groupedSumRows', operands: [dy!, offsets!, sums], sizes: {}, attributes: {} },
   ],
   expand: ({ inputs: [dy, offsets] }, build) => {
-    const own = ownRows(build, offsets!, shapeIn(build, dy!)[0]);
-    return [einsumOf(build, 'er,rn->en', [own, dy!])];
+    const [rows, n] = shapeIn(build, dy!);
+    const own = ownRows(build, offsets!, rows);
+    return [reshaped(build, einsumOf(build, 'er,rn->en', [own, dy!]), [shapeIn(build, own)[0] * n])];
   },
 };

@@ -31,6 +31,7 @@ import {
   scaleRowsBackward,
 } from './experts.ts';
 import { groupedBias, groupedSumRows } from './groupedBias.ts';
+import { headColumns, headRows } from './heads.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
 import { linearAttention, linearAttentionBackward } from './linearAttention.ts';
@@ -44,7 +45,7 @@ import { rope } from './rope.ts';
 import { route, routeBackward } from './route.ts';
 import { lookup, scatterRows, select } from './rows.ts';
 import { shortConv, shortConvBackward, shortConvWeightGradient } from './shortConv.ts';
-import { keepSlots, slotsOfExperts } from './slots.ts';
+import { keepSlots, limitSlots, slotsOfExperts } from './slots.ts';
 import { join, scaleColumns, scaleColumnsGradient, split } from './split.ts';
 import { columnEnergy, gram, rowEnergy, sequenceGram, sketch } from './sums.ts';
 
@@ -84,6 +85,7 @@ export const ops: readonly Op[] = [
   route,
   routeBackward,
   keepSlots,
+  limitSlots,
   slotsOfExperts,
   dispatch,
   gatherSlots,
@@ -93,6 +95,8 @@ export const ops: readonly Op[] = [
   groupedWeightGradient,
   groupedBias,
   groupedSumRows,
+  headRows,
+  headColumns,
   combine,
   combineBackward,
   scaleRows,

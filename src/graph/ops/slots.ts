@@ -1,6 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
+import { timesSize } from '../../kernels/program.ts';
 import type { Attributes, Op, Type } from '../types.ts';
-import { numberOf, shareOf } from './checks.ts';
+import { matrixOf, numberOf, shareOf } from './checks.ts';
 
 /*
  * Between `route` and `dispatch` slots may lose their experts: they then go to no expert, whose id is the number of
@@ -21,15 +22,16 @@ function numbersOf(op: string, attributes: Attributes, name: string, count: numb
 
 /**
  * Experts of a token that are worth their work: inputs ids and weights of `route`, and scores [tokens, k] or null. Slot j
- * of a token is kept where scores_j + factors_j · w_j / w_0 + offsets_j > 0, the first one always.
+ * of a token, expert e, is kept where scores_j + ratios_j · w_j / w_0 + levels_j · w_j + offsets_j + biases_e > 0, the first
+ * one always.
  * @see Lu et al., "Not all experts are equal" (2024), for two experts; Huang et al., MC-MoE (2024) and MC# (2025)
  */
 export const keepSlots: Op = {
   name: 'keepSlots',
   infer: (inputs, attributes) => {
     const k = numberOf(attributes, 'k');
-    numberOf(attributes, 'experts');
-    for (const name of ['factors', 'offsets']) numbersOf('keepSlots', attributes, name, k);
+    numbersOf('keepSlots', attributes, 'biases', numberOf(attributes, 'experts'));
+    for (const name of ['ratios', 'levels', 'offsets']) numbersOf('keepSlots', attributes, name, k);
     return slotTypes('keepSlots', inputs);
   },
   lower: ({ inputs: [ids, weights, scores], outputs, attributes }) => [
@@ -52,5 +54,29 @@ export const slotsOfExperts: Op = {
     dWeights === undefined
       ? null
       : (addend) => shareOf(build, build.nodes('slotsOfExperts', [ids, dWeights], attributes)[1])(addend),
+  ],
+};
+
+/**
+ * Experts hold `factor` times an even share of the slots of all tokens that run together: inputs the router's logits
+ * [tokens, experts], ids and weights [tokens·k]; outputs have one slot more a token. A slot that does not fit is dropped, or
+ * goes to the token's best expert with a place where `reroute`; places that are left are given to the tokens that want the
+ * expert most where `fill`.
+ * @see Zeng et al., "Turn Waste into Worth: Rectifying Top-k Router of MoE" (2024): intra-GPU and fill-in rectification,
+ *   with all experts on one device
+ */
+export const limitSlots: Op = {
+  name: 'limitSlots',
+  infer: ([logits, ids, weights], attributes) => {
+    slotTypes('limitSlots', [ids, weights]);
+    for (const name of ['experts', 'factor']) numberOf(attributes, name);
+    const slots = timesSize(matrixOf('limitSlots', logits).rows, numberOf(attributes, 'k') + 1);
+    return [
+      { type: 'i32', shape: [slots] },
+      { type: 'f32', shape: [slots] },
+    ];
+  },
+  lower: ({ inputs, outputs, attributes }) => [
+    { kernel: 'limitSlots', operands: [...inputs.map((id) => id!), ...outputs], sizes: {}, attributes },
   ],
 };

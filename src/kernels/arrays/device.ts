@@ -1,6 +1,15 @@
 import type { Kernels, PackedMatrix } from '../contract.ts';
 import type { Buffer, Device, Executable, Slot } from '../device.ts';
-import { bytesOfType, countOf, type Place, type Program, type Sizes, sizeOf, symbolsOf } from '../program.ts';
+import {
+  bytesOfType,
+  type Call,
+  countOf,
+  type Place,
+  type Program,
+  type Sizes,
+  sizeOf,
+  symbolsOf,
+} from '../program.ts';
 import type { View } from './bind.ts';
 import { bindings } from './table.ts';
 
@@ -21,13 +30,28 @@ const KEPT = 8;
 /** Kernels without the device that runs on them. */
 export type ArrayKernels = Omit<Kernels, 'device'>;
 
-/** Kernels that work on arrays, with a device over them: the reference and WebAssembly. */
-export function onArrays(kernels: ArrayKernels): Kernels {
-  return { ...kernels, device: arrayDevice(kernels) };
+/** A call that has run. */
+export interface TracedCall {
+  readonly call: Call;
+  readonly program: Program;
+  /** On the clock of `performance.now`. */
+  readonly start: number;
+  readonly milliseconds: number;
+}
+
+/** Told of every call behind it. */
+export type Trace = (call: TracedCall) => void;
+
+/**
+ * Kernels that work on arrays, with a device over them: the reference and WebAssembly.
+ * @param trace default: nothing is timed
+ */
+export function onArrays(kernels: ArrayKernels, trace?: Trace): Kernels {
+  return { ...kernels, device: arrayDevice(kernels, trace) };
 }
 
 /** Closing it leaves the kernels open. */
-function arrayDevice(kernels: ArrayKernels): Device {
+function arrayDevice(kernels: ArrayKernels, trace?: Trace): Device {
   return {
     name: kernels.name,
     threads: kernels.threads,
@@ -48,7 +72,7 @@ function arrayDevice(kernels: ArrayKernels): Device {
       }
     },
     supportsPacked: (format) => kernels.supportsPacked(format),
-    load: (program, slots) => new BoundProgram(kernels, program, slots),
+    load: (program, slots) => new BoundProgram(kernels, program, slots, trace),
     memory: () => kernels.memory(),
     close: () => {},
   };
@@ -75,7 +99,10 @@ class BoundProgram implements Executable {
   readonly #symbols: readonly string[];
   readonly #bound = new Map<string, readonly Thunk[]>();
 
-  constructor(kernels: ArrayKernels, program: Program, slots: readonly Slot[]) {
+  readonly #trace: Trace | undefined;
+
+  constructor(kernels: ArrayKernels, program: Program, slots: readonly Slot[], trace?: Trace) {
+    this.#trace = trace;
     this.#kernels = kernels;
     this.#program = program;
     this.#slots = slots;
@@ -105,13 +132,24 @@ class BoundProgram implements Executable {
       const bind = bindings[call.kernel];
       if (bind === undefined) throw new ReferenceError(`kernel ${call.kernel} is not known to ${this.#kernels.name}`);
       const own = Object.fromEntries(Object.entries(call.sizes).map(([name, size]) => [name, sizeOf(size, sizes)]));
-      return bind({
+      const thunk = bind({
         kernels: this.#kernels,
         views: call.operands.map((operand) => views[operand]),
         sizes: own,
         attributes: call.attributes,
       });
+      return this.#traced(call, thunk);
     });
+  }
+
+  #traced(call: Call, thunk: Thunk): Thunk {
+    const [trace, program] = [this.#trace, this.#program];
+    if (trace === undefined) return thunk;
+    return (run) => {
+      const start = performance.now();
+      thunk(run);
+      trace({ call, program, start, milliseconds: performance.now() - start });
+    };
   }
 }
 

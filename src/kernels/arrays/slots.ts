@@ -7,9 +7,12 @@ export interface SlotRule {
   readonly experts: number;
   /** Whether the weights of kept slots are divided by their sum. */
   readonly normalize: boolean;
-  /** Slot j is kept where scores[j] + factors[j] · w_j / w_0 + offsets[j] > 0. [k] */
-  readonly factors: readonly number[];
+  /** Slot j of expert e is kept where scores[j] + ratios[j] · w_j / w_0 + levels[j] · w_j + offsets[j] + biases[e] > 0. [k] */
+  readonly ratios: readonly number[];
+  readonly levels: readonly number[];
   readonly offsets: readonly number[];
+  /** [experts] */
+  readonly biases: readonly number[];
 }
 
 /**
@@ -19,15 +22,17 @@ export interface SlotRule {
 export function keepSlots(
   [ids, weights, scores]: readonly [Int32Array, Float32Array, Float32Array | undefined],
   [keptIds, keptWeights]: readonly [Int32Array, Float32Array],
-  { k, experts, normalize, factors, offsets }: SlotRule,
+  { k, experts, normalize, ratios, levels, offsets, biases }: SlotRule,
 ): void {
   for (let first = 0; first < ids.length; first += k) {
     let sum = 0;
     for (let j = 0; j < k; j++) {
       const slot = first + j;
-      const score = (scores?.[slot] ?? 0) + (factors[j] * weights[slot]) / weights[first] + offsets[j];
-      const isKept = ids[slot] < experts && (j === 0 || score > 0);
-      keptIds[slot] = isKept ? ids[slot] : experts;
+      const id = ids[slot];
+      const own = (ratios[j] * weights[slot]) / weights[first] + levels[j] * weights[slot];
+      const score = (scores?.[slot] ?? 0) + own + offsets[j] + biases[id];
+      const isKept = id < experts && (j === 0 || score > 0);
+      keptIds[slot] = isKept ? id : experts;
       keptWeights[slot] = isKept ? weights[slot] : 0;
       sum += keptWeights[slot];
     }

@@ -4,7 +4,9 @@ import type { Activation, GateActivation, PackedMatrix, RopeShape, WindowShape }
 import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
+import { type CapacityRule, limitSlots } from './capacity.ts';
 import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
+import { headBindings } from './heads.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
 import { keepSlots, type SlotRule, slotsOfExperts } from './slots.ts';
@@ -20,6 +22,7 @@ function asPacked(view: View, columns: number): PackedMatrix {
 /** Every kernel that calls name, on arrays of `Kernels`. */
 export const bindings: Readonly<Record<string, Bind>> = {
   ...primitiveBindings,
+  ...headBindings,
   ...sequenceBindings,
 
   copy:
@@ -222,6 +225,10 @@ export const bindings: Readonly<Record<string, Bind>> = {
         ...rule,
         normalize: attributes.normalize === true,
       });
+  },
+  limitSlots: ({ views: [logits, ids, weights, keptIds, keptWeights], attributes }) => {
+    const rule = attributes as unknown as CapacityRule;
+    return () => limitSlots([f32(logits), i32(ids), f32(weights)], [i32(keptIds), f32(keptWeights)], rule);
   },
   slotsOfExperts:
     ({ views: [ids, weights, ownIds, ownWeights], attributes: { from, count } }) =>

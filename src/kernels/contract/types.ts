@@ -1,3 +1,7 @@
+import type { Activation, GateActivation } from '../program.ts';
+
+export type { Activation, GateActivation };
+
 export interface PackedMatrix {
   /** Numeric registry name. */
   readonly format: string;
@@ -38,17 +42,6 @@ export interface AttentionShape {
   /** Scaled scores s become c·tanh(s/c), before the mask. Default: as they are. @see Gemma 2 (2024), section 2 */
   readonly softcap?: number;
 }
-
-/**
- * Functions of one number. `gelu` is its form with tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `geluErf` the exact one:
- * 0.5·x·(1 + erf(x/√2)); `relu2` is x·max(0, x), `softplus` log(1 + eˣ).
- */
-export type Activation = 'silu' | 'gelu' | 'geluErf' | 'relu' | 'sigmoid' | 'tanh' | 'relu2' | 'softplus';
-/**
- * Gates: of `silu`, `gelu` and `geluErf`, activation(gate)·up. `clamped` is g·σ(1.702·g)·(u + 1) with g = min(gate, 7) and
- * u = up between −7 and 7. @see OpenAI, gpt-oss (2025), reference implementation, `swiglu`
- */
-export type GateActivation = 'silu' | 'gelu' | 'geluErf' | 'clamped';
 
 export interface LogitComparison {
   readonly kl: Float32Array;

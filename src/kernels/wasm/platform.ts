@@ -1,3 +1,5 @@
+import { locatedAsset } from '../../core/assets.ts';
+import { BitbudgetError } from '../../core/errors.ts';
 import type { WorkerTask } from './worker.ts';
 
 /** The builds of `assembly/`, fastest first. */
@@ -16,16 +18,24 @@ export interface ThreadHandle {
  */
 const builtin = globalThis.process?.getBuiltinModule?.bind(globalThis.process);
 
-/** This file's own ending: `.ts` when run from source, `.js` from `dist`. The worker beside it has the same. */
-const workerUrl = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/**
+ * The worker beside this file, with its ending: `.ts` when run from source, `.js` from `dist`. A whole address: bundlers for browsers
+ * would look for what is relative.
+ */
+const nodeWorker = import.meta.url.replace(/[^/]*(\.[jt]s)$/, 'worker$1');
 
-/** Both `src/kernels/wasm` and `dist/kernels/wasm` lie three folders below the package's root. */
-function buildUrl(build: KernelBuild): URL {
-  return new URL(`../../../build/kernels.${build}.wasm`, import.meta.url);
-}
+/**
+ * Both `src/kernels/wasm` and `dist/kernels/wasm` lie three folders below the package's root. Each address stands by itself, so that
+ * bundlers see the file.
+ */
+const buildUrls: Readonly<Record<KernelBuild, () => URL>> = {
+  relaxed: () => new URL('../../../build/kernels.relaxed.wasm', import.meta.url),
+  simd: () => new URL('../../../build/kernels.simd.wasm', import.meta.url),
+  scalar: () => new URL('../../../build/kernels.scalar.wasm', import.meta.url),
+};
 
 export async function loadBuild(build: KernelBuild): Promise<BufferSource> {
-  const url = buildUrl(build);
+  const url = locatedAsset(`kernels.${build}.wasm`) ?? buildUrls[build]();
   if (builtin && url.protocol === 'file:') {
     try {
       return builtin('node:fs').readFileSync(url) as Uint8Array<ArrayBuffer>;
@@ -34,7 +44,11 @@ export async function loadBuild(build: KernelBuild): Promise<BufferSource> {
     }
   }
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`kernels ${url} cannot be fetched: HTTP ${response.status}`);
+  if (!response.ok || response.headers.get('content-type')?.startsWith('text/html'))
+    throw new BitbudgetError(
+      `kernels ${url}: cannot be fetched (HTTP ${response.status}); serve the package's files, and say where with locateAssets`,
+      { code: 'assets' },
+    );
   return await response.arrayBuffer();
 }
 
@@ -52,7 +66,7 @@ export function startThread(task: WorkerTask): ThreadHandle {
 }
 
 function startNodeThread({ Worker }: typeof import('node:worker_threads'), task: WorkerTask): ThreadHandle {
-  const worker = new Worker(workerUrl, { workerData: task, execArgv: [] });
+  const worker = new Worker(new URL(nodeWorker), { workerData: task, execArgv: [] });
   const ready = new Promise<void>((resolve, reject) => {
     worker.once('message', () => {
       worker.unref();
@@ -64,7 +78,12 @@ function startNodeThread({ Worker }: typeof import('node:worker_threads'), task:
 }
 
 function startBrowserThread(task: WorkerTask): ThreadHandle {
-  const worker = new Worker(workerUrl, { type: 'module' });
+  const located = locatedAsset('kernel-thread.js');
+  // Bundlers know a worker by these words, and need them whole.
+  const worker =
+    located === undefined
+      ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+      : new Worker(located, { type: 'module' });
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => reject(new Error(`kernel thread failed: ${event.message}`));

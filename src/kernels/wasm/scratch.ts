@@ -2,6 +2,8 @@ import { roundsActivations } from '../packedFormats.ts';
 import { bytesOfType, type Call, countOf, type Program, type Sizes, sizeOf } from '../program.ts';
 import { ALIGNMENT } from './allocator.ts';
 import { backwardTiles, scratchOf } from './attention.ts';
+import { encodeScratch } from './encode-scratch.ts';
+import { roundedRunBytes } from './experts.ts';
 import { packedScratch } from './packed.ts';
 import { attentionRows, backwardRows } from './sequences.ts';
 
@@ -33,6 +35,20 @@ const allocations: Readonly<Record<string, (sized: Sized) => number[]>> = {
   },
   matmulPacked: ({ call, own, columns }) =>
     roundsActivations(call.attributes.format as string) ? [packedScratch(own('m'), columns(1))] : [],
+  groupedPacked: ({ call, count, columns }) => {
+    const k = columns(1);
+    if (!roundsActivations(call.attributes.format as string)) return [];
+    return [roundedRunBytes(count(0) / k, count(2) - 1, k)];
+  },
+  appendBlocks: ({ call, count, own }) => {
+    const [width, rows] = [own('columns'), count(0) / own('columns')];
+    // One row is encoded without kernels.
+    return rows > 1 ? [encodeScratch(call.attributes.format as string, rows, width)] : [];
+  },
+  roundRows: ({ call, count, own }) => {
+    const width = own('columns');
+    return [encodeScratch(call.attributes.format as string, count(0) / width, width)];
+  },
   linearAttention: ({ call, threads }) => [
     call.operands.length > STATELESS ? 0 : attentionRows(recurrenceShape(call), threads),
   ],
@@ -73,9 +89,8 @@ function attentionShape({ call, sizes: { sequences, length, past = 0 } }: Sized)
 }
 
 /**
- * Most bytes that one call of a program takes while it runs, beside its operands, on so many threads. Formats of caches
- * other than F32 and products of experts with packed matrices are left out: what they take depends on the format's encoder,
- * and on the text.
+ * Most bytes that one call of a program takes while it runs, beside its operands, on so many threads. Products of experts
+ * take the most where every slot has an expert.
  */
 export function programScratch({ calls, places }: Program, sizes: Sizes, threads: number): number {
   let most = 0;

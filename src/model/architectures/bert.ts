@@ -3,7 +3,7 @@ import { USUAL_POOLING } from '../embedding.ts';
 import { selfAttention } from '../parts/attention.ts';
 import { plainMlp } from '../parts/plainMlp.ts';
 import { textEncoder } from '../parts/textEncoder.ts';
-import { attentionLayers } from './biases.ts';
+import { attentionLayers, feedForwardLayers } from './biases.ts';
 import { bertEmbedding, encoderFromGguf, exactTable, postNormed, withBias } from './encoder.ts';
 import type { Architecture } from './types.ts';
 
@@ -25,7 +25,6 @@ export const bert: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   learnedPositions: true,
   layerNorm: true,
   anchor: 'embeddings.word_embeddings.weight',
@@ -53,7 +52,7 @@ export const bert: Architecture = {
         x,
         { ...config, layer: index },
         (rows) => selfAttention(build, rows, { ...attention, layer: index }),
-        (rows) => plainMlp(build, rows, { ...config, layer: index, activation: 'geluErf' }),
+        (rows) => plainMlp(build, rows, { ...config, layer: index, activation: 'geluErf', biases: feedForwardLayers }),
       ),
     );
   },

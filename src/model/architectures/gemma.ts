@@ -9,7 +9,7 @@ import { slidingRope } from '../rope-huggingface.ts';
 import type { AttentionWindow, ModelConfig } from '../types.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorName, TensorNames } from './types.ts';
 
-/* What the third generation of Gemma shares: a decoder, and an encoder made of it. */
+/* What generations of Gemma share: two of decoders, and an encoder made of the third. */
 
 /** Every sixth block sees everything, the others a window. */
 export const PATTERN = 6;
@@ -54,19 +54,25 @@ export function gemmaClass(architecture: () => Architecture) {
 /** Whether a model looks to both sides: then it is an encoder. */
 export const isBidirectional = (fields: ConfigFields): boolean => fields['use_bidirectional_attention'] === true;
 
-/**
- * A block with norms on both sides of each branch, normed queries and keys, and GELU gates.
- * @param windowOf keys that a block's queries see, undefined for all
- */
-export function gemmaBlock(
-  config: ModelConfig,
-  { causal, windowOf }: { readonly causal: boolean; readonly windowOf: (layer: number) => number | undefined },
-) {
+/** How generations differ. */
+export interface GemmaTraits {
+  readonly causal: boolean;
+  /** Keys that a block's queries see, undefined for all. */
+  readonly windowOf: (layer: number) => number | undefined;
+  /** Queries and keys are normed; default yes. */
+  readonly qkNorm?: boolean;
+}
+
+/** A block with norms on both sides of each branch, and GELU gates. */
+export function gemmaBlock(config: ModelConfig, { causal, windowOf, qkNorm = true }: GemmaTraits) {
   const ropes = { full: ropePart(config.rope), sliding: ropePart(config.slidingRope ?? config.rope) };
   return (build: GraphBuilder, x: ValueId, layer: number): ValueId => {
     const rope = config.window?.layers[layer] ? ropes.sliding : ropes.full;
     const window = windowOf(layer);
-    const attention = { ...config, layer, rope, window, causal, qkNorm: true, scale: config.attentionScale };
+    const attention = {
+      ...{ ...config, layer, rope, window, causal, scale: config.attentionScale },
+      ...{ softcap: config.softcaps?.attention, qkNorm: qkNorm ? ('heads' as const) : undefined },
+    };
     const between = (before: string, after: string) => ({ ...config, layer, before, after });
     const mid = sandwiched(build, x, between('attn_norm', 'post_attention_norm'), (normed) =>
       selfAttention(build, normed, attention),

@@ -19,12 +19,11 @@ export const gemma3: Architecture = {
   ],
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
-  ropeFactors: false,
   ropeBase: 1e6,
   names: gemmaNames,
   graph: (config) =>
     causalModel(
-      { ...config, embeddingScale: Math.sqrt(config.hidden) },
+      { ...config, scales: { embedding: Math.sqrt(config.hidden) } },
       gemmaBlock(config, { causal: true, windowOf: (layer) => windowOf(config, layer) }),
     ),
   readGguf: (keys, { hidden, heads, headDim, layers, rope }) => ({

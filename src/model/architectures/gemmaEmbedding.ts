@@ -40,7 +40,6 @@ export const gemmaEmbedding: Architecture = {
   ],
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
-  ropeFactors: false,
   ropeBase: 1e6,
   names: { ...gemmaNames, dense_2: DENSE[0].huggingFace, dense_3: DENSE[1].huggingFace },
   graph: (config) => {

@@ -2,6 +2,7 @@ import { positionsOf, selfAttention } from '../parts/attention.ts';
 import { causalModel } from '../parts/causalModel.ts';
 import { layerNorm } from '../parts/layerNorm.ts';
 import { plainMlp } from '../parts/plainMlp.ts';
+import { feedForwardLayers } from './biases.ts';
 import { withBias } from './encoder.ts';
 import type { Architecture, TensorName } from './types.ts';
 
@@ -33,7 +34,6 @@ export const gpt2: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   learnedPositions: true,
   layerNorm: true,
   anchor: 'h.0.ln_1.weight',
@@ -72,7 +72,10 @@ export const gpt2: Architecture = {
       const attended = selfAttention(build, layerNorm(build, x, norm('attn_norm')), { ...attention, layer });
       const mid = build.node('add', [attended, x]);
       const inner = layerNorm(build, mid, norm('ffn_norm'));
-      return build.node('add', [plainMlp(build, inner, { ...config, layer, activation: 'gelu' }), mid]);
+      return build.node('add', [
+        plainMlp(build, inner, { ...config, layer, activation: 'gelu', biases: feedForwardLayers }),
+        mid,
+      ]);
     });
   },
 };

@@ -1,16 +1,10 @@
 import { FormatError } from '../../core/errors.ts';
 import { readInteger, readNumber } from '../config-fields.ts';
 import { commonNames } from '../names.ts';
-import { selfAttention } from '../parts/attention.ts';
-import { causalModel, preNormed } from '../parts/causalModel.ts';
-import { gatedMlp } from '../parts/gatedMlp.ts';
-import { shortConvolution } from '../parts/shortConvolution.ts';
-import { ropePart } from '../rope.ts';
-import { windowOf } from '../window.ts';
 import {
   readShortConvolutions,
-  shortConvolutionAnchor,
   shortConvolutionFields,
+  shortConvolutionGraph,
   shortConvolutionMetadata,
   shortConvolutionNames,
   shortConvolutionsOf,
@@ -46,24 +40,8 @@ export const lfm2: Architecture = {
   name: 'lfm2',
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
-  ropeFactors: false,
-  anchor: shortConvolutionAnchor,
   names: { ...commonNames, ...shortConvolutionNames },
-  graph: (config) => {
-    const { hidden, normEpsilon: epsilon, recurrent } = config;
-    const rope = ropePart(config.rope);
-    return causalModel({ ...config, outputNorm: 'token_embd_norm' }, (build, x, layer) => {
-      const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
-      const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
-        recurrent?.layers[layer]
-          ? shortConvolution(build, normed, { layer, hidden, taps: recurrent.taps })
-          : selfAttention(build, normed, { ...config, layer, rope, window: windowOf(config, layer), qkNorm: true }),
-      );
-      return preNormed(build, mid, norm('ffn_norm'), (normed) =>
-        gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),
-      );
-    });
-  },
+  graph: shortConvolutionGraph,
   readGguf: readShortConvolutions,
   metadata: shortConvolutionMetadata,
 };

@@ -1,7 +1,7 @@
 import { FormatError } from '../../core/errors.ts';
 import { USUAL_POOLING } from '../embedding.ts';
 import { selfAttention } from '../parts/attention.ts';
-import { fusedGatedMlp } from '../parts/gatedMlp.ts';
+import { gatedMlp } from '../parts/gatedMlp.ts';
 import { layerNorm } from '../parts/layerNorm.ts';
 import { textEncoder } from '../parts/textEncoder.ts';
 import { ropePart } from '../rope.ts';
@@ -53,7 +53,6 @@ export const modernBert: Architecture = {
   huggingFace: [huggingFace],
   ropeStyle: 'halves',
   slidesInLlamaCpp: true,
-  ropeFactors: false,
   ropeBase: BASE,
   layerNorm: true,
   anchor: 'layers.0.mlp_norm.weight',
@@ -88,7 +87,10 @@ export const modernBert: Architecture = {
       const normed = index === 0 ? x : layerNorm(build, x, norm(`blk.${index}.attn_norm`));
       const mid = build.node('add', [selfAttention(build, normed, attention), x]);
       const inner = layerNorm(build, mid, norm(`blk.${index}.ffn_norm`));
-      return build.node('add', [fusedGatedMlp(build, inner, { ...config, layer: index, activation: 'geluErf' }), mid]);
+      return build.node('add', [
+        gatedMlp(build, inner, { ...config, layer: index, activation: 'geluErf', fused: true }),
+        mid,
+      ]);
     });
   },
   readGguf: (keys, { layers, rope }, tensors) => ({

@@ -60,7 +60,6 @@ export const nomicBert: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   layerNorm: true,
   anchor: 'embeddings.word_embeddings.weight',
   unread: /(?:^|\.)(?:pooler\.dense|cls\.predictions)\./,

@@ -15,7 +15,6 @@ export const qwen2: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   names: commonNames,
-  graph: (config) => familyGraph(config, { qkvBias: true }),
+  graph: (config) => familyGraph(config, { biases: ['attn_q', 'attn_k', 'attn_v'] }),
 };

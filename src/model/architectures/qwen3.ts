@@ -15,7 +15,6 @@ export const qwen3: Architecture = {
     },
   ],
   ropeStyle: 'halves',
-  ropeFactors: false,
   names: commonNames,
-  graph: (config) => familyGraph(config, { qkNorm: true }),
+  graph: (config) => familyGraph(config, { qkNorm: 'heads' }),
 };

@@ -1,15 +1,21 @@
 import { FormatError } from '../../core/errors.ts';
+import type { Graph } from '../../graph/types.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import { readInteger } from '../config-fields.ts';
 import type { GgufKeys } from '../gguf-keys.ts';
+import { selfAttention } from '../parts/attention.ts';
+import { causalModel, preNormed } from '../parts/causalModel.ts';
+import { experts } from '../parts/experts.ts';
+import { gatedMlp } from '../parts/gatedMlp.ts';
+import { shortConvolution } from '../parts/shortConvolution.ts';
+import { ropePart } from '../rope.ts';
 import type { ModelConfig, RecurrentConfig } from '../types.ts';
+import { windowOf } from '../window.ts';
 import type { ConfigFields, TensorNames } from './types.ts';
 
 /* What Liquid's models have in common, whatever their feed-forward parts are. */
 
 const inBlock = (name: string): string => `model.layers.{layer}.${name}.weight`;
-
-export const shortConvolutionAnchor = 'layers.0.operator_norm.weight';
 
 export const shortConvolutionNames: TensorNames = {
   token_embd_norm: 'model.embedding_norm.weight',
@@ -25,6 +31,26 @@ export const shortConvolutionNames: TensorNames = {
   ffn_up: inBlock('feed_forward.w3'),
   ffn_down: inBlock('feed_forward.w2'),
 };
+
+/** Short convolutions in most blocks, normed queries and keys in the others; experts, where a block has them. */
+export function shortConvolutionGraph(config: ModelConfig): Graph {
+  const { hidden, normEpsilon: epsilon, recurrent, experts: mixture } = config;
+  const { layers, taps } = recurrent!;
+  const rope = ropePart(config.rope);
+  return causalModel({ ...config, outputNorm: 'token_embd_norm' }, (build, x, layer) => {
+    const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
+    const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
+      layers[layer]
+        ? shortConvolution(build, normed, { layer, hidden, taps })
+        : selfAttention(build, normed, { ...config, layer, rope, window: windowOf(config, layer), qkNorm: 'heads' }),
+    );
+    return preNormed(build, mid, norm('ffn_norm'), (normed) =>
+      mixture !== undefined && (mixture.layers?.[layer] ?? true)
+        ? experts(build, normed, { ...mixture, layer, hidden, activation: 'silu' })
+        : gatedMlp(build, normed, { ...config, layer, activation: 'silu' }),
+    );
+  });
+}
 
 /** Fields under the names that most classes use. */
 export function shortConvolutionFields(fields: ConfigFields): ConfigFields {

@@ -1,7 +1,7 @@
 import type { Graph } from '../../graph/types.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import type { GgufKeys } from '../gguf-keys.ts';
-import type { AttentionWindow, ModelConfig, RopeConfig, TensorRole } from '../types.ts';
+import type { AttentionWindow, BiasedLayer, ModelConfig, RopeConfig, TensorRole } from '../types.ts';
 
 /** What one architecture of the llama family declares: everything else is shared. */
 export interface Architecture {
@@ -11,8 +11,13 @@ export interface Architecture {
   readonly huggingFace: readonly HuggingFaceClass[];
   /** RoPE style of the GGUF layout. Where it is `interleaved`, q and k rows of HF checkpoints are permuted at load. */
   readonly ropeStyle: RopeConfig['style'];
-  /** Whether llama.cpp reads `rope_freqs.weight` for it, which carries llama3 scaling. */
-  readonly ropeFactors: boolean;
+  /**
+   * Whether llama.cpp reads divisors of RoPE's frequencies for it: `frequencies` (`rope_freqs.weight`, which carries llama3 scaling),
+   * `longAndShort` (`rope_factors_long.weight` and `_short`, which carry LongRoPE). Default: neither.
+   */
+  readonly ropeFactors?: 'frequencies' | 'longAndShort';
+  /** Whether llama.cpp reads `rope.scaling.yarn_log_multiplier` for it; default no. */
+  readonly yarnMultiplier?: boolean;
   /** Whether llama.cpp keeps to the sliding windows of such models; default no: there every token sees all before it. */
   readonly slidesInLlamaCpp?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
@@ -58,15 +63,19 @@ export interface HuggingFaceClass {
     readonly headDim?: number;
     /** Default: 10000. */
     readonly ropeBase?: number;
+    /** Share of a head's dimensions that RoPE turns; default all. */
+    readonly ropePartial?: number;
     /** Default: 1e-6. */
     readonly normEpsilon?: number;
+    /** Feed-forward width where no field names it. */
+    readonly feedForward?: number;
   };
   /** Whether fields are of this class, where several have its name; default yes. */
   accepts?(fields: ConfigFields): boolean;
   /** The fields under the names that most classes use, where this one uses others. */
   canonical?(fields: ConfigFields): ConfigFields;
-  /** Fields that give all linear layers of a part biases; others ignore them. */
-  readonly biasFields?: { readonly attention: string; readonly feedForward: string };
+  /** Fields that give linear layers biases, and which; others ignore them. */
+  readonly biasFields?: Readonly<Record<string, readonly BiasedLayer[]>>;
   /** Names of the activation that are this class's; default silu. */
   readonly activations?: readonly string[];
   /** What fields say beyond what all have. */
@@ -84,6 +93,8 @@ export interface Conversion {
   readonly row?: (row: number) => number;
   /** Rows there, where it holds those of other tensors too. */
   readonly rows?: number;
+  /** Shape there, where the same values in the same order have another. */
+  readonly shape?: readonly number[];
   /** Column there that is a column here; default the same. */
   readonly column?: (column: number) => number;
   /** What becomes of a value; default nothing. */
@@ -96,8 +107,10 @@ export interface TensorSpec {
   readonly role: TensorRole;
   readonly layer: number;
   readonly shape: readonly number[];
-  /** Name in HF checkpoints, `{expert}` where experts stand apart; absent for tensors that exist only in GGUF. */
-  readonly huggingFace?: string;
+  /** Where it may stand in HF checkpoints, the layer named; none for tensors that exist only in GGUF. */
+  readonly huggingFace: readonly TensorSource[];
+  /** Where it may stand in GGUF beside its own name. */
+  readonly gguf: readonly TensorSource[];
   /** Matrices stacked in it. */
   readonly experts?: number;
   /** What is added to the values of HF checkpoints. */
@@ -113,13 +126,30 @@ export interface TensorSpec {
   readonly optional?: boolean;
 }
 
+/** Where a tensor's values stand in a file. */
+export interface TensorSource {
+  /**
+   * `{layer}` for the block; with `{expert}` the experts' matrices stand apart and are stacked. In HF checkpoints `model.` stands
+   * for whatever is before the layers.
+   */
+  readonly name: string;
+  /**
+   * Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are), or
+   * take turns.
+   */
+  readonly part?: { readonly index: number; readonly of: number; readonly interleaved?: true };
+  /** Columns of every matrix are rows there. */
+  readonly transposed?: true;
+  /** A tensor of old GGUF files that is stored as HF checkpoints have it: what is said of those is true of it. */
+  readonly asInCheckpoints?: true;
+}
+
 /** How a tensor of GGUF's layout is found in a Hugging Face checkpoint. */
 export interface TensorName {
-  /**
-   * Its name there, `{layer}` for the block; with `{expert}` the experts' matrices stand apart and are stacked. `model.`
-   * stands for whatever the checkpoint puts before its layers.
-   */
-  readonly huggingFace?: string;
+  /** Where it stands there: a name, or several that versions of Transformers wrote, the first found counts. */
+  readonly huggingFace?: string | readonly (string | TensorSource)[];
+  /** Where else it may stand in GGUF files, with `blk.{layer}.` and `.weight`. */
+  readonly gguf?: readonly (string | TensorSource)[];
   /** Heads whose rows stand in another order there (pairs i, i + d/2) than in GGUF (pairs 2i, 2i + 1). */
   readonly permutedHeads?: 'heads' | 'kvHeads';
   /** Its columns are rows there. */

@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../../graph/build.ts';
 import type { Graph, ValueId } from '../../graph/types.ts';
+import type { ModelConfig } from '../types.ts';
 import { layerNorm } from './layerNorm.ts';
 
 export interface CausalModelPart {
@@ -9,8 +10,8 @@ export interface CausalModelPart {
   readonly normEpsilon: number;
   /** The output head shares the token embedding. */
   readonly tied: boolean;
-  /** What rows of the embedding are multiplied with; default 1. */
-  readonly embeddingScale?: number;
+  readonly scales?: ModelConfig['scales'];
+  readonly softcaps?: ModelConfig['softcaps'];
   /** What is added to rows of the embedding; default nothing. */
   readonly embed?: (build: GraphBuilder, rows: ValueId) => ValueId;
   /** The final norm takes the mean away and has a bias; default neither. */
@@ -28,12 +29,12 @@ export function causalModel(
   part: CausalModelPart,
   block: (build: GraphBuilder, x: ValueId, layer: number) => ValueId,
 ): Graph {
-  const { layers, hidden, vocabulary, normEpsilon: epsilon, embeddingScale, outputNorm = 'output_norm' } = part;
+  const { layers, hidden, vocabulary, normEpsilon: epsilon, scales, softcaps, outputNorm = 'output_norm' } = part;
   const build = new GraphBuilder();
   const tokens = build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]);
   const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
   let x = build.node('lookup', [tokens, embedding]);
-  if (embeddingScale !== undefined) x = build.node('scale', [x], { factor: embeddingScale });
+  if (scales?.embedding !== undefined) x = build.node('scale', [x], { factor: scales.embedding });
   x = part.embed?.(build, x) ?? x;
   for (let layer = 0; layer < layers; layer++) {
     build.cut();
@@ -47,7 +48,16 @@ export function causalModel(
     : build.node('rmsNorm', [rows, build.weight(`${outputNorm}.weight`, [hidden])], { epsilon });
   build.cut();
   const head = part.tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
-  return build.finish([build.node('linear', [normed, head])]);
+  let logits = build.node('linear', [normed, head]);
+  if (scales?.logits !== undefined) logits = build.node('scale', [logits], { factor: scales.logits });
+  if (softcaps?.logits !== undefined) logits = capped(build, logits, softcaps.logits);
+  return build.finish([logits]);
+}
+
+/** cap · tanh(x / cap) */
+function capped(build: GraphBuilder, x: ValueId, cap: number): ValueId {
+  const tangent = build.node('activate', [build.node('scale', [x], { factor: 1 / cap })], { activation: 'tanh' });
+  return build.node('scale', [tangent], { factor: cap });
 }
 
 /** x + branch(norm(x)), the norm's weight named. */
@@ -59,6 +69,17 @@ export function preNormed(
 ): ValueId {
   const gain = build.weight(norm.tensor, [norm.hidden]);
   return build.node('add', [branch(build.node('rmsNorm', [x, gain], { epsilon: norm.epsilon })), x]);
+}
+
+/** x + norm(branch(x)): the branch reads the residual stream as it is. */
+export function postNormed(
+  build: GraphBuilder,
+  x: ValueId,
+  norm: { readonly tensor: string; readonly hidden: number; readonly epsilon: number },
+  branch: (x: ValueId) => ValueId,
+): ValueId {
+  const gain = build.weight(norm.tensor, [norm.hidden]);
+  return build.node('add', [build.node('rmsNorm', [branch(x), gain], { epsilon: norm.epsilon }), x]);
 }
 
 /** x + norm(branch(norm(x))): norms on both sides. */

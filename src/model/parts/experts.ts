@@ -1,54 +1,68 @@
 import type { GraphBuilder } from '../../graph/build.ts';
-import type { ValueId } from '../../graph/types.ts';
+import type { GateActivation, ValueId } from '../../graph/types.ts';
+import type { ExpertsConfig } from '../types.ts';
+import { gatedMlp } from './gatedMlp.ts';
 
-export interface ExpertsPart {
+export interface ExpertsPart extends ExpertsConfig {
   readonly layer: number;
   readonly hidden: number;
-  /** Experts, and how many of them each token gets. */
-  readonly count: number;
-  readonly used: number;
-  /** Width of one expert. */
-  readonly feedForward: number;
-  /** Weights of a token's experts are divided by their sum. */
-  readonly normalize: boolean;
-  readonly activation: 'silu' | 'gelu';
-  /** Width of an expert that every token gets, and whether a sigmoid of the token scales it. */
-  readonly shared?: { readonly feedForward: number; readonly gated: boolean };
+  readonly activation: GateActivation;
 }
 
 /** A mixture of experts, with a shared one beside it. @param x normed, [tokens, hidden] → [tokens, hidden] */
 export function experts(build: GraphBuilder, x: ValueId, part: ExpertsPart): ValueId {
-  const { layer, hidden, count, used, feedForward, normalize, activation } = part;
+  const { layer, hidden, count, used, feedForward, activation } = part;
   const weight = (name: string, rows: number, columns: number): ValueId =>
     build.weight(`blk.${layer}.${name}.weight`, [rows, columns]);
-  const logits = build.node('linear', [x, weight('ffn_gate_inp', count, hidden)]);
-  const [ids, shares] = build.nodes('route', [logits], { k: used, normalize });
+  const { ids, shares } = routed(build, x, part);
   const [order, offsets] = build.nodes('dispatch', [ids], { experts: count });
   const rows = build.node('gatherSlots', [x, order], { k: used });
-  const grouped = (name: string, input: ValueId, width: number, columns: number): ValueId =>
-    build.node('groupedLinear', [input, weight(name, count * width, columns), offsets]);
+  const grouped = (name: string, input: ValueId, width: number, columns: number): ValueId => {
+    const product = build.node('groupedLinear', [input, weight(name, count * width, columns), offsets]);
+    if (!part.biases) return product;
+    return build.node('groupedBias', [product, build.weight(`blk.${layer}.${name}.bias`, [count * width]), offsets]);
+  };
   const gate = grouped('ffn_gate_exps', rows, feedForward, hidden);
   const up = grouped('ffn_up_exps', rows, feedForward, hidden);
   const inner = build.node('gated', [gate, up], { activation });
   const made = grouped('ffn_down_exps', inner, hidden, feedForward);
-  const routed = build.node('combine', [made, order, shares], { k: used });
-  if (part.shared === undefined) return routed;
-  return build.node('add', [sharedExpert(build, x, part, part.shared), routed]);
+  const combined = build.node('combine', [made, order, shares], { k: used });
+  if (part.sharedFeedForward === undefined) return combined;
+  return build.node('add', [sharedExpert(build, x, part, part.sharedFeedForward), combined]);
 }
 
-function sharedExpert(
+/** Each token's experts and their weights, both [tokens · used]. @param x what the router looks at, [tokens, hidden] */
+export function routed(
   build: GraphBuilder,
   x: ValueId,
-  { layer, hidden, activation }: ExpertsPart,
-  { feedForward, gated }: NonNullable<ExpertsPart['shared']>,
+  part: Pick<ExpertsPart, 'layer' | 'hidden'> & ExpertsConfig,
+): { readonly ids: ValueId; readonly shares: ValueId } {
+  const { layer, hidden, count, used, normalize = false, gating, scale, groups, selectionBias, biases } = part;
+  const router = build.weight(`blk.${layer}.ffn_gate_inp.weight`, [count, hidden]);
+  const bias = selectionBias ? build.weight(`blk.${layer}.exp_probs_b.bias`, [count]) : null;
+  const product = build.node('linear', [x, router]);
+  const logits = biases
+    ? build.node('addBias', [product, build.weight(`blk.${layer}.ffn_gate_inp.bias`, [count])])
+    : product;
+  const [ids, shares] = build.nodes('route', [logits, bias], {
+    k: used,
+    normalize,
+    ...(gating === undefined ? {} : { gating }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(groups && { groups: groups.count, usedGroups: groups.used, groupBest: groups.best }),
+  });
+  return { ids, shares };
+}
+
+/** An expert that every token gets. */
+export function sharedExpert(
+  build: GraphBuilder,
+  x: ValueId,
+  { layer, hidden, activation, sharedGate }: ExpertsPart,
+  feedForward: number,
 ): ValueId {
-  const weight = (name: string, rows: number, columns: number): ValueId =>
-    build.weight(`blk.${layer}.${name}.weight`, [rows, columns]);
-  const gate = build.node('linear', [x, weight('ffn_gate_shexp', feedForward, hidden)]);
-  const up = build.node('linear', [x, weight('ffn_up_shexp', feedForward, hidden)]);
-  const inner = build.node('gated', [gate, up], { activation });
-  const made = build.node('linear', [inner, weight('ffn_down_shexp', hidden, feedForward)]);
-  if (!gated) return made;
-  const logit = build.node('linear', [x, weight('ffn_gate_inp_shexp', 1, hidden)]);
+  const made = gatedMlp(build, x, { layer, hidden, feedForward, activation, suffix: '_shexp' });
+  if (!sharedGate) return made;
+  const logit = build.node('linear', [x, build.weight(`blk.${layer}.ffn_gate_inp_shexp.weight`, [1, hidden])]);
   return build.node('scaleRows', [made, build.node('activate', [logit], { activation: 'sigmoid' })]);
 }

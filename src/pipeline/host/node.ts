@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { fileSink, fileSource } from '../../container/node.ts';
+import { fileSink, fileSource, resolveModel } from '../../container/node.ts';
 import { createWasmKernels } from '../../kernels/wasm/index.ts';
 import { openModel } from '../../model/open.node.ts';
+import { openModel as openFiles } from '../../model/open.ts';
 import { workerPool } from '../../quantize/pool.node.ts';
 import { boundaryStore } from '../../run/boundaries.node.ts';
 import { storePlace } from '../../store/place.node.ts';
@@ -33,5 +34,9 @@ export const nodeHost: Host = {
     await makeFolders([path]);
     return await fileSink(path);
   },
-  openModel: (path) => openModel(path),
+  openWritten: (path) => openModel(path),
+  openModel: async (source, { purpose = 'run', ...work } = {}) =>
+    typeof source === 'string'
+      ? await openModel(await resolveModel(source, { ...work, purpose }), purpose)
+      : await openFiles(source, work),
 };

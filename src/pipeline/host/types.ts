@@ -1,11 +1,27 @@
 import type { ByteSink, ByteSource } from '../../container/types.ts';
+import type { ModelPurpose } from '../../container/variants.ts';
+import type { WorkOptions } from '../../core/progress.ts';
 import type { Kernels } from '../../kernels/contract.ts';
+import type { WebModelSource } from '../../model/open.ts';
 import type { Model } from '../../model/types.ts';
 import type { JobRunner } from '../../quantize/jobs.ts';
 import type { BoundaryShape, BoundaryStore } from '../../run/boundaries.ts';
 import type { Entry, Store } from '../../store/types.ts';
 import type { Corpus } from '../../text/corpus.ts';
 import type { RoomNeeded } from '../preflight/types.ts';
+
+/**
+ * Where a model lies: a path, or `hf:user/repo` of the hub; in browsers an address. Files that a user picked serve everywhere.
+ */
+export type ModelSource = string | WebModelSource;
+
+/** How a model is opened. */
+export interface OpenOptions extends WorkOptions {
+  /** Which of several files of a folder or repository is meant; default the written one. */
+  readonly purpose?: ModelPurpose;
+}
+
+export type { ModelPurpose };
 
 /** A text: what the host calls it (a path in Node, an address in browsers), or its bytes. */
 export type TextFile = string | Blob;
@@ -39,6 +55,8 @@ export interface Host {
   source(name: string): Promise<ByteSource>;
   /** A file to write, and the folders above it; an older one of that name is replaced when the new one is whole. */
   sink(name: string): Promise<ByteSink>;
-  /** A model that was written. @throws FormatError when it is damaged */
-  openModel(name: string): Promise<Model>;
+  /** A model that a job has written. @throws FormatError when it is damaged */
+  openWritten(output: string): Promise<Model>;
+  /** A model. Whoever opens it closes it. @throws FormatError when it is damaged or not supported */
+  openModel(source: ModelSource, options?: OpenOptions): Promise<Model>;
 }

@@ -8,10 +8,10 @@ export function checkTable(text: string, key: LatencyKey): LatencyTable | undefi
   } catch {
     return undefined;
   }
-  if (found?.version !== 1 || JSON.stringify(found.key) !== JSON.stringify(key)) return undefined;
+  if (found?.version !== 2 || JSON.stringify(found.key) !== JSON.stringify(key)) return undefined;
   const rounds = Object.entries(found.rounds ?? {});
   if (!rounds.every(([, visits]) => Array.isArray(visits) && visits.every(isRound))) return undefined;
-  return { version: 1, key, rounds: Object.fromEntries(rounds) };
+  return { version: 2, key, rounds: Object.fromEntries(rounds) };
 }
 
 function isRound(value: Partial<LatencyRound> | null): boolean {

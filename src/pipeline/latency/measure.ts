@@ -32,7 +32,7 @@ export async function measureLatency(kernels: Kernels, model: Model, options: La
   const context = contextOf(model, options.context);
   const names = [...new Set(options.formats.map(kernelOf))].sort();
   const key = await latencyKey(kernels, model, context);
-  let table = (await store?.read(key)) ?? { version: 1, key, rounds: {} };
+  let table = (await store?.read(key)) ?? { version: 2, key, rounds: {} };
   const missing = names.reduce((sum, name) => sum + Math.max(0, rounds - (table.rounds[name]?.length ?? 0)), 0);
   let done = 0;
   for (let round = 0; round < rounds; round++) {

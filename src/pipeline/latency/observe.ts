@@ -1,4 +1,5 @@
 import type { Kernels } from '../../kernels/contract.ts';
+import { sitesOf } from '../../model/sites.ts';
 import type { Model } from '../../model/types.ts';
 import { createSession } from '../../run/session.ts';
 import { type DecodedToken, decodeTokens, type Effort, WARM_UP } from './decode.ts';
@@ -7,9 +8,9 @@ import { type TimedCall, timedKernels } from './timed.ts';
 
 /** A token taken apart. Every part is the mean over the tokens in which nothing disturbed it, in ms. */
 export interface TypicalToken {
-  /** Products in their order. */
+  /** Products and packed caches in their order. */
   readonly calls: readonly Omit<TimedCall, 'start'>[];
-  /** The forward pass between products. */
+  /** The forward pass between them. */
   readonly between: number;
   readonly sampling: number;
   /** The tokens as they were, in ms. */
@@ -27,7 +28,8 @@ export async function observeTokens(
 ): Promise<TypicalToken> {
   const { context, effort, signal } = options;
   const calls: TimedCall[] = [];
-  const timed = timedKernels(kernels, (call) => calls.push(call));
+  const sites = new Set(sitesOf(model).map(({ id }) => id));
+  const timed = timedKernels(kernels, sites, (call) => calls.push(call));
   const session = await createSession(timed.device, model, { contextLength: context, past: context });
   try {
     const { vocabulary } = model.config;
@@ -49,9 +51,9 @@ interface SeenToken extends DecodedToken {
 function typical(seen: readonly SeenToken[]): TypicalToken {
   const gaps = seen.map(gapsOf);
   return {
-    calls: seen[0].calls.map(({ kernel, shape }, i) => ({
+    calls: seen[0].calls.map(({ kernel, site }, i) => ({
       kernel,
-      shape,
+      site,
       milliseconds: undisturbed(seen.map(({ calls }) => calls[i].milliseconds)),
     })),
     between: gaps[0].reduce((sum, _, i) => sum + undisturbed(gaps.map((of) => of[i])), 0),

@@ -1,10 +1,11 @@
 import { packedFormats } from '../../kernels/packedFormats.ts';
+import type { Site } from '../../model/sites.ts';
 import type { Latency, LatencyRound, LatencyTable } from './types.ts';
 
-/** A matrix that every decoded token is multiplied with, in a format. */
+/** A site at work in every decoded token, in a format: a matrix that it is multiplied with, or a packed cache. */
 export interface Product {
-  readonly rows: number;
-  readonly columns: number;
+  /** What takes the same time: `shapeOf` its site. */
+  readonly shape: string;
   readonly format: string;
 }
 
@@ -16,11 +17,13 @@ export function kernelOf(format: string): string {
   return packedFormats.includes(format) ? format : FLOAT_KERNEL;
 }
 
-export function shapeName(rows: number, columns: number): string {
-  return `${rows}x${columns}`;
+/** Sites of one shape take the same time in a format: `256x64`, `4096x64, 1024 a token` of experts, `cache of 128`. */
+export function shapeOf({ kind, rows, columns, rowsPerToken }: Site): string {
+  if (kind === 'state') return `cache of ${columns}`;
+  return rowsPerToken === rows ? `${rows}x${columns}` : `${rows}x${columns}, ${rowsPerToken} a token`;
 }
 
-/** One product, in ms. @throws RangeError when it was not measured */
+/** One site's calls, in ms. @throws RangeError when it was not measured */
 export function productTime(table: LatencyTable, product: Product): number {
   return median(timesByRound(table, product));
 }
@@ -47,9 +50,8 @@ export function predictLatency(table: LatencyTable, products: readonly Product[]
   };
 }
 
-/** One product in every round, in ms. */
-function timesByRound(table: LatencyTable, { rows, columns, format }: Product): number[] {
-  const shape = shapeName(rows, columns);
+/** The same in every round. */
+function timesByRound(table: LatencyTable, { shape, format }: Product): number[] {
   const times = (table.rounds[kernelOf(format)] ?? []).flatMap(({ products }: LatencyRound) => products[shape] ?? []);
   if (times.length === 0) throw new RangeError(`latency of ${format} ${shape} was not measured; measure it first`);
   return times;

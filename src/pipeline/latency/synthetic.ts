@@ -1,5 +1,6 @@
 import { Random } from '../../core/random.ts';
 import { architectureByName } from '../../model/architecture.ts';
+import { isMatrix } from '../../model/matrices.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { decodeRows, encodeRows, fitsRows, format, rowBytes } from '../../numeric/table.ts';
 import { FLOAT_KERNEL, kernelOf } from './predict.ts';
@@ -32,7 +33,9 @@ export function syntheticWeights(
   const tensors = new Map(
     kept.map((tensor) => [
       tensor.name,
-      tensor.shape.length === 2 ? syntheticMatrix(tensor, formatOf(tensor), blocks) : ones(tensor),
+      tensor.shape.length === 2
+        ? syntheticMatrix(tensor, isMatrix(tensor) ? formatOf(tensor) : 'F32', blocks)
+        : ones(tensor),
     ]),
   );
   const config = { ...model.config, layers };
@@ -54,9 +57,9 @@ function syntheticMatrix(
   const stored = kernelOf(name) === FLOAT_KERNEL ? 'F32' : name;
   const stride = rowBytes(format(stored), columns);
   const loadBlocks = async (start = 0, end = rows): Promise<Uint8Array> => blocks(stored, (end - start) * stride);
-  const { role, layer, shape } = tensor;
   return {
-    ...{ name: tensor.name, role, layer, shape, format: name },
+    ...tensor,
+    format: name,
     loadBlocks: stored === name ? loadBlocks : undefined,
     load: async (start = 0, end = rows) => {
       const values = new Float32Array((end - start) * columns);

@@ -12,15 +12,15 @@ export interface LatencyKey {
 
 /** One visit to one kernel: medians over the decoded tokens of the visit, in ms. */
 export interface LatencyRound {
-  /** All of a token's time that is not spent in products with matrices: attention, norms, sampling … */
+  /** All of a token's time that no choice of formats changes: attention, norms, sampling … */
   readonly fixed: number;
-  /** One product with a matrix, by its shape `rows x columns`. */
+  /** One product with a matrix, or one decoding of a packed cache, by its shape (`shapeOf`). */
   readonly products: Readonly<Record<string, number>>;
 }
 
 /** Times of decoding one token, measured on one device: saved as JSON, used for any plan of any model of this graph. */
 export interface LatencyTable {
-  readonly version: 1;
+  readonly version: 2;
   readonly key: LatencyKey;
   /** Rounds by kernel (`kernelOf`), in the order they were measured: all kernels were visited once before any twice. */
   readonly rounds: Readonly<Record<string, readonly LatencyRound[]>>;

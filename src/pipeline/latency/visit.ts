@@ -1,11 +1,12 @@
 import type { Kernels } from '../../kernels/contract.ts';
-import type { Model, ModelTensor } from '../../model/types.ts';
+import { pricedCacheFormats } from '../../model/cache-formats.ts';
+import { sitesOf } from '../../model/sites.ts';
+import type { Model, ModelTensor, Roundings } from '../../model/types.ts';
 import { bitsPerWeight, format } from '../../numeric/table.ts';
-import { matrices } from '../../quantize/sensitivity.ts';
 import type { Effort } from './decode.ts';
 import { observeTokens, type TypicalToken } from './observe.ts';
-import { FLOAT_KERNEL, shapeName } from './predict.ts';
-import { isMultiplied, productBytes } from './products.ts';
+import { FLOAT_KERNEL, shapeOf } from './predict.ts';
+import { productBytes, productsOf } from './products.ts';
 import { fittingFormat, syntheticWeights } from './synthetic.ts';
 import type { LatencyRound } from './types.ts';
 
@@ -41,10 +42,11 @@ export async function visit(
   const others = new Map(mixedIn(model, layers, round).map((tensor, i) => [tensor, near[(i + round) % near.length]]));
   const formatOf = (tensor: ModelTensor): string => fitting(others.get(tensor) ?? name, tensor);
   const weights = syntheticWeights(model, formatOf, layers);
-  const token = await observeTokens(kernels, weights, { context, effort: EFFORT, signal });
+  const cached = { ...weights, roundings: cachesIn(weights, name) };
+  const token = await observeTokens(kernels, cached, { context, effort: EFFORT, signal });
   return {
     fixed: (token.between * model.config.layers) / layers + token.sampling,
-    products: averageByShape(token, name),
+    products: averageByShape(cached, token, name),
   };
 }
 
@@ -60,8 +62,11 @@ function nearest(name: string, names: readonly string[]): string[] {
 
 /** Matrices of the first blocks that are not in the visited kernel's format in a round. */
 function mixedIn(model: Model, layers: number, round: number): ModelTensor[] {
-  const kept = matrices(model).filter((tensor) => tensor.layer < layers && isMultiplied(model, tensor.name));
-  const alike = Map.groupBy(kept, ({ shape: [rows, columns] }) => shapeName(rows, columns));
+  const kept = sitesOf(model)
+    .filter(({ kind, isMultiplied }) => kind === 'weight' && isMultiplied)
+    .map(({ id }) => model.tensors.get(id)!)
+    .filter(({ layer }) => layer < layers);
+  const alike = Map.groupBy(kept, ({ shape, experts = 1 }) => [...shape, experts].join(' '));
   return [...alike.values()].flatMap((group) =>
     group.length > 1 ? group.filter((_, i) => (i + round) % 2 === 1) : [],
   );
@@ -73,25 +78,26 @@ function fitting(kernel: string, { shape }: ModelTensor): string {
 
 /** Blocks that stand for all of a large model: times of a block do not depend on how many there are. */
 function layersInMemory(model: Model, name: string): number {
+  const formatOf = (tensor: ModelTensor): string => (name === FLOAT_KERNEL ? 'F32' : fitting(name, tensor));
+  const products = productsOf(model, (id) => formatOf(model.tensors.get(id)!));
   const bytes = (layer: number): number =>
-    productBytes(
-      matrices(model)
-        .filter((tensor) => tensor.layer === layer && isMultiplied(model, tensor.name))
-        .map((tensor) => ({
-          rows: tensor.shape[0],
-          columns: tensor.shape[1],
-          format: name === FLOAT_KERNEL ? 'F32' : fitting(name, tensor),
-        })),
-    );
+    productBytes(products.filter(({ site }) => model.tensors.get(site)!.layer === layer));
   const most = Math.floor((MOST_BYTES - bytes(-1)) / bytes(0));
   return Math.min(model.config.layers, Math.max(2, most));
 }
 
-/** The mean over the matrices of a shape, which differ in where they lie. */
-function averageByShape({ calls }: TypicalToken, kernel: string): Record<string, number> {
+/** Every state that can be kept in the visited kernel's format. */
+function cachesIn(model: Model, name: string): Roundings {
+  const states = sitesOf(model).filter(({ kind, span }) => kind === 'state' && pricedCacheFormats(span).includes(name));
+  return new Map(states.map(({ id }) => [id, name]));
+}
+
+/** The mean over the sites of a shape, which differ in where they lie. */
+function averageByShape(model: Model, { calls }: TypicalToken, kernel: string): Record<string, number> {
+  const shapes = new Map(sitesOf(model).map((site) => [site.id, shapeOf(site)]));
   const own = calls.filter((call) => call.kernel === kernel);
   return Object.fromEntries(
-    [...Map.groupBy(own, ({ shape }) => shape)].map(([shape, group]) => [
+    [...Map.groupBy(own, ({ site }) => shapes.get(site)!)].map(([shape, group]) => [
       shape,
       group.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / group.length,
     ]),

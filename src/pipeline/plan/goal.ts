@@ -69,7 +69,7 @@ export async function openGoal(session: Session, wishes: Wishes, options: GoalOp
   const free = { table: freeWeights(model, magnitudes, rounding, palette), running };
   const measured = options.measured;
   const notes = fileNotes({ rounding, facts: options.facts, budgets, measured, run: runNotesAhead(model, running) });
-  const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context);
+  const latency = budgets.latency === undefined ? undefined : await session.latency(palette, context, chosen.states);
   const setting = { model, notes, latency, fuse, context, threads, kvUniform };
   const planner = new Planner({ ...setting, ...free });
   if (evaluationsOf(options) === undefined) planner.checkSolver(budgets, options);

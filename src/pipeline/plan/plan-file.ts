@@ -13,6 +13,9 @@ export function uniformPlan(name: string, rounding: string): BitPlan {
 /**
  * A plan as `bitbudget plan` saves it, or made by hand: at least `{"sites": {"blk.0.attn_q.weight": "Q4_K", …}}` and/or
  * `{"default": "Q4_K"}`. Plans of version 1 become plans by sites here.
+ * @param text of the file, JSON
+ * @param name of the file, for messages
+ * @returns the plan, its formats known
  * @throws UsageError naming what is wrong
  */
 export function readPlan(text: string, name: string): BitPlan {

@@ -97,7 +97,7 @@ export class Planner {
       evaluate: evaluate && ((choice) => evaluate(this.#named(groups, choice))),
     });
     const units = [...this.#sizes(solution, budgets), ...this.#units(budgets)];
-    const plan = { ...this.#plan(groups, possible(solution, units), corrections), budgets };
+    const plan = { ...this.#exactly(this.#plan(groups, possible(solution, units), corrections)), budgets };
     return withObjective(plan, options, lossOf(problem, solution.choice));
   }
 
@@ -245,6 +245,17 @@ export class Planner {
         ...(solution.byClock && { byClock: true }),
       },
     };
+  }
+
+  /** A plan with what it takes of resources that are no sums. */
+  #exactly(plan: BitPlan): BitPlan {
+    const chosen = this.#sites.flatMap((site) => {
+      const option = plan.sites[site.id];
+      return option === undefined ? [] : [{ site, option }];
+    });
+    const exact = this.#resources.flatMap(({ name, taken }) => (taken ? [[name, taken(chosen)] as const] : []));
+    const prediction = plan.prediction!;
+    return { ...plan, prediction: { ...prediction, costs: { ...prediction.costs, ...Object.fromEntries(exact) } } };
   }
 
   /** What the sites of a kind cost by themselves; undefined where they were not planned. */

@@ -1,3 +1,4 @@
+import { usedSlots } from '../../graph/uses.ts';
 import { packedHalvesLength } from '../../measure/halves.ts';
 import { partsOf } from '../../measure/parts.ts';
 import type { Magnitudes } from '../../model/magnitudes.ts';
@@ -48,13 +49,14 @@ const ROUNDED_PLANS = 1;
 
 /** Multiply-adds of every step. */
 export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): Record<StepName, number> {
-  const { layers, hidden, vocabulary, experts } = model.config;
+  const { layers, hidden, vocabulary } = model.config;
   const all = matrices(model);
   const sum = (of: (rows: number, columns: number, tensor: ModelTensor) => number, list = all): number =>
     list.reduce((total, tensor) => total + of(tensor.shape[0], tensor.shape[1], tensor), 0);
   const blocks = all.filter(({ layer }) => layer >= 0);
+  const used = usedSlots(model.graph);
   // Of stacked experts a token sees a few.
-  const seen = (tensor: ModelTensor): number => (tensor.experts === undefined ? 1 : experts!.used / tensor.experts);
+  const seen = ({ name, experts = 1 }: ModelTensor): number => (used.get(name) ?? experts) / experts;
   const weights = sum((rows, columns, tensor) => seen(tensor) * rows * columns, blocks);
   const head = hidden * vocabulary;
   const values = layers * hidden;

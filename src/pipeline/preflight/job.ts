@@ -41,6 +41,11 @@ export function refuseJob(model: Model, magnitudes: Magnitudes, options: Quantiz
 }
 
 function refusePlan(model: Model, plan: BitPlan): void {
+  const [mixed] = Object.keys(plan.experts ?? {});
+  if (mixed !== undefined)
+    throw new UsageError(
+      `plan: gives every expert of ${mixed} a format of its own, and GGUF stores one for all; plan by tensor instead`,
+    );
   const sites = new Map(sitesOf(model).map((site) => [site.id, site]));
   for (const [id, option] of Object.entries(plan.sites)) {
     const site = sites.get(id);

@@ -1,3 +1,5 @@
+import { usedSlots } from '../../graph/uses.ts';
+import { EXPERT_BYTES } from '../../measure/measure.ts';
 import { betweenBytes, type JobSize, type StepName } from './amounts.ts';
 
 /** Node, the kernels and the tokenizer; what every thread adds. Measured by bench/told.ts. */
@@ -8,7 +10,7 @@ const LOGITS_BYTES = 1.5 * 2 ** 27;
 
 /**
  * Most memory of the process. While measuring: what lives between segments as far as it is not spilled, the
- * gradient, the head with its logits. Later: the reference's states, a matrix with its curvature in every thread.
+ * gradient, the head with its logits, and experts some at a time. Later: the reference's states, a matrix with its curvature in every thread.
  * @param isSpilled what lives between segments lies on the disk
  */
 export function jobMemory(
@@ -21,7 +23,8 @@ export function jobMemory(
   const state = 4 * size.calibrationTokens * hidden;
   const head = 4 * hidden * vocabulary;
   const logits = Math.min(LOGITS_BYTES, 8 * size.calibrationTokens * vocabulary);
-  const measuring = (isSpilled ? 0 : betweenBytes(size)) + 2 * state + head + logits;
+  const experts = usedSlots(size.model.graph).size > 0 ? EXPERT_BYTES : 0;
+  const measuring = (isSpilled ? 0 : betweenBytes(size)) + 2 * state + head + logits + experts;
   const rounding = threads * 4 * (4 * feedForward ** 2 + 3 * 2 ** 22);
   const verifying = 4 * size.evaluationTokens * hidden * 4 + head + logits;
   return (

@@ -1,5 +1,5 @@
-import { fixedTime, predictLatency, productTime } from '../latency/predict.ts';
-import { productsOf } from '../latency/products.ts';
+import { fixedTime, predictLatency, productTime, shapeOf } from '../latency/predict.ts';
+import { cachesOf, productsOf } from '../latency/products.ts';
 import { costOf, type Resource, type Setting } from './types.ts';
 
 /**
@@ -13,9 +13,9 @@ export function latency({ model, latency: table }: Setting): Resource | undefine
     unit: 'ms per decoded token',
     fixed: fixedTime(table),
     cost: costOf({
-      weight: ({ isMultiplied, rows, columns }, format) =>
-        isMultiplied ? productTime(table, { rows, columns, format }) : 0,
+      weight: (site, format) => (site.isMultiplied ? productTime(table, { shape: shapeOf(site), format }) : 0),
+      state: (site, format) => (format === 'F32' ? 0 : productTime(table, { shape: shapeOf(site), format })),
     }),
-    spread: (formatOf) => predictLatency(table, productsOf(model, formatOf)).spread,
+    spread: (optionOf) => predictLatency(table, [...productsOf(model, optionOf), ...cachesOf(model, optionOf)]).spread,
   };
 }

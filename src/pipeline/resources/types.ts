@@ -63,10 +63,15 @@ export interface Resource {
   readonly fixed: number;
   /** What sites that are decided together take, ≥ 0: a weight and, where its inputs may be rounded, their edge; or a state. */
   cost(chosen: readonly Choice[]): number;
+  /**
+   * What all choices together take, where that is no sum: never more than `fixed` and their costs. Asked of finished plans
+   * alone, as it takes longer.
+   */
+  taken?(chosen: readonly Choice[]): number;
   /** For messages, where the name does not say it. */
   readonly unit?: string;
-  /** Of measured amounts: standard deviation of a plan's amount, its formats by tensor. */
-  spread?(formatOf: (tensor: string) => string): number;
+  /** Of measured amounts: standard deviation of a plan's amount, its options by site. */
+  spread?(optionOf: (site: string) => string): number;
 }
 
 /** A cost that sites have each by itself, by kind; kinds that are not given cost nothing. */

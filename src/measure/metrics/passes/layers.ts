@@ -47,7 +47,7 @@ export interface Layer {
 export interface Slots {
   /** Slot of every row: token · used + choice. [rows] */
   readonly order: Int32Array;
-  /** What every slot counts in its token's sum, by slot. */
+  /** What the router says of every slot, by slot; 1 where there is none. */
   readonly weights: Float32Array;
   /** First row of every expert, in the backend's memory. [experts + 1] */
   readonly offsets: Int32Array;
@@ -293,8 +293,8 @@ class LayerPass {
     const { offsets, slots, weights, used, experts } = dispatchOf(part, use);
     const rows = new Int32Array(order.length * this.#tokens.length * used);
     await program.read(slots, rows);
-    const routed = new Float32Array(rows.length);
-    await program.read(weights, routed);
+    const routed = new Float32Array(rows.length).fill(1);
+    if (weights !== undefined) await program.read(weights, routed);
     const first = kernels.i32(experts + 1);
     await program.read(offsets, first);
     const [all, columns] = dense.tensor.shape;
@@ -381,7 +381,7 @@ function backwardGraph(part: Graph, kinds: readonly Labels[]): BackwardGraph {
   const grouped = uses.filter(({ kind }) => kind === 'grouped').map((use) => dispatchOf(part, use));
   const kept = [
     ...uses.flatMap(({ kind, input }) => (kind === 'lookup' ? [] : [input])),
-    ...grouped.flatMap(({ offsets, slots, weights }) => [offsets, slots, weights]),
+    ...grouped.flatMap(({ offsets, slots, weights }) => [offsets, slots, ...(weights === undefined ? [] : [weights])]),
     ...states,
   ];
   return { graph, uses, seeds, gradients, kept };

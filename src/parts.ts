@@ -1,4 +1,4 @@
-/** bitbudget for any runtime, browsers included: the steps of the main job as functions. `node.ts` adds files and workers. */
+/** The parts that the library is made of, for any runtime, browsers included: for those who put their own together. */
 export { check } from './allocate/check.ts';
 export { solve, solveMany } from './allocate/solve.ts';
 export { solvers } from './allocate/solvers/table.ts';
@@ -26,6 +26,9 @@ export type * from './model/types.ts';
 export { modelFileSize, writeModelGguf } from './model/write-gguf.ts';
 export { bitsPerWeight, decodeRows, encodeRows, format, formats } from './numeric/table.ts';
 export type * from './numeric/types.ts';
+export { browserHost } from './pipeline/host/browser.ts';
+export type * from './pipeline/host/types.ts';
+export { type Job, jobOptions } from './pipeline/job.ts';
 export { measureDecode } from './pipeline/latency/decode.ts';
 export { measureLatency } from './pipeline/latency/measure.ts';
 export { predictLatency } from './pipeline/latency/predict.ts';
@@ -33,6 +36,11 @@ export { productsOf } from './pipeline/latency/products.ts';
 export type * from './pipeline/latency/types.ts';
 export { readPlan, uniformPlan } from './pipeline/plan/plan-file.ts';
 export { Planner } from './pipeline/plan/planner.ts';
+export { type QuantizeResult, quantizeModel } from './pipeline/quantize.ts';
+export type { QuantizeOptions, Target } from './pipeline/quantize-options.ts';
+export { Session as WorkSession } from './pipeline/session.ts';
+export { solveFor } from './pipeline/solve.ts';
+export { calibrationTokens, evaluationTokens, heldOutTokens } from './pipeline/texts.ts';
 export { encodePlan } from './quantize/encode.ts';
 export { quantizedModel } from './quantize/quantized.ts';
 export { priceModel } from './quantize/sensitivity.ts';
