@@ -4,7 +4,10 @@
  * to mount a file system in memory.
  *
  *     npm run bench -- disk-full
- *     node bench/disk-full.ts [--moments=24]
+ *     node bench/disk-full.ts [--full=20]
+ *
+ * A run that writes nothing more after its moment ends as if nothing had been: moments are drawn until so many runs were
+ * really stopped by the full disk.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,8 +20,11 @@ import { mountMemory, noMemoryDisk } from '../test/support/memory-disk.ts';
 import { machine } from './support/machine.ts';
 
 const { values: options } = parseArgs({
-  options: { moments: { type: 'string', default: '24' }, quick: { type: 'boolean', default: false } },
+  options: { full: { type: 'string' }, quick: { type: 'boolean', default: false } },
 });
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+/** Moments tried for every run that is to be stopped. */
+const MOST_TRIES = 4;
 /** What is said, and what to do. */
 const ONE_LINE = /^bitbudget: .*(disk is full|are free, .*are needed|\(ENOSPC\)).*$/;
 
@@ -34,20 +40,27 @@ async function fillAll(): Promise<void> {
   const model = await smallModelFile(folder);
   const alone = await runJob('quantize', { model, output: join(folder, 'alone.gguf'), store: join(folder, 'alone') });
   console.log(`${machine()}; ${alone.stages.length} progress events undisturbed`);
-  const moments = Number(options.moments);
-  let wrong = 0;
-  for (let moment = 0; moment < moments; moment++) {
-    const events = Math.floor((alone.stages.length * moment) / moments);
-    const { line, isRight } = await fillAt(model, events, alone);
+  const wanted = Number(options.full ?? (options.quick ? 5 : 20));
+  let [wrong, full, moment] = [0, 0, 0];
+  for (; full < wanted && moment < MOST_TRIES * wanted; moment++) {
+    // Multiples of the golden ratio are spread evenly however many there are.
+    const events = Math.floor(alone.stages.length * ((moment * GOLDEN) % 1));
+    const { line, isRight, wasFull } = await fillAt(model, events, alone);
     if (!isRight) wrong++;
-    console.log(`${isRight ? 'right' : 'WRONG'}  full after ${events} events: ${line}`);
+    if (wasFull) full++;
+    console.log(`${isRight ? 'right' : 'WRONG'}  ${full} of ${wanted}, after ${events} events: ${line}`);
   }
-  console.log(`${wrong} of ${moments} did not go on as they should`);
+  console.log(`${full} runs were stopped by a full disk; ${wrong} of ${moment} did not go on as they should`);
+  if (full < wanted) process.exitCode = 1;
   if (wrong > 0) process.exitCode = 1;
 }
 
 /** Fills the disk after so many events, makes room, and runs the same command again. */
-async function fillAt(model: string, events: number, alone: JobRun): Promise<{ line: string; isRight: boolean }> {
+async function fillAt(
+  model: string,
+  events: number,
+  alone: JobRun,
+): Promise<{ line: string; isRight: boolean; wasFull: boolean }> {
   const disk = mountMemory(folder, '64m');
   try {
     const place = { model, output: join(disk.path, 'out.gguf'), store: join(disk.path, 'store') };
@@ -59,7 +72,8 @@ async function fillAt(model: string, events: number, alone: JobRun): Promise<{ l
     const line = full.stderr.trim();
     const isOneLine = full.digest === alone.digest || ONE_LINE.test(line);
     const isRight = again.digest === alone.digest && isOneLine && (!wasMeasured || measured === 0);
-    return { line: `${full.stages.at(-1) ?? 'start'}: ${line.replaceAll(disk.path, '') || 'ended'}`, isRight };
+    const wasFull = full.digest === undefined;
+    return { wasFull, isRight, line: `${full.stages.at(-1) ?? 'start'}: ${line.replaceAll(disk.path, '') || 'ended'}` };
   } finally {
     disk.unmount();
   }

@@ -4,7 +4,7 @@
  * folder also our files against llama-quantize's with an importance matrix, by bench/quality.ts.
  *
  *     npm run bench -- experts
- *     node bench/experts.ts [MODEL] [--bits=2.5,3,4] [--tokens=8192] [--evaluation=8192] [--folder=DIR]
+ *     node bench/experts.ts [MODEL] [--bits=2.5,3] [--tokens=4096] [--evaluation=8192] [--folder=DIR]
  *     node bench/experts.ts [MODEL] --judge DIR --tools DIR --calibration FILE --evaluation-text FILE --work DIR
  *
  * `--quick`: one size, fewer tokens.
@@ -49,11 +49,11 @@ const SPREAD = 1.96;
 async function compareByExpert(): Promise<void> {
   const number = (text: string | undefined, otherwise: number): number =>
     Number(text ?? (options.quick ? otherwise / 4 : otherwise));
-  const bits = (options.bits ?? (options.quick ? '2.5' : '2.5,3,4')).split(',').map(Number);
+  const bits = (options.bits ?? (options.quick ? '2.5' : '2.5,3')).split(',').map(Number);
   const model = await openModel(path);
   const session = await Session.open(nodeHost, model, { folder: options.folder, seed: SEED });
   const { kernels } = session;
-  const calibration = await calibrationTokens(nodeHost, model, { tokens: number(options.tokens, 8192) }, SEED);
+  const calibration = await calibrationTokens(nodeHost, model, { tokens: number(options.tokens, 4096) }, SEED);
   const heldOut = await evaluationTokens(nodeHost, model, { tokens: number(options.evaluation, 8192) });
   const measurement = await session.measure(calibration);
   const workspace = await session.workspace(measurement, { job: 'bench of experts' });

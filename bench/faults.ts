@@ -15,6 +15,7 @@ import { definitionsFaults } from './faults/definitions.ts';
 import { elementsFaults } from './faults/elements.ts';
 import { expertsFaults } from './faults/experts.ts';
 import { imagesFaults } from './faults/images.ts';
+import { sequencesFaults } from './faults/sequences.ts';
 import { sharesFaults } from './faults/shares.ts';
 import { sumsFaults } from './faults/sums.ts';
 import type { Fault } from './faults/types.ts';
@@ -26,6 +27,7 @@ const faults: readonly Fault[] = [
   ...elementsFaults,
   ...expertsFaults,
   ...imagesFaults,
+  ...sequencesFaults,
   ...sumsFaults,
   ...sharesFaults,
   ...definitionsFaults,

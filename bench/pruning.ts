@@ -5,7 +5,7 @@
  * that are left filled.
  *
  *     npm run bench -- pruning
- *     node bench/pruning.ts [MODEL] [--budgets=0.9,0.8,0.7,0.5] [--tokens=4096] [--evaluation=8192] [--capacities=1,1.25]
+ *     node bench/pruning.ts [MODEL] [--budgets=0.8,0.6] [--tokens=4096] [--evaluation=8192] [--capacities=1,1.25]
  *
  * `--quick`: fewer tokens and budgets.
  */
@@ -35,7 +35,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const [path = fileURLToPath(new URL('../../shared/models/tiny-moe', import.meta.url))] = positionals;
-const budgets = (options.budgets ?? (options.quick ? '0.75' : '0.9,0.8,0.7,0.6,0.5,0.4')).split(',').map(Number);
+const budgets = (options.budgets ?? (options.quick ? '0.75' : '0.8,0.6')).split(',').map(Number);
 const SEED = 0;
 
 const model = await openModel(path);

@@ -148,6 +148,8 @@ export interface PlanPrediction {
   readonly klInterval?: { readonly low: number; readonly high: number };
   /** Whether `kl` was corrected by true evaluations of this model; else by what such predictions are off by as a rule. */
   readonly corrected?: boolean;
+  /** Whether it says nothing: what was measured of the plan is far off, or nearly everything lies in the interval. */
+  readonly refuted?: true;
   /** Shares of `kl` that edges and states have; absent where they were not planned. */
   readonly edgeKl?: number;
   readonly stateKl?: number;

@@ -53,6 +53,7 @@ interface PlanCommandOptions
   readonly probe?: boolean;
   readonly metric?: string;
   readonly frontier?: boolean;
+  readonly byExpert?: boolean;
   readonly output?: string;
   readonly tensorTypeFile?: string;
   readonly rounding: RoundingName;
@@ -68,6 +69,10 @@ export function register(program: Command): void {
     .description('choose the format of every matrix for a budget, without writing the model')
     .argument('<model>', MODEL_ARGUMENT)
     .option('--frontier', 'the best predicted loss at every size')
+    .option(
+      '--by-expert',
+      'mixtures of experts: a format for every expert; for comparing, since GGUF holds one for all',
+    )
     .option('--probe', 'round and evaluate eight plans first, and correct all predictions by what they cost');
   addBudgetOptions(command);
   addSolverOptions(command);
@@ -159,7 +164,17 @@ function readGoal(options: PlanCommandOptions): Wishes | undefined {
   if ((wishes !== undefined) === (frontier ?? false))
     throw new UsageError(`target: give budgets (${BUDGET_FLAGS}), or --frontier for all sizes`);
   checkSolver(options, wishes);
+  if (options.byExpert) checkByExpert(options, wishes);
   return wishes;
+}
+
+/** @throws UsageError for what is not chosen expert by expert */
+function checkByExpert(options: PlanCommandOptions, wishes: Wishes | undefined): void {
+  const isSize = wishes !== undefined && Object.keys(wishes).every((name) => ['bytes', 'bitsPerWeight'].includes(name));
+  if (!isSize) throw new UsageError('--by-expert: give --target-size or --target-bpw, and no other budget');
+  const { metric, solver, probe, fuse, objective, mostFormats, tensorTypeFile } = options;
+  if ([metric, solver, probe, fuse, objective, mostFormats, tensorTypeFile].some((value) => value !== undefined))
+    throw new UsageError('--by-expert chooses by predicted KL alone; leave the other choices out');
 }
 
 /** @throws UsageError for an unknown metric, and for choices that a score of matrices says nothing of */
@@ -289,12 +304,25 @@ function planLines(
     solvedLine(prediction!),
     predictedLine(prediction!, model),
     ...(measured ? [measuredLine(measured.kl, measured.tokens, model)] : seen),
-    `low bits   ${(100 * quantizationRatio!).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`,
+    ...(quantizationRatio === undefined ? [] : [lowBitsLine(quantizationRatio)]),
+    ...(plan.experts
+      ? ['experts    each in a format of its own: no file holds such a plan yet, quantize refuses it']
+      : []),
     ...describeSearch(search),
     ...describeRunning(sites, plan),
     ...peerLines(peers, { fileBytes, kl: measured?.kl.mean ?? kl }, model),
     ...(measured || prediction!.corrected ? [] : [UNCORRECTED]),
     '',
-    ...table(['site', 'option'], Object.entries(plan.sites)),
+    ...table(
+      ['site', 'option'],
+      [
+        ...Object.entries(plan.sites),
+        ...Object.entries(plan.experts ?? {}).map(([tensor, formats]) => [tensor, formats.join(' ')]),
+      ],
+    ),
   ];
+}
+
+function lowBitsLine(ratio: number): string {
+  return `low bits   ${(100 * ratio).toFixed(1)} % of the weights in formats below 5 bits (quantization ratio)`;
 }

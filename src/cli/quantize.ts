@@ -18,7 +18,7 @@ import { printDryRun } from './support/dry-run.ts';
 import { describeForecast } from './support/forecast.ts';
 import { knownTypes, mixBits, nearestLabel } from './support/formats.ts';
 import { addExamples, GROUP } from './support/help.ts';
-import { QUANTIZE_OUTLINE } from './support/job.ts';
+import { outlineOf } from './support/job.ts';
 import { addWorkDirOption, openKept } from './support/kept.ts';
 import { checkContext, MODEL_ARGUMENT, openModelArgument } from './support/model.ts';
 import { shortBits, shortName } from './support/name.ts';
@@ -82,6 +82,8 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const palette = options.palette && (await knownTypes(options.palette, '--palette'));
   if (!options.verify && (options.peers || options.peer))
     throw new UsageError('--peers and --peer are measured where the result is: leave --no-verify out');
+  if (isPlain(options) && options.peers)
+    throw new UsageError('--peers: llama-quantize rounds by an importance matrix, made from text; give --calibration');
   if (options.output !== undefined) await checkOutputs(outputsOf(options.output, options), options.yes);
   const { model, path, folder } = await openKept(modelName, options, options.output);
   checkContext(model, options.context);
@@ -98,14 +100,13 @@ async function quantize(modelName: string, options: QuantizeCommandOptions): Pro
   const peers = { measure: options.peers ?? false, models: await openPeers(options) };
   const { quantizeModel } = await import('../pipeline/quantize.ts');
   const { saveRun } = await import('../pipeline/run-record.ts');
-  const onForecast = (forecast: Forecast) => {
-    if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
-  };
-  const result = await withProgress(
-    options,
-    (work) => quantizeModel(nodeHost, model, { ...work, ...job, peers, onForecast }),
-    QUANTIZE_OUTLINE,
-  );
+  const result = await withProgress(options, ({ expect, ...work }) => {
+    const onForecast = (forecast: Forecast) => {
+      if (!options.quiet) console.error(`bitbudget: ${describeForecast(forecast)}`);
+      expect(outlineOf(forecast));
+    };
+    return quantizeModel(nodeHost, model, { ...work, ...job, peers, onForecast });
+  });
   const record = await saveRun(nodeHost, {
     model,
     name: shortName(modelName),

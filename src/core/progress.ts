@@ -21,9 +21,11 @@ export interface WorkOptions {
 
 /**
  * Options for one of several like parts of a stage: whatever the part reports counts as its share of the whole.
- * @param part number of the part, from 0
+ * @param part what came before it: its number from 0, where all parts are alike
+ * @param parts all of them together
+ * @param size of this part
  */
-export function partOf<T extends WorkOptions>(work: T, stage: string, part: number, parts: number, detail?: string): T {
+export function partOf<T extends WorkOptions>(work: T, stage: string, part: number, parts: number, size = 1): T {
   const { onProgress } = work;
   if (onProgress === undefined) return work;
   let share = 0;
@@ -32,7 +34,7 @@ export function partOf<T extends WorkOptions>(work: T, stage: string, part: numb
     onProgress: ({ done, total }: ProgressEvent) => {
       // A part may have stages of its own: it never goes backwards.
       share = Math.max(share, total > 0 ? Math.min(1, done / total) : 0);
-      onProgress({ stage, done: part + share, total: parts, detail });
+      onProgress({ stage, done: part + size * share, total: parts });
     },
   };
 }

@@ -5,11 +5,17 @@ import type { Estimate, Evaluation } from './types.ts';
 /**
  * Means with standard errors over tokens, as llama-perplexity gives them: tokens count as independent, so the errors
  * are somewhat too small for text.
- * @throws BitbudgetError when a model computed something that is no number: no mean would mean anything
+ * @throws BitbudgetError when a model computed something that is no number, or gave the text a probability that is none: no
+ * mean would mean anything
  */
 export function summarize(scores: TokenScores): Evaluation {
   refuseNotFinite('the original', scores.nllReference);
   refuseNotFinite('the model', scores.nll.length === 0 ? scores.kl : scores.nll);
+  const perplexities = [perplexity(scores.nllReference), perplexity(scores.nll)];
+  if (scores.nll.length > 0) {
+    refuseBeyondNumbers('the original', scores.nllReference, perplexities[0]);
+    refuseBeyondNumbers('the model', scores.nll, perplexities[1]);
+  }
   const sorted = Float32Array.from(scores.kl).sort();
   return {
     tokens: scores.kl.length,
@@ -23,8 +29,8 @@ export function summarize(scores: TokenScores): Evaluation {
     ...(scores.nll.length === 0
       ? {}
       : {
-          perplexity: perplexity(scores.nll),
-          referencePerplexity: perplexity(scores.nllReference),
+          perplexity: perplexities[1],
+          referencePerplexity: perplexities[0],
           topAgreement: estimate(scores.agree),
         }),
   };
@@ -35,6 +41,14 @@ function refuseNotFinite(who: string, nll: Float32Array): void {
   if (wrong === undefined) return;
   throw new BitbudgetError(
     `evaluation: ${who} computes ${wrong}, which is nothing to compare; a weight of it is too large or no number`,
+  );
+}
+
+function refuseBeyondNumbers(who: string, nll: Float32Array, { mean, standardError }: Estimate): void {
+  if (Number.isFinite(mean) && standardError !== Infinity) return;
+  throw new BitbudgetError(
+    `evaluation: ${who} is off by ${estimate(nll).mean.toPrecision(3)} nats at a mean token of the text, so no perplexity of it ` +
+      'is a number; a weight of it is too large',
   );
 }
 

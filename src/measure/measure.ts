@@ -28,6 +28,7 @@ import type {
   ResumePoint,
   UseMeasurement,
 } from './types.ts';
+import { refuseCertainty, refuseNotFinite } from './usable.ts';
 
 export interface MeasureOptions extends WorkOptions {
   /** Where results go and where an interrupted measurement goes on from. */
@@ -74,7 +75,8 @@ export async function textData({ config }: Pick<Model, 'config'>, tokens: TokenB
  * backward pass gives the factors of the KL form (docs/method.md). Streams segment by segment: in memory are one
  * segment, the values of a batch, its factors, and what lives between segments. A finished measurement is reused, an
  * interrupted one goes on behind its last finished segment.
- * @throws UsageError for fewer than two sequences; signal.reason when aborted
+ * @throws UsageError for fewer than two sequences; BitbudgetError where the network computes what is no number, or is certain
+ * of everything; signal.reason when aborted
  */
 export async function measureNetwork(
   kernels: Kernels,
@@ -208,6 +210,8 @@ class Work {
         }
         if (batch.last) await measured.finishHalf();
       }
+      refuseNotFinite(measured.uses());
+      refuseCertainty(boundaryInputs(part).flatMap((value) => this.#gradients.get(value) ?? []));
       const probability = meanPrediction(measured.outputSums, this.#sequences.sequences * rows);
       this.#dropFrom(this.#tail, part);
       await this.#save(this.#tail, measured.uses(), probability);
@@ -232,6 +236,7 @@ class Work {
         if (batch.last) await measured.finishHalf();
         await this.#report(this.#costs[index] * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
+      refuseNotFinite(measured.uses());
       for (const value of part.outputs) this.#gradients.delete(value);
       this.#dropFrom(index, part);
       const tables = measured.tables().map((table) => this.#measureTable(table, probability));

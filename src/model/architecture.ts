@@ -1,8 +1,10 @@
 import { FormatError } from '../core/errors.ts';
 import { arcee } from './architectures/arcee.ts';
 import { bert } from './architectures/bert.ts';
+import { deepseek2 } from './architectures/deepseek2.ts';
 import { gemma2 } from './architectures/gemma2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { gemma4 } from './architectures/gemma4.ts';
 import { gemmaEmbedding } from './architectures/gemmaEmbedding.ts';
 import { glm4 } from './architectures/glm4.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
@@ -13,6 +15,7 @@ import { granitehybrid } from './architectures/granitehybrid.ts';
 import { lfm2 } from './architectures/lfm2.ts';
 import { lfm2moe } from './architectures/lfm2moe.ts';
 import { llama } from './architectures/llama.ts';
+import { llama4 } from './architectures/llama4.ts';
 import { mistral3 } from './architectures/mistral3.ts';
 import { modernBert } from './architectures/modernBert.ts';
 import { nemotronH } from './architectures/nemotronH.ts';
@@ -30,6 +33,7 @@ import { qwen35moe } from './architectures/qwen35moe.ts';
 import { smollm3 } from './architectures/smollm3.ts';
 import type { Architecture, ConfigFields, HuggingFaceClass, TensorSpec } from './architectures/types.ts';
 import { tensorSpecs } from './names.ts';
+import { nameApart } from './next-tokens.ts';
 import { ropeTensorSpecs } from './rope-tensors.ts';
 import type { ModelConfig } from './types.ts';
 
@@ -64,6 +68,9 @@ const architectures: readonly Architecture[] = [
   nemotronH,
   gptOss,
   granitehybrid,
+  deepseek2,
+  llama4,
+  gemma4,
 ];
 
 /** @throws FormatError listing the known names */
@@ -83,7 +90,20 @@ export function windowLostInLlamaCpp({ architecture, window }: ModelConfig): num
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
   const architecture = architectureByName(config.architecture, 'model');
   const specs = tensorSpecs(architecture.graph(config), architecture.names, config);
-  return [...ropeTensorSpecs(architecture, config.rope), ...specs];
+  return [...ropeTensorSpecs(architecture, config.rope), ...specs, ...keptSpecs(architecture, config, specs)];
+}
+
+/** Tensors of blocks that predict further tokens, beside those that they share with the model. */
+function keptSpecs(architecture: Architecture, config: ModelConfig, specs: readonly TensorSpec[]): TensorSpec[] {
+  if (!config.nextTokenBlocks || !architecture.nextTokens) return [];
+  const shared = new Set(specs.map(({ name }) => name));
+  return tensorSpecs(architecture.nextTokens(config), architecture.names, config)
+    .filter(({ name }) => !shared.has(name))
+    .map((spec) => ({
+      ...spec,
+      kept: true,
+      huggingFace: spec.huggingFace.map((source) => ({ ...source, name: nameApart(source.name, config) })),
+    }));
 }
 
 /** An architecture and the class of Transformers whose config.json it was found by. */

@@ -2,7 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { TensorSource, TensorSpec } from './architectures/types.ts';
 import { type CheckpointNames, nameInFile } from './checkpoint-names.ts';
-import { isOfNextTokens, remarksOnNextTokens } from './next-tokens.ts';
+import { isOfNextTokens, remarksOnKept, remarksOnNextTokens } from './next-tokens.ts';
 import { converted, partOfTensor, stackedTensor, tensorFromEntry } from './tensors.ts';
 import type { ModelConfig, ModelTensor } from './types.ts';
 
@@ -18,9 +18,20 @@ const IGNORED =
   /rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|attn_rot_embd\.weight$|\.(?:position_ids|masked_bias)$/;
 
 /** @throws FormatError when tensors are missing, unknown or of another shape */
-export function collectGguf(file: TensorFile, specs: readonly TensorSpec[], config: ModelConfig): Collected {
+export function collectGguf(
+  file: TensorFile,
+  specs: readonly TensorSpec[],
+  config: ModelConfig,
+  unread?: RegExp,
+): Collected {
   const isNext = (name: string): boolean => isOfNextTokens(name, config, /^blk\.(\d+)\./);
-  const collected = collect(file, specs, ({ name, gguf }) => [{ name }, ...gguf], false, isNext);
+  const collected = collect(
+    file,
+    specs,
+    ({ name, gguf }) => [{ name }, ...gguf],
+    false,
+    (name) => isNext(name) || unread?.test(name) === true,
+  );
   return withRemarks(collected, file, config, isNext);
 }
 
@@ -31,6 +42,8 @@ function withRemarks(
   config: ModelConfig,
   isNext: (name: string) => boolean,
 ): Collected {
+  const kept = [...tensors.values()].filter((tensor) => tensor.kept);
+  if (kept.length > 0) return { tensors, remarks: [...remarks, ...remarksOnKept(kept, config)] };
   const left = [...file.tensors.keys()].filter(isNext);
   return { tensors, remarks: [...remarks, ...remarksOnNextTokens(left, config)] };
 }
@@ -129,7 +142,7 @@ function tensorOf(file: TensorFile, named: TensorSpec, source: TensorSource, isC
   const entries = expertNames(spec, source).map((name) => file.tensors.get(name)!);
   const { shape, experts = 1 } = spec;
   const times = source.part?.of ?? 1;
-  const stored = { ...spec, shape: [shape[0] * times, ...shape.slice(1)] };
+  const stored = { ...spec, shape: [Math.round(shape[0] * times), ...shape.slice(1)] };
   const one = { ...stored, experts: undefined, shape: [stored.shape[0] / experts, ...shape.slice(1)] };
   const whole =
     entries.length === 1

@@ -3,7 +3,7 @@ import { FormatError } from '../core/errors.ts';
 import { architectureByName } from './architecture.ts';
 import { attentionLayers, feedForwardLayers } from './architectures/biases.ts';
 import type { Architecture } from './architectures/types.ts';
-import { ggufKeys, readInteger, readNumber } from './gguf-keys.ts';
+import { ggufKeys, lastInteger, readInteger, readNumber } from './gguf-keys.ts';
 import { normKey } from './metadata.ts';
 import { yarnMagnitude, yarnRatio } from './rope-factors.ts';
 import type { RopeFactors } from './rope-tensors.ts';
@@ -21,11 +21,13 @@ export function configFromGguf(file: TensorFile, factors: RopeFactors = {}): Mod
   if (typeof name !== 'string') throw new FormatError('GGUF: general.architecture is missing');
   const architecture = architectureByName(name, 'GGUF');
   const integer = (key: string, fallback?: number): number => readInteger(metadata, `${name}.${key}`, fallback);
+  /** A size that may differ between blocks: the last one's. */
+  const size = architecture.sizesByBlock ? (key: string) => lastInteger(metadata, `${name}.${key}`) : integer;
   const hidden = integer('embedding_length');
   const heads = integer('attention.head_count');
   const headDim = integer('attention.key_length', hidden / heads);
   const contextLength = integer('context_length');
-  if (integer('attention.value_length', headDim) !== headDim) {
+  if (!architecture.latentKeys && integer('attention.value_length', headDim) !== headDim) {
     throw new FormatError(`GGUF: ${name}.attention.value_length differs from key_length ${headDim}; not supported`);
   }
   const nextTokenBlocks = Number(metadata.get(`${name}.nextn_predict_layers`) ?? 0);
@@ -40,9 +42,9 @@ export function configFromGguf(file: TensorFile, factors: RopeFactors = {}): Mod
     layers,
     ...(nextTokenBlocks > 0 ? { nextTokenBlocks } : {}),
     hidden,
-    feedForward: integer('feed_forward_length', Number(metadata.get(`${name}.expert_feed_forward_length`))),
+    feedForward: size('feed_forward_length', Number(metadata.get(`${name}.expert_feed_forward_length`))),
     heads,
-    kvHeads: integer('attention.head_count_kv', heads),
+    kvHeads: size('attention.head_count_kv', heads),
     headDim,
     vocabulary: embedding.shape[0],
     contextLength,
@@ -70,7 +72,8 @@ function rejectUnsupported(metadata: Metadata, { experts, architecture }: ModelC
 function biases({ tensors }: TensorFile, { huggingFace }: Architecture): Pick<ModelConfig, 'biases'> {
   if (!huggingFace.some(({ biasFields }) => biasFields !== undefined)) return {};
   const all = [...attentionLayers, ...feedForwardLayers];
-  const layers = all.filter((name) => tensors.has(`blk.0.${name}.bias`));
+  const isFused = tensors.has('blk.0.attn_qkv.bias');
+  const layers = all.filter((name) => tensors.has(`blk.0.${name}.bias`) || (isFused && /^attn_[qkv]$/.test(name)));
   return layers.length > 0 ? { biases: layers } : {};
 }
 

@@ -10,6 +10,8 @@ import { windowWithin } from './window.ts';
 export interface CheckpointFacts {
   /** Whether there is an `lm_head.weight`; decides when config.json does not say `tie_word_embeddings`. */
   readonly hasHead: boolean;
+  /** Blocks that predict further tokens and stand apart from the others, where there are any; default 0. */
+  readonly nextTokenBlocks?: number;
 }
 
 const NORM_EPSILON = 1e-6;
@@ -23,7 +25,7 @@ const NORM_EPSILON = 1e-6;
  */
 export function configFromHuggingFace(
   json: unknown,
-  { hasHead }: CheckpointFacts,
+  { hasHead, nextTokenBlocks: apart = 0 }: CheckpointFacts,
   subject = 'config.json',
 ): ModelConfig {
   const { fields, found } = textModel(asObject(json, subject), subject);
@@ -34,7 +36,7 @@ export function configFromHuggingFace(
   const hidden = integer('hidden_size');
   const heads = integer('num_attention_heads');
   const layers = integer('num_hidden_layers');
-  const nextTokenBlocks = Number(fields['num_nextn_predict_layers'] ?? 0);
+  const nextTokenBlocks = architecture.nextTokens ? apart : Number(fields['num_nextn_predict_layers'] ?? 0);
   const headDim = integer('head_dim', defaults.headDim ?? hidden / heads);
   const contextLength = integer('max_position_embeddings', defaults.contextLength);
   // Null means one key-value head per head, absence the class's own number.

@@ -47,3 +47,10 @@ export function readNumber(metadata: ReadonlyMap<string, MetadataValue>, key: st
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
   throw new FormatError(`GGUF: ${key} is ${value ?? 'missing'}, expected a positive number`);
 }
+
+/** The last block's value of a key that may have one for each, or one for all. @throws FormatError */
+export function lastInteger(metadata: ReadonlyMap<string, MetadataValue>, key: string): number {
+  const value = metadata.get(key);
+  const last = Array.isArray(value) ? value.at(-1) : value;
+  return readInteger(new Map([[key, last as MetadataValue]]), key);
+}

@@ -7,6 +7,21 @@ import type { Model, ModelTensor } from './types.ts';
 /** Largest magnitude among the values of every tensor, by name: what decides which formats hold it. */
 export type Magnitudes = ReadonlyMap<string, number>;
 
+/** Float32 sums keep nothing of a 1 beside more than this. */
+const DROWNING = 2 ** 24;
+
+/** One line for weights so large that what is computed beside them is lost; undefined where there are none. */
+export function largeWeightsNotice(magnitudes: Magnitudes): string | undefined {
+  const large = [...magnitudes].filter(([, magnitude]) => magnitude > DROWNING);
+  if (large.length === 0) return undefined;
+  const [name, magnitude] = large.reduce((most, each) => (each[1] > most[1] ? each : most));
+  const more = large.length > 1 ? `, and ${large.length - 1} more tensors hold such` : '';
+  return (
+    `weights: ${name} holds ${magnitude.toPrecision(3)}${more}; float32 loses what it computes beside that, ` +
+    'so predictions may not hold: go by what is measured'
+  );
+}
+
 /** Values that are read and decoded at a time. */
 const CHUNK_VALUES = 2 ** 22;
 

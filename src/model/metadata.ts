@@ -31,7 +31,9 @@ export function metadataFromConfig(
   text('general.type', 'model');
   text('general.name', config.name ?? 'model');
   text('general.size_label', sizeLabel(tensors));
-  uint('block_count', config.layers);
+  const kept = architectureByName(config.architecture, 'model').nextTokens ? (config.nextTokenBlocks ?? 0) : 0;
+  uint('block_count', config.layers + kept);
+  if (kept > 0) uint('nextn_predict_layers', kept);
   uint('context_length', config.contextLength);
   uint('embedding_length', config.hidden);
   uint('feed_forward_length', config.feedForward);

@@ -2,7 +2,7 @@ import type { TensorFile } from '../container/types.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Tokenizer, TypedMetadata } from '../text/types.ts';
 import { architectureByName, tensorsOf } from './architecture.ts';
-import type { TensorSpec } from './architectures/types.ts';
+import type { Architecture, TensorSpec } from './architectures/types.ts';
 import { baseModelOfGguf } from './base-model.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import { type Collected, collectGguf, collectHuggingFace } from './collect.ts';
@@ -13,7 +13,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { refuseCompanions } from './gguf-kind.ts';
 import { metadataFromConfig, metadataFromGguf } from './metadata.ts';
 import { withMxfp4 } from './mxfp4.ts';
-import { withoutNextTokens } from './next-tokens.ts';
+import { nextTokenBlocksOf, withoutNextTokens } from './next-tokens.ts';
 import { refuseQuantized } from './quantized-checkpoint.ts';
 import { readRopeFactors, ropeTensorValues } from './rope-tensors.ts';
 import { roundingsFromGguf } from './roundings.ts';
@@ -50,16 +50,31 @@ async function modelFromGguf(file: TensorFile, parts: ModelParts): Promise<Model
   const config = configFromGguf(file, await readRopeFactors(file));
   if (parts.name) config.name = parts.name;
   const specs = checkedSpecs(config, file);
-  const collected = collectGguf(file, specs, config);
+  const architecture = architectureByName(config.architecture, 'GGUF');
+  const collected = collectGguf(file, specs, config, architecture.unread);
   refuseMoreTokens(config, parts.tokenizer);
   const model = assemble(
     file,
     config,
     collected,
     { ...parts, baseModel: baseModelOfGguf(file.metadata) },
-    withoutNextTokens(metadataFromGguf(file), config),
+    withLatentKeys(
+      architecture.nextTokens ? metadataFromGguf(file) : withoutNextTokens(metadataFromGguf(file), config),
+      architecture,
+      config,
+    ),
   );
   return { ...model, roundings: roundingsFromGguf(file.metadata, model) };
+}
+
+/** Keys of latent attention as they are written today, whatever the tensors were that a file has. */
+function withLatentKeys(
+  metadata: Map<string, TypedMetadata>,
+  { name, latentKeys, metadata: keys }: Architecture,
+  config: ModelConfig,
+): Map<string, TypedMetadata> {
+  if (latentKeys) for (const [key, value] of keys?.(config) ?? []) metadata.set(`${name}.${key}`, value);
+  return metadata;
 }
 
 async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Promise<Model> {
@@ -70,7 +85,10 @@ async function modelFromHuggingFace(stored: TensorFile, parts: ModelParts): Prom
   const { anchor, unread } = architecture;
   const names = checkpointNames(file.tensors, anchor);
   const isPart = textFields(fields) !== undefined;
-  const config = configFromHuggingFace(parts.config, { hasHead: names.head !== undefined });
+  const config = configFromHuggingFace(parts.config, {
+    hasHead: names.head !== undefined,
+    nextTokenBlocks: nextTokenBlocksOf(file.tensors.keys()),
+  });
   const { withTensors } = architecture;
   if (config.embedding) config.embedding = { ...config.embedding, ...parts.embedding };
   Object.assign(config, withTensors?.(config, file.tensors));

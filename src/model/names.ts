@@ -43,7 +43,7 @@ export function tensorSpecs(graph: Graph, names: TensorNames, config: ModelConfi
       layer: layer === undefined ? -1 : Number(layer),
       shape: shapeOf(graph, tensor),
       huggingFace: sourcesOf(typeof huggingFace === 'string' ? [huggingFace] : huggingFace, layer),
-      gguf: sourcesOf(gguf, layer),
+      gguf: sourcesOf([...gguf, ...ofFusedProjections(key, config)], layer),
       experts: stacked.get(tensor),
       permutedHeads: name.permutedHeads && config[name.permutedHeads],
       transposed: name.transposed,
@@ -64,6 +64,16 @@ function stackedTensors({ nodes, values }: Graph): Map<string, number> {
     if (weight.source === 'weight') found.set(weight.tensor, (offsets.shape[0] as number) - 1);
   }
   return found;
+}
+
+/** Where q, k or v stand in GGUF files that have the rows of all three in one tensor. */
+function ofFusedProjections(key: string, { heads, kvHeads }: ModelConfig): TensorSource[] {
+  const [, kind, bias] = /^attn_([qkv])(\.bias)?$/.exec(key) ?? [];
+  if (kind === undefined) return [];
+  const own = kind === 'q' ? heads : kvHeads;
+  const before = { q: 0, k: heads, v: heads + kvHeads }[kind as 'q' | 'k' | 'v'];
+  const part = { index: before / own, of: (heads + 2 * kvHeads) / own };
+  return [{ name: `blk.{layer}.attn_qkv${bias ?? '.weight'}`, part }];
 }
 
 function sourcesOf(sources: readonly (string | TensorSource)[], layer: string | undefined): TensorSource[] {

@@ -51,7 +51,7 @@ export function ropeFromHuggingFace(
 /** RoPE of blocks that slide: parameters of their own (`sliding_attention`), or `rope_local_base_freq` and no scaling. */
 export function slidingRope(
   fields: ConfigFields,
-  { ropeStyle }: Architecture,
+  { ropeStyle }: Pick<Architecture, 'ropeStyle'>,
   { headDim, base }: { readonly headDim: number; readonly base: number },
   subject: string,
 ): RopeConfig {

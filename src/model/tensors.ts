@@ -81,8 +81,9 @@ async function turned(tensor: ModelTensor, matrix: number, matrices: number): Pr
 }
 
 /** What a tensor is, wherever its values come from. */
-export function described({ name, role, layer, shape, experts, exact }: TensorSpec) {
-  return { name, role, layer, shape, ...(experts ? { experts } : {}), ...(exact ? { exact } : {}) };
+export function described({ name, role, layer, shape, experts, exact, kept }: TensorSpec) {
+  const flags = { ...(experts ? { experts } : {}), ...(exact ? { exact } : {}), ...(kept ? { kept } : {}) };
+  return { name, role, layer, shape, ...flags };
 }
 
 /** Stacked matrices may have a dimension of their own; dimensions of one are written or left out. */

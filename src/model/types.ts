@@ -48,12 +48,47 @@ export interface ModelConfig {
   temperature?: Temperature;
   /** Where the feed-forward part of blocks is a mixture of experts. */
   experts?: ExpertsConfig;
+  /** Queries and keys are normed per head behind RoPE, without gains; default no. */
+  rotatedNorm?: boolean;
+  /** Heads of blocks that slide, where the others' have another size. */
+  slidingHeads?: { readonly headDim: number; readonly kvHeads: number };
+  /** How blocks differ from each other, and from plain ones. */
+  blocks?: BlocksConfig;
+  /** Where keys and values are one latent vector: then `headDim` is its size, rotated part included, and `kvHeads` is 1. */
+  latent?: LatentConfig;
   /** Where the model gives one vector for a text, and no next tokens. */
   embedding?: EmbeddingConfig;
   /** Where some blocks carry a state from token to token in the place of attention. */
   recurrent?: RecurrentConfig;
   /** Blocks that are a feed-forward part and nothing else, where others have none; default: every block has one. [layers] */
   feedForwardLayers?: readonly boolean[];
+}
+
+export interface BlocksConfig {
+  /** The last so many blocks read keys and values of the last block of their kind before them; default none. */
+  readonly sharing?: number;
+  /** Blocks that see everything take what their keys are made of as values; default no. */
+  readonly keysAreValues?: boolean;
+  /** Width of what every block is given of its own for a token; default nothing. */
+  readonly inputs?: number;
+  /** What a block gives has a factor; default no. */
+  readonly outputScale?: boolean;
+  /** Feed-forward width of each block, where they differ. [layers] */
+  readonly feedForward?: readonly number[];
+}
+
+export interface LatentConfig {
+  /** Size of the latent part of keys, which values are. */
+  readonly rank: number;
+  /** Size of what queries are made of; default the residual stream itself. */
+  readonly queryRank?: number;
+  /** Dimensions of a head's queries that RoPE does not turn, and that it does. */
+  readonly plain: number;
+  readonly rotated: number;
+  /** Dimensions of a head's values behind its own matrix. */
+  readonly value: number;
+  /** How much of YaRN's magnitude attention's scale has, squared; default YaRN's own, on cos and sin. */
+  readonly magnitude?: number;
 }
 
 export interface EmbeddingConfig {
@@ -102,6 +137,10 @@ export interface ExpertsConfig {
   readonly scale?: number;
   /** The router and the experts' matrices have biases; default no. */
   readonly biases?: boolean;
+  /** What an expert gives has a factor of its own; default no. */
+  readonly outputScales?: boolean;
+  /** A token's weight is on what its experts read, not on what they give; default no. */
+  readonly weighsInputs?: boolean;
   /** A bias chooses experts and does not weigh them; default no. */
   readonly selectionBias?: boolean;
   /** Runs of experts; a token's are of the `used` runs whose `best` best have the largest sum. Default one. */
@@ -194,6 +233,8 @@ export interface ModelTensor {
   readonly stack?: { readonly tensor: string; readonly first: number; readonly experts: number };
   /** Stays float32 whatever is planned: routers. */
   readonly exact?: boolean;
+  /** Takes no part in the network and stays as the source has it. */
+  readonly kept?: boolean;
   /** Format in the source file (numeric registry name). */
   readonly format: string;
   /** Values as float32, rows [start, end) of a matrix (default all). */

@@ -4,7 +4,7 @@ import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import type { EncodeBackend } from '../numeric/backend.ts';
 import { encodeRows, format } from '../numeric/table.ts';
 import type { TypedMetadata } from '../text/types.ts';
-import { fileShape, isMatrix } from './matrices.ts';
+import { fileShape, fixedFormat, isMatrix } from './matrices.ts';
 import type { Model, ModelTensor } from './types.ts';
 
 /** Encoded blocks of a matrix: all at once, or in order in pieces. */
@@ -35,7 +35,9 @@ export async function writeModelGguf(model: Model, sink: ByteSink, options: Writ
     for (const [i, tensor] of tensors.entries()) {
       await checkpoint(options.signal);
       options.onProgress?.({ stage: 'writing', done: i, total: tensors.length, unit: 'tensors', detail: tensor.name });
-      const blocks = isMatrix(tensor) ? blocksOf(tensor, plans[i].format) : convertedBlocks(tensor, 'F32', backend);
+      const blocks = isMatrix(tensor)
+        ? blocksOf(tensor, plans[i].format)
+        : convertedBlocks(tensor, plans[i].format, backend);
       if (blocks instanceof Promise) await writer.write(tensor.name, await blocks);
       else for await (const piece of blocks) await writer.write(tensor.name, piece);
     }
@@ -76,7 +78,7 @@ function plan(
   const plans = [...model.tensors.values()].map((tensor) => ({
     name: tensor.name,
     shape: fileShape(tensor),
-    format: isMatrix(tensor) ? options.formatOf(tensor) : 'F32',
+    format: isMatrix(tensor) ? options.formatOf(tensor) : fixedFormat(tensor),
   }));
   const own = new Map([...model.metadata, ...(options.metadata ?? [])]);
   own.delete('general.file_type');

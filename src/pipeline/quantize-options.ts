@@ -31,6 +31,8 @@ export interface QuantizeOptions extends WorkOptions, SolverChoice, Deployment {
   readonly searchText?: () => Promise<Int32Array>;
   /** Tokens per window of the evaluation. */
   readonly evaluationLength?: number;
+  /** See `SessionOptions`. */
+  readonly onNotice?: (line: string) => void;
   /** Told before any long work begins. */
   readonly onForecast?: (forecast: Forecast) => void;
   /** Where work is kept; default the user's own folder. */

@@ -14,7 +14,7 @@ import type { Host } from './host/types.ts';
 import { type Learned, learnImportance, learnMeasurement } from './importance.ts';
 import { contextOf, measureDecode } from './latency/decode.ts';
 import type { Latency } from './latency/types.ts';
-import { importanceSource, measurePeers, predictPeers } from './peers/peers.ts';
+import { heldRecipes, importanceSource, measurePeers, predictPeers } from './peers/peers.ts';
 import type { Peer } from './peers/types.ts';
 import { type Corrections, TYPICAL_CORRECTION } from './plan/corrections.ts';
 import { type Goal, openGoal } from './plan/goal.ts';
@@ -153,7 +153,7 @@ class QuantizeRun {
       const solved = searched ?? (await planner.plan(budgets, choice));
       const plan = planner.predict(solved, TYPICAL_CORRECTION);
       await this.#encode(plan, measurement, workspace);
-      const peers = await this.#peers(plan, prepared, table, TYPICAL_CORRECTION);
+      const peers = await this.#peers(prepared, TYPICAL_CORRECTION, plan, table);
       return {
         ...(await this.#write(plan, workspace, notes)),
         targetBytes: budgets.bytes,
@@ -177,27 +177,29 @@ class QuantizeRun {
     const runs = new RememberedRuns(workspace, table);
     await runs.remember({ ...this.#options, budgets }, plan);
     await runs.rememberProbes(text, verification.probes);
-    const peers = await this.#peers(plan, prepared, table, verification.corrections);
+    const peers = await this.#peers(prepared, verification.corrections, plan, table);
     const written = await this.#write(plan, workspace, notes, result);
     return { ...written, targetBytes: budgets.bytes, verification, table, measurement, text: measurement.key, peers };
   }
 
-  /** Other files of the model: predicted from the table, and measured where it is asked for. */
+  /** Other files of the model: predicted where it was measured, and measured themselves where it is asked for. */
   async #peers(
-    plan: BitPlan,
-    { heldOut, workspace, ...prepared }: Prepared,
-    table: SensitivityTable,
+    { heldOut, learned, workspace }: Prepared,
     corrections: Corrections,
+    { prediction }: BitPlan,
+    table?: SensitivityTable,
   ): Promise<readonly Peer[] | undefined> {
     const { peers } = this.#options;
     if (peers === undefined) return undefined;
-    const measurement = prepared.learned!.measurement!;
-    const setting = { session: this.#session, measurement, workspace, table, corrections };
+    const measurement = learned?.measurement;
     return await this.#timed('compare', async () => {
-      const predicted = await predictPeers(setting, plan.prediction!.fileBytes, this.#options);
+      const setting = measurement && { session: this.#session, measurement, workspace, table, corrections };
+      const isPredicted = setting !== undefined && !prediction?.refuted;
+      const predicted = isPredicted ? await predictPeers(setting, prediction?.fileBytes ?? 0, this.#options) : [];
       if (heldOut === undefined || (!peers.measure && peers.models.length === 0)) return predicted;
-      const judge = await this.#openJudge(heldOut.judged, importanceSource(measurement), workspace);
-      const chosen = { recipes: peers.measure, models: peers.models };
+      const importance = measurement ? importanceSource(measurement) : learned?.curvature;
+      const judge = await this.#openJudge(heldOut.judged, importance, workspace);
+      const chosen = { recipes: peers.measure ? heldRecipes(this.#session) : [], models: peers.models };
       return await measurePeers(this.#model, judge, predicted, chosen, this.#options);
     });
   }
@@ -227,13 +229,16 @@ class QuantizeRun {
   /** Rounds and writes a plan that was given. */
   async #carryOut(plan: BitPlan): Promise<QuantizeResult> {
     const options: QuantizeOptions = { ...this.#options, target: { kind: 'plan', plan } };
-    return await this.#prepared(options, undefined, async ({ heldOut, learned, workspace }) => {
+    return await this.#prepared(options, undefined, async (prepared) => {
+      const { heldOut, learned, workspace } = prepared;
       await this.#encode(plan, learned?.curvature, workspace);
       const judge = heldOut && (await this.#judge(heldOut.judged, learned?.curvature, workspace));
       const evaluation = (await judge?.(plan, { part: 0, parts: 1 }))?.evaluation;
       const notes = planNotes(this.#model, plan, { ...this.#options, measured: evaluation !== undefined });
-      const text = learned?.text;
-      return { ...(await this.#write(plan, workspace, notes, evaluation)), measurement: learned?.measurement, text };
+      const corrections = await new RememberedRuns(workspace, plan).corrections();
+      const peers = await this.#peers(prepared, corrections, plan);
+      const written = await this.#write(plan, workspace, notes, evaluation);
+      return { ...written, measurement: learned?.measurement, text: learned?.text, peers };
     });
   }
 
@@ -265,9 +270,9 @@ class QuantizeRun {
     workspace: Workspace,
   ): Promise<(plan: BitPlan, part: Part, only?: (tensor: ModelTensor) => boolean) => Promise<Judgement>> {
     const judge = await this.#openJudge(tokens, measurement, workspace);
-    return async (plan, { part, parts }, only) => {
+    return async (plan, { part, parts, size }, only) => {
       await this.#encode(plan, measurement, workspace);
-      const work = partOf<WorkOptions>(this.#options, 'verifying', part, parts);
+      const work = partOf<WorkOptions>(this.#options, 'verifying', part, parts, size);
       return await this.#timed('verify', () => judge.judge(plan, only, work));
     };
   }
@@ -286,7 +291,7 @@ class QuantizeRun {
     const written = {
       formatOf: (tensor: { name: string }) => candidate.tensors.get(tensor.name)!.format,
       backend: this.#session.kernels,
-      metadata: new Map([...notes, ...measuredNotes(notes, this.#model, plan, evaluation)]),
+      metadata: measuredNotes(notes, this.#model, plan, evaluation),
     };
     const { signal, onProgress } = this.#options;
     const fileBytes = await this.#timed('write', async () =>

@@ -1,4 +1,4 @@
-import type { BitPlan } from '../allocate/types.ts';
+import type { BitPlan, PlanPrediction } from '../allocate/types.ts';
 import { packageVersion } from '../core/version.ts';
 import { expertReach } from '../measure/reach.ts';
 import { expertDetails, expertLine } from '../measure/reach-lines.ts';
@@ -83,7 +83,7 @@ export function runRecord(host: Host, { model, name, output, result, facts, comm
     },
     result: resultData(output, result),
     assignments: assignments(model, plan, table),
-    frontier: table ? frontier(model, table, result) : [],
+    frontier: table && !plan.prediction?.refuted ? frontier(model, table, result) : [],
     measured: measuredPoints(result),
     peers: (result.peers ?? []).map(peerData),
     evaluation,
@@ -120,13 +120,14 @@ function resultData(output: string, result: QuantizeResult): ReportData['result'
     targetBytes: result.targetBytes,
     bitsPerWeight: result.bitsPerWeight,
     rounding: plan.rounding,
-    predictedKl: prediction?.kl,
-    predictedKlError: prediction?.klError,
-    predictedInterval: prediction?.klInterval,
-    corrected: prediction?.corrected,
+    ...(prediction && !prediction.refuted ? predictedLoss(prediction) : {}),
     latency: reportLatency(result),
     solver: prediction && { status: prediction.status, bound: prediction.bound, gap: prediction.gap },
   };
+}
+
+function predictedLoss({ kl, klError, klInterval, corrected }: PlanPrediction): Partial<ReportData['result']> {
+  return { predictedKl: kl, predictedKlError: klError, predictedInterval: klInterval, corrected };
 }
 
 function peerData({ name, kind, fileBytes, predicted, measured }: Peer): ReportPeer {

@@ -11,7 +11,7 @@ import { countTokens, enoughText } from '../measure/reach.ts';
 import { priceRunning } from '../measure/running.ts';
 import type { PricedSite, SiteOptions } from '../measure/site-prices.ts';
 import type { Measurement, MeasurementKey } from '../measure/types.ts';
-import { type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
+import { largeWeightsNotice, type Magnitudes, magnitudesOf } from '../model/magnitudes.ts';
 import type { Model } from '../model/types.ts';
 import { type CurvatureSource, encodePlan } from '../quantize/encode.ts';
 import type { JobRunner } from '../quantize/jobs.ts';
@@ -38,6 +38,8 @@ export interface SessionOptions extends WorkOptions {
   /** What to run on; whoever opened it closes it. Default: the host's on so many threads, for as long as the session. */
   readonly kernels?: Kernels;
   readonly seed?: number;
+  /** Told what is out of the ordinary about the model, a line each, before any work. */
+  readonly onNotice?: (line: string) => void;
 }
 
 /** Tokens that edges and states are priced on: every token is a sample of its own. */
@@ -116,6 +118,8 @@ export class Session {
       const kept = await keptMagnitudes(model, store);
       const magnitudes = kept ?? (await magnitudesOf(model, options));
       refuse?.(magnitudes);
+      const notice = largeWeightsNotice(magnitudes);
+      if (notice !== undefined) options.onNotice?.(notice);
       const kernels = options.kernels ?? (await host.kernels(threads));
       const session = new Session(host, model, magnitudes, kernels, host.workers(threads), store, options);
       session.#magnitudesAreKept = kept !== undefined;

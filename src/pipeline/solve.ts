@@ -11,6 +11,7 @@ import type { RoundingName } from '../quantize/types.ts';
 import type { Host } from './host/types.ts';
 import { predictPeers } from './peers/peers.ts';
 import type { Peer } from './peers/types.ts';
+import { planByExpert } from './plan/by-expert.ts';
 import { type Corrections, NO_CORRECTION } from './plan/corrections.ts';
 import { type Goal, openGoal, refuseUnusable } from './plan/goal.ts';
 import { type FileFacts, fileNotes } from './plan/notes.ts';
@@ -34,6 +35,8 @@ export interface SolveOptions extends SessionOptions, SolverChoice, Deployment {
   readonly palette?: readonly string[];
   /** Bits that the inputs of matrices may be rounded to; default none. */
   readonly activations?: readonly number[];
+  /** Every expert of a mixture has a format of its own: a plan that no container we write holds. */
+  readonly byExpert?: boolean;
   /** What formats are chosen by; default predicted KL. */
   readonly metric?: Metric;
   readonly calibration: () => Promise<TokenBatch>;
@@ -139,7 +142,12 @@ class Solver {
   }
 
   async solve(): Promise<Solved> {
-    const { workspace, table, goal, ranking, options } = this.#setting;
+    const { session, workspace, table, goal, ranking, options } = this.#setting;
+    if (options.byExpert && goal !== undefined) {
+      const corrections = await this.#corrections();
+      const setting = { model: session.model, table, notes: goal.setting.notes };
+      return await this.#answer([await planByExpert(setting, goal.budgets['bytes']!, corrections)], corrections);
+    }
     const planner = await this.#planner();
     if (goal !== undefined && evaluationsOf(options) !== undefined) {
       const judge = await PlanJudge.open(this.#judged(), (await options.evaluation!()).searched);

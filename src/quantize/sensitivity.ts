@@ -1,4 +1,4 @@
-import { UsageError } from '../core/errors.ts';
+import { BitbudgetError, UsageError } from '../core/errors.ts';
 import type { Memory } from '../core/memory.ts';
 import { checkpoint, type WorkOptions } from '../core/progress.ts';
 import { type MatrixKind, matrixKinds } from '../graph/kinds.ts';
@@ -161,6 +161,8 @@ async function priceTensor(
     );
   }
   const prices = byPart.length === 1 ? byPart[0] : summed(byPart);
+  const error = relativeError(measured.summaries, tensor.name);
+  refuseUnpriced(tensor.name, prices, error);
   return {
     tensor: tensor.name,
     role: tensor.role,
@@ -168,10 +170,20 @@ async function priceTensor(
     layer: tensor.layer,
     rows,
     columns,
-    relativeError: relativeError(measured.summaries, tensor.name),
+    relativeError: error,
     prices,
     ...(byPart.length > 1 ? { experts: byPart } : {}),
   };
+}
+
+/** @throws BitbudgetError where a price is no number: no plan could be made of it */
+function refuseUnpriced(name: string, prices: readonly Price[], relativeError: number): void {
+  const wrong = prices.find(({ loss, samplingError }) => !Number.isFinite(loss + samplingError + relativeError));
+  if (wrong === undefined) return;
+  throw new BitbudgetError(
+    `pricing: what ${wrong.format} costs ${name} is beyond all numbers, so nothing can be predicted or planned; ` +
+      'a weight of the model is too large (bitbudget inspect)',
+  );
 }
 
 /** Prices of a tensor from those of its parts, whose sampling errors are independent. */

@@ -114,6 +114,46 @@ test('outliers, zero rows, zero columns and zero matrices are quantized within a
   }
 });
 
+test('weights beyond what float32 sums hold: told before any work, no prediction that does not hold, nothing infinite', async () => {
+  const attention = 'model.layers.0.self_attn.v_proj.weight';
+  const models: [name: string, edit: Edit, code: number, said: RegExp][] = [
+    ['1e20', set(down, 9, 1e20), 0, /^predicted +nothing that holds for this model/m],
+    ['1e30 in attention', set(attention, 9, 1e30), 1, /cannot be measured or predicted|nothing can be predicted/],
+    ['1e20 in a norm', set('model.norm.weight', 9, 1e20), 1, /cannot be measured or predicted/],
+    ['1e20 in the head', set('lm_head.weight', 9, 1e20), 1, /no perplexity of it is a number/],
+  ];
+  for (const [name, edit, code, said] of models) {
+    const folder = await writeFolder(join(root, name), { edit });
+    const { stdout, stderr, ...result } = await untouched(folder, () =>
+      quantize(folder, `${name}.gguf`, '--target-bpw', '9'),
+    );
+    assert.equal(result.code, code, `${name}: ${stderr}`);
+    assert.match(
+      stderr,
+      /^bitbudget: weights: .* holds 1\.00e\+[23]0; float32 loses what it computes beside that/m,
+      name,
+    );
+    assert.match(code === 0 ? stdout : stderr, said, name);
+    assert.ok(!/NaN|Infinity|unexpected/.test(stdout + stderr), `${name}: ${stdout}${stderr}`);
+    if (code !== 0) {
+      assert.equal(stderr.trim().split('\n').length, 2, stderr);
+      assert.throws(() => readFileSync(output(`${name}.gguf`)), /ENOENT/);
+      continue;
+    }
+    const record = JSON.parse(readFileSync(output(`${name}.bitbudget.json`), 'utf8'));
+    assert.deepEqual([record.result.predictedKl, record.frontier], [undefined, []], name);
+    const model = await openModel(output(`${name}.gguf`));
+    assert.equal(model.metadata.get('bitbudget.predicted_kl'), undefined, name);
+    await model.close();
+  }
+  const plain = ['--type', 'Q8_0', '--rounding', 'nearest', '--threads', '1', '--quiet', '-o', output('head.gguf')];
+  const head = join(root, '1e20 in the head');
+  assert.equal((await cli(['quantize', head, ...plain])).code, 0);
+  const judged = await cli(['eval', output('head.gguf'), '--reference', head, '--evaluation', text, '--quiet']);
+  assertRefused(judged, 1, /the original is off by .* nats at a mean token/, /a weight of it is too large/);
+  assert.equal(judged.stdout, '');
+});
+
 test('what a format cannot hold is stored in another, and the summary says which and why', async () => {
   const asked: [name: string, edit: Edit | undefined, overrides: object, type: string, held: RegExp, why: RegExp][] = [
     [

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { formatLatency } from '../../src/cli/support/budgets.ts';
 import { errorLine, exitCodeOf } from '../../src/cli/support/failure.ts';
-import { Job, stepWords } from '../../src/cli/support/job.ts';
+import { Job, outlineOf, stepWords } from '../../src/cli/support/job.ts';
 import { decimal, wholeNumber } from '../../src/cli/support/options.ts';
 import { groupDigits, table } from '../../src/cli/support/output.ts';
 import { createProgress, formatDuration } from '../../src/cli/support/progress.ts';
@@ -116,6 +116,23 @@ test('a job has one share and one remaining time: known steps take none, and wha
   for (let i = 0; i < 5; i++) at('verifying', 1, 4, 13);
   assert.equal(at('verifying', 1, 4, 14).share, half.share, 'a step that comes again counts once');
   assert.equal(at('verifying', 4, 4, 20).share, 1);
+});
+
+test('what was told ahead is the time that is left, ever less so as the job shows its own pace', () => {
+  let time = 5000;
+  const job = new Job({}, () => time);
+  const left = (stage: string, done: number, total: number, seconds: number): number => {
+    time = 5000 + 1000 * seconds;
+    return job.update({ stage, done, total }).remaining! / 1000;
+  };
+  job.update({ stage: 'checking', done: 1, total: 1 });
+  job.expect(outlineOf({ steps: { measure: 40, price: 0, quantize: 10, verify: 40, compare: 10 } }));
+  assert.equal(left('measuring', 0, 8, 0), 100, 'before anything is done, what was told');
+  assert.ok(Math.abs(left('measuring', 4, 8, 20) - 80) < 1e-9, 'at the pace that was told, the rest of it');
+  const slower = left('measuring', 8, 8, 80);
+  assert.ok(slower > 60 && slower < 120, `at half the pace between what was told and twice that: ${slower}`);
+  assert.ok(left('verifying', 4, 4, 150) > 10);
+  assert.equal(left('peers', 3, 3, 160), 0);
 });
 
 test('on a terminal, progress is a bar; with --quiet there is none', async () => {

@@ -383,6 +383,13 @@ const cases: Readonly<Record<string, CaseOf>> = {
     return { inputs: [draw.rows(a, b), draw.rows(experts * b), draw.offsets(experts, a)] };
   },
   groupedSumRows: ({ a, b }, draw) => ({ inputs: [draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)] }),
+  groupedScale: ({ a, b }, draw) => {
+    const experts = draw.pick(1, 2, 3, 8);
+    return { inputs: [draw.rows(a, b), draw.rows(experts), draw.offsets(experts, a)] };
+  },
+  groupedScaleGradient: ({ a, b }, draw) => ({
+    inputs: [draw.rows(a, b), draw.rows(a, b), draw.offsets(draw.pick(1, 2, 3, 8), a)],
+  }),
   headRows: ({ a, b }, draw) => {
     const heads = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a, heads * b)], attributes: { heads } };
@@ -390,6 +397,10 @@ const cases: Readonly<Record<string, CaseOf>> = {
   headColumns: ({ a, b }, draw) => {
     const heads = draw.pick(1, 2, 3, 8);
     return { inputs: [draw.rows(a * heads, b)], attributes: { heads } };
+  },
+  sumSlots: ({ a, b }, draw) => {
+    const { k, count, order } = slots(a, draw);
+    return { inputs: [draw.rows(count, b), order], attributes: { k } };
   },
   combine: ({ a, b }, draw) => {
     const { k, count, order } = slots(a, draw);

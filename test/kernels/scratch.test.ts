@@ -74,6 +74,12 @@ const programs: Record<string, { make: Make; format?: string; free?: true }> = {
       return build.nodes('combine', [y, order(build), weights], { k: 2 });
     },
   },
+  'linear attention': {
+    make: on('linearAttention', [16, 16, 30, 6, 6], { heads: 6, keyHeads: 2, keyDim: 8, valueDim: 5, state: 's' }),
+  },
+  'linear attention, backwards': {
+    make: on('linearAttentionBackward', [16, 16, 30, 6, 6, 30], { heads: 6, keyHeads: 2, keyDim: 8, valueDim: 5 }),
+  },
   norm: {
     make: (build) => {
       const x = build.input('x', 'f32', [tokens, 20]);

@@ -136,6 +136,42 @@ const sums: Job = (on, array) => {
   return { ...outputs, ...Object.fromEntries(sketches) };
 };
 
+/** Convolutions and recurrences, where threads share channels, rows of states or heads of keys. */
+const sequences: Job = (on, array) => {
+  const convolution = { sequences: 2, length: 300, channels: 130, taps: 4 };
+  const rows = 2 * 300 * 130;
+  const [x, w, dy] = [array(rows), array(130 * 4), array(rows)];
+  const outputs = {
+    y: on.f32(rows),
+    dx: on.f32(rows),
+    dw: on.f32(130 * 4),
+    state: on.f32(3 * 130),
+    next: on.f32(rows),
+  };
+  on.shortConv(x, w, outputs.y, convolution);
+  on.shortConvBackward(dy, w, outputs.dx, convolution);
+  on.shortConvWeightGradient(x, dy, outputs.dw, convolution);
+  for (const past of [0, 600])
+    on.shortConv(x, w, outputs.next, { ...convolution, sequences: 1, length: 600, past }, outputs.state);
+  const shape = { heads: 6, keyHeads: 3, keyDim: 18, valueDim: 35, tiled: true, delta: true, scale: 0.3 };
+  const [tokens, length] = [120, 60];
+  const of = (make: (count: number) => Float32Array) => ({
+    ...{ q: make(tokens * 3 * 18), k: make(tokens * 3 * 18), v: make(tokens * 6 * 35) },
+    ...{ decay: make(tokens * 6), strength: make(tokens * 6) },
+  });
+  const inputs = of(array);
+  // Keys of length 1 or so, strengths between 0 and 1, and decays below 0: what is held does not grow.
+  for (const [i, value] of inputs.k.entries()) inputs.k[i] = value / Math.sqrt(18);
+  for (const [i, value] of inputs.strength.entries()) inputs.strength[i] = 1 / (1 + Math.exp(-value));
+  for (const [i, value] of inputs.decay.entries()) inputs.decay[i] = -Math.abs(value);
+  const gradients = of((count) => on.f32(count));
+  const [out, streamed, held] = [on.f32(tokens * 6 * 35), on.f32(tokens * 6 * 35), on.f32(6 * 35 * 18)];
+  on.linearAttention(inputs, out, { ...shape, sequences: 2, length });
+  on.linearAttention(inputs, streamed, { ...shape, sequences: 1, length: tokens }, held);
+  on.linearAttentionBackward(inputs, out, gradients, { ...shape, sequences: 2, length });
+  return { ...outputs, out, streamed, held, ...gradients };
+};
+
 const jobs: Record<string, Job> = {
   attention: attention(windowed),
   'attention without a mask': attention({ ...windowed, causal: false, window: 70, softcap: undefined }),
@@ -143,6 +179,7 @@ const jobs: Record<string, Job> = {
   experts,
   slots,
   images,
+  sequences,
   sums,
 };
 

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { openModel } from '../../src/model/open.node.ts';
 import { nodeHost } from '../../src/pipeline/host/node.ts';
 import { RECIPES, recipePlan } from '../../src/pipeline/peers/recipe.ts';
-import { quantizeModel } from '../../src/pipeline/quantize.ts';
+import { uniformPlan } from '../../src/pipeline/plan/plan-file.ts';
+import { type QuantizeResult, quantizeModel } from '../../src/pipeline/quantize.ts';
+import type { QuantizeOptions } from '../../src/pipeline/quantize-options.ts';
 import { solveFor } from '../../src/pipeline/solve.ts';
 import { holdOut } from '../../src/pipeline/texts.ts';
 import { syntheticModel } from '../support/synthetic.ts';
@@ -64,6 +66,40 @@ test('peers are told beside the result: predicted within a third of what they me
       assert.ok(Math.abs(predicted.get(name)! / kl!.mean - 1) < 1 / 3, `${name}: ${predicted.get(name)}, ${kl!.mean}`);
   }
   assert.equal(measured, 3);
+});
+
+test('a type or a plan has the peers of a budget: predicted where the model was measured, measured on request in any case', async (context) => {
+  const folder = await temporaryFolder(context);
+  const source = await smallModelFile(folder);
+  const run = async (
+    target: QuantizeOptions['target'],
+    rounding: 'gptq' | 'nearest',
+    measure: boolean,
+  ): Promise<QuantizeResult> =>
+    await quantizeModel(nodeHost, await openModel(source), {
+      ...quickOptions(folder),
+      ...{ target, rounding, palette: undefined, peers: { measure, models: [] } },
+    });
+  const recipes = ({ peers = [] }: QuantizeResult) => peers.filter(({ kind }) => kind === 'llama-quantize');
+  const budget = await run({ kind: 'budgets', wishes: { bitsPerWeight: 8 } }, 'gptq', true);
+  const type = await run({ kind: 'plan', plan: uniformPlan('Q8_0', 'gptq') }, 'gptq', false);
+  const expected = new Map(recipes(budget).map(({ name, predicted }) => [name, predicted!.kl]));
+  assert.deepEqual([...expected.keys()].sort(), ['Q4_K_M', 'Q8_0']);
+  for (const { name, predicted, measured } of recipes(type)) {
+    assert.ok(Math.abs(predicted!.kl / expected.get(name)! - 1) < 0.05, `${name}: ${predicted!.kl}`);
+    assert.equal(measured, undefined);
+    expected.delete(name);
+  }
+  assert.equal(expected.size, 0);
+  const nearest = await run({ kind: 'plan', plan: uniformPlan('Q4_0', 'nearest') }, 'nearest', true);
+  assert.equal(nearest.measurement, undefined);
+  const known = new Map(recipes(budget).map(({ name, measured }) => [name, measured!.mean]));
+  for (const { name, measured, predicted } of recipes(nearest)) {
+    assert.ok(Math.abs(measured!.mean / known.get(name)! - 1) < 0.02, `${name}: ${measured!.mean}, ${known.get(name)}`);
+    assert.equal(predicted, undefined);
+    known.delete(name);
+  }
+  assert.equal(known.size, 0);
 });
 
 test('plan and frontier say what quantize says of the same size', async (context) => {

@@ -13,7 +13,8 @@ import { calibrationTokens, heldOutTokens } from '../../src/pipeline/texts.ts';
 
 /*
  * Verbs that keep work, on few tokens, as processes that tests and benches kill: `node kept-job.ts VERB MODEL OUTPUT STORE`.
- * Each progress event is a line on standard output, `stage`; the last line is `done DIGEST` of what was made.
+ * Each progress event is a line on standard output, `stage`; the last lines are `used MS` of the processor and
+ * `done DIGEST` of what was made.
  */
 
 export const JOBS = ['quantize', 'plan', 'measure', 'family'] as const;
@@ -59,6 +60,8 @@ async function main([verb, path, output, folder]: readonly string[]): Promise<vo
     evaluation: () => heldOutTokens(nodeHost, model, { tokens: TOKENS }),
     onProgress: ({ stage }: ProgressEvent) => process.stdout.write(`${stage}\n`),
   });
+  const { user, system } = process.cpuUsage();
+  process.stdout.write(`used ${(user + system) / 1000}\n`);
   const bytes = result instanceof Uint8Array ? result : typeof result === 'string' ? result : JSON.stringify(result);
   process.stdout.write(`done ${createHash('sha256').update(bytes).digest('hex')}\n`);
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,11 +14,15 @@ export interface JobRun {
   readonly stages: readonly string[];
   readonly isKilled: boolean;
   readonly stderr: string;
+  /** Processor time, ms: as the process tells it at its end, or as the system knew it when it was killed. */
+  readonly milliseconds: number;
 }
 
 /** When something is done to a process: so many progress events and milliseconds after its start. */
 export interface Moment {
   readonly events: number;
+  /** Whose events count; default all. */
+  readonly stage?: string;
   readonly milliseconds: number;
   /** Default: it is killed with SIGKILL. */
   readonly act?: () => void;
@@ -37,7 +42,12 @@ export async function runJob(
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
   const stages: string[] = [];
   let digest: string | undefined;
-  const act = moment?.act ?? (() => void child.kill('SIGKILL'));
+  let [milliseconds, counted] = [0, 0];
+  const kill = (): void => {
+    milliseconds = processorTime(child.pid);
+    child.kill('SIGKILL');
+  };
+  const act = moment?.act ?? kill;
   const disturb = async (): Promise<void> => {
     await Promise.race([sleep(moment!.milliseconds), ended]);
     act();
@@ -45,7 +55,25 @@ export async function runJob(
   if (moment?.events === 0) void disturb();
   for await (const line of createInterface(child.stdout)) {
     if (line.startsWith('done ')) digest = line.slice(5);
-    else if (stages.push(line) === moment?.events) void disturb();
+    else if (line.startsWith('used ')) milliseconds = Number(line.slice(5));
+    else {
+      stages.push(line);
+      const counts = moment !== undefined && (moment.stage === undefined || moment.stage === line);
+      if (counts && ++counted === moment.events) void disturb();
+    }
   }
-  return { digest, stages, isKilled: (await ended) === 'SIGKILL', stderr };
+  return { digest, stages, isKilled: (await ended) === 'SIGKILL', stderr, milliseconds };
+}
+
+/** Clock ticks of Linux in a second, whatever the machine. */
+const TICKS = 100;
+
+/** Of a process that runs, in ms; 0 where the system does not tell. */
+function processorTime(pid: number | undefined): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
+  } catch {
+    return 0;
+  }
 }

@@ -90,7 +90,9 @@ export function syntheticFile(config: Record<string, unknown>, seed = 1): Tensor
 /** Random weights under the names that an architecture declares for Hugging Face. */
 function declaredFile(config: Record<string, unknown>, seed: number): TensorFile {
   const hasHead = config.tie_word_embeddings !== true;
-  const specs = tensorsOf(configFromHuggingFace(config, { hasHead }));
+  const specs = tensorsOf(
+    configFromHuggingFace(config, { hasHead, nextTokenBlocks: Number(config.mtp_num_hidden_layers ?? 0) }),
+  );
   const tensors = specs.flatMap((spec) => {
     const [source] = spec.huggingFace;
     if (source === undefined) return [];
@@ -127,7 +129,7 @@ function randomValues(seed: number, name: string, shape: readonly number[]): Flo
   if (!values) {
     const random = new Random(seed).fork(name);
     values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    const centre = /norm|ln_/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
+    const centre = /norm|ln_|scal(?:e|ar)$/i.test(name) && !name.endsWith('.bias') ? 1 : 0;
     const width = shape.length === 1 ? 0.5 : 2.5 / Math.sqrt(shape.at(-1)!);
     for (let i = 0; i < values.length; i++) values[i] = centre + width * (2 * random.uniform() - 1);
     drawn.set(key, values);

@@ -1,12 +1,23 @@
 import type { ProgressEvent } from '../../core/progress.ts';
+import { type Forecast, STEPS, type StepName } from '../../pipeline/preflight/types.ts';
 
-/** Steps that a job is expected to have, in order, with what share of its time each takes; only their ratios count. */
+/** Steps that a job is expected to have, in order, with what share of its time each takes. */
 export type Outline = Readonly<Record<string, number>>;
 
-/**
- * Shares of `quantize`: medians of the embedded model and SmolLM2-135M (README, "Time and memory"). `verifying` rounds, too.
- */
-export const QUANTIZE_OUTLINE: Outline = { measuring: 42, pricing: 22, quantizing: 7, verifying: 29, writing: 1 };
+/** What the library calls a step while it works on it. */
+const STAGES: Readonly<Record<StepName, string>> = {
+  measure: 'measuring',
+  price: 'pricing',
+  quantize: 'quantizing',
+  verify: 'verifying',
+  compare: 'peers',
+};
+
+/** Seconds that a job was told to take, by stage, in order; what was done before takes none. */
+export function outlineOf({ steps }: Pick<Forecast, 'steps'>): Outline {
+  return Object.fromEntries(STEPS.filter((step) => steps[step] > 0).map((step) => [STAGES[step], steps[step]]));
+}
+
 export const PLAN_OUTLINE: Outline = { measuring: 65, pricing: 35 };
 
 /** Stages of the library in words for people. */
@@ -34,6 +45,9 @@ export function stepWords(stage: string): string {
   return WORDS[stage] ?? stage;
 }
 
+/** Share of the job that what was told ahead weighs as much as. */
+const TRUST = 0.2;
+
 /** Where a job is. */
 export interface JobState {
   readonly words: string;
@@ -48,8 +62,10 @@ export interface JobState {
  * over are known already and take nothing; steps come in the order of the outline, and again as often as they like.
  */
 export class Job {
-  readonly #stages: readonly string[];
-  readonly #outline: Outline;
+  #stages: readonly string[];
+  #outline: Outline;
+  /** Seconds that the whole job was told to take, where it was. */
+  #told?: number;
   readonly #now: () => number;
   /** Farthest that each step has come, from 0 to 1. */
   readonly #reached = new Map<string, number>();
@@ -60,6 +76,19 @@ export class Job {
     this.#stages = Object.keys(outline);
     this.#outline = outline;
     this.#now = now;
+  }
+
+  /**
+   * What the job was told to take, before its first step begins.
+   * @param outline seconds of every step
+   */
+  expect(outline: Outline): void {
+    this.#stages = Object.keys(outline);
+    this.#outline = outline;
+    this.#told = 1000 * Object.values(outline).reduce((sum, seconds) => sum + seconds, 0);
+    this.#reached.clear();
+    this.#share = 0;
+    this.#began = this.#now();
   }
 
   update({ stage, done, total }: ProgressEvent): JobState {
@@ -98,7 +127,11 @@ export class Job {
   }
 
   #remaining(): number | undefined {
-    if (this.#began === undefined || this.#share === 0) return undefined;
-    return ((this.#now() - this.#began) * (1 - this.#share)) / this.#share;
+    if (this.#began === undefined) return undefined;
+    const elapsed = this.#now() - this.#began;
+    if (this.#told === undefined) return this.#share === 0 ? undefined : (elapsed * (1 - this.#share)) / this.#share;
+    // What was told counts as much as some of the job that took just that: the beginning alone says little of the rest.
+    const pace = (elapsed / this.#told + TRUST) / (this.#share + TRUST);
+    return pace * this.#told * (1 - this.#share);
   }
 }

@@ -7,6 +7,8 @@ import type { OutputOptions } from './options.ts';
 export interface Progress {
   /** To be given to the library as `onProgress`. */
   readonly report: (event: ProgressEvent) => void;
+  /** Tells what the job will take, once that is known: seconds by step. */
+  expect(outline: Outline): void;
   /** Ends the last step; call it before printing the result. */
   finish(): void;
 }
@@ -34,7 +36,7 @@ export async function createProgress(
 ): Promise<Progress> {
   const stream = target.stream ?? process.stderr;
   const interactive = target.interactive ?? (process.stderr.isTTY === true && !process.env.CI);
-  if (options.quiet) return { report() {}, finish() {} };
+  if (options.quiet) return { report() {}, expect() {}, finish() {} };
   const now = target.now ?? (() => performance.now());
   const job = new Job(outline, now);
   if (interactive) return barProgress(stream, job, (await import('cli-progress')).SingleBar);
@@ -67,6 +69,7 @@ function barProgress(stream: NodeJS.WritableStream, job: Job, Bar: typeof Single
       }
       bar.update(Math.floor(BAR_STEPS * state.share), payload(state));
     },
+    expect: (seconds) => job.expect(seconds),
     finish() {
       bar?.stop();
       bar = undefined;
@@ -95,6 +98,7 @@ function lineProgress(stream: NodeJS.WritableStream, job: Job, now: () => number
       printed = now();
       stream.write(`${words}: ${Math.floor(100 * share)} % of the job, ${formatDuration(remaining)} left\n`);
     },
+    expect: (seconds) => job.expect(seconds),
     finish,
   };
 }

@@ -40,7 +40,10 @@ export function isPlain({
   return type !== undefined && mixBits(type) === undefined && isPlainFormat({ ...choice, format: type });
 }
 
-/** Plain files are verified where text to verify on is given. */
+/** Plain files are verified where text to verify on is given, or something to compare them with. */
 export function isVerified(options: QuantizeCommandOptions): boolean {
-  return options.verify && (!isPlain(options) || options.evaluation !== undefined);
+  return (
+    options.verify &&
+    (!isPlain(options) || [options.evaluation, options.peers, options.peer].some((each) => each !== undefined))
+  );
 }

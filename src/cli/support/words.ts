@@ -9,6 +9,7 @@ import { describeBytes, table } from './output.ts';
 export function formatKl(kl: number): string {
   if (kl === 0) return '0';
   if (kl < MEASURABLE) return `below ${MEASURABLE.toFixed(6)}`;
+  if (kl > MEANINGFUL) return `above ${MEANINGFUL}`;
   const digits = Math.min(8, Math.max(0, 2 - Math.floor(Math.log10(kl))));
   return kl.toFixed(digits);
 }
@@ -16,12 +17,16 @@ export function formatKl(kl: number): string {
 /** An error with as many decimals as its value has, and at least one digit that says something. */
 function likewise(kl: number, error: number): string {
   if (!(error > 0)) return '0';
+  if (error > MEANINGFUL) return 'as much';
   const decimals = formatKl(kl).split('.')[1]?.length ?? 0;
   return error.toFixed(Math.max(decimals, Math.min(8, Math.ceil(-Math.log10(error)))));
 }
 
 /** Below this, float32 arithmetic is what one would measure. */
 export const MEASURABLE = 1e-6;
+
+/** Above this, nothing of a model is left, however far. */
+const MEANINGFUL = 1000;
 
 /** `0.00169 (0.00158 to 0.00181 in nine of ten cases)`, and whether it was corrected. */
 export function describePrediction({
@@ -36,6 +41,7 @@ export function describePrediction({
 }
 
 export function predictedLine(prediction: PlanPrediction, model?: Model): string {
+  if (prediction.refuted) return 'predicted  nothing that holds for this model; go by what is measured';
   return `predicted  ${lossName(model)} ${describePrediction(prediction)}`;
 }
 
@@ -80,7 +86,7 @@ function objectiveWords({ metric, objective, value }: PlanObjective): string {
 /** What other files of the model lose, and an answer to "is it better than what I have". */
 export function peerLines(
   peers: readonly Peer[],
-  own: { readonly fileBytes: number; readonly kl: number },
+  own: { readonly fileBytes: number; readonly kl?: number },
   model?: Model,
 ): string[] {
   if (peers.length === 0) return [];
@@ -94,7 +100,8 @@ export function peerLines(
     kl(peer),
   ]);
   const [head, ...lines] = table(['instead of', 'size', 'bits', lossName(model)], rows);
-  return [head, ...lines, ...peers.map((peer) => verdict(peer, own))];
+  const { fileBytes, kl: lost } = own;
+  return [head, ...lines, ...(lost === undefined ? [] : peers.map((peer) => verdict(peer, { fileBytes, kl: lost })))];
 }
 
 /** `against    Q4_K_M: 0.74 of its loss in 0.88 of its bytes` */

@@ -1,6 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
 import { timesSize } from '../../kernels/program.ts';
-import type { Builder, Call, Op, ValueId } from '../types.ts';
+import type { Builder, Call, Op, Type, ValueId } from '../types.ts';
 import { matrixOf, numberOf, once, requireWidth, shareOf } from './checks.ts';
 import { einsumOf, minus, reshaped, shapeIn } from './primitives/algebra.ts';
 
@@ -23,21 +23,24 @@ export const dispatch: Op = {
   vjp: () => [null],
 };
 
+/** Values of a token; a vector has one of each. */
+const slotWidth = (x: Type | undefined): number => (x?.shape.length === 1 ? 1 : matrixOf('gatherSlots', x).width);
+
 /** y[i] = x[⌊order[i]/k⌋]: tokens in the order of their experts, [slots, width]. */
 export const gatherSlots: Op = {
   name: 'gatherSlots',
-  infer: ([x, order]) => [{ type: 'f32', shape: [order!.shape[0], matrixOf('gatherSlots', x).width] }],
+  infer: ([x, order]) => [{ type: 'f32', shape: [order!.shape[0], slotWidth(x)] }],
   lower: ({ inputs: [x, order], outputs: [y], attributes }, lowering) => [
     {
       kernel: 'gatherSlots',
       operands: [x!, order!, y],
-      sizes: { columns: matrixOf('gatherSlots', lowering.typeOf(x!)).width },
+      sizes: { columns: slotWidth(lowering.typeOf(x!)) },
       attributes,
     },
   ],
   expand: ({ inputs: [x, order], attributes }, build) => {
-    const [[tokens, columns], k] = [shapeIn(build, x!), numberOf(attributes, 'k')];
-    const slots = einsumOf(build, 'tc->tkc', [x!], { sizes: { k } });
+    const [[tokens, columns = 1], k] = [shapeIn(build, x!), numberOf(attributes, 'k')];
+    const slots = einsumOf(build, 'tc->tkc', [reshaped(build, x!, [tokens, columns])], { sizes: { k } });
     return [build.node('gather', [order, reshaped(build, slots, [tokens * k, columns])])];
   },
   vjp: ({ inputs: [x, order], attributes }, [dy], build) => [
@@ -139,6 +142,32 @@ export const groupedTransposed: Op = {
       sizes: { n: lowering.typeOf(dx).shape[1], k: lowering.typeOf(dy!).shape[1] },
       attributes: {},
     },
+  ],
+};
+
+/** out_t = Σ over a token's slots of y, unweighted: inputs y [slots, width] and order. */
+export const sumSlots: Op = {
+  name: 'sumSlots',
+  infer: ([y, order], attributes) => {
+    const [slots] = order!.shape;
+    return [{ type: 'f32', shape: [timesSize(slots, 1, numberOf(attributes, 'k')), matrixOf('sumSlots', y).width] }];
+  },
+  lower: ({ inputs: [y, order], outputs: [out], attributes }, lowering) => [
+    {
+      kernel: 'gatherSlotsBackward',
+      operands: [y!, order!, out],
+      sizes: { columns: matrixOf('sumSlots', lowering.typeOf(y!)).width },
+      attributes,
+    },
+  ],
+  expand: ({ inputs: [y, order], attributes }, build) => {
+    const [[rows, columns], k] = [shapeIn(build, y!), numberOf(attributes, 'k')];
+    const slots = reshaped(build, build.node('scatterAdd', [order, y], { rows }), [rows / k, k, columns]);
+    return [einsumOf(build, 'tkc->tc', [slots])];
+  },
+  vjp: ({ inputs: [, order], attributes }, [dOut], build) => [
+    (addend) => shareOf(build, build.node('gatherSlots', [dOut!, order], attributes))(addend),
+    null,
   ],
 };
 

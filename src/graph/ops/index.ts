@@ -29,8 +29,10 @@ import {
   groupedWeightGradient,
   scaleRows,
   scaleRowsBackward,
+  sumSlots,
 } from './experts.ts';
 import { groupedBias, groupedSumRows } from './groupedBias.ts';
+import { groupedScale, groupedScaleGradient } from './groupedScale.ts';
 import { headColumns, headRows } from './heads.ts';
 import { meanRows, meanRowsBackward, patches, patchesTransposed } from './images.ts';
 import { linear, linearTransposed, linearWeightGradient } from './linear.ts';
@@ -93,8 +95,11 @@ export const ops: readonly Op[] = [
   groupedLinear,
   groupedTransposed,
   groupedWeightGradient,
+  sumSlots,
   groupedBias,
   groupedSumRows,
+  groupedScale,
+  groupedScaleGradient,
   headRows,
   headColumns,
   combine,

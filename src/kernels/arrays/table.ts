@@ -276,6 +276,23 @@ export const bindings: Readonly<Record<string, Bind>> = {
         if (bounds[e] < bounds[e + 1] && n > 0)
           kernels.addBias(rows.subarray(bounds[e] * n, bounds[e + 1] * n), biases.subarray(e * n, (e + 1) * n));
     },
+  groupedScale:
+    ({ views: [y, factors, offsets, out], sizes: { n } }) =>
+    () => {
+      const [from, to, bounds] = [f32(y), f32(out), i32(offsets)];
+      for (const [e, factor] of f32(factors).entries())
+        for (let i = bounds[e] * n; i < bounds[e + 1] * n; i++) to[i] = from[i] * factor;
+    },
+  groupedScaleGradient:
+    ({ views: [y, dy, offsets, sums], sizes: { n } }) =>
+    () => {
+      const [from, gradient, to, bounds] = [f32(y), f32(dy), f32(sums), i32(offsets)];
+      for (let e = 0; e < to.length; e++) {
+        let sum = 0;
+        for (let i = bounds[e] * n; i < bounds[e + 1] * n; i++) sum += from[i] * gradient[i];
+        to[e] = sum;
+      }
+    },
   groupedSumRows:
     ({ views: [dy, offsets, sums] }) =>
     () => {

@@ -1,5 +1,6 @@
 import { FormatError } from '../../core/errors.ts';
-import type { Graph } from '../../graph/types.ts';
+import { GraphBuilder } from '../../graph/build.ts';
+import type { Graph, ValueId } from '../../graph/types.ts';
 import type { TypedMetadata } from '../../text/types.ts';
 import { readInteger } from '../config-fields.ts';
 import type { GgufKeys } from '../gguf-keys.ts';
@@ -31,6 +32,10 @@ export const deltaNetNames: TensorNames = {
   attn_q_norm: norm('self_attn.q_norm'),
   attn_k_norm: norm('self_attn.k_norm'),
   ssm_norm: inBlock('linear_attn.norm.weight'),
+  'nextn.eh_proj': 'mtp.fc.weight',
+  'nextn.enorm': { huggingFace: 'mtp.pre_fc_norm_embedding.weight', addend: 1 },
+  'nextn.hnorm': { huggingFace: 'mtp.pre_fc_norm_hidden.weight', addend: 1 },
+  'nextn.shared_head_norm': { huggingFace: 'mtp.norm.weight', addend: 1, optional: true },
 };
 
 export function headsOf({ recurrent }: ModelConfig): RecurrentHeads {
@@ -43,29 +48,65 @@ export const negativeExponential = (value: number): number => -Math.exp(value);
 
 /** Delta nets in most blocks, gated attention in the others; in every block experts or one feed-forward part. */
 export function deltaNetGraph(config: ModelConfig, traits: Pick<GatedDeltaNetPart, 'tiled' | 'fusedGates'>): Graph {
-  const { hidden, normEpsilon: epsilon, recurrent } = config;
-  const { layers, taps } = recurrent!;
+  const { layers, taps } = config.recurrent!;
   const rope = ropePart(config.rope);
-  return causalModel(config, (build, x, layer) => {
-    const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
-    const mid = preNormed(build, x, norm('attn_norm'), (normed) =>
+  return causalModel(config, (build, x, layer) =>
+    block(build, x, layer, config, (normed) =>
       layers[layer]
         ? gatedDeltaNet(build, normed, { ...config, ...traits, layer, taps, heads: headsOf(config) })
-        : selfAttention(build, normed, {
-            ...config,
-            layer,
-            rope,
-            window: undefined,
-            qkNorm: 'heads',
-            outputGate: true,
-          }),
-    );
-    return preNormed(build, mid, norm('post_attention_norm'), (normed) =>
-      config.experts === undefined
-        ? gatedMlp(build, normed, { ...config, layer, activation: 'silu' })
-        : experts(build, normed, { ...config.experts, layer, hidden, activation: 'silu' }),
-    );
-  });
+        : attention(build, normed, layer, config, rope),
+    ),
+  );
+}
+
+function attention(
+  build: GraphBuilder,
+  x: ValueId,
+  layer: number,
+  config: ModelConfig,
+  rope: ReturnType<typeof ropePart>,
+): ValueId {
+  const part = { ...config, layer, rope, window: undefined, temperature: undefined };
+  return selfAttention(build, x, { ...part, qkNorm: 'heads', outputGate: true });
+}
+
+/** x + mixer(norm(x)), then the feed-forward part. */
+function block(
+  build: GraphBuilder,
+  x: ValueId,
+  layer: number,
+  config: ModelConfig,
+  mixer: (normed: ValueId) => ValueId,
+): ValueId {
+  const { hidden, normEpsilon: epsilon } = config;
+  const norm = (name: string) => ({ tensor: `blk.${layer}.${name}.weight`, hidden, epsilon });
+  const mid = preNormed(build, x, norm('attn_norm'), mixer);
+  return preNormed(build, mid, norm('post_attention_norm'), (normed) =>
+    config.experts === undefined
+      ? gatedMlp(build, normed, { ...config, layer, activation: 'silu' })
+      : experts(build, normed, { ...config.experts, layer, hidden, activation: 'silu' }),
+  );
+}
+
+/**
+ * The block that predicts the token after the next: it reads the next token's embedding and what the model's last block made of
+ * this one, attends, and shares the head.
+ */
+export function deltaNetNextTokens(config: ModelConfig): Graph {
+  const { hidden, vocabulary, normEpsilon: epsilon, layers, tied } = config;
+  const build = new GraphBuilder();
+  const name = (suffix: string): string => `blk.${layers}.nextn.${suffix}.weight`;
+  const normed = (rows: ValueId, suffix: string): ValueId =>
+    build.node('rmsNorm', [rows, build.weight(name(suffix), [hidden])], { epsilon });
+  const embedding = build.weight('token_embd.weight', [vocabulary, hidden]);
+  const next = build.node('lookup', [build.input('tokens', 'i32', [{ of: 'tokens', times: 1 }]), embedding]);
+  const made = build.input('hidden', 'f32', [{ of: 'tokens', times: 1 }, hidden]);
+  const both = build.node('join', [normed(next, 'enorm'), normed(made, 'hnorm')], { widths: [hidden, hidden] });
+  const x = build.node('linear', [both, build.weight(name('eh_proj'), [hidden, 2 * hidden])]);
+  const rope = ropePart(config.rope);
+  const out = block(build, x, layers, config, (rows) => attention(build, rows, layers, config, rope));
+  const head = tied ? embedding : build.weight('output.weight', [vocabulary, hidden]);
+  return build.finish([build.node('linear', [normed(out, 'shared_head_norm'), head])]);
 }
 
 /** What config.json says of the blocks without attention. */
@@ -122,7 +163,9 @@ export function* deltaNetMetadata(config: ModelConfig): Iterable<readonly [strin
   yield ['ssm.group_count', { type: 'uint32', value: keys }];
   yield ['ssm.time_step_rank', { type: 'uint32', value: count }];
   yield ['ssm.inner_size', { type: 'uint32', value: count * valueDim }];
-  yield ['attention.recurrent_layers', { type: 'array:bool', value: [...layers] }];
+  // Blocks that predict further tokens attend.
+  const others = new Array<boolean>(config.nextTokenBlocks ?? 0).fill(false);
+  yield ['attention.recurrent_layers', { type: 'array:bool', value: [...layers, ...others] }];
   const first = layers.indexOf(false);
   yield ['full_attention_interval', { type: 'uint32', value: first === -1 ? INTERVAL : first + 1 }];
 }

@@ -3,43 +3,19 @@ import type { ModelConfig } from '../types.ts';
 import { attentionLayers, feedForwardLayers } from './biases.ts';
 import { fusedExpertNames } from './expertNames.ts';
 import { familyGraph } from './family.ts';
+import { graniteFactorMetadata, graniteFactors, readGraniteFactors } from './graniteFactors.ts';
 import { interleavedNames } from './interleavedNames.ts';
-import type { Architecture, ConfigFields } from './types.ts';
-
-const factorOf = (fields: ConfigFields, key: string): number => Math.fround(Number(fields[key] ?? 1));
-
-/** The four factors: on embeddings, on what branches add, on scores of attention, and, divided by, on logits. */
-const readFactors = (fields: ConfigFields): Partial<ModelConfig> => ({
-  attentionScale: factorOf(fields, 'attention_multiplier'),
-  scales: {
-    embedding: factorOf(fields, 'embedding_multiplier'),
-    residual: factorOf(fields, 'residual_multiplier'),
-    logits: 1 / factorOf(fields, 'logits_scaling'),
-  },
-});
+import type { Architecture } from './types.ts';
 
 const readKeys: NonNullable<Architecture['readGguf']> = (keys, { layers }) => ({
-  attentionScale: Number(keys.get('attention.scale') ?? 0) || undefined,
-  scales: {
-    embedding: Number(keys.get('embedding_scale') ?? 0) || 1,
-    residual: Number(keys.get('residual_scale') ?? 0) || 1,
-    logits: 1 / keys.number('logit_scale'),
-  },
+  ...readGraniteFactors(keys),
   // The key says that RoPE was trained: where it was not, no block looks at positions.
   ...(keys.get('rope.scaling.finetuned') === false ? { ropeLayers: new Array(layers).fill(false) } : {}),
 });
 
-function* writeKeys({
-  attentionScale,
-  scales,
-  ropeLayers,
-}: ModelConfig): ReturnType<NonNullable<Architecture['metadata']>> {
-  const float = (value: number) => ({ type: 'float32', value }) as const;
-  if (attentionScale !== undefined) yield ['attention.scale', float(attentionScale)];
-  yield ['embedding_scale', float(scales?.embedding ?? 1)];
-  yield ['residual_scale', float(scales?.residual ?? 1)];
-  yield ['logit_scale', float(1 / (scales?.logits ?? 1))];
-  if (ropeLayers?.every((looks) => !looks)) yield ['rope.scaling.finetuned', { type: 'bool', value: false }];
+function* writeKeys(config: ModelConfig): ReturnType<NonNullable<Architecture['metadata']>> {
+  yield* graniteFactorMetadata(config);
+  if (config.ropeLayers?.every((looks) => !looks)) yield ['rope.scaling.finetuned', { type: 'bool', value: false }];
 }
 
 const shared = { ropeStyle: 'interleaved', ropeFactors: 'frequencies' } as const;
@@ -54,7 +30,7 @@ export const granite: Architecture = {
       names: ['GraniteForCausalLM', 'GraniteModel'],
       defaults: { contextLength: 2048 },
       biasFields: { attention_bias: attentionLayers, mlp_bias: feedForwardLayers },
-      read: readFactors,
+      read: graniteFactors,
     },
   ],
   names: interleavedNames,
@@ -76,7 +52,7 @@ export const graniteMoe: Architecture = {
     defaults: { contextLength: 2048 },
     biasFields: { attention_bias: attentionLayers },
     read: (fields, config, subject) => ({
-      ...readFactors(fields),
+      ...graniteFactors(fields),
       experts: expertsFromHuggingFace(fields, config, subject, { count: 8, used: 2, normalize: true }),
     }),
   })),

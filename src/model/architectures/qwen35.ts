@@ -2,6 +2,7 @@ import {
   deltaNetGraph,
   deltaNetMetadata,
   deltaNetNames,
+  deltaNetNextTokens,
   deltaNetsOf,
   readDeltaNets,
   sectionMetadata,
@@ -23,6 +24,7 @@ export const qwen35: Architecture = {
   ropeStyle: 'halves',
   names: { ...deltaNetNames, ...tiledNames },
   graph: (config) => deltaNetGraph(config, { tiled: true }),
+  nextTokens: deltaNetNextTokens,
   readGguf: readDeltaNets,
   *metadata(config) {
     yield* deltaNetMetadata(config);

@@ -3,6 +3,7 @@ import {
   deltaNetGraph,
   deltaNetMetadata,
   deltaNetNames,
+  deltaNetNextTokens,
   deltaNetsOf,
   readDeltaNets,
   sectionMetadata,
@@ -34,6 +35,7 @@ export const qwen35moe: Architecture = {
   ropeStyle: 'halves',
   names: { ...deltaNetNames, ...tiledNames, ...gatedSharedNames },
   graph: (config) => deltaNetGraph(config, { tiled: true }),
+  nextTokens: deltaNetNextTokens,
   readGguf: (keys, config) => ({ ...readDeltaNets(keys, config), experts: expertsFromGguf(keys, config, traits) }),
   *metadata(config) {
     yield* deltaNetMetadata(config);

@@ -5,6 +5,7 @@ import {
   deltaNetGraph,
   deltaNetMetadata,
   deltaNetNames,
+  deltaNetNextTokens,
   deltaNetsOf,
   headsOf,
   negativeExponential,
@@ -67,6 +68,7 @@ export const qwen3next: Architecture = {
   ropeStyle: 'halves',
   names: { ...deltaNetNames, ...netNames, ...gatedSharedNames },
   graph: (config) => deltaNetGraph(config, { fusedGates: true }),
+  nextTokens: deltaNetNextTokens,
   readGguf: (keys, config) => ({ ...readDeltaNets(keys, config), experts: expertsFromGguf(keys, config, traits) }),
   *metadata(config) {
     yield* deltaNetMetadata(config);

@@ -20,6 +20,10 @@ export interface Architecture {
   readonly yarnMultiplier?: boolean;
   /** Whether llama.cpp keeps to the sliding windows of such models; default no: there every token sees all before it. */
   readonly slidesInLlamaCpp?: boolean;
+  /** Keys and values are one vector, whose lengths GGUF gives apart; the architecture reads them itself. */
+  readonly latentKeys?: boolean;
+  /** Sizes of heads and feed-forward parts may differ between blocks; the architecture reads them itself. */
+  readonly sizesByBlock?: boolean;
   /** Base of RoPE where a file does not say; default 10000. */
   readonly ropeBase?: number;
   /** Positions are rows of a table that are added to the tokens'; default RoPE. */
@@ -36,6 +40,8 @@ export interface Architecture {
   graph(config: ModelConfig): Graph;
   /** What the tensors of a checkpoint say that its config.json does not. */
   withTensors?(config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
+  /** The blocks of `config.nextTokenBlocks`, where files keep them; default they are left out. */
+  nextTokens?(config: ModelConfig): Graph;
   /** What GGUF says of such models beyond what all have. */
   readGguf?(keys: GgufKeys, config: ModelConfig, tensors: TensorShapes): Partial<ModelConfig>;
   /** The same, to be written. Keys without `NAME.`. */
@@ -117,6 +123,8 @@ export interface TensorSpec {
   readonly addend?: number;
   /** Stays float32 whatever is planned. */
   readonly exact?: boolean;
+  /** Stays as the source has it, outside the network. */
+  readonly kept?: boolean;
   /** Heads whose rows stand in another order in HF checkpoints (halves) than in GGUF (interleaved). */
   readonly permutedHeads?: number;
   /** HF checkpoints have its columns as rows. */
@@ -135,7 +143,7 @@ export interface TensorSource {
   readonly name: string;
   /**
    * Which of several matrices, whose rows follow each other in the tensor of that name (in each expert's, where there are), or
-   * take turns.
+   * take turns. Both count matrices of this size, and need not be whole where others are larger or smaller.
    */
   readonly part?: { readonly index: number; readonly of: number; readonly interleaved?: true };
   /** Columns of every matrix are rows there. */

@@ -21,6 +21,8 @@ export interface AttentionPart {
   readonly biases?: readonly string[];
   /** q and k are normed before RoPE: each head by itself, or the whole row. Default: not at all. */
   readonly qkNorm?: 'heads' | 'rows';
+  /** q and k are normed behind RoPE, head by head, without gains. Default no. */
+  readonly rotatedNorm?: boolean;
   /**
    * Behind every head's query stands a gate, as wide: what attention gives is multiplied with the gate's sigmoid. Default no.
    */
@@ -67,8 +69,12 @@ export function selfAttention(build: GraphBuilder, x: ValueId, part: AttentionPa
     ? build.nodes('split', [query], { widths: [headDim, headDim], groups: heads })
     : [query];
   const [qNormed, kNormed] = [norm('q', qRaw, heads), norm('k', kRaw, kvHeads)];
-  const rotated = rotate(build, qNormed, heads, headDim, part.rope);
-  const k = rotate(build, kNormed, kvHeads, headDim, part.rope);
+  const turned = (rows: ValueId, count: number): ValueId => {
+    const rotated = rotate(build, rows, count, headDim, part.rope);
+    return part.rotatedNorm ? plainNorm(build, rotated, headDim, part.normEpsilon) : rotated;
+  };
+  const rotated = turned(qNormed, heads);
+  const k = turned(kNormed, kvHeads);
   const q = part.temperature === undefined ? rotated : tempered(build, rotated, part.temperature);
   const kept = (kind: 'k' | 'v', rows: ValueId): ValueId =>
     causal ? build.node('cache', [rows], { state: name(kind), kind, headDim }) : rows;
@@ -113,8 +119,13 @@ function biased(build: GraphBuilder, rows: ValueId, part: AttentionPart, name: s
   return build.node('addBias', [rows, build.weight(`blk.${part.layer}.${name}.bias`, [width])]);
 }
 
+/** x / rms(x) over groups of `width`, without gains. */
+export function plainNorm(build: GraphBuilder, rows: ValueId, width: number, epsilon: number): ValueId {
+  return build.node('rmsNorm', [rows, build.constant({ kind: 'fill', value: 1 }, [width])], { epsilon });
+}
+
 /** RoPE of every head's rows. */
-function rotate(build: GraphBuilder, rows: ValueId, heads: number, headDim: number, rope?: RopePart): ValueId {
+export function rotate(build: GraphBuilder, rows: ValueId, heads: number, headDim: number, rope?: RopePart): ValueId {
   if (rope === undefined) return rows;
   const { dimensions, style, frequencies, magnitude, long } = rope;
   const recipe: Recipe = { kind: 'rope', frequencies, magnitude, ...(long && { long }) };

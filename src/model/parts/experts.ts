@@ -9,14 +9,19 @@ export interface ExpertsPart extends ExpertsConfig {
   readonly activation: GateActivation;
 }
 
-/** A mixture of experts, with a shared one beside it. @param x normed, [tokens, hidden] → [tokens, hidden] */
-export function experts(build: GraphBuilder, x: ValueId, part: ExpertsPart): ValueId {
+/**
+ * A mixture of experts, with a shared one beside it. @param x normed, [tokens, hidden] → [tokens, hidden]
+ * @param routerInput what the router looks at, default the same
+ */
+export function experts(build: GraphBuilder, x: ValueId, part: ExpertsPart, routerInput = x): ValueId {
   const { layer, hidden, count, used, feedForward, activation } = part;
   const weight = (name: string, rows: number, columns: number): ValueId =>
     build.weight(`blk.${layer}.${name}.weight`, [rows, columns]);
-  const { ids, shares } = routed(build, x, part);
+  const { ids, shares } = routed(build, routerInput, part);
   const [order, offsets] = build.nodes('dispatch', [ids], { experts: count });
-  const rows = build.node('gatherSlots', [x, order], { k: used });
+  const slots = build.node('gatherSlots', [x, order], { k: used });
+  const weights = part.weighsInputs ? build.node('gatherSlots', [shares, order], { k: 1 }) : undefined;
+  const rows = weights === undefined ? slots : build.node('scaleRows', [slots, weights]);
   const grouped = (name: string, input: ValueId, width: number, columns: number): ValueId => {
     const product = build.node('groupedLinear', [input, weight(name, count * width, columns), offsets]);
     if (!part.biases) return product;
@@ -25,8 +30,14 @@ export function experts(build: GraphBuilder, x: ValueId, part: ExpertsPart): Val
   const gate = grouped('ffn_gate_exps', rows, feedForward, hidden);
   const up = grouped('ffn_up_exps', rows, feedForward, hidden);
   const inner = build.node('gated', [gate, up], { activation });
-  const made = grouped('ffn_down_exps', inner, hidden, feedForward);
-  const combined = build.node('combine', [made, order, shares], { k: used });
+  const down = grouped('ffn_down_exps', inner, hidden, feedForward);
+  const made = part.outputScales
+    ? build.node('groupedScale', [down, build.weight(`blk.${layer}.ffn_down_exps.scale`, [count]), offsets])
+    : down;
+  const combined =
+    weights === undefined
+      ? build.node('combine', [made, order, shares], { k: used })
+      : build.node('sumSlots', [made, order], { k: used });
   if (part.sharedFeedForward === undefined) return combined;
   return build.node('add', [sharedExpert(build, x, part, part.sharedFeedForward), combined]);
 }

@@ -15,7 +15,7 @@ import { weightCount } from '../plan/wishes.ts';
 import type { Session } from '../session.ts';
 import type { PlanJudge } from '../verify/judge.ts';
 import type { Workspace } from '../workspace.ts';
-import { RECIPES, recipePlan } from './recipe.ts';
+import { RECIPES, type Recipe, recipePlan } from './recipe.ts';
 import type { Peer, PeerModel } from './types.ts';
 
 /** What peers are predicted from. */
@@ -23,8 +23,8 @@ export interface PeerSetting {
   readonly session: Session;
   readonly measurement: Measurement;
   readonly workspace: Workspace;
-  /** Prices of our own rounding. */
-  readonly table: SensitivityTable;
+  /** Prices of our own rounding: without them nothing is told of a single type. */
+  readonly table?: SensitivityTable;
   readonly corrections: Corrections;
 }
 
@@ -38,11 +38,10 @@ const ABOUT = 0.1;
 export async function predictPeers(setting: PeerSetting, fileBytes: number, work: WorkOptions = {}): Promise<Peer[]> {
   const { session, measurement, workspace, table, corrections } = setting;
   const { model } = session;
-  const recipes = RECIPES.map((recipe) => ({ name: recipe.name, plan: recipePlan(model, recipe) }));
-  const plans = recipes.filter(({ plan }) => isHeld(plan, session));
+  const plans = heldRecipes(session).map((recipe) => ({ name: recipe.name, plan: recipePlan(model, recipe) }));
   const used = [...new Set(plans.flatMap(({ plan }) => Object.values(plan.sites)))];
   const importance = importanceOf(measurement);
-  const own = bestSingleType(model, table, corrections, fileBytes);
+  const own = table === undefined ? [] : bestSingleType(model, table, corrections, fileBytes);
   if (plans.length === 0) return own;
   const theirs = await priceModel(model, measurement, session.runner, {
     ...partOf(work, 'peers', 0, 1),
@@ -57,6 +56,11 @@ export async function predictPeers(setting: PeerSetting, fileBytes: number, work
     predicted(model, planner.predict(plan, corrections), name, 'llama-quantize'),
   );
   return [...named, ...own];
+}
+
+/** Recipes whose types can hold the model. */
+export function heldRecipes(session: Session): Recipe[] {
+  return RECIPES.filter((recipe) => isHeld(recipePlan(session.model, recipe), session));
 }
 
 /** Whether all matrices are within the reach of the types that a plan gives them. */
@@ -120,13 +124,12 @@ export async function measurePeers(
   model: Model,
   judge: PlanJudge,
   predicted: readonly Peer[],
-  { recipes, models }: { readonly recipes: boolean; readonly models: readonly PeerModel[] },
+  { recipes, models }: { readonly recipes: readonly Recipe[]; readonly models: readonly PeerModel[] },
   work: WorkOptions = {},
 ): Promise<Peer[]> {
-  const chosen = recipes ? RECIPES.filter((recipe) => predicted.some(({ name }) => name === recipe.name)) : [];
-  const parts = chosen.length + models.length;
+  const parts = recipes.length + models.length;
   const measured: Peer[] = [];
-  for (const [part, recipe] of chosen.entries()) {
+  for (const [part, recipe] of recipes.entries()) {
     const plan = recipePlan(model, recipe);
     const { evaluation } = await judge.judge(plan, undefined, partOf(work, 'peers', part, parts));
     const formatOf = (tensor: ModelTensor): string => plan.sites[tensor.name];
@@ -135,7 +138,7 @@ export async function measurePeers(
     measured.push({ ...(known ?? { name: recipe.name, kind: 'llama-quantize', ...size }), measured: evaluation.kl });
   }
   for (const [i, { name, fileBytes, model: candidate }] of models.entries()) {
-    const { evaluation } = await judge.judgeModel(candidate, partOf(work, 'peers', chosen.length + i, parts));
+    const { evaluation } = await judge.judgeModel(candidate, partOf(work, 'peers', recipes.length + i, parts));
     measured.push({ name, kind: 'file', ...sizes(model, fileBytes), measured: evaluation.kl });
   }
   const isMeasured = ({ name }: Peer): boolean => measured.some((peer) => peer.name === name);

@@ -5,7 +5,8 @@ import { expertName } from '../../measure/experts.ts';
 import type { PricedTensor } from '../../quantize/sensitivity.ts';
 import { bytes, storedBytes } from '../resources/bytes.ts';
 import type { Setting } from '../resources/types.ts';
-import { type Corrections, correctionFactor, NO_CORRECTION } from './corrections.ts';
+import { type Corrections, NO_CORRECTION } from './corrections.ts';
+import { calibrated } from './groups.ts';
 import { klInterval } from './interval.ts';
 
 /** A matrix that is given a format: a tensor by itself, or one of several stacked. */
@@ -57,18 +58,13 @@ export async function planByExpert(
 
 /** What is chosen of one tensor: a group, or one for every expert. */
 function partsOf(tensor: PricedTensor, scale: number, corrections: Corrections): Part[] {
-  const { experts, rows, columns, kind, relativeError } = tensor;
+  const { experts, rows, columns } = tensor;
   const group = (id: string, prices: PricedTensor['prices'], ownRows: number): Group => ({
     id,
-    options: prices.map(({ format, loss, samplingError }) => {
-      const factor = scale * correctionFactor(corrections, kind, format);
-      return {
-        id: format,
-        costs: { bytes: storedBytes(format, ownRows, columns) },
-        loss: factor * loss,
-        lossError: factor * Math.hypot(loss * relativeError, samplingError),
-      };
-    }),
+    options: calibrated(tensor, prices, scale, corrections).map(({ option, loss, lossError }) => ({
+      ...{ id: option, loss, lossError },
+      costs: { bytes: storedBytes(option, ownRows, columns) },
+    })),
   });
   if (experts === undefined) return [{ tensor, group: group(tensor.tensor, tensor.prices, rows) }];
   return experts.map((prices, expert) => ({

@@ -111,6 +111,8 @@ export function learnCorrections(probes: readonly Probe[]): Corrections {
   const deviation = features(common * LEVEL_SPREAD, common * COARSE_SPREAD);
   const least = features(common * LEAST_LEVEL, common * LEAST_COARSE);
   const solved = ridge(rows, prior, deviation, least);
+  // Losses beyond all numbers teach nothing.
+  if (!solved.every(Number.isFinite)) return NO_CORRECTION;
   const residuals = rows.map(({ features, kl }) => dot(features, solved) / kl - 1);
   return {
     kinds: kindsOf((kind) => ({ level: solved[2 * KINDS.indexOf(kind)], coarse: solved[2 * KINDS.indexOf(kind) + 1] })),

@@ -1,23 +1,33 @@
 import type { Group, Option } from '../../allocate/types.ts';
 import type { OptionPrice, PricedSite } from '../../measure/site-prices.ts';
 import type { Site } from '../../model/sites.ts';
-import type { SensitivityTable } from '../../quantize/sensitivity.ts';
+import type { PricedTensor, SensitivityTable } from '../../quantize/sensitivity.ts';
 import type { Choice, Resource } from '../resources/types.ts';
 import { type Corrections, correctionFactor, NO_CORRECTION } from './corrections.ts';
 
 /** Prices of weights in nats: calibrated, and corrected by what true evaluations taught. */
 export function pricedWeights(table: SensitivityTable, corrections: Corrections = NO_CORRECTION): PricedSite[] {
-  return table.tensors.map(({ tensor, kind, relativeError, prices }) => ({
-    site: tensor,
-    prices: prices.map(({ format, loss, samplingError }) => {
-      const factor = table.scale.value * correctionFactor(corrections, kind, format);
-      return {
-        option: format,
-        loss: factor * loss,
-        lossError: factor * Math.hypot(loss * relativeError, samplingError),
-      };
-    }),
+  return table.tensors.map((tensor) => ({
+    site: tensor.tensor,
+    prices: calibrated(tensor, tensor.prices, table.scale.value, corrections),
   }));
+}
+
+/** Prices of a tensor, or of one matrix that is stacked in it, in nats. @param scale of the table */
+export function calibrated(
+  { kind, relativeError }: Pick<PricedTensor, 'kind' | 'relativeError'>,
+  prices: PricedTensor['prices'],
+  scale: number,
+  corrections: Corrections,
+): OptionPrice[] {
+  return prices.map(({ format, loss, samplingError }) => {
+    const factor = scale * correctionFactor(corrections, kind, format);
+    return {
+      option: format,
+      loss: factor * loss,
+      lossError: factor * Math.hypot(loss * relativeError, samplingError),
+    };
+  });
 }
 
 /** Sites that one choice decides, and the choice as the allocator sees it. */

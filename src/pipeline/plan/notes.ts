@@ -105,7 +105,7 @@ export function measuredNotes(notes: Notes, model: Model, plan: BitPlan, evaluat
     if (value === undefined) known.delete(key);
     else if (notes.has(key)) known.set(key, { type: 'float32', value });
   };
-  set('bitbudget.predicted_kl', plan.prediction?.kl);
+  set('bitbudget.predicted_kl', plan.prediction?.refuted ? undefined : plan.prediction?.kl);
   set('bitbudget.measured_kl', evaluation?.kl.mean);
   return known;
 }

@@ -5,10 +5,7 @@ import type { Magnitudes } from '../../model/magnitudes.ts';
 import type { Model, ModelTensor } from '../../model/types.ts';
 import { candidates, matrixFacts } from '../../quantize/candidates.ts';
 import { matrices } from '../../quantize/sensitivity.ts';
-
-/** Steps whose time is told ahead, in order. */
-export const STEPS = ['measure', 'price', 'quantize', 'verify'] as const;
-export type StepName = (typeof STEPS)[number];
+import type { StepName } from './types.ts';
 
 /** What the steps of a job work on. */
 export interface JobSize {
@@ -39,6 +36,8 @@ const ROUND_WEIGHT = 8100;
 /** Rows priced per matrix and format. */
 const PRICED_ROWS = 96;
 const PRICE_WEIGHT = 8800;
+/** Types that llama-quantize's files are made of. */
+const COMPARED_FORMATS = 3;
 /** Per token and weight, half the tokens scored by the head. */
 const EVALUATE_WEIGHT = 0.52;
 const EVALUATE_VALUE = 2500;
@@ -79,6 +78,11 @@ export function jobAmounts({ model, magnitudes, palette, ...tokens }: JobSize): 
         (rows, columns, tensor) =>
           partsOf(tensor).length * factorized(columns) + rows * columns * (columns + ROUND_WEIGHT),
       ),
+    compare: sum((rows, columns, tensor) => {
+      const parts = partsOf(tensor).length;
+      const sampled = Math.min(rows, Math.ceil(PRICED_ROWS / Math.sqrt(parts)));
+      return parts * COMPARED_FORMATS * sampled * columns * (columns + PRICE_WEIGHT);
+    }),
     verify: VERIFIED_TEXTS * tokens.evaluationTokens * (EVALUATE_WEIGHT * (weights + head) + EVALUATE_VALUE * values),
   };
 }

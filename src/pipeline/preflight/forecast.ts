@@ -4,11 +4,11 @@ import { isImportanceKept } from '../importance.ts';
 import type { Session } from '../session.ts';
 import { type PlanRequest, requestKey } from '../verify/remembered.ts';
 import { resultsOf } from '../workspace.ts';
-import { type JobSize, jobAmounts, keptBytes, resumeBytes, STEPS, type StepName } from './amounts.ts';
+import { type JobSize, jobAmounts, keptBytes, resumeBytes } from './amounts.ts';
 import { spilledBytes } from './measuring.ts';
 import { jobMemory } from './memory.ts';
 import { MachineSpeed, productSpeed } from './speed.ts';
-import type { Forecast } from './types.ts';
+import { type Forecast, STEPS, type StepName } from './types.ts';
 
 export interface ForecastJob
   extends Omit<JobSize, 'model' | 'magnitudes' | 'calibrationTokens'>,
@@ -17,6 +17,8 @@ export interface ForecastJob
   readonly calibration?: TokenBatch;
   /** Bytes of the finished file. */
   readonly outputBytes: number;
+  /** Whether other files of the model are predicted beside the result. */
+  readonly compares?: boolean;
   /** The budgets, where prices are needed. */
   readonly request?: PlanRequest;
 }
@@ -58,10 +60,10 @@ const BLOCK_COPIES = 1.3;
 async function leftToDo(session: Session, job: ForecastJob): Promise<Record<StepName, number>> {
   const { calibration, evaluationTokens, request, palette, rounding } = job;
   const verify = evaluationTokens > 0 ? 1 : 0;
-  if (calibration === undefined) return { measure: 0, price: 0, quantize: PLAIN_SHARE, verify };
+  if (calibration === undefined) return { measure: 0, price: 0, quantize: PLAIN_SHARE, verify, compare: 0 };
   if (job.importance) {
     const isKept = await isImportanceKept(session, calibration);
-    return { measure: isKept ? 0 : 1, price: 0, quantize: PLAIN_SHARE, verify: verify * ONE_PLAN_SHARE };
+    return { measure: isKept ? 0 : 1, price: 0, quantize: PLAIN_SHARE, verify: verify * ONE_PLAN_SHARE, compare: 0 };
   }
   const { unmeasured, results } = await session.kept(calibration);
   const all = matrices(session.model);
@@ -77,6 +79,7 @@ async function leftToDo(session: Session, job: ForecastJob): Promise<Record<Step
     price: request === undefined ? 0 : unpriced,
     quantize: rounding === 'nearest' ? PLAIN_SHARE : 1,
     verify: wasVerified ? 0 : request === undefined ? verify * ONE_PLAN_SHARE : verify,
+    compare: job.compares && unpriced > 0 ? 1 : 0,
   };
 }
 

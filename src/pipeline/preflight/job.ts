@@ -91,6 +91,7 @@ export async function prepareJob(
     evaluationTokens: heldOut?.judged.length ?? 0,
     outputBytes: outputBytes(session.model, goal, options),
     importance: learnsImportance(options),
+    compares: options.peers !== undefined,
     request: goal && { ...options, budgets: goal.budgets },
   });
   await session.host.checkRoom(forecast, output, session.store);

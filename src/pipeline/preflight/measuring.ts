@@ -20,7 +20,7 @@ export function boundaryLimit(availableMemory: number): number {
 export function measuringRoom(model: Model, tokens: TokenBatch, threads: number, availableMemory: number): RoomNeeded {
   const size = { model, calibrationTokens: tokens.sequences * tokens.length, evaluationTokens: 0 };
   const spilled = spilledBytes(size, availableMemory);
-  const left = { measure: 1, price: 0, quantize: 0, verify: 0 };
+  const left = { measure: 1, price: 0, quantize: 0, verify: 0, compare: 0 };
   return {
     memoryBytes: jobMemory(size, threads, left, spilled > 0),
     outputBytes: 0,

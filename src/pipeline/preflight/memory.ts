@@ -1,6 +1,7 @@
 import { usedSlots } from '../../graph/uses.ts';
 import { EXPERT_BYTES } from '../../measure/measure.ts';
-import { betweenBytes, type JobSize, type StepName } from './amounts.ts';
+import { betweenBytes, type JobSize } from './amounts.ts';
+import type { StepName } from './types.ts';
 
 /** Node, the kernels and the tokenizer; what every thread adds. Measured by bench/told.ts. */
 const BASE_BYTES = 200e6;

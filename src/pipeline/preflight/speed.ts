@@ -1,7 +1,7 @@
 import type { Kernels } from '../../kernels/contract.ts';
 import { describeDevice } from '../../kernels/wasm/device.ts';
 import type { Store } from '../../store/types.ts';
-import { STEPS, type StepName } from './amounts.ts';
+import { STEPS, type StepName } from './types.ts';
 
 /** Side of the matrices whose product is timed: in the cache, so that it is the cores that are measured. */
 const SIDE = 384;

@@ -1,4 +1,6 @@
-import type { StepName } from './amounts.ts';
+/** Steps whose time is told ahead, in order. */
+export const STEPS = ['measure', 'price', 'quantize', 'verify', 'compare'] as const;
+export type StepName = (typeof STEPS)[number];
 
 /** What a job needs beside time. */
 export interface RoomNeeded {

@@ -32,7 +32,7 @@ export function moved(setting: Setting): Resource {
 
 function vectorValues({ tensors }: Model): number {
   return [...tensors.values()].reduce(
-    (sum, tensor) => sum + (isMatrix(tensor) ? 0 : tensor.shape.reduce((a, b) => a * b, 1)),
+    (sum, tensor) => sum + (isMatrix(tensor) || tensor.kept ? 0 : tensor.shape.reduce((a, b) => a * b, 1)),
     0,
   );
 }

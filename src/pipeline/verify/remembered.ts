@@ -1,5 +1,4 @@
 import type { BitPlan } from '../../allocate/types.ts';
-import type { SensitivityTable } from '../../quantize/sensitivity.ts';
 import { type Corrections, learnCorrections, type Probe, TYPICAL_CORRECTION } from '../plan/corrections.ts';
 import { type BitPlan1, current } from '../plan/version-1.ts';
 import type { Budgets } from '../resources/table.ts';
@@ -31,9 +30,9 @@ const MOST_PROBES = 128;
  */
 export class RememberedRuns {
   readonly #workspace: Pick<Workspace, 'memory' | 'exclusively'>;
-  readonly #table: Pick<SensitivityTable, 'rounding'>;
+  readonly #table: { readonly rounding: string };
 
-  constructor(workspace: Pick<Workspace, 'memory' | 'exclusively'>, table: Pick<SensitivityTable, 'rounding'>) {
+  constructor(workspace: Pick<Workspace, 'memory' | 'exclusively'>, table: { readonly rounding: string }) {
     this.#workspace = workspace;
     this.#table = table;
   }

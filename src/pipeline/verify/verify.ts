@@ -12,6 +12,7 @@ import {
   TYPICAL_CORRECTION,
 } from '../plan/corrections.ts';
 import { pricedWeights } from '../plan/groups.ts';
+import { confronted } from '../plan/interval.ts';
 
 /** A plan with what it was predicted to cost and what it did cost on held-out text. */
 export interface VerifiedPlan {
@@ -42,10 +43,25 @@ export interface Verifier {
   probe(plan: BitPlan, only: (tensor: Named) => boolean, part: Part): Promise<Pick<Probe, 'kl' | 'windows'>>;
 }
 
-/** Which of how many evaluations, for progress. */
+/** Which of all evaluations, for progress, in evaluations of half a text: what came before it, all of them, its own size. */
 export interface Part {
   readonly part: number;
   readonly parts: number;
+  readonly size?: number;
+}
+
+/** Of a probe, of a plan, and of what the original makes of the text before the first of each. */
+const PROBE_SIZE = 1;
+const PLAN_SIZE = 2;
+const ORIGINAL_SHARE = 0.7;
+
+/** Parts of a verification, in order. */
+function partsOfJob(probes: number, plans: number): Part[] {
+  const sized = (count: number, size: number): number[] =>
+    Array.from({ length: count }, (_, i) => (i === 0 ? size * (1 + ORIGINAL_SHARE) : size));
+  const sizes = [...sized(probes, PROBE_SIZE), ...sized(plans, PLAN_SIZE)];
+  const parts = sizes.reduce((sum, size) => sum + size, 0);
+  return sizes.map((size, i) => ({ part: sizes.slice(0, i).reduce((sum, before) => sum + before, 0), parts, size }));
 }
 
 type Named = Pick<ModelTensor, 'name'>;
@@ -61,17 +77,18 @@ export async function verify(table: SensitivityTable, verifier: Verifier): Promi
   const first = await verifier.solve(NO_CORRECTION);
   const worth = first.prediction!.kl >= NEGLIGIBLE;
   const chosen = worth ? probedParts(table, first) : [];
-  const parts = chosen.length + (worth ? 2 : 1);
+  const parts = partsOfJob(chosen.length, worth ? 2 : 1);
   const probes: Probe[] = [];
   for (const [part, matrices] of chosen.entries()) {
     const names = new Set(matrices.map(({ name }) => name));
-    probes.push({ matrices, ...(await verifier.probe(first, ({ name }) => names.has(name), { part, parts })) });
+    probes.push({ matrices, ...(await verifier.probe(first, ({ name }) => names.has(name), parts[part])) });
   }
   const corrections = worth ? learnCorrections(probes) : TYPICAL_CORRECTION;
-  const measure = async (plan: BitPlan, part: number): Promise<VerifiedPlan> => ({
-    plan: verifier.predict(plan, corrections),
-    evaluation: await verifier.measure(plan, { part, parts }),
-  });
+  const measure = async (plan: BitPlan, part: number): Promise<VerifiedPlan> => {
+    const predicted = verifier.predict(plan, corrections);
+    const evaluation = await verifier.measure(plan, parts[part]);
+    return { plan: { ...predicted, prediction: confronted(predicted.prediction!, evaluation.kl.mean) }, evaluation };
+  };
   const tried = [await measure(first, chosen.length)];
   const next = worth ? await verifier.solve(corrections) : first;
   if (choiceKey(next) !== choiceKey(first)) tried.push(await measure(next, chosen.length + 1));

@@ -9,7 +9,7 @@ import type { ModelTensor } from '../../src/model/types.ts';
 import { configs } from '../support/configs.ts';
 import { memoryFile, syntheticConfig, syntheticFile } from '../support/synthetic.ts';
 
-/* Experts stand under different names, apart or together, by who wrote the file and when: the model is the same. */
+/* Matrices stand under different names, apart or together, by who wrote the file and when: the model is the same. */
 
 type Stored = Map<string, { shape: readonly number[]; values: Float32Array }>;
 
@@ -103,4 +103,30 @@ test('experts of a GGUF file stacked, apart as in its first ones, and with gate 
     fused.set(`blk.${layer}.ffn_gate_up_exps.weight`, together(fused, nameOf, ['gate', 'up']));
   }
   await assertSame(collectGguf(memoryFile(fused), specs, parsed).tensors, model);
+});
+
+test('q, k and v of a GGUF file in one tensor, their biases too, are the same model as apart', async () => {
+  const fields = syntheticConfig('Glm4MoeForCausalLM', { ...configs.Glm4MoeForCausalLM, num_attention_heads: 6 });
+  const glm = configFromHuggingFace(fields, { hasHead: true });
+  const file = syntheticFile(fields);
+  const specs = tensorsOf(glm);
+  const { tensors } = collectHuggingFace(file, specs, checkpointNames(file.tensors), glm, { isPart: false });
+  const fused: Stored = new Map();
+  for (const [name, { shape, experts, load }] of tensors)
+    fused.set(name, {
+      shape: experts === undefined ? shape : [experts, shape[0] / experts, shape[1]],
+      values: await load(),
+    });
+  for (let layer = 0; layer < glm.layers; layer++)
+    for (const suffix of ['weight', 'bias']) {
+      const names = ['q', 'k', 'v'].map((kind) => `blk.${layer}.attn_${kind}.${suffix}`);
+      const parts = names.map((name) => fused.get(name)!);
+      const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+      const values = Float32Array.from(parts.flatMap((part) => [...part.values]));
+      for (const name of names) fused.delete(name);
+      fused.set(`blk.${layer}.attn_qkv.${suffix}`, { shape: [rows, ...parts[0].shape.slice(1)], values });
+    }
+  const { tensors: found } = collectGguf(memoryFile(fused), specs, glm);
+  assert.deepEqual([...found.keys()], [...tensors.keys()]);
+  for (const [name, tensor] of tensors) assert.deepEqual(await found.get(name)!.load(), await tensor.load(), name);
 });
