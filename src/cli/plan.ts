@@ -6,6 +6,7 @@ import type { BitPlan } from '../allocate/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Metric } from '../measure/metrics/types.ts';
 import type { Site } from '../model/sites.ts';
+import type { Model } from '../model/types.ts';
 import type { Wishes } from '../pipeline/plan/wishes.ts';
 import { checkOutputs, makeFolders, refuseSource } from '../pipeline/preflight/outputs.node.ts';
 import type { Solved } from '../pipeline/solve.ts';
@@ -38,7 +39,7 @@ import {
   checkTexts,
   type EvaluationOptions,
 } from './support/texts.ts';
-import { formatKl, measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
+import { formatKl, lossName, measuredLine, peerLines, predictedLine, solvedLine } from './support/words.ts';
 import { withProgress } from './support/work.ts';
 
 interface PlanCommandOptions
@@ -135,8 +136,8 @@ async function plan(modelName: string, options: PlanCommandOptions): Promise<voi
       }),
     PLAN_OUTLINE,
   );
-  if (options.frontier) await printFrontier(modelName, options, solved, weights);
-  else await printPlan(options, solved, weights, sites);
+  if (options.frontier) await printFrontier(modelName, options, solved, { weights, model });
+  else await printPlan(options, solved, { weights, sites, model });
 }
 
 /** Files to be written, checked; of `--frontier` a name in its folder stands for all. */
@@ -195,10 +196,11 @@ async function printFrontier(
   modelName: string,
   options: PlanCommandOptions,
   { plans, peers }: Solved,
-  weights: number,
+  { weights, model }: Pick<Planned, 'weights' | 'model'>,
 ): Promise<void> {
   const shown = landmarks(plans, weights);
   const bend = knee(shown);
+  const isEncoder = model.config.embedding !== undefined;
   const bits = ({ prediction }: BitPlan): number => (8 * prediction!.fileBytes) / weights;
   const folder = options.output;
   if (folder !== undefined) {
@@ -213,7 +215,15 @@ async function printFrontier(
   }));
   printResult(options, { frontier: rows, peers }, () => [
     ...table(
-      ['bits', 'bytes', 'MB', 'below 5 bits', 'KL', 'nine of ten lie in', 'what people see'],
+      [
+        'bits',
+        'bytes',
+        'MB',
+        'below 5 bits',
+        lossName(model),
+        'nine of ten lie in',
+        isEncoder ? '' : 'what people see',
+      ],
       rows.map(({ bitsPerWeight, fileBytes, quantizationRatio, kl, klInterval, knee }) => [
         bitsPerWeight.toFixed(2),
         groupDigits(fileBytes),
@@ -221,13 +231,13 @@ async function printFrontier(
         `${(100 * quantizationRatio!).toFixed(0)} %`,
         formatKl(kl),
         `${formatKl(klInterval!.low)} to ${formatKl(klInterval!.high)}`,
-        `${klWords(kl)}${knee ? ' ← knee: below it, bits cost more and more' : ''}`,
+        `${isEncoder ? '' : klWords(kl)}${knee ? ' ← knee: below it, bits cost more and more' : ''}`,
       ]),
     ),
     ...rows.slice(0, 1).flatMap(({ corrected }) => (corrected ? [] : [UNCORRECTED])),
     '',
     ...peerTable(peers),
-    KL_SCALE_LINE,
+    ...(isEncoder ? [] : [KL_SCALE_LINE]),
     folder === undefined
       ? 'save one    bitbudget plan … --target-bpw BITS -o plan.json; all of them: --frontier -o FOLDER'
       : `saved       ${folder}/`,
@@ -250,20 +260,21 @@ function peerTable(peers: Solved['peers']): string[] {
   return rows.length === 0 ? [] : [...table(['by llama-quantize', 'bits', 'bytes', 'MB', 'KL'], rows), ''];
 }
 
-async function printPlan(
-  options: PlanCommandOptions,
-  solved: Solved,
-  weights: number,
-  sites: readonly Site[],
-): Promise<void> {
+/** What a plan is of. */
+interface Planned {
+  readonly weights: number;
+  readonly sites: readonly Site[];
+  readonly model: Model;
+}
+
+async function printPlan(options: PlanCommandOptions, solved: Solved, planned: Planned): Promise<void> {
+  const { sites } = planned;
   const [chosen] = solved.plans;
   const { writeWhole } = await import('../container/node.ts');
   if (options.output) await writeWhole(options.output, planText(chosen));
   if (options.tensorTypeFile) await writeWhole(options.tensorTypeFile, tensorTypes(sites, chosen));
   const { measured, peers } = solved;
-  printResult(options, { ...chosen, ...(measured && { measured }), peers }, () =>
-    planLines(options, solved, weights, sites),
-  );
+  printResult(options, { ...chosen, ...(measured && { measured }), peers }, () => planLines(options, solved, planned));
 }
 
 function planText(plan: BitPlan): string {
@@ -281,25 +292,25 @@ function tensorTypes(sites: readonly Site[], plan: BitPlan): string {
 function planLines(
   options: PlanCommandOptions,
   { plans: [plan], measured, peers }: Solved,
-  weights: number,
-  sites: readonly Site[],
+  { weights, sites, model }: Planned,
 ): string[] {
   const { prediction, search } = plan;
   const { fileBytes, kl, quantizationRatio } = prediction!;
   const asked = describeCosts(prediction!, Object.keys(readWishes(options) ?? {}));
+  const seen = model.config.embedding === undefined ? [`           ${klWords(kl)}`] : [];
   return [
     `${describeBytes(fileBytes)}, ${((8 * fileBytes) / weights).toFixed(3)} bits per weight`,
     ...(asked.length > 0 ? [`takes      ${asked.join(', ')}`] : []),
     solvedLine(prediction!),
-    predictedLine(prediction!),
-    ...(measured ? [measuredLine(measured.kl, measured.tokens)] : [`           ${klWords(kl)}`]),
+    predictedLine(prediction!, model),
+    ...(measured ? [measuredLine(measured.kl, measured.tokens, model)] : seen),
     ...(quantizationRatio === undefined ? [] : [lowBitsLine(quantizationRatio)]),
     ...(plan.experts
       ? ['experts    each in a format of its own: no file holds such a plan yet, quantize refuses it']
       : []),
     ...describeSearch(search),
     ...describeRunning(sites, plan),
-    ...peerLines(peers, { fileBytes, kl: measured?.kl.mean ?? kl }),
+    ...peerLines(peers, { fileBytes, kl: measured?.kl.mean ?? kl }, model),
     ...(measured || prediction!.corrected ? [] : [UNCORRECTED]),
     '',
     ...table(

@@ -71,7 +71,7 @@ export function summary(
       );
   } else if (prediction && !isEncoder) lines.push(`           ${klWords(prediction.kl)}`);
   const kl = evaluation?.kl.mean ?? prediction?.kl;
-  lines.push(...peerLines(peers, { fileBytes, kl }));
+  lines.push(...peerLines(peers, { fileBytes, kl }, model));
   if (isPlain(options)) lines.push(...plainLines(evaluation !== undefined));
   if (latency) lines.push(`latency    ${describeLatency(latency, prediction!)}`);
   if (options.calibration === undefined && result.measurement)

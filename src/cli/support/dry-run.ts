@@ -25,7 +25,7 @@ export async function printDryRun(model: Model, job: QuantizeOptions, options: O
     describeForecast(forecast),
     ...(plan === undefined
       ? [lossUnknown(job)]
-      : [`formats    ${formatShares(parts)}`, predictedLine(plan.prediction!)]),
+      : [`formats    ${formatShares(parts)}`, predictedLine(plan.prediction!, model)]),
   ]);
 }
 

@@ -84,7 +84,11 @@ function objectiveWords({ metric, objective, value }: PlanObjective): string {
 }
 
 /** What other files of the model lose, and an answer to "is it better than what I have". */
-export function peerLines(peers: readonly Peer[], own: { readonly fileBytes: number; readonly kl?: number }): string[] {
+export function peerLines(
+  peers: readonly Peer[],
+  own: { readonly fileBytes: number; readonly kl?: number },
+  model?: Model,
+): string[] {
   if (peers.length === 0) return [];
   const kl = ({ measured, predicted }: Peer): string =>
     measured === undefined ? `${formatKl(predicted!.kl)} predicted` : `${formatKl(measured.mean)} measured`;
@@ -95,7 +99,7 @@ export function peerLines(peers: readonly Peer[], own: { readonly fileBytes: num
     peer.bitsPerWeight.toFixed(2),
     kl(peer),
   ]);
-  const [head, ...lines] = table(['instead of', 'size', 'bits', 'KL'], rows);
+  const [head, ...lines] = table(['instead of', 'size', 'bits', lossName(model)], rows);
   const { fileBytes, kl: lost } = own;
   return [head, ...lines, ...(lost === undefined ? [] : peers.map((peer) => verdict(peer, { fileBytes, kl: lost })))];
 }
