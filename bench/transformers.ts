@@ -1,6 +1,6 @@
 /**
  * Hugging Face folders as transformers itself writes them: for every class that we read, a tiny random model is saved by
- * `save_pretrained`, and our logits of 80 tokens are compared with its own. That is where permuted queries, fused experts,
+ * `save_pretrained`, and our logits of 80 tokens (of encoders: their pooled vector) are compared with its own. That is where permuted queries, fused experts,
  * norms that are stored less 1 and squeezed convolutions would go wrong.
  *
  *   node bench/transformers.ts --python VENV/bin/python [--only gemma3,qwen2moe] [--work DIR]
@@ -15,6 +15,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createWasmKernels } from '../src/kernels/wasm/index.ts';
 import { openModel } from '../src/model/open.node.ts';
+import type { Model } from '../src/model/types.ts';
+import { createEncoder } from '../src/run/encoder.ts';
 import { createSession } from '../src/run/session.ts';
 import { configs } from '../test/support/configs.ts';
 import { syntheticConfig } from '../test/support/synthetic.ts';
@@ -42,6 +44,7 @@ interface Saved {
 const LENGTH = 80;
 /** Share of the largest logit that float32 sums in another order may differ by. */
 const BOUND = 1e-3;
+const kernels = createWasmKernels({ threads: 1 });
 const tokens = Array.from({ length: LENGTH }, (_, i) => (i * 613 + 12) % 4096);
 const work = options.work ?? mkdtempSync(join(tmpdir(), 'bitbudget-transformers-'));
 const only = options.only?.split(',');
@@ -85,12 +88,37 @@ async function compared(folder: string): Promise<number> {
   for (const file of ['tokenizer.json', 'tokenizer_config.json']) cpSync(join(embedded, file), join(folder, file));
   const theirs = new Float32Array(new Uint8Array(readFileSync(join(folder, 'logits.f32'))).buffer);
   const model = await openModel(folder);
-  const kernels = await createWasmKernels({ threads: 1 });
-  const session = await createSession(kernels.device, model, { contextLength: LENGTH, exact: true });
-  const ours = await session.allLogits(tokens);
-  session.close();
+  const { embedding } = model.config;
+  const expected = embedding === undefined ? theirs : pooled(theirs, embedding.pooling);
+  const ours = await (embedding === undefined ? logits(model) : vector(model));
   await model.close();
-  if (ours.length !== theirs.length) throw new Error(`${ours.length} logits, ${theirs.length} expected`);
-  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return ours.reduce((worst, value, i) => Math.max(worst, Math.abs(value - theirs[i])), 0) / largest;
+  if (ours.length !== expected.length) throw new Error(`${ours.length} logits, ${expected.length} expected`);
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return ours.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i])), 0) / largest;
+}
+
+async function logits(model: Model): Promise<Float32Array> {
+  const { device } = await kernels;
+  const session = await createSession(device, model, { contextLength: LENGTH, exact: true });
+  const all = await session.allLogits(tokens);
+  session.close();
+  return all;
+}
+
+async function vector(model: Model): Promise<Float32Array> {
+  const { device } = await kernels;
+  const encoder = await createEncoder(device, model, { exact: true });
+  const found = await encoder.encode([tokens]);
+  encoder.close();
+  return found;
+}
+
+/** What sentence-transformers makes of hidden states [tokens, width]: of unit length. */
+function pooled(states: Float32Array, pooling: string): Float32Array {
+  const width = states.length / LENGTH;
+  const rows = pooling === 'mean' ? tokens.map((_, row) => row) : [pooling === 'cls' ? 0 : LENGTH - 1];
+  const sums = new Float64Array(width);
+  for (const row of rows) for (let column = 0; column < width; column++) sums[column] += states[row * width + column];
+  const norm = Math.hypot(...sums);
+  return Float32Array.from(sums, (sum) => sum / norm);
 }

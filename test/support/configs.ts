@@ -242,6 +242,7 @@ export const configs = {
     },
   },
   DeepseekV3ForCausalLM: {
+    num_key_value_heads: 4,
     num_hidden_layers: 3,
     first_k_dense_replace: 1,
     q_lora_rank: 32,
@@ -275,6 +276,7 @@ export const configs = {
     num_experts_per_tok: 1,
   },
   Gemma4ForCausalLM: {
+    vocab_size_per_layer_input: 4096,
     hidden_activation: 'gelu_pytorch_tanh',
     hidden_act: undefined,
     rope_theta: undefined,
@@ -291,9 +293,11 @@ export const configs = {
     hidden_size_per_layer_input: 32,
     num_kv_shared_layers: 3,
     use_double_wide_mlp: true,
-    final_logit_softcapping: 10,
+    final_logit_softcapping: 10.5,
   },
   GPT2LMHeadModel: {
+    num_key_value_heads: undefined,
+    hidden_size: undefined,
     n_embd: 128,
     n_head: 4,
     n_layer: 2,
@@ -321,6 +325,7 @@ export const configs = {
     type_vocab_size: 2,
   },
   ModernBertModel: {
+    pad_token_id: 0,
     hidden_act: undefined,
     hidden_activation: 'gelu',
     norm_eps: 1e-5,
