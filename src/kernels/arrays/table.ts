@@ -282,6 +282,7 @@ export const bindings: Readonly<Record<string, Bind>> = {
       const [from, to, bounds] = [f32(y), f32(out), i32(offsets)];
       for (const [e, factor] of f32(factors).entries())
         for (let i = bounds[e] * n; i < bounds[e + 1] * n; i++) to[i] = from[i] * factor;
+      to.fill(0, bounds[bounds.length - 1] * n); // slots that no expert has
     },
   groupedScaleGradient:
     ({ views: [y, dy, offsets, sums], sizes: { n } }) =>
