@@ -109,7 +109,7 @@ export class GroupedFactors {
     this.#tokens = 0;
   }
 
-  /** Those that are measured by now; the last of a stack give those that waited. */
+  /** Those that are measured by now and were not given yet; the last of a stack give those that waited. Asked for once. */
   uses(): UseMeasurement[] {
     const { tensor, first, stack } = this.#shape;
     const [rounding, pricing] = this.#finished;

@@ -210,11 +210,12 @@ class Work {
         }
         if (batch.last) await measured.finishHalf();
       }
-      refuseNotFinite(measured.uses());
+      const uses = measured.uses();
+      refuseNotFinite(uses);
       refuseCertainty(boundaryInputs(part).flatMap((value) => this.#gradients.get(value) ?? []));
       const probability = meanPrediction(measured.outputSums, this.#sequences.sequences * rows);
       this.#dropFrom(this.#tail, part);
-      await this.#save(this.#tail, measured.uses(), probability);
+      await this.#save(this.#tail, uses, probability);
       return probability;
     } finally {
       measured.close();
@@ -236,11 +237,11 @@ class Work {
         if (batch.last) await measured.finishHalf();
         await this.#report(this.#costs[index] * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
-      refuseNotFinite(measured.uses());
+      const uses = measured.uses();
+      refuseNotFinite(uses);
       for (const value of part.outputs) this.#gradients.delete(value);
       this.#dropFrom(index, part);
       const tables = measured.tables().map((table) => this.#measureTable(table, probability));
-      const uses = measured.uses();
       if (index > 0 && !this.#inner.has(this.#graph.cuts[index - 1])) this.#stacks.clear();
       return [...uses, ...tables];
     } finally {
