@@ -71,6 +71,7 @@ test('gemma4 with experts: logits are llama.cpp’s to 5e-3 of the largest', asy
     const largest = ours.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const worst = ours.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i])), 0);
     assert.equal(ours.length, theirs.length);
+    t.diagnostic(`largest difference ${(worst / largest).toExponential(2)} of the largest logit`);
     assert.ok(worst <= 5e-3 * largest, `largest difference ${worst / largest} of the largest logit`);
   } finally {
     await peer.close();
