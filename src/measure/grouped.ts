@@ -110,7 +110,7 @@ export class GroupedFactors {
   }
 
   /** Those that are measured by now and were not given yet; the last of a stack give those that waited. Asked for once. */
-  uses(): UseMeasurement[] {
+  takeUses(): UseMeasurement[] {
     const { tensor, first, stack } = this.#shape;
     const [rounding, pricing] = this.#finished;
     for (const [index, sums] of this.#factors.entries())

@@ -210,7 +210,7 @@ class Work {
         }
         if (batch.last) await measured.finishHalf();
       }
-      const uses = measured.uses();
+      const uses = measured.takeUses();
       refuseNotFinite(uses);
       refuseCertainty(boundaryInputs(part).flatMap((value) => this.#gradients.get(value) ?? []));
       const probability = meanPrediction(measured.outputSums, this.#sequences.sequences * rows);
@@ -237,7 +237,7 @@ class Work {
         if (batch.last) await measured.finishHalf();
         await this.#report(this.#costs[index] * batch.order.length * BACKWARD_COST, this.#name(index, 'backward'));
       }
-      const uses = measured.uses();
+      const uses = measured.takeUses();
       refuseNotFinite(uses);
       for (const value of part.outputs) this.#gradients.delete(value);
       this.#dropFrom(index, part);

@@ -164,8 +164,8 @@ export class SegmentMeasurement {
     if (outputSums.length > 0) this.outputSums.push(outputSums);
   }
 
-  uses(): UseMeasurement[] {
-    return [...this.#factors.map(measuredUse), ...this.#grouped.flatMap((grouped) => grouped.uses())];
+  takeUses(): UseMeasurement[] {
+    return [...this.#factors.map(measuredUse), ...this.#grouped.flatMap((grouped) => grouped.takeUses())];
   }
 
   close(): void {

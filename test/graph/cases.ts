@@ -433,10 +433,6 @@ const cases: Readonly<Record<string, CaseOf>> = {
     inputs: [draw.rows(a, b + c + 1)],
     attributes: { start: draw.pick(0, 1), count: b },
   }),
-  columnsPlaced: ({ a, b, c }, draw) => ({
-    inputs: [draw.rows(a, b)],
-    attributes: { start: draw.pick(0, 1), width: b + c + 1 },
-  }),
   endRows: (sizes, draw) => endRowsCase(sizes, draw, false),
   endRowsBackward: (sizes, draw) => endRowsCase(sizes, draw, true),
   sampledScore: ({ a, b }, draw) => ({

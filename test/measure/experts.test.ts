@@ -167,7 +167,7 @@ test('the fewer slots an expert has, the closer it is to the average of its bloc
     factors.finishHalf();
   }
   const average = owner.reduce((sum, expert) => sum + expert ** 2, 0) / slots;
-  for (const [expert, { pricing, expert: measured }] of factors.uses().entries()) {
+  for (const [expert, { pricing, expert: measured }] of factors.takeUses().entries()) {
     const own = Math.min(1, counts[expert] / HARDLY_REACHED);
     const expected = (Math.max(1, counts[expert]) / slots) * (own * expert ** 2 + (1 - own) * average);
     assert.ok(Math.abs(pricing.a[3] - expected) < 1e-6, `expert ${expert}: ${pricing.a[3]}, ${expected}`);

@@ -5,7 +5,7 @@ import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward 
 import { cache } from './cache.ts';
 import { probabilitySquares, sampledScore } from './categorical.ts';
 import { center } from './center.ts';
-import { columns, columnsPlaced } from './columns.ts';
+import { columns } from './columns.ts';
 import {
   activate,
   activateBackward,
@@ -118,7 +118,6 @@ export const ops: readonly Op[] = [
   endRowsBackward,
   center,
   columns,
-  columnsPlaced,
   sampledScore,
   probabilitySquares,
   gram,

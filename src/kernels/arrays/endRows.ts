@@ -1,32 +1,29 @@
-/* Copies of columns: memory moves at its own speed here, and other devices would not be faster. */
+/* Copies of sequences' ends: memory moves at its own speed here, and other devices would not be faster. */
 
-/** Columns of every row. */
-export interface ColumnsShape {
-  readonly start: number;
-  readonly count: number;
-  /** Default: as many as the part has. */
-  readonly rows?: number;
+/** Sequences of rows that stand one after the other. */
+export interface Ends {
+  readonly length: number;
+  readonly columns: number;
+  /** Their last rows; else their first ones. */
+  readonly last: boolean;
 }
 
-/** A sequence's first or last row, as columns of the whole sequence. */
-export function endOf(last: unknown, length: number, columns: number): ColumnsShape {
-  return { start: last === true ? (length - 1) * columns : 0, count: columns };
-}
+const endOf = (sequence: number, { length, columns, last }: Ends): number =>
+  (sequence * length + (last ? length - 1 : 0)) * columns;
 
-/** y[rows, count] = x[rows, width] from column `start` on. */
-export function takeColumns(x: Float32Array, y: Float32Array, width: number, shape: ColumnsShape): void {
-  const { start, count, rows = rowsOf(y, count) } = shape;
-  for (let row = 0; row < rows; row++) {
-    const from = row * width + start;
-    y.set(x.subarray(from, from + count), row * count);
+/** y[sequences, columns] = the end of every sequence of x[sequences·length, columns]. */
+export function takeEnds(x: Float32Array, y: Float32Array, sequences: number, ends: Ends): void {
+  const { columns } = ends;
+  for (let sequence = 0; sequence < sequences; sequence++) {
+    const from = endOf(sequence, ends);
+    y.set(x.subarray(from, from + columns), sequence * columns);
   }
 }
 
-/** y[rows, width] = x[rows, count] from column `start` on, zeros elsewhere. */
-export function placeColumns(x: Float32Array, y: Float32Array, width: number, shape: ColumnsShape): void {
-  const { start, count, rows = rowsOf(x, count) } = shape;
-  y.fill(0);
-  for (let row = 0; row < rows; row++) y.set(x.subarray(row * count, (row + 1) * count), row * width + start);
+/** x[sequences·length, columns] with these ends, zeros elsewhere. */
+export function placeEnds(y: Float32Array, x: Float32Array, sequences: number, ends: Ends): void {
+  const { columns } = ends;
+  x.fill(0);
+  for (let sequence = 0; sequence < sequences; sequence++)
+    x.set(y.subarray(sequence * columns, (sequence + 1) * columns), endOf(sequence, ends));
 }
-
-const rowsOf = (part: Float32Array, count: number): number => (count === 0 ? 0 : part.length / count);

@@ -5,7 +5,7 @@ import type { Sizes } from '../program.ts';
 import { batchNorm, batchNormBackward, batchStatistics, batchStatisticsBackward } from './batch.ts';
 import { type Bind, type Bound, f32, f64, i32, type View } from './bind.ts';
 import { type CapacityRule, limitSlots } from './capacity.ts';
-import { type ColumnsShape, endOf, placeColumns, takeColumns } from './columns.ts';
+import { placeEnds, takeEnds } from './endRows.ts';
 import { headBindings } from './heads.ts';
 import { primitiveBindings } from './primitives.ts';
 import { sequenceBindings } from './sequences.ts';
@@ -86,22 +86,14 @@ export const bindings: Readonly<Record<string, Bind>> = {
     const [a, b] = [f32(x), f32(y)];
     return () => kernels.center(a, b, n);
   },
-  columns:
-    ({ views: [x, y], sizes: { width }, attributes }) =>
-    () =>
-      takeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
-  columnsPlaced:
-    ({ views: [x, y], sizes: { width }, attributes }) =>
-    () =>
-      placeColumns(f32(x), f32(y), width, attributes as unknown as ColumnsShape),
   endRows:
     ({ views: [x, y], sizes: { columns }, attributes: { last } }) =>
     ({ sequences, length }) =>
-      takeColumns(f32(x), f32(y), length * columns, { ...endOf(last, length, columns), rows: sequences }),
+      takeEnds(f32(x), f32(y), sequences, { length, columns, last: last === true }),
   endRowsBackward:
     ({ views: [dy, dx], sizes: { columns }, attributes: { last } }) =>
     ({ sequences, length }) =>
-      placeColumns(f32(dy), f32(dx), length * columns, { ...endOf(last, length, columns), rows: sequences }),
+      placeEnds(f32(dy), f32(dx), sequences, { length, columns, last: last === true }),
 
   rope: ({ kernels, views: [x, positions, table], attributes }) => {
     const [a, b, c] = [f32(x), i32(positions), f32(table)];

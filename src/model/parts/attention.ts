@@ -106,8 +106,7 @@ function projections(build: GraphBuilder, x: ValueId, part: AttentionPart): Valu
   if (part.fused) {
     const all = widths.reduce((sum, width) => sum + width, 0);
     const fused = biased(build, project('attn_qkv', all), part, 'attn_qkv', all);
-    const starts = [0, widths[0], widths[0] + widths[1]];
-    return widths.map((count, i) => build.node('columns', [fused], { start: starts[i], count }));
+    return build.nodes('split', [fused], { widths });
   }
   const names = ['attn_q', 'attn_k', 'attn_v'];
   const products = names.map((name, i) => project(name, widths[i]));

@@ -60,26 +60,30 @@ function capped(build: GraphBuilder, x: ValueId, cap: number): ValueId {
   return build.node('scale', [tangent], { factor: cap });
 }
 
-/** x + branch(norm(x)), the norm's weight named. */
+/** A norm of rows by its weight's name. */
+export interface NormPart {
+  readonly tensor: string;
+  readonly hidden: number;
+  readonly epsilon: number;
+}
+
+function normed(build: GraphBuilder, rows: ValueId, { tensor, hidden, epsilon }: NormPart): ValueId {
+  return build.node('rmsNorm', [rows, build.weight(tensor, [hidden])], { epsilon });
+}
+
+/** x + branch(norm(x)) */
 export function preNormed(
   build: GraphBuilder,
   x: ValueId,
-  norm: { readonly tensor: string; readonly hidden: number; readonly epsilon: number },
+  norm: NormPart,
   branch: (normed: ValueId) => ValueId,
 ): ValueId {
-  const gain = build.weight(norm.tensor, [norm.hidden]);
-  return build.node('add', [branch(build.node('rmsNorm', [x, gain], { epsilon: norm.epsilon })), x]);
+  return build.node('add', [branch(normed(build, x, norm)), x]);
 }
 
 /** x + norm(branch(x)): the branch reads the residual stream as it is. */
-export function postNormed(
-  build: GraphBuilder,
-  x: ValueId,
-  norm: { readonly tensor: string; readonly hidden: number; readonly epsilon: number },
-  branch: (x: ValueId) => ValueId,
-): ValueId {
-  const gain = build.weight(norm.tensor, [norm.hidden]);
-  return build.node('add', [build.node('rmsNorm', [branch(x), gain], { epsilon: norm.epsilon }), x]);
+export function postNormed(build: GraphBuilder, x: ValueId, norm: NormPart, branch: (x: ValueId) => ValueId): ValueId {
+  return build.node('add', [normed(build, branch(x), norm), x]);
 }
 
 /** x + norm(branch(norm(x))): norms on both sides. */
@@ -90,8 +94,6 @@ export function sandwiched(
   branch: (normed: ValueId) => ValueId,
 ): ValueId {
   const norm = (rows: ValueId, name: string): ValueId =>
-    build.node('rmsNorm', [rows, build.weight(`blk.${part.layer}.${name}.weight`, [part.hidden])], {
-      epsilon: part.normEpsilon,
-    });
+    normed(build, rows, { ...part, tensor: `blk.${part.layer}.${name}.weight`, epsilon: part.normEpsilon });
   return build.node('add', [norm(branch(norm(x, part.before)), part.after), x]);
 }

@@ -20,10 +20,10 @@ export interface GatedMlpPart extends MlpPart {
 /** down(activation(gate(x)) · up(x)). @param x normed, [tokens, hidden] → [tokens, hidden] */
 export function gatedMlp(build: GraphBuilder, x: ValueId, part: GatedMlpPart): ValueId {
   const { hidden, feedForward, activation, fused } = part;
-  const both = fused ? mlpProduct(build, x, part, 'up', 2 * feedForward, hidden) : undefined;
-  const half = (start: number): ValueId => build.node('columns', [both!], { start, count: feedForward });
-  const gate = fused ? half(0) : mlpProduct(build, x, part, 'gate', feedForward, hidden);
-  const up = fused ? half(feedForward) : mlpProduct(build, x, part, 'up', feedForward, hidden);
+  const product = (kind: 'gate' | 'up', rows: number): ValueId => mlpProduct(build, x, part, kind, rows, hidden);
+  const [gate, up] = fused
+    ? build.nodes('split', [product('up', 2 * feedForward)], { widths: [feedForward, feedForward] })
+    : [product('gate', feedForward), product('up', feedForward)];
   return mlpProduct(build, build.node('gated', [gate, up], { activation }), part, 'down', hidden, feedForward);
 }
 

@@ -1,21 +1,13 @@
 import type { GraphBuilder } from '../../graph/build.ts';
 import type { ValueId } from '../../graph/types.ts';
-import { plainNorm, type RopePart, rotate } from './attention.ts';
+import { type AttentionPart, plainNorm, type RopePart, rotate } from './attention.ts';
 
 /** How one block attends to keys and values that are its own, or an earlier block's. */
-export interface SharedAttentionPart {
-  readonly layer: number;
-  /** Width of the residual stream. */
-  readonly hidden: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly normEpsilon: number;
+export interface SharedAttentionPart
+  extends Pick<AttentionPart, 'layer' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'normEpsilon' | 'window'> {
   readonly rope: RopePart;
   /** Factor of scores. */
   readonly scale: number;
-  /** Keys that a query sees, its own the last; default all. */
-  readonly window?: number;
   /** Values are what keys are made of: there is no `attn_v`. */
   readonly keysAreValues: boolean;
 }

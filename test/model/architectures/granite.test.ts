@@ -7,10 +7,7 @@ testArchitecture({
   huggingFace: 'GraniteForCausalLM',
   fields: configs.GraniteForCausalLM,
   variants: (graph) => ({
-    'the factor of embeddings': withoutScale(graph, 3),
-    'the factor of branches': withoutScale(graph, 0.4),
-    'the factor of scores': changed(graph, 'attention', { scale: null }),
-    'the factor of logits': withoutScale(graph, 0.25),
+    ...withoutFactors(graph),
     biases: without(graph, ({ op }) => op === 'addBias'),
   }),
 });
@@ -20,10 +17,7 @@ testArchitecture({
   huggingFace: 'GraniteMoeForCausalLM',
   fields: configs.GraniteMoeForCausalLM,
   variants: (graph) => ({
-    'the factor of embeddings': withoutScale(graph, 3),
-    'the factor of branches': withoutScale(graph, 0.4),
-    'the factor of scores': changed(graph, 'attention', { scale: null }),
-    'the factor of logits': withoutScale(graph, 0.25),
+    ...withoutFactors(graph),
     'weights that sum to 1': changed(graph, 'route', { normalize: false }),
   }),
 });
@@ -33,14 +27,21 @@ testArchitecture({
   huggingFace: 'GraniteMoeSharedForCausalLM',
   fields: configs.GraniteMoeSharedForCausalLM,
   variants: (graph) => ({
-    'the factor of embeddings': withoutScale(graph, 3),
-    'the factor of branches': withoutScale(graph, 0.4),
-    'the factor of scores': changed(graph, 'attention', { scale: null }),
-    'the factor of logits': withoutScale(graph, 0.25),
+    ...withoutFactors(graph),
     'weights that sum to 1': changed(graph, 'route', { normalize: false }),
     'the shared expert': withoutShared(graph),
   }),
 });
+
+/** Without any one of the four factors that all have. */
+function withoutFactors(graph: Graph): Readonly<Record<string, Graph>> {
+  return {
+    'the factor of embeddings': withoutScale(graph, 3),
+    'the factor of branches': withoutScale(graph, 0.4),
+    'the factor of scores': changed(graph, 'attention', { scale: null }),
+    'the factor of logits': withoutScale(graph, 0.25),
+  };
+}
 
 /** Without the scalings by one factor. */
 function withoutScale(graph: Graph, factor: number): Graph {
